@@ -1,0 +1,1 @@
+"""Recurrent networks, from the equation to the service."""
