@@ -1,0 +1,21 @@
+"""Errors that a user can mend; the command line prints them on one line and exits with 2."""
+
+
+class ElmanError(Exception):
+    """Something in the user's input, files or settings that elman cannot work with."""
+
+
+class DataError(ElmanError):
+    """A dataset or a user's file cannot be read as asked; names the file and the line."""
+
+
+class ModelError(ElmanError):
+    """A saved model or checkpoint is missing, damaged or of another kind."""
+
+
+class SettingsError(ElmanError):
+    """A setting has a value that cannot work."""
+
+
+class TrainingDivergedError(ElmanError):
+    """Training produced NaN, infinity or an exploding loss; says at which step and where."""
