@@ -1,0 +1,13 @@
+from elman.cells.catalogue import BUILTIN as BUILTIN
+from elman.cells.catalogue import resolve as resolve
+from elman.cells.cell import Cell as Cell
+from elman.cells.cifg import CIFG as CIFG
+from elman.cells.gru import GRU as GRU
+from elman.cells.indrnn import IndRNN as IndRNN
+from elman.cells.lstm import LSTM as LSTM
+from elman.cells.mgu import MGU as MGU
+from elman.cells.mingru import MinGRU as MinGRU
+from elman.cells.minlstm import MinLSTM as MinLSTM
+from elman.cells.peephole import PeepholeLSTM as PeepholeLSTM
+from elman.cells.rnn import RNN as RNN
+from elman.cells.rnn import ReLURNN as ReLURNN

@@ -1,0 +1,50 @@
+"""The built-in cells by the names that settings and saved models use."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from elman.cells.cell import Cell
+from elman.cells.cifg import CIFG
+from elman.cells.gru import GRU
+from elman.cells.indrnn import IndRNN
+from elman.cells.lstm import LSTM
+from elman.cells.mgu import MGU
+from elman.cells.mingru import MinGRU
+from elman.cells.minlstm import MinLSTM
+from elman.cells.peephole import PeepholeLSTM
+from elman.cells.rnn import RNN, ReLURNN
+from elman.errors import SettingsError
+
+BUILTIN: Mapping[str, type[Cell]] = MappingProxyType(
+    {
+        "rnn": RNN,
+        "rnn_relu": ReLURNN,
+        "lstm": LSTM,
+        "peephole_lstm": PeepholeLSTM,
+        "cifg": CIFG,
+        "gru": GRU,
+        "mgu": MGU,
+        "indrnn": IndRNN,
+        "mingru": MinGRU,
+        "minlstm": MinLSTM,
+    }
+)
+
+
+def resolve(cell: Cell | type[Cell] | str) -> Cell:
+    """A cell object from an object, a class or a built-in name such as `"gru"`.
+
+    >>> resolve("gru").gates
+    ('r', 'z', 'n')
+    """
+    if isinstance(cell, str):
+        if cell not in BUILTIN:
+            raise SettingsError(
+                f'cell "{cell}" is unknown; the built-in ones are {", ".join(BUILTIN)}'
+            )
+        return BUILTIN[cell]()
+    if isinstance(cell, type) and issubclass(cell, Cell):
+        return cell()
+    if isinstance(cell, Cell):
+        return cell
+    raise TypeError(f"cell must be an elman.Cell, its class or a name, got {type(cell).__name__}")

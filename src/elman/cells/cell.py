@@ -1,0 +1,97 @@
+"""What a cell is: names for its gates, states and parameters, and one step of equations."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+Range = tuple[float, float]
+
+
+class Cell:
+    """Base of every cell; a subclass states its names and writes `step`.
+
+    **Class attributes:**
+
+    - `gates`: names of the gates, in the order in which their weights are stacked.
+    - `recurrent`: the gates that have a recurrent product `r.<gate>`; all of them by default,
+      `()` for a cell without a recurrent matrix.
+    - `state`: names of the states; the first is the output and the one that the recurrent
+      matrix multiplies.
+    - `params`: parameters a hidden unit has for itself (peepholes, time constants): each name
+      with the range that it is drawn from at the start, `{"u": (-1.0, 1.0)}`. When there are
+      any, `step` takes them as a fourth argument `p`.
+    - `forget`: the gate that keeps the state when it is open, if there is one; the layer's
+      `forget_bias` acts on it.
+
+    **`step(self, x, r, s)` or `step(self, x, r, s, p)`:** `x.i` is gate `i`'s share of
+    `W x_t + b_ih`, `r.i` of `R h_{t-1} + b_hh`, `s.h` the previous state, `p.u` a parameter of
+    shape (hidden,). All is elementwise over (batch, hidden). Returns a dict with the new value
+    of every state. Write it with operators and the functions of `elman.math`.
+
+    ```python
+    class LeakyIntegrator(elman.Cell):
+        gates = ("h",)
+        params = {"a": (0.1, 0.9)}
+
+        def step(self, x, r, s, p):
+            return {"h": (1 - p.a) * s.h + p.a * tanh(x.h + r.h)}
+
+    layer = elman.layer(LeakyIntegrator, input_size=8, hidden_size=32)
+    ```
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ()
+    recurrent: ClassVar[tuple[str, ...]] = ()
+    state: ClassVar[tuple[str, ...]] = ("h",)
+    params: ClassVar[Mapping[str, Range]] = {}
+    forget: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check the names once, when the class is made."""
+        super().__init_subclass__(**kwargs)
+        if "gates" in cls.__dict__ and "recurrent" not in cls.__dict__:
+            cls.recurrent = cls.gates
+        for kind in ("gates", "recurrent", "state", "params"):
+            names = getattr(cls, kind)
+            if isinstance(names, str):
+                raise TypeError(
+                    f'{cls.__name__}.{kind} is the text "{names}"; write a tuple of names'
+                )
+            if any(not isinstance(n, str) or not n.isidentifier() for n in names):
+                raise TypeError(f"{cls.__name__}.{kind} must hold Python names, got {tuple(names)}")
+            if len(set(names)) != len(names):
+                raise TypeError(f"{cls.__name__}.{kind} names something twice: {tuple(names)}")
+        if not isinstance(cls.params, Mapping):
+            raise TypeError(
+                f'{cls.__name__}.params must map each name to its range, such as {{"u": (-1.0, 1.0)}}'
+            )
+        if not cls.gates or not cls.state:
+            raise TypeError(f"{cls.__name__} needs at least one gate and one state")
+        if not set(cls.recurrent) <= set(cls.gates):
+            raise TypeError(f"{cls.__name__}.recurrent names a gate that gates does not have")
+        if cls.forget is not None and cls.forget not in cls.gates:
+            raise TypeError(
+                f'{cls.__name__}.forget is "{cls.forget}", which is not one of its gates'
+            )
+
+    def step(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """One time step of the equations: `step(x, r, s)` or `step(x, r, s, p)`; see the class."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def advance(self, x: Any, r: Any, s: Any, p: Any) -> tuple[Any, ...]:
+        """Run `step` on tuples of values, in the order of the names; checks what it returns."""
+        names = SimpleNamespace
+        arguments = [
+            names(**dict(zip(self.gates, x, strict=True))),
+            names(**dict(zip(self.recurrent, r, strict=True))),
+            names(**dict(zip(self.state, s, strict=True))),
+        ]
+        if self.params:
+            arguments.append(names(**dict(zip(self.params, p, strict=True))))
+        new = self.step(*arguments)
+        if not isinstance(new, dict) or set(new) != set(self.state):
+            got = tuple(new) if isinstance(new, dict) else type(new).__name__
+            raise TypeError(
+                f"{type(self).__name__}.step must return a dict of {self.state}, got {got}"
+            )
+        return tuple(new[name] for name in self.state)
