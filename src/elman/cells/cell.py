@@ -63,7 +63,7 @@ class Cell:
                 raise TypeError(f"{cls.__name__}.{kind} names something twice: {tuple(names)}")
         if not isinstance(cls.params, Mapping):
             raise TypeError(
-                f'{cls.__name__}.params must map each name to its range, such as {{"u": (-1.0, 1.0)}}'
+                f'{cls.__name__}.params must map names to ranges, such as {{"u": (-1.0, 1.0)}}'
             )
         if not cls.gates or not cls.state:
             raise TypeError(f"{cls.__name__} needs at least one gate and one state")

@@ -17,5 +17,5 @@ class IndRNN(Cell):
     recurrent = ()
     params = {"u": (0.0, 1.0)}
 
-    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:  # noqa: ARG002
+    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
         return {"h": relu(x.h + p.u * s.h)}

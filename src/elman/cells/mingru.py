@@ -16,5 +16,5 @@ class MinGRU(Cell):
     gates = ("z", "n")
     recurrent = ()
 
-    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:  # noqa: ARG002
+    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
         return {"h": s.h + sigmoid(x.z) * (x.n - s.h)}

@@ -17,6 +17,6 @@ class MinLSTM(Cell):
     recurrent = ()
     forget = "f"
 
-    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:  # noqa: ARG002
+    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
         f, i = sigmoid(x.f), sigmoid(x.i)
         return {"h": (f * s.h + i * x.n) / (f + i)}

@@ -1,0 +1,369 @@
+"""A recurrent layer of any cell."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.cells import Cell, resolve
+from elman.errors import SettingsError
+from elman.nn import fused, parameters, reference
+from elman.nn.backends import backends
+from elman.nn.inputs import Input, from_batch, to_batch, to_state
+from elman.nn.lengths import mask_of
+from elman.nn.probe import probe, uses_previous_output
+from elman.nn.reference import Extras, State, Weights
+
+AnyState = Tensor | tuple[Tensor, ...]
+BACKENDS = ("auto", "reference", "compiled")
+
+
+class Recurrent(nn.Module):
+    """One or more stacked layers of a cell, over time; `elman.layer` makes it.
+
+    `RNN`, `LSTM` and `GRU` are this with their cell chosen, and the signature, parameter names
+    and results of their namesakes in `torch.nn`.
+
+    **Arguments:**
+
+    - `cell`: an `elman.Cell`, its class, or the name of a built-in one.
+    - `input_size`, `hidden_size`, `num_layers`, `bias`, `batch_first`, `bidirectional`: as in
+      `torch.nn.LSTM`.
+    - `dropout`: dropped share of each layer's output but the last's.
+    - `proj_size`: size of a learned projection of h (Sak et al. 2014); 0 for none. Only for
+      cells whose equations do not use the previous h elementwise.
+    - `backend`: `"reference"` runs the equations step by step, `"auto"` takes the fastest
+      kernel that computes exactly what is asked. `backend_used` tells what ran last.
+    - `recurrent_dropout`: dropped share of h before the recurrent matrix, the same units over
+      all steps (Gal & Ghahramani 2016, arXiv:1512.05287).
+    - `variational`: draw `dropout`'s mask once a sequence, too, and not at every step.
+    - `weight_dropout`: dropped share of the recurrent matrix (Merity et al. 2017,
+      arXiv:1708.02182).
+    - `zoneout`: chance that a unit keeps its old state (Krueger et al. 2017, arXiv:1606.01305);
+      one number for all states or a mapping such as `{"h": 0.05, "c": 0.5}`. Without training
+      the expectation is taken.
+    - `layer_norm`: normalise W x and R h over all gates (Ba et al. 2016, arXiv:1607.06450);
+      gains `norm_ih`, `norm_hh`, with the biases as shifts.
+    - `residual`: add a layer's input to its output where their sizes agree.
+    - `forget_bias`: first value of the forget gate's bias (Gers et al. 2000: 1).
+    - `init`: `"uniform"`, `"orthogonal"` or `"identity"`; see `elman.nn.parameters.initialise`.
+    - `learn_initial_state`: make the state before the first step a parameter.
+
+    **Example:**
+
+    >>> layer = Recurrent("gru", input_size=3, hidden_size=5, batch_first=True)
+    >>> x = torch.randn(2, 7, 3)
+    >>> output, state = layer(x, lengths=torch.tensor([7, 4]))
+    >>> output.shape, state.shape
+    (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    """
+
+    def __init__(
+        self,
+        cell: Cell | type[Cell] | str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        backend: str = "auto",
+        recurrent_dropout: float = 0.0,
+        variational: bool = False,
+        weight_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        layer_norm: bool = False,
+        residual: bool = False,
+        forget_bias: float | None = None,
+        init: str = "uniform",
+        learn_initial_state: bool = False,
+    ) -> None:
+        super().__init__()
+        self.cell = resolve(cell)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
+        self.dropout, self.bidirectional, self.proj_size = dropout, bidirectional, proj_size
+        self.recurrent_dropout, self.variational = recurrent_dropout, variational
+        self.weight_dropout = weight_dropout
+        self.zoneout = _rates(zoneout, self.cell)
+        self.layer_norm, self.residual = layer_norm, residual
+        self.forget_bias, self.init = forget_bias, init
+        self.learn_initial_state = learn_initial_state
+        self.backend = backend
+        self.backend_used: str | None = None
+        self._check()
+        for index in range(num_layers):
+            width = input_size if index == 0 else self.output_size
+            for suffix in self._suffixes(index):
+                for name, shape in parameters.shapes(
+                    self.cell,
+                    width,
+                    hidden_size,
+                    proj_size,
+                    bias=bias,
+                    layer_norm=layer_norm,
+                    learn_initial_state=learn_initial_state,
+                ):
+                    parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+                    self.register_parameter(name + suffix, parameter)
+        self.reset_parameters()
+
+    @property
+    def output_size(self) -> int:
+        """Features of the output at each step, both directions together."""
+        return (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, as `init` and `forget_bias` say."""
+        for full_name, value in self.named_parameters():
+            name = full_name.removesuffix("_reverse").rsplit("_l", 1)[0]
+            parameters.initialise(
+                self.cell, name, value, self.hidden_size, self.init, self.forget_bias
+            )
+
+    def forward(
+        self,
+        x: Input,
+        state: AnyState | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        return_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """Run over whole sequences.
+
+        **Arguments:**
+
+        - `x`: (T, B, input_size), or (B, T, input_size) with `batch_first`, or (T, input_size)
+          without a batch; or a `PackedSequence` or an `elman.Ragged`.
+        - `state`: the state before the first step, (layers * directions, B, hidden_size) for each
+          of the cell's states, a tuple of them when the cell has several; zeros if None.
+        - `lengths`: (B,) int64. Steps from there on are padding: they do not touch the state,
+          and the output there is 0. No sorting is needed.
+        - `resets`: bool, (T, B), or (B, T) with `batch_first`: a new sequence begins at this step,
+          so that the state before it is the initial one (zeros unless learnt). The backward
+          direction starts anew on the other side of the same border.
+        - `return_states`: also return every state at every step.
+
+        **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
+        x; `states` has the form of `state` with a first dimension T before it.
+        """
+        given = x
+        x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
+        if isinstance(given, Tensor) and given.dim() == 2 and state is not None:
+            parts = (state,) if isinstance(state, Tensor) else state
+            state = tuple(part.unsqueeze(1) for part in parts)
+        mask = None if lengths is None else mask_of(lengths, len(x))
+        padding = None if mask is None else ~mask.unsqueeze(-1)
+        if padding is not None:
+            x = x.masked_fill(padding, 0)
+        initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]))
+        last: list[State] = []
+        histories: list[State] = []
+        for index in range(self.num_layers):
+            outputs = []
+            for direction in range(len(self._suffixes(index))):
+                at = len(last)
+                s = self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
+                history, final = self._run(at, x, s, mask, resets, direction == 1, return_states)
+                if padding is not None:
+                    history = tuple(each.masked_fill(padding, 0) for each in history)
+                outputs.append(history[0])
+                last.append(final)
+                histories.append(history)
+            x = self._between(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], x, index)
+        states = tuple(torch.stack(each) for each in zip(*last, strict=True))
+        result: list[Any] = [from_batch(x, given, self.batch_first), states]
+        if return_states:
+            result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))
+        if isinstance(given, Tensor) and given.dim() == 2:
+            result[1:] = [tuple(part.squeeze(-2) for part in parts) for parts in result[1:]]
+        if len(states) == 1:
+            result[1:] = [parts[0] for parts in result[1:]]
+        return tuple(result)
+
+    def step(self, x_t: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
+        """One time step with the same weights, for streaming.
+
+        **Arguments:** `x_t` of shape (B, input_size); `state` as `forward` takes and returns it.
+
+        **Returns:** the output, (B, output_size), and the new state.
+
+        >>> layer = Recurrent("lstm", 3, 5)
+        >>> x = torch.randn(7, 2, 3)
+        >>> state = None
+        >>> for x_t in x:
+        ...     output, state = layer.step(x_t, state)
+        >>> torch.allclose(output, layer(x)[0][-1], atol=1e-6)
+        True
+        """
+        if self.bidirectional:
+            raise ValueError(
+                "a bidirectional layer cannot step: its backward half needs the future"
+            )
+        if x_t.dim() != 2:
+            raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
+        output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
+        return output.squeeze(1 if self.batch_first else 0), state
+
+    def extra_repr(self) -> str:
+        """The settings that differ from their defaults."""
+        usual = {"num_layers": 1, "dropout": 0, "bidirectional": False, "proj_size": 0}
+        named = [f"{n}={getattr(self, n)}" for n, v in usual.items() if getattr(self, n) != v]
+        sizes = [str(self.input_size), str(self.hidden_size)]
+        return ", ".join([type(self.cell).__name__, *sizes, *named])
+
+    def _run(
+        self,
+        at: int,
+        x: Tensor,
+        s: State,
+        mask: Tensor | None,
+        resets: Tensor | None,
+        reverse: bool,
+        every_state: bool,
+    ) -> tuple[State, State]:
+        w = self._weights(at)
+        if reverse and resets is not None:
+            resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+        extras = Extras(
+            mask,
+            resets,
+            None if resets is None else self._initial(at, x),
+            self._zoneout(x, s),
+            self._mask_of_h(s[0]),
+        )
+        if self.backend == "auto" and fused.applies(
+            self.cell, w, x, extras, every_state=every_state
+        ):
+            self.backend_used = "torch"
+            return fused.run(self.cell, w, x, s, extras, reverse=reverse)
+        self.backend_used = "reference"
+        return reference.run(self.cell, w, x, s, extras, reverse=reverse)
+
+    def _weights(self, at: int) -> Weights:
+        suffix = self._suffix(at)
+
+        def of(name: str) -> Any:
+            return getattr(self, name + suffix, None)
+
+        hh = of("weight_hh")
+        if self.training and self.weight_dropout and hh is not None:
+            hh = F.dropout(hh, self.weight_dropout)
+        params = tuple(of(name) for name in self.cell.params)
+        return Weights(
+            of("weight_ih"),
+            hh,
+            of("bias_ih"),
+            of("bias_hh"),
+            of("weight_hr"),
+            of("norm_ih"),
+            of("norm_hh"),
+            params,
+        )
+
+    def _initial(self, at: int, x: Tensor) -> State:
+        shapes = [shape[1:] for shape in self._state_shapes(x.shape[1])]
+        if self.learn_initial_state:
+            suffix = self._suffix(at)
+            learnt = [getattr(self, f"initial_{name}{suffix}") for name in self.cell.state]
+            return tuple(v.expand(shape) for v, shape in zip(learnt, shapes, strict=True))
+        return tuple(x.new_zeros(shape) for shape in shapes)
+
+    def _zoneout(self, x: Tensor, s: State) -> tuple[Tensor | float | None, ...] | None:
+        if not any(self.zoneout):
+            return None
+        if not self.training:
+            return tuple(rate or None for rate in self.zoneout)
+        return tuple(
+            torch.rand(len(x), *part.shape, dtype=x.dtype, device=x.device).lt(rate).to(x.dtype)
+            if rate
+            else None
+            for rate, part in zip(self.zoneout, s, strict=True)
+        )
+
+    def _mask_of_h(self, h: Tensor) -> Tensor | None:
+        if not (self.training and self.recurrent_dropout and self.cell.recurrent):
+            return None
+        return F.dropout(torch.ones_like(h), self.recurrent_dropout)
+
+    def _between(self, output: Tensor, x: Tensor, index: int) -> Tensor:
+        if self.residual and output.shape == x.shape:
+            output = output + x
+        if not (self.training and self.dropout and index < self.num_layers - 1):
+            return output
+        if self.variational:
+            return output * F.dropout(torch.ones_like(output[:1]), self.dropout)
+        return F.dropout(output, self.dropout)
+
+    def _suffixes(self, index: int) -> tuple[str, ...]:
+        return (f"_l{index}", f"_l{index}_reverse")[: 2 if self.bidirectional else 1]
+
+    def _suffix(self, at: int) -> str:
+        directions = 2 if self.bidirectional else 1
+        return self._suffixes(at // directions)[at % directions]
+
+    def _state_shapes(self, batch: int) -> list[tuple[int, ...]]:
+        count = self.num_layers * (2 if self.bidirectional else 1)
+        sizes = [self.proj_size or self.hidden_size] + [self.hidden_size] * len(self.cell.state[1:])
+        return [(count, batch, size) for size in sizes]
+
+    def _check(self) -> None:
+        for name in ("input_size", "hidden_size", "num_layers"):
+            value = getattr(self, name)
+            if not isinstance(value, int):
+                raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+            if value <= 0 and name != "input_size":
+                raise ValueError(f"{name} must be greater than zero, got {value}")
+        for name in ("dropout", "recurrent_dropout", "weight_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")
+        if self.backend not in BACKENDS:
+            raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got "{self.backend}"')
+        if self.backend == "compiled" and not backends()["compiled"].available:
+            raise SettingsError(f'backend="compiled": {backends()["compiled"].note}')
+        if self.init not in parameters.INITS:
+            raise ValueError(
+                f'init must be one of {", ".join(parameters.INITS)}, got "{self.init}"'
+            )
+        if not 0 <= self.proj_size < self.hidden_size:
+            raise ValueError(
+                f"proj_size must be below hidden_size={self.hidden_size}, got {self.proj_size}"
+            )
+        probe(self.cell)
+        if self.proj_size and uses_previous_output(self.cell):
+            raise ValueError(
+                f"proj_size cannot be used with {type(self.cell).__name__}: its equations use the"
+                f" previous {self.cell.state[0]} elementwise, and a projection changes its size"
+            )
+
+
+def layer(
+    cell: Cell | type[Cell] | str, input_size: int, hidden_size: int, **options: Any
+) -> Recurrent:
+    """A layer of any cell, built-in or your own, with every keyword of `Recurrent`.
+
+    >>> output, state = layer("indrnn", 3, 5, num_layers=2)(torch.randn(7, 2, 3))
+    >>> output.shape
+    torch.Size([7, 2, 5])
+    """
+    return Recurrent(cell, input_size, hidden_size, **options)
+
+
+def _rates(zoneout: float | Mapping[str, float], cell: Cell) -> tuple[float, ...]:
+    if isinstance(zoneout, Mapping):
+        if unknown := set(zoneout) - set(cell.state):
+            raise ValueError(f"zoneout names {sorted(unknown)}, but the states are {cell.state}")
+        rates = tuple(zoneout.get(name, 0.0) for name in cell.state)
+    else:
+        rates = (zoneout,) * len(cell.state)
+    if any(not 0 <= rate <= 1 for rate in rates):
+        raise ValueError(f"zoneout must be a share from 0 to 1, got {zoneout}")
+    return rates

@@ -1,0 +1,66 @@
+"""Drop-in layers: `torch.nn`'s RNN, LSTM and GRU with elman's keywords."""
+
+from typing import Any
+
+from elman import cells
+from elman.nn.layer import Recurrent
+
+
+class RNN(Recurrent):
+    """The simple recurrent network, `h = nonlinearity(W x + R h + b)` (Elman 1990).
+
+    Takes what `torch.nn.RNN` takes (`nonlinearity` is `"tanh"` or `"relu"`), and all the
+    keywords of `Recurrent`; state_dicts load both ways.
+
+    >>> import torch
+    >>> output, h = RNN(3, 5, nonlinearity="relu")(torch.randn(7, 2, 3))
+    >>> output.shape, h.shape
+    (torch.Size([7, 2, 5]), torch.Size([1, 2, 5]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        *args: Any,
+        **options: Any,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f'nonlinearity must be "tanh" or "relu", got "{nonlinearity}"')
+        cell = cells.RNN if nonlinearity == "tanh" else cells.ReLURNN
+        super().__init__(cell, input_size, hidden_size, num_layers, *args, **options)
+        self.nonlinearity = nonlinearity
+
+
+class LSTM(Recurrent):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+
+    Takes what `torch.nn.LSTM` takes and all the keywords of `Recurrent`; the state is `(h, c)`,
+    and state_dicts load both ways.
+
+    >>> import torch
+    >>> output, (h, c) = LSTM(3, 5, proj_size=2)(torch.randn(7, 2, 3))
+    >>> output.shape, h.shape, c.shape
+    (torch.Size([7, 2, 2]), torch.Size([1, 2, 2]), torch.Size([1, 2, 5]))
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *args: Any, **options: Any) -> None:
+        super().__init__(cells.LSTM, input_size, hidden_size, *args, **options)
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014), reset gate after the product as in cuDNN.
+
+    Takes what `torch.nn.GRU` takes and all the keywords of `Recurrent`; state_dicts load both
+    ways.
+
+    >>> import torch
+    >>> output, h = GRU(3, 5, bidirectional=True)(torch.randn(7, 2, 3))
+    >>> output.shape, h.shape
+    (torch.Size([7, 2, 10]), torch.Size([2, 2, 5]))
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *args: Any, **options: Any) -> None:
+        super().__init__(cells.GRU, input_size, hidden_size, *args, **options)

@@ -1,0 +1,38 @@
+"""One step of a cell on small tensors, so that a mistake in it shows when the layer is made."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from elman.cells import Cell
+
+_SHAPE = (3, 2)
+
+
+def probe(cell: Cell) -> None:
+    """TypeError when a cell's step is not elementwise or does not return its states."""
+    new = cell.advance(*_arguments(cell))
+    for name, value in zip(cell.state, new, strict=True):
+        if not isinstance(value, Tensor) or value.shape != _SHAPE:
+            came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(
+                f"{type(cell).__name__}.step must be elementwise: {name} should have shape {_SHAPE},"
+                f" got {came}"
+            )
+
+
+def uses_previous_output(cell: Cell) -> bool:
+    """Whether the equations use the previous h itself, and not only its recurrent product."""
+    x, r, s, p = _arguments(cell)
+    new = cell.advance(x, r, (s[0] * math.nan, *s[1:]), p)
+    return any(bool(value.isnan().any()) for value in new)
+
+
+def _arguments(cell: Cell) -> tuple[tuple[Tensor, ...], ...]:
+    def each(names: Iterable[str], *shape: int) -> tuple[Tensor, ...]:
+        return tuple(torch.full(shape, 0.5) for _ in names)
+
+    x, r, s = (each(names, *_SHAPE) for names in (cell.gates, cell.recurrent, cell.state))
+    return x, r, s, each(cell.params, _SHAPE[1])

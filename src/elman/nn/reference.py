@@ -1,0 +1,93 @@
+"""The recurrence as its equations read: the oracle that every faster path is held against."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman.cells import Cell
+
+State = tuple[Tensor, ...]
+
+
+class Weights(NamedTuple):
+    """One direction of one layer: G gates, of which Q are recurrent; I inputs, H hidden units,
+    and an output of size P, which is H unless it is projected."""
+
+    ih: Tensor  # (G*H, I)
+    hh: Tensor | None  # (Q*H, P)
+    bias_ih: Tensor | None  # (G*H,)
+    bias_hh: Tensor | None  # (Q*H,)
+    hr: Tensor | None  # (P, H), the projection
+    norm_ih: Tensor | None  # (G*H,), gain of the layer normalisation of W x
+    norm_hh: Tensor | None  # (Q*H,), the same of R h
+    params: tuple[Tensor, ...]  # (H,) each, the cell's own parameters
+
+
+class Extras(NamedTuple):
+    """What acts on the recurrence besides the weights; None where nothing does."""
+
+    mask: Tensor | None = None  # (T, B) bool: the steps that are real
+    resets: Tensor | None = None  # (T, B) bool: the state starts anew before this step
+    initial: State | None = None  # what it then starts from, (B, H) each
+    zoneout: tuple[Tensor | float | None, ...] | None = None  # (T, B, H) 0/1, or a rate
+    h_mask: Tensor | None = None  # (B, P), multiplies h before the recurrent matrix
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None) -> Tensor:
+    """weight x + bias, the product layer-normalised when it has a gain."""
+    if gain is None:
+        return F.linear(x, weight, bias)
+    return F.layer_norm(F.linear(x, weight), gain.shape, gain, bias)
+
+
+def step(
+    cell: Cell,
+    w: Weights,
+    x: Tensor,
+    s: State,
+    zoneout: tuple[Tensor | float | None, ...] | None = None,
+    h_mask: Tensor | None = None,
+) -> State:
+    """One step: gate inputs `x`, shape (B, G*H), and the old state, (B, H) each, to the new."""
+    r: tuple[Tensor, ...] = ()
+    if w.hh is not None:
+        h = s[0] if h_mask is None else s[0] * h_mask
+        r = product(h, w.hh, w.bias_hh, w.norm_hh).chunk(len(cell.recurrent), -1)
+    new = cell.advance(x.chunk(len(cell.gates), -1), r, s, w.params)
+    if w.hr is not None:
+        new = (F.linear(new[0], w.hr), *new[1:])
+    if zoneout is not None:
+        pairs = zip(new, s, zoneout, strict=True)
+        new = tuple(n if z is None else n + z * (o - n) for n, o, z in pairs)
+    return new
+
+
+def run(
+    cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool = False
+) -> tuple[State, State]:
+    """The whole sequence.
+
+    **Arguments:** `x` of shape (T, B, I), `s` of shape (B, H) each.
+
+    **Returns:** every state at every step, (T, B, H) each, and the last state, (B, H) each.
+    At a masked step the state stays as it was.
+    """
+    gates = product(x, w.ih, w.bias_ih, w.norm_ih)
+    history: list[State] = [s] * len(x)
+    for t in reversed(range(len(x))) if reverse else range(len(x)):
+        if extras.resets is not None and extras.initial is not None:
+            fresh = extras.resets[t].unsqueeze(-1)
+            s = tuple(torch.where(fresh, i, o) for i, o in zip(extras.initial, s, strict=True))
+        zoneout = extras.zoneout and tuple(
+            z[t] if isinstance(z, Tensor) else z for z in extras.zoneout
+        )
+        new = step(cell, w, gates[t], s, zoneout, extras.h_mask)
+        if extras.mask is not None:
+            real = extras.mask[t].unsqueeze(-1)
+            new = tuple(torch.where(real, n, o) for n, o in zip(new, s, strict=True))
+        history[t] = s = new
+    if not history:
+        return tuple(o.new_empty(0, *o.shape) for o in s), s
+    return tuple(torch.stack(each) for each in zip(*history, strict=True)), s
