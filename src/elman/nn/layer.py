@@ -11,6 +11,7 @@ from elman.cells import Cell, resolve
 from elman.errors import SettingsError
 from elman.nn import fused, parameters, reference
 from elman.nn.backends import backends
+from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.probe import probe, uses_previous_output
@@ -299,9 +300,11 @@ class Recurrent(nn.Module):
             output = output + x
         if not (self.training and self.dropout and index < self.num_layers - 1):
             return output
-        if self.variational:
-            return output * F.dropout(torch.ones_like(output[:1]), self.dropout)
-        return F.dropout(output, self.dropout)
+        return (
+            locked_dropout(output, self.dropout)
+            if self.variational
+            else F.dropout(output, self.dropout)
+        )
 
     def _suffixes(self, index: int) -> tuple[str, ...]:
         return (f"_l{index}", f"_l{index}_reverse")[: 2 if self.bidirectional else 1]
