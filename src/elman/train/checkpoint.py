@@ -1,0 +1,113 @@
+"""A checkpoint: a nest of tensors and plain values in one safetensors file, never pickle.
+
+The tensors are stored as such, the rest as JSON in the file's metadata, with a SHA-256 over both.
+One file means one atomic commit: a process killed at any moment leaves the last checkpoint whole.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from elman.errors import ModelError, SettingsError
+from elman.files import write_atomic
+
+_FORMAT = "elman-checkpoint-1"
+
+
+def write_checkpoint(path: Path, nest: Any) -> None:
+    """Write `nest` (tensors, numbers, strings, None in tuples, lists and dicts), atomically.
+
+    Raises `SettingsError` where the nest holds anything else.
+    """
+    tensors: dict[str, Tensor] = {}
+    tree = json.dumps(_encode(nest, "", tensors))
+    metadata = {"format": _FORMAT, "tree": tree, "sha256": _digest(tree, tensors)}
+    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def read_checkpoint(path: Path) -> Any:
+    """The nest that `write_checkpoint` wrote, its tensors on the CPU.
+
+    Raises `ModelError` where the file is missing, truncated, altered or of another kind.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "checkpoint.safetensors"
+    >>> write_checkpoint(path, {"step": 3, "state": (torch.ones(2), None)})
+    >>> read_checkpoint(path)
+    {'step': 3, 'state': (tensor([1., 1.]), None)}
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        if metadata.get("format") != _FORMAT:
+            raise ModelError(f"{path}: not a checkpoint of elman.train (format {_FORMAT})")
+        tree = metadata["tree"]
+        if metadata["sha256"] != _digest(tree, tensors):
+            raise ModelError(f"{path}: the checkpoint is damaged: its checksum does not fit")
+        return _decode(json.loads(tree), tensors)
+    except ModelError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path}: the checkpoint is damaged: {error}") from error
+
+
+def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(tree.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"\n{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _encode(nest: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(nest, Tensor):
+        name = name or "value"
+        tensors[name] = _owned(nest)
+        return {"tensor": name}
+    if type(nest) is dict and all(type(key) in (str, int) for key in nest):
+        pairs = [
+            [k, _encode(v, f"{name}/{k}" if name else str(k), tensors)] for k, v in nest.items()
+        ]
+        return {"dict": pairs}
+    if type(nest) in (tuple, list):
+        values = [
+            _encode(v, f"{name}/{i}" if name else str(i), tensors) for i, v in enumerate(nest)
+        ]
+        return {"tuple": values} if type(nest) is tuple else values
+    if nest is None or type(nest) in (bool, int, float, str):
+        return nest
+    raise SettingsError(
+        f"a checkpoint cannot hold {name!r}, a {type(nest).__name__}; "
+        "use tensors, numbers, strings, None, tuples, lists and dicts"
+    )
+
+
+def _owned(value: Tensor) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
+    return value if whole else value.clone()
+
+
+def _decode(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(tree, list):
+        return [_decode(value, tensors) for value in tree]
+    if not isinstance(tree, dict):
+        return tree
+    ((kind, value),) = tree.items()
+    if kind == "tensor":
+        return tensors[value]
+    if kind == "tuple":
+        return tuple(_decode(item, tensors) for item in value)
+    if kind == "dict":
+        return {key: _decode(item, tensors) for key, item in value}
+    raise ValueError(f"unknown kind {kind!r}")

@@ -1,0 +1,74 @@
+"""The record of a run: metrics.jsonl, and TensorBoard's event files as an extra."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from elman.errors import SettingsError
+from elman.files import write_atomic
+
+
+class MetricsLog:
+    """Appends one JSON object a line to `folder`/metrics.jsonl; without a folder, does nothing.
+
+    A resumed run keeps the first `lines` lines, those that its checkpoint knows of, and drops
+    what the killed process wrote after it. Numbers that JSON cannot hold (NaN, infinity) are null.
+    """
+
+    def __init__(self, folder: Path | None, *, lines: int, step: int, tensorboard: bool) -> None:
+        self.lines = lines
+        self._file = None
+        self._writer: Any = None
+        if folder is None:
+            if tensorboard:
+                raise SettingsError("tensorboard=True needs a folder to write to")
+            return
+        if tensorboard:
+            self._writer = _tensorboard_writer(folder / "tensorboard", step)
+        path = folder / "metrics.jsonl"
+        old = path.read_text("utf-8").splitlines(keepends=True) if lines and path.exists() else []
+        write_atomic(path, "".join(old[:lines]))
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, kind: str, values: Mapping[str, float | int | bool | None]) -> None:
+        """Add a line; `values` holds at least "step"."""
+        if self._file is not None:
+            line = {key: value if _is_json(value) else None for key, value in values.items()}
+            self._file.write(json.dumps({"kind": kind, **line}, allow_nan=False) + "\n")
+            self._file.flush()
+            self.lines += 1
+        if self._writer is not None:
+            for key, value in values.items():
+                if key != "step" and value is not None:
+                    self._writer.add_scalar(f"{kind}/{key}", float(value), values["step"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _is_json(value: float | int | bool | None) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _tensorboard_writer(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise SettingsError(
+            "tensorboard=True needs the package tensorboard: pip install 'elman[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=step + 1)

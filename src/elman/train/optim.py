@@ -1,0 +1,73 @@
+"""Optimizers and learning-rate schedules."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from elman.errors import SettingsError
+from elman.train.settings import OPTIMIZERS_WITH_MOMENTUM, TrainSettings
+
+PLATEAU_EVALUATIONS = 2
+PLATEAU_FACTOR = 0.5
+
+_OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+_FUSED_AND_FASTER = ("adamw", "adam")
+
+
+def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimizer of the settings over the trainable parameters of `model`.
+
+    Weight decay touches parameters with two or more dimensions only: biases, gains and per-unit
+    weights (peepholes, time constants) keep their size. Raises `SettingsError` where nothing can
+    be trained.
+
+    >>> optimizer = make_optimizer(nn.Linear(2, 3), TrainSettings(weight_decay=0.1))
+    >>> [group["weight_decay"] for group in optimizer.param_groups]
+    [0.1, 0.0]
+    """
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    if not trainable:
+        raise SettingsError("the model has no parameter with requires_grad=True to train")
+    groups = [
+        {"params": [p for p in trainable if p.dim() >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    options: dict[str, Any] = {"lr": settings.lr}
+    if settings.optimizer in OPTIMIZERS_WITH_MOMENTUM:
+        options["momentum"] = settings.momentum
+    can_fuse = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in trainable)
+    if settings.optimizer in _FUSED_AND_FASTER and can_fuse:
+        options["fused"] = True
+    else:
+        options["foreach"] = True
+    return _OPTIMIZERS[settings.optimizer]([g for g in groups if g["params"]], **options)
+
+
+def rate(step: int, total: int, settings: TrainSettings) -> float:
+    r"""The learning rate of the step that follows `step` finished ones, of `total` in all.
+
+    With $w$ = warmup · total steps of warm-up, step $s < w$ has the rate lr · (s + 1) / w; then,
+    with $u = (s - w) / (total - w)$, "cosine" has lr · (1 + cos πu) / 2 (Loshchilov & Hutter,
+    *SGDR*, 2017, without restarts), "linear" lr · (1 - u), the others lr.
+
+    >>> rate(50, 100, TrainSettings(lr=1.0, schedule="linear"))
+    0.5
+    """
+    warmup = math.ceil(settings.warmup * total)
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
+    if settings.schedule not in ("cosine", "linear"):
+        return settings.lr
+    share = min(1.0, (step - warmup) / max(1, total - warmup))
+    if settings.schedule == "linear":
+        return settings.lr * (1 - share)
+    return settings.lr * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,86 @@
+"""What a run shows: a bar on a terminal, else plain lines, both on standard error."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+_BAR_SECONDS = 0.1
+_LINE_SECONDS = 5.0
+
+
+class Display:
+    """Shows steps at most ten times a second on a terminal, else a line every five seconds.
+
+    **Arguments:**
+
+    - `total`: steps of the whole run.
+    - `done`: steps done already, by an earlier process.
+    - `seen`: tokens, frames or examples seen already.
+    - `shown`: False for nothing at all.
+    """
+
+    def __init__(self, total: int, done: int, seen: int, *, shown: bool) -> None:
+        self._total = total
+        self._first = seen
+        self._began = self._last = time.monotonic()
+        terminal = shown and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._console = Console(stderr=True, highlight=False) if terminal else None
+        self._shown = shown
+        self._bar: Progress | None = None
+        if self._console is not None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed}/{task.total}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                auto_refresh=False,
+            )
+            self._task = self._bar.add_task("", total=total, completed=done)
+
+    def step(self, step: int, epoch: float, loss: float, seen: int, clipped: float) -> None:
+        """A step is done; shows it if the last thing shown is old enough."""
+        if not self._shown:
+            return
+        now = time.monotonic()
+        if now - self._last < (_LINE_SECONDS if self._bar is None else _BAR_SECONDS):
+            return
+        self._last = now
+        speed = (seen - self._first) / max(now - self._began, 1e-9)
+        text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed:,.0f}/s  clipped {clipped:.0%}"
+        if self._bar is None:
+            print(f"step {step}/{self._total}  {text}", file=sys.stderr, flush=True)
+        else:
+            self._bar.update(self._task, completed=step, description=text)
+            self._bar.refresh()
+
+    def evaluation(self, step: int, epoch: float, metrics: Mapping[str, float], best: bool) -> None:
+        """An evaluation is done; always shown, on a line of its own."""
+        if not self._shown:
+            return
+        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        line = f"step {step}/{self._total}  epoch {epoch:.2f}  {values}{'  (best)' if best else ''}"
+        if self._console is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._console.print(line, markup=False)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

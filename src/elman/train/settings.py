@@ -1,0 +1,106 @@
+"""What a training run may be told; every field is a flag of the command line."""
+
+from typing import Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from elman.errors import SettingsError
+
+OPTIMIZERS_WITH_MOMENTUM = ("sgd", "rmsprop")
+
+
+class TrainSettings(BaseModel):
+    """Settings of `elman.train.fit`. A task inherits from it and adds its own fields.
+
+    An unknown name or a value out of bounds raises `pydantic.ValidationError`.
+
+    >>> TrainSettings(epochs=3, lr=0.01).schedule
+    'cosine'
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    epochs: int = Field(10, ge=1, description="Passes over the training data.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many optimizer steps, even within an epoch."
+    )
+    batch_size: int = Field(32, ge=1, description="Sequences in a batch.")
+    optimizer: Literal["adamw", "adam", "nadam", "radam", "rmsprop", "sgd"] = Field(
+        "adamw", description="The optimizer, as torch.optim has it."
+    )
+    lr: float = Field(1e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="Weight decay of parameters with two or more dimensions; biases have none. "
+        "Decoupled in adamw, an L2 penalty in the others.",
+    )
+    momentum: float = Field(
+        0.0, ge=0, lt=1, description="Momentum, a share of 0 to 1, of sgd and rmsprop."
+    )
+    clip: float | None = Field(
+        1.0, gt=0, description="Longest global gradient norm; longer ones are scaled down to it."
+    )
+    schedule: Literal["cosine", "linear", "plateau", "constant"] = Field(
+        "cosine",
+        description="Learning rate after the warm-up: down to 0 along a cosine or a line, "
+        "halved after every two evaluations without improvement, or constant.",
+    )
+    warmup: float = Field(
+        0.0, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many evaluations in a row without improvement."
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay a step (0 to 1) of the average of weights that is evaluated and saved "
+        "in place of the last weights; 0 for none.",
+    )
+    evaluate_every: int | None = Field(
+        None, ge=1, description="Steps between evaluations; none for one after every epoch."
+    )
+    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of every random number.")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto (cuda where there is one, else cpu), cpu, mps, cuda or cuda:N.",
+    )
+    tensorboard: bool = Field(
+        False, description="Write TensorBoard's event files too (needs elman[tensorboard])."
+    )
+
+    @model_validator(mode="after")
+    def _momentum_is_used(self) -> Self:
+        if self.momentum and self.optimizer not in OPTIMIZERS_WITH_MOMENTUM:
+            raise ValueError(
+                f"momentum={self.momentum} has no effect with optimizer={self.optimizer!r}; "
+                f"choose one of {', '.join(OPTIMIZERS_WITH_MOMENTUM)} or leave momentum at 0"
+            )
+        return self
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device that `name` ("auto", "cpu", "mps", "cuda", "cuda:1") means here.
+
+    Raises `SettingsError` where this machine has no such device.
+
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(
+            f"device={name!r}: torch finds {torch.cuda.device_count()} CUDA devices here; "
+            "choose device='cpu' or 'auto'"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("device='mps': torch finds none here; choose device='cpu' or 'auto'")
+    return device
