@@ -1,0 +1,132 @@
+"""Which examples, or which stretch of a corpus, make up each batch."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elman.errors import DataError, SettingsError
+
+
+class BucketSampler:
+    """Batches of sequences of similar length, so that little is padded; every one once an epoch.
+
+    The examples are shuffled, and within each pool of `pool` batches sorted by length; the batches
+    are shuffled in turn. The batches of an epoch depend on the seed and its number alone, so that
+    training resumes in the middle of one.
+
+    **Arguments:**
+
+    - `lengths`: of each example.
+    - `batch_size`: examples a batch; the last may be smaller.
+    - `seed`: of the shuffles.
+    - `shuffle`: if `False`, batches in order of length, the same in every epoch (evaluation).
+    - `pool`: batches that are sorted together: more pads less, fewer shuffles better.
+
+    >>> sampler = BucketSampler([3, 9, 4, 8], 2, shuffle=False)
+    >>> [batch.tolist() for batch in sampler.epoch(0)]
+    [[0, 2], [3, 1]]
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int] | NDArray[np.integer[Any]],
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        pool: int = 50,
+    ) -> None:
+        if batch_size < 1 or pool < 1:
+            raise SettingsError(f"batch_size={batch_size}, pool={pool}: at least 1 is needed")
+        self.lengths = np.asarray(lengths, np.int64)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.pool = pool
+
+    def __len__(self) -> int:
+        """The number of batches of an epoch."""
+        return -(-len(self.lengths) // self.batch_size)
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The batches of an epoch, each the indices of its examples."""
+        if not self.shuffle:
+            return self._batches(np.argsort(self.lengths, kind="stable"))
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self.lengths))
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), self.pool * self.batch_size):
+            pool = order[start : start + self.pool * self.batch_size]
+            batches += self._batches(pool[np.argsort(self.lengths[pool], kind="stable")])
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def _batches(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        starts = range(0, len(order), self.batch_size)
+        return [order[start : start + self.batch_size] for start in starts]
+
+
+class Chunks:
+    """A corpus laid in parallel streams and cut along time, for truncated BPTT.
+
+    Row b of a batch goes on in row b of the next one, so that the hidden state carries over. Each
+    target is the token after its input. Of the tokens, fewer than `batch_size` (and, with
+    `random_offset`, up to `length`) at an end are left out. A memory-mapped corpus is read chunk by
+    chunk.
+
+    **Arguments:**
+
+    - `tokens`: integers (N,), an array or a memory map.
+    - `batch_size`: parallel streams, B.
+    - `length`: time steps a chunk, T; the last chunk may be shorter.
+    - `seed`: of the offsets.
+    - `random_offset`: whether each epoch begins at another of the first `length` tokens, so that
+      the cuts fall elsewhere.
+
+    >>> chunks = Chunks(np.arange(9), batch_size=2, length=3)
+    >>> inputs, targets = next(chunks.epoch(0))
+    >>> inputs.T.tolist(), targets.T.tolist()
+    ([[0, 1, 2], [4, 5, 6]], [[1, 2, 3], [5, 6, 7]])
+    """
+
+    def __init__(
+        self,
+        tokens: NDArray[Any],
+        batch_size: int,
+        length: int,
+        *,
+        seed: int = 0,
+        random_offset: bool = False,
+    ) -> None:
+        if batch_size < 1 or length < 1:
+            raise SettingsError(f"batch_size={batch_size}, length={length}: at least 1 is needed")
+        if len(tokens) < batch_size + 1:
+            raise DataError(
+                f"{len(tokens)} tokens are too few for {batch_size} parallel streams: "
+                f"at least {batch_size + 1} are needed"
+            )
+        self.tokens = tokens
+        self.batch_size = batch_size
+        self.length = length
+        self.seed = seed
+        spare = len(tokens) - 1 - batch_size
+        self._offsets = 1 + (min(length - 1, spare) if random_offset else 0)
+        self.steps = (len(tokens) - self._offsets) // batch_size
+
+    def __len__(self) -> int:
+        """The number of chunks of an epoch, the same for each."""
+        return -(-self.steps // self.length)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The chunks of an epoch from number `start` on: inputs and targets, int64 (T, B) each."""
+        offset = int(np.random.default_rng([self.seed, epoch]).integers(self._offsets))
+        rows = offset + self.steps * np.arange(self.batch_size)
+        for begin in range(start * self.length, self.steps, self.length):
+            end = min(begin + self.length, self.steps)
+            both = np.empty((end - begin + 1, self.batch_size), np.int64)
+            for column, row in enumerate(rows):
+                both[:, column] = self.tokens[row + begin : row + end + 1]
+            chunk = torch.from_numpy(both)
+            yield chunk[:-1], chunk[1:]

@@ -1,0 +1,164 @@
+"""The datasets: addresses pinned to a commit, checksums, licences and readers."""
+
+from collections.abc import Mapping
+from importlib import resources
+from urllib.parse import quote
+
+from elman.data import formats
+from elman.data.dataset import Dataset, Part
+from elman.data.text import read_blocks
+
+_RAW = "https://raw.githubusercontent.com"
+
+
+def _checksums(name: str) -> dict[str, str]:
+    """File -> SHA-256, from a list as `sha256sum` writes it."""
+    lists = resources.files("elman.data") / "checksums"
+    lines = (lists / f"{name}.sha256").read_text("utf-8").splitlines()
+    return {file: digest for digest, file in (line.split("  ", 1) for line in lines)}
+
+
+_TEXT_SST2 = _checksums("text_sst2")
+_TEXT_SNIPS = _checksums("text_snips")
+_TEXT_SENTIMENT_LABELLED = _checksums("text_sentiment_labelled")
+_MV_UEA_SMALL = _checksums("mv_uea_small")
+_LM_TINYSHAKESPEARE = _checksums("lm_tinyshakespeare")
+_LM_NAMES = _checksums("lm_names")
+_LM_TANG_POEMS = _checksums("lm_tang_poems")
+
+
+def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
+    """File -> its address in a folder of a repository at a commit."""
+    return {file: f"{_RAW}/{folder}/{quote(file)}" for file in files}
+
+
+def _tang_addresses() -> dict[str, str]:
+    folder = "chinese-poetry/chinese-poetry/99ebbef7e1345c0985c44b9fd96a3f9e776f117b"
+    theirs = {"tang300.json": "唐诗三百首.json"}
+    return {
+        file: f"{_RAW}/{folder}/{quote('全唐诗/' + theirs.get(file, file))}"
+        for file in _LM_TANG_POEMS
+    }
+
+
+def _name_addresses() -> dict[str, str]:
+    languages = "spro/practical-pytorch/c520c52e68e945d88fff563dba1c028b6ec0197b/data/names"
+    return {
+        file: f"{_RAW}/{languages}/{file.removeprefix('by_language/')}" for file in _LM_NAMES
+    } | _at("karpathy/makemore/988aa59e4d8fefa526d06f3b453ad116258398d4", {"names.txt": ""})
+
+
+def _snips_files(kind: str) -> tuple[str, ...]:
+    return tuple(file for file in _TEXT_SNIPS if file.rpartition("/")[2].startswith(kind))
+
+
+def _uea(problem: str) -> dict[str, Part]:
+    return {
+        f"/{problem}:train": Part((f"{problem}_TRAIN.ts",), examples=formats.series),
+        f"/{problem}:test": Part((f"{problem}_TEST.ts",), examples=formats.series),
+    }
+
+
+_DATASETS = (
+    Dataset(
+        name="text_sst2",
+        title="Stanford Sentiment Treebank, two classes, sentences",
+        licence="not stated; customary for research",
+        files=_TEXT_SST2,
+        urls=_at(
+            "clairett/pytorch-sentiment-classification/"
+            "457ffd83de90a9d6d472d8ffc31bbffe40a8b236/data/SST2",
+            _TEXT_SST2,
+        ),
+        parts={
+            ":train": Part(("train.tsv",), examples=formats.labelled_sentences),
+            ":validation": Part(("dev.tsv",), examples=formats.labelled_sentences),
+            ":test": Part(("test.tsv",), examples=formats.labelled_sentences),
+        },
+    ),
+    Dataset(
+        name="text_snips",
+        title="Snips, seven intents of spoken commands",
+        licence="CC0 1.0",
+        files=_TEXT_SNIPS,
+        urls=_at(
+            "sonos/nlu-benchmark/b86ac7f1577868c42158d0dec77db50956046696/"
+            "2017-06-custom-intent-engines",
+            _TEXT_SNIPS,
+        ),
+        parts={
+            ":train": Part(_snips_files("train"), examples=formats.intents),
+            ":validation": Part(_snips_files("validate"), examples=formats.intents),
+        },
+    ),
+    Dataset(
+        name="text_sentiment_labelled",
+        title="Sentiment Labelled Sentences of Amazon, IMDb and Yelp reviews",
+        licence="CC BY 4.0",
+        files=_TEXT_SENTIMENT_LABELLED,
+        urls=_at(
+            "delhomi10/yelp_sentiment_predictions/cbb91f76f57545d87ae506e2fb70455454b82002/"
+            "sentiment%20labelled%20sentences",
+            _TEXT_SENTIMENT_LABELLED,
+        ),
+        parts={
+            "/amazon": Part(("amazon_cells_labelled.txt",), examples=formats.labelled_sentences),
+            "/imdb": Part(("imdb_labelled.txt",), examples=formats.labelled_sentences),
+            "/yelp": Part(("yelp_labelled.txt",), examples=formats.labelled_sentences),
+            "": Part(tuple(_TEXT_SENTIMENT_LABELLED), examples=formats.labelled_sentences),
+        },
+    ),
+    Dataset(
+        name="mv_uea_small",
+        title="JapaneseVowels and BasicMotions, multivariate series of the UEA archive",
+        licence="CC BY 4.0 (JapaneseVowels); not stated (BasicMotions)",
+        files=_MV_UEA_SMALL,
+        urls={
+            file: f"{_RAW}/sktime/sktime/7bd7d1620c0656f3210eeb850bb1c0034159ee47/"
+            f"sktime/datasets/data/{file.partition('_')[0]}/{file}"
+            for file in _MV_UEA_SMALL
+        },
+        parts=_uea("JapaneseVowels") | _uea("BasicMotions"),
+    ),
+    Dataset(
+        name="lm_tinyshakespeare",
+        title="Tiny Shakespeare, 1.1 million characters",
+        licence="public domain",
+        files=_LM_TINYSHAKESPEARE,
+        urls=_at(
+            "karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",
+            _LM_TINYSHAKESPEARE,
+        ),
+        parts={"": Part(("input.txt",), text=read_blocks)},
+    ),
+    Dataset(
+        name="lm_names",
+        title="Names of people: 32,033 as a corpus, 20,050 with their language",
+        licence="MIT",
+        files=_LM_NAMES,
+        urls=_name_addresses(),
+        parts={
+            "/names": Part(("names.txt",), text=read_blocks),
+            "/by_language": Part(
+                tuple(file for file in _LM_NAMES if file != "names.txt"),
+                examples=formats.lines_of_class,
+            ),
+        },
+    ),
+    Dataset(
+        name="lm_tang_poems",
+        title="Tang poems in Chinese: the 300 and 5,000 of the Complete Tang Poems",
+        licence="MIT; the poems are in the public domain",
+        files=_LM_TANG_POEMS,
+        urls=_tang_addresses(),
+        parts={
+            "/tang300": Part(("tang300.json",), text=formats.poems),
+            "/complete": Part(
+                tuple(file for file in _LM_TANG_POEMS if file != "tang300.json"),
+                text=formats.poems,
+            ),
+            "": Part(tuple(_LM_TANG_POEMS), text=formats.poems),
+        },
+    ),
+)
+CATALOGUE: Mapping[str, Dataset] = {dataset.name: dataset for dataset in _DATASETS}

@@ -1,0 +1,105 @@
+"""Readers of the datasets' own file formats; each reads one file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.data.dataset import Labelled
+from elman.data.text import read_lines, read_text
+from elman.errors import DataError
+
+
+def labelled_sentences(path: Path) -> Iterator[Labelled]:
+    """`SENTENCE<TAB>LABEL` a line, or, after a header of CSV, `SENTENCE<TAB>,LABEL`, unquoted."""
+    in_csv = False
+    for number, line in read_lines(path):
+        if line == ",reviews,sentiment":
+            in_csv = True
+            continue
+        text, _, label = line.rpartition("," if in_csv else "\t")
+        yield Labelled(text.strip(), label, number)
+
+
+def lines_of_class(path: Path) -> Iterator[Labelled]:
+    """One example a line; the file's name is the label."""
+    for number, line in read_lines(path):
+        if line.strip():
+            yield Labelled(line.strip(), path.stem, number)
+
+
+def intents(path: Path) -> Iterator[Labelled]:
+    """`{INTENT: [{"data": [{"text": ...}, ...]}, ...]}`: a text is its chunks, joined.
+
+    Some of these files hold emoji as two surrogates of three bytes each, which are put together.
+    """
+    content = path.read_bytes().decode("utf-8", "surrogatepass")
+    content = content.encode("utf-16", "surrogatepass").decode("utf-16")
+    for intent, examples in json.loads(content).items():
+        for number, example in enumerate(examples, start=1):
+            text = "".join(chunk["text"] for chunk in example["data"])
+            yield Labelled(text.strip(), intent, number)
+
+
+def poems(path: Path) -> Iterator[str]:
+    """`[{"paragraphs": [...], ...}, ...]`: one line a paragraph, an empty line after each poem."""
+    for poem in json.loads(read_text(path)):
+        if poem["paragraphs"]:
+            yield "\n".join(poem["paragraphs"]) + "\n\n"
+
+
+def series(path: Path) -> Iterator[Labelled]:
+    """A `.ts` file of sktime: dimensions parted by ":", each of its own length, the label last.
+
+    Gives features (T, dimensions) float32; the label is "" if the file says it has none.
+    """
+    classes: list[str] | None = None
+    dimensions = None
+    in_data = False
+    for number, line in read_lines(path):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if in_data:
+            yield _one_series(line, classes, dimensions, f"{path}:{number}", number)
+            continue
+        keyword, *values = line.split()
+        match keyword.lower():
+            case "@timestamps" if values[:1] == ["true"]:
+                raise DataError(f"{path}:{number}: series with time stamps cannot be read")
+            case "@dimensions" | "@dimension" if values and values[0].isdecimal():
+                dimensions = int(values[0])
+            case "@univariate" if values[:1] == ["true"]:
+                dimensions = 1
+            case "@classlabel" if values[:1] == ["true"]:
+                classes = values[1:]
+            case "@data":
+                in_data = True
+    if not in_data:
+        raise DataError(f"{path} has no line '@data': not a .ts file of time series")
+
+
+def _one_series(
+    line: str, classes: list[str] | None, dimensions: int | None, where: str, number: int
+) -> Labelled:
+    parts: list[Any] = line.split(":")
+    label = ""
+    if classes is not None:
+        label = parts.pop().strip()
+        if label not in classes:
+            raise DataError(f"{where}: label {label!r} is not one of the file's @classLabel")
+    if dimensions not in (None, len(parts)):
+        raise DataError(f"{where}: {len(parts)} dimensions where the file says {dimensions}")
+    try:
+        columns = [
+            np.array([v.replace("?", "nan") for v in part.split(",")], dtype=np.float32)
+            for part in parts
+        ]
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        raise DataError(f"{where}: dimensions of unequal lengths {lengths}")
+    return Labelled(np.stack(columns, axis=1), label, number)

@@ -1,0 +1,62 @@
+"""The datasets elman knows, by name."""
+
+import difflib
+
+from elman.data.catalogue import CATALOGUE
+from elman.data.dataset import Dataset, Part
+from elman.errors import DataError
+
+
+def datasets() -> list[str]:
+    """The names of all datasets.
+
+    >>> "lm_tinyshakespeare" in datasets()
+    True
+    """
+    return sorted(CATALOGUE)
+
+
+def get(name: str) -> Dataset:
+    """The dataset of that name; an unknown one is a `DataError` with near matches.
+
+    >>> get("text_sst2").splits
+    ['train', 'validation', 'test']
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    raise DataError(f"no dataset is named {name!r}; {_near(name, datasets())}")
+
+
+def is_reference(text: str) -> bool:
+    """Whether a string names a known dataset: `NAME[/SUBSET][:SPLIT]`."""
+    return _name(text) in CATALOGUE
+
+
+def resolve(reference: str) -> tuple[Dataset, Part]:
+    """The dataset and part that `NAME[/SUBSET][:SPLIT]` names, or a `DataError` with the choices.
+
+    >>> dataset, part = resolve("mv_uea_small/JapaneseVowels:train")
+    >>> part.files
+    ('JapaneseVowels_TRAIN.ts',)
+    """
+    dataset = get(_name(reference))
+    tail = reference.removeprefix(dataset.name)
+    if tail in dataset.parts:
+        return dataset, dataset.parts[tail]
+    if not tail:
+        raise DataError(
+            f"{reference} does not say which part of the dataset is meant; "
+            f"choose one of {', '.join(dataset.references)}"
+        )
+    raise DataError(
+        f"dataset {dataset.name} has no part {reference!r}; {_near(reference, dataset.references)}"
+    )
+
+
+def _name(reference: str) -> str:
+    return reference.partition(":")[0].partition("/")[0]
+
+
+def _near(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
