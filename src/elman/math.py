@@ -60,6 +60,11 @@ _ON_TENSORS: dict[str, Callable[..., Tensor]] = {
 def _apply(name: str, *operands: Any) -> Any:
     for operand in operands:
         if not isinstance(operand, Tensor | int | float):
+            if not hasattr(operand, "elman_math"):
+                raise TypeError(
+                    f"{name} takes tensors and numbers, got {type(operand).__name__}; of a cell's"
+                    " gates and states take one by name, such as x.i"
+                )
             return operand.elman_math(name, *operands)
     if not any(isinstance(operand, Tensor) for operand in operands):
         operands = tuple(torch.tensor(operand, dtype=torch.float64) for operand in operands)
@@ -132,6 +137,8 @@ def minimum(a: Any, b: Any) -> Any:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b, elementwise; a and b may be numbers.
+
+    Two numbers give torch's default dtype.
 
     >>> x = torch.tensor([-1.0, 2.0])
     >>> where(x > 0, x, 0.1 * x)

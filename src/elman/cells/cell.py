@@ -1,10 +1,12 @@
 """What a cell is: names for its gates, states and parameters, and one step of equations."""
 
+import keyword
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 Range = tuple[float, float]
+_TAKEN = ("weight_", "bias_", "norm_", "initial_")  # how a layer's own parameters begin
 
 
 class Cell:
@@ -57,13 +59,18 @@ class Cell:
                 raise TypeError(
                     f'{cls.__name__}.{kind} is the text "{names}"; write a tuple of names'
                 )
-            if any(not isinstance(n, str) or not n.isidentifier() for n in names):
+            if not all(isinstance(n, str) and _is_name(n) for n in names):
                 raise TypeError(f"{cls.__name__}.{kind} must hold Python names, got {tuple(names)}")
             if len(set(names)) != len(names):
                 raise TypeError(f"{cls.__name__}.{kind} names something twice: {tuple(names)}")
-        if not isinstance(cls.params, Mapping):
+        if not isinstance(cls.params, Mapping) or not all(map(_is_range, cls.params.values())):
             raise TypeError(
                 f'{cls.__name__}.params must map names to ranges, such as {{"u": (-1.0, 1.0)}}'
+            )
+        if taken := [name for name in cls.params if name.startswith(_TAKEN)]:
+            raise TypeError(
+                f"{cls.__name__}.params has {taken[0]}, which looks like a layer's own parameter;"
+                f" begin with none of {', '.join(_TAKEN)}"
             )
         if not cls.gates or not cls.state:
             raise TypeError(f"{cls.__name__} needs at least one gate and one state")
@@ -95,3 +102,16 @@ class Cell:
                 f"{type(self).__name__}.step must return a dict of {self.state}, got {got}"
             )
         return tuple(new[name] for name in self.state)
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(isinstance(v, int | float) for v in value)
+        and value[0] <= value[1]
+    )

@@ -1,7 +1,6 @@
 """torch's own fused kernels, for what they compute exactly."""
 
 import torch
-import torch.nn.functional as F
 from torch import _VF, Tensor
 
 from elman.cells import GRU, LSTM, RNN, Cell, ReLURNN
@@ -9,7 +8,12 @@ from elman.nn.lengths import last_step, reverse_within
 from elman.nn.reference import Extras, State, Weights
 
 _KERNELS = {LSTM: "lstm", GRU: "gru", RNN: "rnn_tanh", ReLURNN: "rnn_relu"}
-_SHUT = 1e4  # a gate's input at which its sigmoid is exactly 0 or 1
+# What each gate gets on padding, as signs and a size. LSTM: the input gate shut and the forget
+# gate open, so that c stays exactly as it was. ReLU: silence, so that h cannot grow to infinity.
+_ON_PADDING: dict[type[Cell], tuple[tuple[float, ...], float]] = {
+    LSTM: ((-1.0, 1.0, 0.0, 0.0), 1e4),
+    ReLURNN: ((-1.0,), 1e30),
+}
 
 
 def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: bool) -> bool:
@@ -35,16 +39,15 @@ def run(
     if reverse:
         x = x.flip(0) if lengths is None else reverse_within(x, lengths)
     ih = w.ih
-    if extras.mask is not None and type(cell) is LSTM:
-        x, ih = _hold_cell_state_over_padding(x, ih, extras.mask)
-    biases = [] if w.bias_ih is None else [w.bias_ih, w.bias_hh]
-    weights = [ih, w.hh, *biases]
-    initial = tuple(each.unsqueeze(0) for each in s)
+    if extras.mask is not None and type(cell) in _ON_PADDING:
+        x, ih = _quiet_padding(cell, x, ih, extras.mask)
+    weights = [each for each in (ih, w.hh, w.bias_ih, w.bias_hh) if each is not None]
+    initial = tuple(each.unsqueeze(0).contiguous() for each in s)
     output, *last = getattr(_VF, _KERNELS[type(cell)])(
         x,
         initial if len(initial) > 1 else initial[0],
         weights,
-        bool(biases),
+        w.bias_ih is not None,
         1,  # layers
         0.0,  # dropout
         torch.is_grad_enabled(),
@@ -59,20 +62,17 @@ def run(
     return (output,), final
 
 
-def _hold_cell_state_over_padding(x: Tensor, ih: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """One more input, 1 on padding, that shuts the input gate and opens the forget gate there.
-
-    c then stays exactly as it was, so that the last c is the one at each sequence's end.
-    """
-    hidden_size = len(ih) // 4
-    shut = ih.new_zeros(4, hidden_size)
-    shut[0], shut[1] = -_SHUT, _SHUT
-    padding = (~mask).unsqueeze(-1).to(x.dtype)
-    return torch.cat([x, padding], -1), F.pad(ih, (0, 1)) + F.pad(
-        shut.view(-1, 1), (ih.shape[1], 0)
-    )
+def _quiet_padding(cell: Cell, x: Tensor, ih: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """One more input, 0 on real steps, that pushes the gates on padding as `_ON_PADDING` says."""
+    signs, size = _ON_PADDING[type(cell)]
+    push = (~mask).unsqueeze(-1).to(x.dtype) * size
+    column = ih.new_tensor(signs).repeat_interleave(len(ih) // len(signs)).unsqueeze(1)
+    return torch.cat([x, push], -1), torch.cat([ih, column], 1)
 
 
 def _inside_transform() -> bool:
-    """Whether torch.func (vmap, jvp, grad) is at work, which the kernels know nothing of."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    """Whether torch.func or forward-mode AD, which the kernels do not all know, is at work."""
+    return (
+        torch._C._functorch.peek_interpreter_stack() is not None
+        or torch.autograd.forward_ad._current_level >= 0
+    )

@@ -26,34 +26,42 @@ def to_batch(
     """Check and convert; ValueError names what came and what would do."""
     if not isinstance(given, Tensor) and lengths is not None:
         raise ValueError(f"lengths must be left out: a {type(given).__name__} carries its own")
+    order = "(B, T, I)" if batch_first else "(T, B, I)"
     if isinstance(given, PackedSequence):
-        x, lengths = pad_packed_sequence(given)
+        x, lengths = pad_packed_sequence(given, batch_first)
     elif isinstance(given, Ragged):
-        x, lengths = given.pad()
-    elif isinstance(given, Tensor) and given.dim() in (2, 3):
+        x, lengths = given.pad(batch_first=batch_first)
+    elif isinstance(given, Tensor):
         x = given
-        if x.dim() == 2:
-            x = x.unsqueeze(1)
-            lengths = _unbatched(lengths, "lengths", 0)
-            resets = _unbatched(resets, "resets", 1)
-        elif batch_first:
-            x = x.transpose(0, 1)
-            resets = resets.transpose(0, 1) if resets is not None else None
     else:
-        came = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
-        order = "(B, T, I)" if batch_first else "(T, B, I)"
-        raise ValueError(f"x must have shape {order} or (T, I) without a batch, got {came}")
+        raise TypeError(
+            f"x must be a tensor of shape {order}, a PackedSequence or a Ragged, got"
+            f" {type(given).__name__}"
+        )
+    batched = not isinstance(given, Tensor) or x.dim() == 3
+    if not batched and x.dim() == 2:
+        x = x.unsqueeze(1)
+        lengths = _unbatched(lengths, "lengths", 0)
+        resets = _unbatched(resets, "resets", 1)
+    if x.dim() != 3:
+        raise ValueError(
+            f"x must have shape {order} or (T, I) without a batch, got {tuple(x.shape)}"
+        )
+    if resets is not None and (resets.dtype != torch.bool or resets.shape != x.shape[:2]):
+        raise ValueError(
+            f"resets must be bool with one entry a step and sequence, {tuple(x.shape[:2])};"
+            f" got {resets.dtype} of shape {tuple(resets.shape)}"
+        )
+    if batched and batch_first:
+        x = x.transpose(0, 1)
+        resets = None if resets is None else resets.T
     steps, batch, features = x.shape
     if features != input_size:
         raise ValueError(f"x must have input_size={input_size} features, got {features}")
     if lengths is not None:
         lengths = check_lengths(lengths, steps, batch)
         lengths = None if bool((lengths == steps).all()) else lengths.to(x.device)
-    if resets is not None and (resets.dtype != torch.bool or resets.shape != (steps, batch)):
-        raise ValueError(
-            f"resets must be bool with one entry a step and sequence, ({steps}, {batch});"
-            f" got {resets.dtype} of shape {tuple(resets.shape)}"
-        )
+    resets = None if resets is None else resets.to(x.device)
     return Batch(x, lengths, resets)
 
 
@@ -72,7 +80,11 @@ def from_batch(output: Tensor, given: Input, batch_first: bool) -> Input:
 
 
 def to_state(
-    state: Tensor | tuple[Tensor, ...] | None, names: tuple[str, ...], shapes: list[tuple[int, ...]]
+    state: Tensor | tuple[Tensor, ...] | None,
+    names: tuple[str, ...],
+    shapes: list[tuple[int, ...]],
+    *,
+    batched: bool,
 ) -> tuple[Tensor, ...] | None:
     """The given state as a tuple of (layers * directions, B, size), checked."""
     if state is None:
@@ -82,15 +94,17 @@ def to_state(
         raise ValueError(
             f"state must hold {len(names)} tensors ({', '.join(names)}), got {len(parts)}"
         )
-    for name, part, shape in zip(names, parts, shapes, strict=True):
+    for name, part, (count, batch, size) in zip(names, parts, shapes, strict=True):
+        shape = (count, batch, size) if batched else (count, size)
         if part.shape != shape:
             raise ValueError(f"state {name} must have shape {shape}, got {tuple(part.shape)}")
-    return parts
+    return parts if batched else tuple(part.unsqueeze(1) for part in parts)
 
 
 def _unbatched(value: Tensor | None, name: str, dim: int) -> Tensor | None:
     if value is None:
         return None
+    value = torch.as_tensor(value)
     if value.dim() != dim:
         raise ValueError(
             f"{name} of an input without a batch must have {dim} dimensions, got {value.dim()}"

@@ -150,22 +150,22 @@ class Recurrent(nn.Module):
           and the output there is 0. No sorting is needed.
         - `resets`: bool, (T, B), or (B, T) with `batch_first`: a new sequence begins at this step,
           so that the state before it is the initial one (zeros unless learnt). The backward
-          direction starts anew on the other side of the same border.
+          direction starts anew on the other side of the same border. On padding it does nothing.
         - `return_states`: also return every state at every step.
 
         **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
-        x; `states` has the form of `state` with a first dimension T before it.
+        x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
         given = x
+        batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
-        if isinstance(given, Tensor) and given.dim() == 2 and state is not None:
-            parts = (state,) if isinstance(state, Tensor) else state
-            state = tuple(part.unsqueeze(1) for part in parts)
-        mask = None if lengths is None else mask_of(lengths, len(x))
-        padding = None if mask is None else ~mask.unsqueeze(-1)
-        if padding is not None:
+        mask = padding = None
+        if lengths is not None:
+            mask = mask_of(lengths, len(x))
+            padding = ~mask.unsqueeze(-1)
             x = x.masked_fill(padding, 0)
-        initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]))
+            resets = None if resets is None else resets & mask
+        initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
         last: list[State] = []
         histories: list[State] = []
         for index in range(self.num_layers):
@@ -184,7 +184,7 @@ class Recurrent(nn.Module):
         result: list[Any] = [from_batch(x, given, self.batch_first), states]
         if return_states:
             result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))
-        if isinstance(given, Tensor) and given.dim() == 2:
+        if not batched:
             result[1:] = [tuple(part.squeeze(-2) for part in parts) for parts in result[1:]]
         if len(states) == 1:
             result[1:] = [parts[0] for parts in result[1:]]
@@ -339,6 +339,12 @@ class Recurrent(nn.Module):
         if not 0 <= self.proj_size < self.hidden_size:
             raise ValueError(
                 f"proj_size must be below hidden_size={self.hidden_size}, got {self.proj_size}"
+            )
+        if self.forget_bias is not None and (self.cell.forget is None or not self.bias):
+            lack = "no biases" if self.cell.forget else "no forget gate"
+            raise SettingsError(
+                f"forget_bias={self.forget_bias} was asked of {type(self.cell).__name__}, which has"
+                f" {lack} here"
             )
         probe(self.cell)
         if self.proj_size and uses_previous_output(self.cell):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.errors import SettingsError
 
 INITS = ("uniform", "orthogonal", "identity")
 
@@ -76,12 +75,7 @@ def initialise(
     else:
         for block in torch.split(value, hidden_size):
             nn.init.xavier_uniform_(block)
-    if forget_bias is not None and name.startswith("bias_"):
-        if cell.forget is None:
-            raise SettingsError(
-                f"forget_bias={forget_bias} was asked of {type(cell).__name__}, which names no"
-                " forget gate"
-            )
+    if forget_bias is not None and name in ("bias_ih", "bias_hh"):
         gates = cell.gates if name == "bias_ih" else cell.recurrent
         if cell.forget in gates:
             at = gates.index(cell.forget) * hidden_size

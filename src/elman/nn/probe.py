@@ -18,9 +18,15 @@ def probe(cell: Cell) -> None:
         if not isinstance(value, Tensor) or value.shape != _SHAPE:
             came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(
-                f"{type(cell).__name__}.step must be elementwise: {name} should have shape {_SHAPE},"
-                f" got {came}"
+                f"{type(cell).__name__}.step must be elementwise: {name} should have shape"
+                f" {_SHAPE}, got {came}"
             )
+    new = cell.advance(*_arguments(cell, nan_at_first=True))
+    if any(bool(value.flatten()[1:].isnan().any()) for value in new):
+        raise TypeError(
+            f"{type(cell).__name__}.step must be elementwise: a unit's new state may use the gates"
+            " and states of that unit alone"
+        )
 
 
 def uses_previous_output(cell: Cell) -> bool:
@@ -30,9 +36,12 @@ def uses_previous_output(cell: Cell) -> bool:
     return any(bool(value.isnan().any()) for value in new)
 
 
-def _arguments(cell: Cell) -> tuple[tuple[Tensor, ...], ...]:
+def _arguments(cell: Cell, *, nan_at_first: bool = False) -> tuple[tuple[Tensor, ...], ...]:
     def each(names: Iterable[str], *shape: int) -> tuple[Tensor, ...]:
-        return tuple(torch.full(shape, 0.5) for _ in names)
+        return tuple(torch.full(shape, 0.5, device="cpu") for _ in names)
 
     x, r, s = (each(names, *_SHAPE) for names in (cell.gates, cell.recurrent, cell.state))
+    if nan_at_first:
+        for value in (*x, *r, *s):
+            value[0, 0] = math.nan
     return x, r, s, each(cell.params, _SHAPE[1])

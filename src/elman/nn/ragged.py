@@ -27,9 +27,12 @@ class Ragged:
 
     def __init__(self, values: Tensor, lengths: Tensor | Sequence[int]) -> None:
         """Take values and lengths as they are; ValueError when they do not add up."""
-        lengths = torch.as_tensor(lengths, dtype=torch.int64)
-        if lengths.dim() != 1 or bool((lengths < 0).any()):
+        lengths = torch.as_tensor(lengths)
+        if lengths.dim() != 1 or (
+            len(lengths) and (lengths.is_floating_point() or int(lengths.min()) < 0)
+        ):
             raise ValueError(f"lengths must be a vector of counts, got {lengths.tolist()}")
+        lengths = lengths.to(torch.int64)
         if values.dim() < 1 or int(lengths.sum()) != len(values):
             raise ValueError(
                 f"lengths sum to {int(lengths.sum())} steps, but values has shape"
