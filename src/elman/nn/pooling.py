@@ -51,7 +51,8 @@ class Pooling(nn.Module):
         if self.score is not None:
             scores = self.score(output).masked_fill(padding, -math.inf)
             weights = scores.softmax(0).nan_to_num()  # a sequence of length 0 has no weights
-            return (weights * output.masked_fill(padding, 0)).sum(0)
+            mean: Tensor = (weights * output.masked_fill(padding, 0)).sum(0)
+            return mean
         parts = []
         if self.kind in ("mean", "mean_max"):
             count = lengths.clamp(min=1).unsqueeze(-1)

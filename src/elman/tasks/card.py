@@ -1,0 +1,37 @@
+"""The model card: what a saved model is, in words for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card(task: str, config: Mapping[str, Any], parameters: int) -> str:
+    """The text of a model folder's README.md, from its configuration."""
+    settings, record = config["settings"], config["record"]
+    layers = f"{settings['num_layers']} × {settings['hidden_size']}"
+    lines = [
+        f"# {task}: {settings['cell']}, {layers} hidden units",
+        "",
+        f"A model of [elman](https://pypi.org/project/elman/) {config['elman']} with"
+        f" {parameters:,} parameters.",
+        "",
+        "```python",
+        "import elman",
+        "",
+        'model = elman.load("this folder")',
+        "```",
+    ]
+    sections = {
+        "Data": record.get("data", {}),
+        "Metrics on the validation data": record.get("metrics", {}),
+        "Training": record.get("training", {}),
+    }
+    for title, values in sections.items():
+        if values:
+            lines += ["", f"## {title}", "", "| | |", "|---|---|"]
+            lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in values.items()]
+    if "latency_ms" in record:
+        lines += [
+            "",
+            f"One prediction took {record['latency_ms']} ms on the training machine's CPU.",
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,322 @@
+"""Classify sequences: sentiment and intents of texts, or whatever feature vectors measure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from elman.data import Examples, Vocabulary, build_vocabulary, read_examples
+from elman.errors import DataError
+from elman.nn import LockedDropout, Pooling
+from elman.tasks import metrics
+from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
+from elman.tasks.saved import Saved
+from elman.tasks.settings import RecurrentSettings
+from elman.tasks.task import Prepared, Task
+from elman.train import Step, TrainSettings
+
+VOCABULARY = "vocabulary.json"
+
+
+class ClassifySettings(RecurrentSettings, TrainSettings):
+    """Settings of `Classify`; each is a keyword there and a flag of the command line."""
+
+    tokens: Literal["words", "characters", "bpe"] = Field(
+        "words", description="What a text is cut into."
+    )
+    lowercase: bool = Field(True, description="Read texts in lower case.")
+    vocabulary_size: int | None = Field(
+        None, ge=3, description="Most tokens kept, the frequent first; all if none."
+    )
+    min_count: int = Field(1, ge=1, description="Tokens rarer than this are unknown.")
+    embedding_size: int = Field(128, ge=1, description="Length of a token's vector.")
+    token_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of tokens made unknown while training."
+    )
+    bidirectional: bool = Field(True, description="Read the sequence from both ends.")
+    pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
+        "attention", description="How the steps become one vector."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Weigh each class alike in the loss (balanced) or as it occurs."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the target spread over all classes."
+    )
+    validation: float = Field(
+        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
+    )
+    metric: Literal["accuracy", "macro_f1", "loss"] = Field(
+        "accuracy", description="The validation metric that chooses the best weights."
+    )
+    text_column: str = Field("text", description="Column of the text (a number: its position).")
+    label_column: str = Field("label", description="Column of the label (a number: its position).")
+    features_column: str = Field("features", description="Column of the feature vectors.")
+    separator: str | None = Field(
+        None, description="What parts the labels of an example that may have several."
+    )
+
+
+class Classify(Task):
+    """Tell which class, or which of several labels, a sequence has.
+
+    Encoder: embedded tokens or standardised features; head: pooling and a linear layer.
+    Probabilities are calibrated by a temperature on the validation data (Guo et al. 2017).
+    Data is whatever `elman.data.read_examples` reads.
+
+    >>> texts = ["good film", "fine film", "bad film", "poor film"] * 10
+    >>> labels = ["+", "+", "-", "-"] * 10
+    >>> task = Classify(hidden_size=8, embedding_size=8, epochs=20, lr=0.02)
+    >>> task = task.fit((texts, labels), progress=False)
+    >>> task.predict(["a good film", "a bad film"])
+    ['+', '-']
+    """
+
+    name = "classify"
+    settings_type = ClassifySettings
+    labels: list[str]
+    several: bool
+    vocabulary: Vocabulary | None = None
+    features: int | None = None
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """Metrics of labelled data; see `elman.tasks.metrics` for what each is."""
+        examples = self._read(data, labelled=True)
+        return self._metrics(self._logits(examples), self._targets(examples))
+
+    def confusion(self, data: Any) -> NDArray[np.int64]:
+        """How often each true class (row) was taken for each (column), as `labels` orders them."""
+        if self.several:
+            raise DataError("a confusion matrix needs examples with one label each")
+        examples = self._read(data, labelled=True)
+        predicted = self._logits(examples).argmax(-1)
+        table: NDArray[np.int64] = metrics.confusion(
+            predicted, self._targets(examples), len(self.labels)
+        ).numpy()
+        return table
+
+    def predict(self, data: Any) -> list[Any]:
+        """The label of each input, or the tuple of its labels where there may be several."""
+        probabilities = self.predict_proba(data)
+        if self.several:
+            return [
+                tuple(label for label, p in zip(self.labels, row, strict=True) if p > 0.5)
+                for row in probabilities
+            ]
+        return [self.labels[i] for i in probabilities.argmax(-1)]
+
+    def predict_proba(self, data: Any) -> NDArray[np.float32]:
+        """Calibrated probabilities, (N, classes), the classes in the order of `labels`."""
+        logits = self._logits(self._read(data, labelled=False))
+        return (logits.sigmoid() if self.several else logits.softmax(-1)).numpy()
+
+    def _prepare(self, data: Any, validation: Any) -> Prepared:
+        settings = self.settings
+        train = self._read_any(data, labelled=True)
+        if validation is None:
+            train, held_out = train.split(settings.validation, settings.seed)
+        else:
+            held_out = self._read_any(validation, labelled=True)
+        self.labels, self.several = train.classes, train.is_multi_label
+        if len(self.labels) < 2:
+            raise DataError(f"all examples have the label {self.labels[0]!r}: two are needed")
+        self.vocabulary, self.features = None, None
+        if train.is_text:
+            self.vocabulary = build_vocabulary(
+                settings.tokens,
+                _texts(train),
+                size=settings.vocabulary_size,
+                min_count=settings.min_count,
+                lowercase=settings.lowercase,
+            )
+        else:
+            self.features = int(np.shape(train.inputs[0])[1])
+        self._check_kind(held_out)
+        sequences, targets = self._sequences(train), self._targets(train)
+        self._model = self._network(None if train.is_text else sequences)
+        self._class_weights = self._weights(targets)
+        held_out_targets = self._targets(held_out)
+
+        def evaluate(_: SequenceModel) -> dict[str, float]:
+            return self._metrics(self._logits(held_out), held_out_targets)
+
+        def calibrate(model: SequenceModel) -> None:
+            temperature = metrics.fit_temperature(self._logits(held_out), held_out_targets)
+            cast("ClassifyHead", model.head).temperature.fill_(temperature)
+
+        return Prepared(
+            PaddedBatches(sequences, targets, settings.batch_size, seed=settings.seed),
+            evaluate,
+            {
+                "training_examples": len(train),
+                "validation_examples": len(held_out),
+                "labels": ", ".join(self.labels),
+                "training_sha256": train.sha256,
+            },
+            settings.metric,
+            finish=calibrate,
+        )
+
+    def _loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
+        logits, _ = model(batch.inputs, lengths=batch.lengths)
+        weights = self._class_weights
+        weights = None if weights is None else weights.to(logits.device)
+        if self.several:
+            loss = F.binary_cross_entropy_with_logits(logits, batch.targets, pos_weight=weights)
+        else:
+            smoothing = self.settings.label_smoothing
+            loss = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing)
+        return Step(loss, len(batch.lengths), state)
+
+    def _network(self, sequences: Sequence[Tensor] | None) -> SequenceModel:
+        """The model; of feature sequences, `sequences` are what the scale is learnt from."""
+        settings = self.settings
+        encoder: TokenEncoder | FeatureEncoder
+        if self.vocabulary is not None:
+            encoder = TokenEncoder(
+                self.vocabulary.size,
+                settings.embedding_size,
+                dropout=settings.dropout,
+                token_dropout=settings.token_dropout,
+            )
+        else:
+            mean, deviation = torch.zeros(self.features or 0), torch.ones(self.features or 0)
+            if sequences is not None:
+                deviation, mean = torch.std_mean(torch.cat(list(sequences)), 0)
+                deviation = torch.where(deviation > 0, deviation, 1)
+            encoder = FeatureEncoder(mean, deviation)
+        recurrent = settings.layers(
+            self.cell or settings.cell, encoder.output_size, bidirectional=settings.bidirectional
+        )
+        pooling = Pooling(
+            settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional
+        )
+        head = ClassifyHead(pooling, len(self.labels), dropout=settings.dropout)
+        return SequenceModel(encoder, recurrent, head)
+
+    def _weights(self, targets: Tensor) -> Tensor | None:
+        if self.settings.class_weights == "none":
+            return None
+        if self.several:
+            positive = targets.sum(0).clamp(min=1)
+            return (len(targets) - positive) / positive
+        counts = torch.bincount(targets, minlength=len(self.labels))
+        return counts.sum() / (len(counts) * counts.clamp(min=1))
+
+    def _read_any(self, data: Any, *, labelled: bool) -> Examples:
+        settings = self.settings
+        return read_examples(
+            data,
+            text=settings.text_column,
+            label=settings.label_column if labelled else None,
+            features=settings.features_column,
+            separator=settings.separator,
+        )
+
+    def _read(self, data: Any, *, labelled: bool) -> Examples:
+        self._check_trained()
+        examples = self._read_any(data, labelled=labelled)
+        self._check_kind(examples)
+        return examples
+
+    def _check_kind(self, examples: Examples) -> None:
+        kinds = {True: "texts", False: "feature vectors"}
+        if examples.is_text != (self.vocabulary is not None):
+            raise DataError(
+                f"the model reads {kinds[not examples.is_text]}, the data holds"
+                f" {kinds[examples.is_text]}"
+            )
+        if not examples.is_text and np.shape(examples.inputs[0])[1] != self.features:
+            raise DataError(
+                f"{examples.names[0]}: {np.shape(examples.inputs[0])[1]} features a step where the"
+                f" model has {self.features}"
+            )
+
+    def _sequences(self, examples: Examples) -> list[Tensor]:
+        if self.vocabulary is None:
+            return [torch.from_numpy(np.asarray(values)) for values in examples.inputs]
+        encoded = self.vocabulary.encode_many(_texts(examples))
+        return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
+
+    def _targets(self, examples: Examples) -> Tensor:
+        index = {label: i for i, label in enumerate(self.labels)}
+        targets = torch.zeros(len(examples), len(self.labels))
+        for i, label in enumerate(examples.labels or ()):
+            for each in label if isinstance(label, tuple) else (label,):
+                if each not in index:
+                    raise DataError(
+                        f"{examples.names[i]}: the label {each!r} was not in the training data,"
+                        f" which has {', '.join(map(repr, self.labels[:20]))}"
+                    )
+                targets[i, index[each]] = 1
+        return targets if self.several else targets.argmax(-1)
+
+    @torch.inference_mode()
+    def _logits(self, examples: Examples) -> Tensor:
+        nothing = torch.zeros(len(examples))
+        batches = PaddedBatches(self._sequences(examples), nothing, 128, shuffle=False)
+        model, device = self.model, self.device
+        parts = [
+            model(batch.inputs.to(device), lengths=batch.lengths.to(device))[0].cpu()
+            for batch in batches.epoch(0)
+        ]
+        logits = torch.empty(len(examples), len(self.labels))
+        logits[batches.in_order()] = torch.cat(parts)
+        return logits
+
+    def _metrics(self, logits: Tensor, targets: Tensor) -> dict[str, float]:
+        return (metrics.multi_label if self.several else metrics.single_label)(logits, targets)
+
+    def _config(self) -> dict[str, Any]:
+        return {"labels": self.labels, "several": self.several, "features": self.features}
+
+    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
+        return {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
+
+    def _restore(self, saved: Saved) -> SequenceModel:
+        config = saved.config
+        self.labels = [str(label) for label in config["labels"]]
+        self.several, self.features = bool(config["several"]), config["features"]
+        self.vocabulary = None
+        if self.features is None:
+            self.vocabulary = Vocabulary.load(saved.asset(VOCABULARY))
+        return self._network(None)
+
+    def _example(self) -> Callable[[], object]:
+        if self.vocabulary is None:
+            return lambda: self.predict([np.zeros((20, self.features or 1), np.float32)])
+        return lambda: self.predict(["a text of some ten words to see how long it takes"])
+
+
+class ClassifyHead(nn.Module):
+    """Pool the steps and score the classes: (T, B, H) to (B, classes).
+
+    Without training the scores are divided by `temperature`, which calibrates them.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, pooling: Pooling, classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.locked = LockedDropout(dropout)
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(pooling.output_size, classes)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The scores (logits) of each class."""
+        pooled = self.dropout(self.pooling(self.locked(output), lengths))
+        scores: Tensor = self.linear(pooled)
+        return scores if self.training else scores / self.temperature
+
+
+def _texts(examples: Examples) -> list[str]:
+    return [text for text in examples.inputs if isinstance(text, str)]

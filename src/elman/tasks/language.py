@@ -1,0 +1,301 @@
+"""Language models: predict the next character or byte pair, and write by doing so."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from elman.data import Chunks, Vocabulary, build_vocabulary, cache_folder, read_corpus, text_blocks
+from elman.errors import DataError, SettingsError
+from elman.nn import LockedDropout
+from elman.tasks.model import SequenceModel, TokenEncoder
+from elman.tasks.sampling import Sampling
+from elman.tasks.saved import Saved
+from elman.tasks.settings import RecurrentSettings
+from elman.tasks.task import Prepared, Task
+from elman.train import Step, TrainSettings
+
+VOCABULARY = "vocabulary.json"
+
+
+class LanguageSettings(RecurrentSettings, TrainSettings):
+    """Settings of `Language`; each is a keyword there and a flag of the command line."""
+
+    tokens: Literal["characters", "bpe"] = Field(
+        "characters", description="What the text is cut into."
+    )
+    vocabulary_size: int | None = Field(
+        None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
+    )
+    embedding_size: int = Field(128, ge=1, description="Length of a token's vector.")
+    chunk_length: int = Field(
+        100, ge=1, description="Time steps that truncated backpropagation goes back."
+    )
+    tie_weights: bool = Field(
+        False, description="Score tokens by their own embedding vectors (Press & Wolf 2017)."
+    )
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the vocabulary left out of each pass."
+    )
+    activation_penalty: float = Field(
+        0.0, ge=0, description="Weight of the squared outputs in the loss (AR, Merity 2017)."
+    )
+    change_penalty: float = Field(
+        0.0, ge=0, description="Weight of the squared change of outputs in the loss (TAR)."
+    )
+    validation: float = Field(
+        0.1, gt=0, lt=1, description="Share of the text, its end, held out if none is given."
+    )
+    max_validation: int = Field(1_000_000, ge=2, description="Most tokens held out of a long text.")
+
+
+class Language(Task):
+    """Model text token by token, by truncated backpropagation with the state carried on.
+
+    Encoder: embedded tokens; head: a linear layer over the vocabulary at every step.
+    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents.
+
+    >>> task = Language(hidden_size=32, epochs=8, batch_size=4, chunk_length=25, lr=0.02)
+    >>> task = task.fit(["the cat sat on the mat. " * 100], progress=False)
+    >>> task.generate("the cat", length=17, temperature=0)
+    ' sat on the mat. '
+    """
+
+    name = "language"
+    settings_type = LanguageSettings
+    vocabulary: Vocabulary
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """How well the model foretells a text.
+
+        **Returns:** `loss` (nats a token), `perplexity` (its exponential), `bits_per_character`.
+        """
+        self._check_trained()
+        return self._metrics(read_corpus(data, self.vocabulary).tokens)
+
+    def predict(self, data: Any) -> list[dict[str, float]]:
+        """How well the model foretells each of several texts: the metrics of `evaluate` each.
+
+        `data` is a list of texts, or the path of a file with one a line. The odd one out, a text
+        unlike those that the model knows, has the largest `bits_per_character`.
+        """
+        self._check_trained()
+        if isinstance(data, str | Path):
+            data = "".join(text_blocks(data)).splitlines()
+        results = []
+        for i, text in enumerate(data):
+            ids = self.vocabulary.encode(text)
+            if len(ids) < 2:
+                raise DataError(f"text {i} ({text!r:.40}) is too short: two tokens are needed")
+            results.append(self._metrics(ids))
+        return results
+
+    def generate(self, prompt: str = "", **options: Any) -> str:
+        """What `stream` writes, as one string."""
+        return "".join(self.stream(prompt, **options))
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Iterable[str] = (),
+    ) -> Iterator[str]:
+        """Write on from a prompt, one step of the network a token.
+
+        **Arguments:**
+
+        - `prompt`: what the text begins with; it is not repeated.
+        - `length`: most tokens to write.
+        - `temperature`, `top_k`, `top_p`: see `elman.tasks.sampling.Sampling`.
+        - `seed`: the same seed writes the same text; None draws another each time.
+        - `stop`: strings before whose first occurrence the text ends.
+
+        **Returns:** an iterator over pieces of text, as they are written.
+        """
+        self._check_trained()
+        sampling = Sampling(temperature, top_k, top_p)
+        if length < 0:
+            raise SettingsError(f"length must be 0 or more, got {length}")
+        ends = [stop] if isinstance(stop, str) else list(stop)
+        if "" in ends:
+            raise SettingsError("stop holds an empty string")
+        generator = torch.Generator()
+        generator.seed() if seed is None else generator.manual_seed(seed)
+        pieces = self._pieces(prompt, length, sampling, generator)
+        return _until(pieces, ends)
+
+    def _pieces(
+        self, prompt: str, length: int, sampling: Sampling, generator: torch.Generator
+    ) -> Iterator[str]:
+        model, decoder = self.model, self.vocabulary.stream()
+        model.eval()
+        ids = self.vocabulary.encode(prompt) if prompt else self._any_token(generator)
+        tokens = torch.from_numpy(ids.astype(np.int64)).unsqueeze(1).to(self.device)
+        with torch.inference_mode():
+            scores, state = model(tokens)
+        for _ in range(length):
+            latest = scores[-1, 0].clone()
+            latest[[self.vocabulary.pad_id, self.vocabulary.unknown_id]] = -math.inf
+            token = sampling.draw(latest, generator)
+            if piece := decoder.add(token):
+                yield piece
+            with torch.inference_mode():
+                scores, state = model(torch.full((1, 1), token, device=self.device), state)
+        if rest := decoder.finish():
+            yield rest
+
+    def _any_token(self, generator: torch.Generator) -> np.ndarray[Any, np.dtype[np.int32]]:
+        low = 1 + max(self.vocabulary.pad_id, self.vocabulary.unknown_id)
+        token = torch.randint(low, self.vocabulary.size, (1,), generator=generator)
+        return token.numpy().astype(np.int32)
+
+    def _prepare(self, data: Any, validation: Any) -> Prepared:
+        settings = self.settings
+        self.vocabulary = build_vocabulary(
+            settings.tokens, text_blocks(data), size=settings.vocabulary_size
+        )
+        cache = cache_folder() / "tokens"
+        corpus = read_corpus(data, self.vocabulary, cache)
+        if validation is None:
+            share = min(settings.validation, settings.max_validation / len(corpus))
+            train, held_out = corpus.train_validation(share)
+        else:
+            train, held_out = corpus.tokens, read_corpus(validation, self.vocabulary).tokens
+        batches = Chunks(
+            train,
+            settings.batch_size,
+            settings.chunk_length,
+            seed=settings.seed,
+            random_offset=True,
+        )
+        self._model = self._network()
+        facts = {
+            "source": corpus.source,
+            "training_tokens": len(train),
+            "validation_tokens": len(held_out),
+            "vocabulary": f"{self.vocabulary.size} {settings.tokens}",
+            "training_sha256": corpus.sha256,
+        }
+        return Prepared(batches, lambda _: self._metrics(held_out), facts, "loss")
+
+    def _network(self) -> SequenceModel:
+        settings = self.settings
+        encoder = TokenEncoder(
+            self.vocabulary.size,
+            settings.embedding_size,
+            dropout=settings.dropout,
+            embedding_dropout=settings.embedding_dropout,
+        )
+        recurrent = settings.layers(self.cell or settings.cell, settings.embedding_size)
+        head = NextToken(
+            recurrent.output_size,
+            self.vocabulary.size,
+            dropout=settings.dropout,
+            tied=encoder.embedding if settings.tie_weights else None,
+        )
+        return SequenceModel(encoder, recurrent, head)
+
+    def _loss(self, model: SequenceModel, batch: tuple[Tensor, Tensor], state: Any) -> Step:
+        inputs, targets = batch
+        output, state = model.recurrent(model.encoder(inputs), state)
+        scores = model.head(output)
+        loss = F.cross_entropy(scores.flatten(0, 1), targets.flatten())
+        settings = self.settings
+        if settings.activation_penalty:
+            loss = loss + settings.activation_penalty * output.square().mean()
+        if settings.change_penalty and len(output) > 1:
+            loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
+        return Step(loss, targets.numel(), state)
+
+    @torch.inference_mode()
+    def _metrics(self, tokens: np.ndarray[Any, Any]) -> dict[str, float]:
+        if len(tokens) < 2:
+            raise DataError("the text is too short to evaluate: two tokens are needed")
+        streams = min(32, 1 + len(tokens) // 2048)
+        characters = torch.from_numpy(self.vocabulary.characters.astype(np.int64))
+        model, state = self.model, None
+        nats = count = written = 0.0
+        for inputs, targets in Chunks(tokens, streams, 256).epoch(0):
+            scores, state = model(inputs.to(self.device), state)
+            target = targets.flatten()
+            loss = F.cross_entropy(scores.flatten(0, 1), target.to(self.device), reduction="sum")
+            nats += float(loss)
+            count += len(target)
+            written += int(characters[target].sum())
+        return {
+            "loss": nats / count,
+            "perplexity": math.exp(min(nats / count, 700)),
+            "bits_per_character": nats / max(1, written) / math.log(2),
+        }
+
+    def _config(self) -> dict[str, Any]:
+        return {}
+
+    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
+        return {VOCABULARY: self.vocabulary.save}
+
+    def _restore(self, saved: Saved) -> SequenceModel:
+        self.vocabulary = Vocabulary.load(saved.asset(VOCABULARY))
+        return self._network()
+
+    def _example(self) -> Callable[[], object]:
+        return lambda: self.generate(length=1, seed=0)
+
+
+class NextToken(nn.Module):
+    """Scores of every token as the next one, at every step: (T, B, H) to (T, B, V).
+
+    With `tied`, the encoder's embedding, its vectors are the scores' weights; H is first brought
+    to their length where it differs.
+    """
+
+    def __init__(
+        self, size: int, vocabulary_size: int, *, dropout: float, tied: nn.Embedding | None
+    ) -> None:
+        super().__init__()
+        self.dropout = LockedDropout(dropout)
+        self._tied = [] if tied is None else [tied]  # a list: its weights are not this module's
+        self.weight = None
+        self.fit_size: nn.Module = nn.Identity()
+        if tied is None:
+            self.weight = nn.Parameter(torch.empty(vocabulary_size, size))
+            nn.init.uniform_(self.weight, -(size**-0.5), size**-0.5)
+        elif tied.embedding_dim != size:
+            self.fit_size = nn.Linear(size, tied.embedding_dim, bias=False)
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+
+    def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """The scores (logits); lengths do not matter to them."""
+        weight = self._tied[0].weight if self.weight is None else self.weight
+        return F.linear(self.fit_size(self.dropout(output)), weight, self.bias)
+
+
+def _until(pieces: Iterator[str], ends: list[str]) -> Iterator[str]:
+    """The pieces up to the first of `ends`, holding back what may be the beginning of one."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        found = [at for end in ends if (at := held.find(end)) >= 0]
+        if found:
+            if min(found):
+                yield held[: min(found)]
+            return
+        keep = max(
+            (n for end in ends for n in range(1, len(end)) if held.endswith(end[:n])), default=0
+        )
+        if len(held) > keep:
+            yield held[: len(held) - keep]
+            held = held[len(held) - keep :]
+    if held:
+        yield held

@@ -1,0 +1,56 @@
+"""Any saved model by its path or its name on the Hugging Face hub."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from elman.cells import Cell, resolve
+from elman.errors import ModelError
+from elman.tasks.classify import Classify
+from elman.tasks.language import Language
+from elman.tasks.saved import read_model
+from elman.tasks.task import Task
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Language)}
+_FILES = ["*.json", "*.safetensors", "README.md"]
+
+
+def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:
+    """Load a saved model with its preprocessing, ready to predict.
+
+    Nothing of the folder is executed, and every file is checked against its hash.
+
+    **Arguments:**
+
+    - `path`: a model folder, or `owner/name` of a model on the Hugging Face hub.
+    - `cells`: cells of your own that the model may use.
+
+    Raises `ModelError` if there is no such model or a file of it is damaged.
+
+    ```python
+    model = elman.load("runs/sentiment")
+    model.predict(["a stirring , funny film"])
+    ```
+    """
+    saved = read_model(_folder(path))
+    task = saved.config.get("task")
+    if task not in TASKS:
+        raise ModelError(f"{path} is of the task {task!r}; there are {', '.join(TASKS)}")
+    own = {type(cell).__name__: cell for cell in map(resolve, cells)}
+    return TASKS[task]._load(saved, own)
+
+
+def _folder(path: Path | str) -> Path:
+    folder = Path(path)
+    if folder.exists() or str(path).count("/") != 1 or str(path).startswith((".", "~")):
+        if not folder.exists():
+            raise ModelError(f"{path} is neither a model folder nor a hub name like owner/model")
+        return folder
+    try:
+        return Path(snapshot_download(str(path), allow_patterns=_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{path} is no folder here, and the hub did not give it: {type(error).__name__}"
+        ) from None

@@ -1,0 +1,83 @@
+"""Metrics of classification, and the temperature that calibrates probabilities."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def confusion(predicted: Tensor, true: Tensor, classes: int) -> Tensor:
+    """How often each true class (row) was predicted as each (column): int64 (C, C).
+
+    >>> confusion(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2)
+    tensor([[1, 1],
+            [0, 1]])
+    """
+    return torch.bincount(true * classes + predicted, minlength=classes**2).view(classes, classes)
+
+
+def f1(true_positive: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+    """The harmonic mean of precision and recall of each class, from counts; 0 where it has none."""
+    return 2 * true_positive / (predicted + true).clamp(min=1)
+
+
+def single_label(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """Metrics of logits (N, C) against classes (N,).
+
+    **Returns:** `accuracy`, `macro_f1` (over the classes that occur or are predicted), `loss`
+    (nats) and `calibration_error` (expected over 15 bins of confidence; Guo et al. 2017).
+    """
+    table = confusion(logits.argmax(-1), targets, logits.shape[-1]).double()
+    hits, predicted, true = table.diagonal(), table.sum(0), table.sum(1)
+    seen = predicted + true > 0
+    return {
+        "accuracy": float(hits.sum() / table.sum()),
+        "macro_f1": float(f1(hits, predicted, true)[seen].mean()),
+        "loss": float(F.cross_entropy(logits, targets)),
+        "calibration_error": calibration_error(logits.softmax(-1), targets),
+    }
+
+
+def multi_label(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """Metrics of logits (N, C) against targets 0 or 1, (N, C).
+
+    **Returns:** `accuracy` (all labels of an example right), `micro_f1`, `macro_f1` (over the
+    labels that occur or are predicted) and `loss` (nats a label).
+    """
+    predicted, true = logits > 0, targets > 0.5
+    hits, guessed, real = (x.sum(0).double() for x in (predicted & true, predicted, true))
+    seen = guessed + real > 0
+    return {
+        "accuracy": float((predicted == true).all(-1).double().mean()),
+        "micro_f1": float(f1(hits.sum(), guessed.sum(), real.sum())),
+        "macro_f1": float(f1(hits, guessed, real)[seen].mean()) if bool(seen.any()) else 1.0,
+        "loss": float(F.binary_cross_entropy_with_logits(logits, targets)),
+    }
+
+
+def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = 15) -> float:
+    """Expected difference of confidence and accuracy (Guo et al. 2017, arXiv:1706.04599).
+
+    >>> calibration_error(torch.tensor([[0.75, 0.25]] * 4), torch.tensor([0, 0, 0, 1]))
+    0.0
+    """
+    confidence, predicted = probabilities.max(-1)
+    right = (predicted == targets).to(confidence.dtype)
+    index = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gap = torch.zeros(bins, dtype=confidence.dtype).index_add(0, index, right - confidence)
+    return float(gap.abs().sum() / len(targets))
+
+
+def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+    """The number to divide logits by so that the targets are likeliest (Guo et al. 2017).
+
+    Targets are classes (N,), or 0 and 1 of shape (N, C) with several labels.
+    """
+    several = targets.dim() == 2
+    loss = F.binary_cross_entropy_with_logits if several else F.cross_entropy
+    candidates = torch.logspace(-1, 1, 201, dtype=torch.float64)
+    losses = torch.stack([loss(logits.double() / t, _like(targets, several)) for t in candidates])
+    return float(candidates[losses.argmin()])
+
+
+def _like(targets: Tensor, several: bool) -> Tensor:
+    return targets.double() if several else targets

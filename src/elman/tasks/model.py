@@ -1,0 +1,96 @@
+"""The one model of all tasks: encode, recur, head. A task chooses the first and the last."""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.nn import LockedDropout, Recurrent, TokenDropout
+from elman.nn.layer import AnyState
+
+
+class TokenEncoder(nn.Module):
+    """Token ids to vectors.
+
+    **Arguments:**
+
+    - `vocabulary_size`, `size`: number of tokens and length of each one's vector.
+    - `dropout`: dropped share of the vectors' features, the same over a sequence.
+    - `token_dropout`: share of the tokens that become `unknown` while training.
+    - `embedding_dropout`: share of the vocabulary whose vectors are 0 for one pass while
+      training (Gal & Ghahramani 2016; Merity et al. 2017).
+    - `padding`: the id whose vector stays 0.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        size: int,
+        *,
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        padding: int = 0,
+        unknown: int = 1,
+    ) -> None:
+        super().__init__()
+        self.token_dropout = TokenDropout(token_dropout, unknown)
+        self.embedding = nn.Embedding(vocabulary_size, size, padding_idx=padding)
+        self.embedding_dropout = embedding_dropout
+        self.dropout = LockedDropout(dropout)
+        self.output_size = size
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Ids (T, B) int64 to vectors (T, B, size)."""
+        tokens = self.token_dropout(tokens)
+        if self.training and self.embedding_dropout:
+            weight = self.embedding.weight
+            kept = F.dropout(weight.new_ones(len(weight), 1), self.embedding_dropout)
+            vectors = F.embedding(tokens, weight * kept, self.embedding.padding_idx)
+        else:
+            vectors = self.embedding(tokens)
+        dropped: Tensor = self.dropout(vectors)
+        return dropped
+
+
+class FeatureEncoder(nn.Module):
+    """Feature vectors brought to mean 0 and deviation 1, by what the training data had.
+
+    The statistics are part of the weights: `mean` and `deviation`, shape (F,).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Tensor, deviation: Tensor, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        self.dropout = LockedDropout(dropout)
+        self.output_size = len(mean)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (T, B, F) to the same, standardised."""
+        scaled: Tensor = self.dropout((features - self.mean) / self.deviation)
+        return scaled
+
+
+class SequenceModel(nn.Module):
+    """Encode, recur, head.
+
+    **Arguments:** `encoder` makes (T, B, I) of a task's inputs; `recurrent` is an elman layer;
+    `head` takes the layer's output, (T, B, H), and the lengths, (B,) or None.
+    """
+
+    def __init__(self, encoder: nn.Module, recurrent: Recurrent, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.recurrent = recurrent
+        self.head = head
+
+    def forward(
+        self, inputs: Tensor, state: AnyState | None = None, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        """What the head makes of the inputs, (T, B, ...), and the state after the last step."""
+        output, state = self.recurrent(self.encoder(inputs), state, lengths=lengths)
+        return self.head(output, lengths), state

@@ -1,0 +1,58 @@
+"""The next token, drawn from a model's scores."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from elman.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    **Fields:**
+
+    - `temperature`: scores are divided by it; below 1 the likely become likelier, 0 takes the
+      likeliest always.
+    - `top_k`: only the k likeliest tokens are drawn from (Fan et al. 2018).
+    - `top_p`: only the fewest tokens that together have this probability (nucleus sampling,
+      Holtzman et al. 2020).
+
+    >>> sampling = Sampling(temperature=0.0)
+    >>> sampling.draw(torch.tensor([0.1, 2.0, 1.0]), torch.Generator())
+    1
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise SettingsError(f"temperature must be 0 or more, got {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise SettingsError(f"top_k must be 1 or more, got {self.top_k}")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise SettingsError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Scores (V,) to the probabilities that are drawn from, (V,)."""
+        if self.temperature == 0:
+            return torch.nn.functional.one_hot(scores.argmax(), len(scores)).to(scores.dtype)
+        scores = scores / self.temperature
+        order = scores.argsort(descending=True, stable=True)
+        probabilities = scores[order].softmax(0)
+        if self.top_k is not None:
+            probabilities[self.top_k :] = 0
+        if self.top_p is not None:
+            before = probabilities.cumsum(0) - probabilities
+            probabilities[before >= self.top_p * probabilities.sum()] = 0
+        result = torch.zeros_like(probabilities)
+        result[order] = probabilities / probabilities.sum()
+        return result
+
+    def draw(self, scores: Tensor, generator: torch.Generator) -> int:
+        """The id of the next token."""
+        return int(torch.multinomial(self.probabilities(scores.cpu()), 1, generator=generator))

@@ -1,0 +1,85 @@
+"""Settings that every task has: those of its recurrent layers."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from elman.cells import Cell
+from elman.errors import SettingsError
+from elman.nn import Recurrent
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class RecurrentSettings(BaseModel):
+    """The recurrent layers of a task's model; see `elman.nn.Recurrent` for each."""
+
+    cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
+    hidden_size: int = Field(128, ge=1, description="Hidden units a layer and direction.")
+    num_layers: int = Field(1, ge=1, description="Stacked layers.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropped share of what enters and leaves the layers."
+    )
+    recurrent_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropped share of h before the recurrent matrix."
+    )
+    weight_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropped share of the recurrent matrix."
+    )
+    zoneout: float = Field(0.0, ge=0, lt=1, description="Chance that a unit keeps its old state.")
+    layer_norm: bool = Field(False, description="Normalise the gates' matrix products.")
+    residual: bool = Field(False, description="Add each layer's input to its output.")
+    forget_bias: float | None = Field(None, description="First value of the forget gate's bias.")
+    init: Literal["uniform", "orthogonal", "identity"] = Field(
+        "uniform", description="First values of the weights."
+    )
+    learn_initial_state: bool = Field(
+        False, description="Make the state before the first step a parameter."
+    )
+    backend: Literal["auto", "reference", "compiled"] = Field(
+        "auto", description="How the recurrence is computed."
+    )
+
+    def layers(self, cell: Cell | str, input_size: int, **options: Any) -> Recurrent:
+        """The recurrent layers, with inputs of `input_size` features."""
+        return Recurrent(
+            cell,
+            input_size,
+            self.hidden_size,
+            self.num_layers,
+            dropout=self.dropout,
+            variational=True,
+            recurrent_dropout=self.recurrent_dropout,
+            weight_dropout=self.weight_dropout,
+            zoneout=self.zoneout,
+            layer_norm=self.layer_norm,
+            residual=self.residual,
+            forget_bias=self.forget_bias,
+            init=self.init,
+            learn_initial_state=self.learn_initial_state,
+            backend=self.backend,
+            **options,
+        )
+
+
+def validated(kind: type[S], values: Mapping[str, Any]) -> S:
+    """Settings from plain values; SettingsError in one line says what is wrong with which.
+
+    >>> validated(RecurrentSettings, {"hidden_size": 0})
+    Traceback (most recent call last):
+    elman.errors.SettingsError: hidden_size: Input should be greater than or equal to 1, got 0
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = []
+        for each in error.errors():
+            name = ".".join(map(str, each["loc"]))
+            if each["type"] == "extra_forbidden":
+                problems.append(f"{name} is no setting; there are {', '.join(kind.model_fields)}")
+            else:
+                problems.append(
+                    f"{name + ': ' if name else ''}{each['msg']}, got {each['input']!r:.80}"
+                )
+        raise SettingsError("; ".join(problems)) from None

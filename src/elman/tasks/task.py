@@ -1,0 +1,221 @@
+"""What all tasks share: settings, the fit loop, evaluation, saving and loading."""
+
+import statistics
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+import elman
+from elman.cells import BUILTIN, Cell, resolve
+from elman.errors import ElmanError, ModelError, SettingsError
+from elman.tasks.card import card
+from elman.tasks.model import SequenceModel
+from elman.tasks.saved import Saved, write_model
+from elman.tasks.settings import validated
+from elman.train import Batches, Step, TrainSettings, fit
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a task makes of its data before training begins."""
+
+    batches: Batches[Any]
+    evaluate: Callable[[SequenceModel], dict[str, float]]
+    data: dict[str, Any]  # what the model card says of the data
+    metric: str  # the metric that chooses the best weights
+    finish: Callable[[SequenceModel], None] | None = None  # to do with the best weights
+
+
+class Task(ABC):
+    """A network for one kind of use: encode, recur, head, decode.
+
+    A subclass names its settings and says how data become batches, a loss and metrics; all else
+    is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of your own.
+    """
+
+    name: ClassVar[str]
+    settings_type: ClassVar[type[TrainSettings]]
+
+    def __init__(self, **settings: Any) -> None:
+        own = settings.get("cell")
+        self.cell: Cell | None = None
+        if own is not None and not isinstance(own, str):
+            self.cell = resolve(own)
+            settings["cell"] = type(self.cell).__name__
+        self.settings: Any = validated(self.settings_type, settings)
+        if self.cell is None:
+            resolve(self.settings.cell)
+        self._model: SequenceModel | None = None
+        self.record: dict[str, Any] = {}
+
+    # What a subclass says
+
+    @abstractmethod
+    def _prepare(self, data: Any, validation: Any) -> Prepared:
+        """Read the data, learn vocabulary or scale from it and make the model."""
+
+    @abstractmethod
+    def _loss(self, model: SequenceModel, batch: Any, state: Any) -> Step:
+        """The loss of one batch."""
+
+    @abstractmethod
+    def _config(self) -> dict[str, Any]:
+        """Besides the settings, what `_restore` needs."""
+
+    @abstractmethod
+    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
+        """The files of preprocessing, each with what writes it."""
+
+    @abstractmethod
+    def _restore(self, saved: Saved) -> SequenceModel:
+        """From `_config` and `_assets` the task as it was, and a model without weights."""
+
+    @abstractmethod
+    def _example(self) -> Callable[[], object]:
+        """One small prediction, to measure the latency."""
+
+    @abstractmethod
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """The metrics of the data."""
+
+    @abstractmethod
+    def predict(self, data: Any) -> Any:
+        """What the model says of the data."""
+
+    # What all share
+
+    @property
+    def model(self) -> SequenceModel:
+        """The trained network; SettingsError before `fit`."""
+        self._check_trained()
+        assert self._model is not None
+        return self._model
+
+    def _check_trained(self) -> None:
+        if self._model is None:
+            raise SettingsError(f"this {type(self).__name__} is not trained: call fit first")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return next(self.model.parameters()).device
+
+    def fit(
+        self,
+        data: Any,
+        validation: Any = None,
+        *,
+        folder: Path | str | None = None,
+        resume: bool = False,
+        progress: bool = True,
+    ) -> Self:
+        """Train from nothing.
+
+        **Arguments:**
+
+        - `data`, `validation`: what to train on and what to choose the best weights by; without
+          `validation` a share of the data is held out.
+        - `folder`: where checkpoints, the log and at the end the model are written; nothing is
+          written if None.
+        - `resume`: go on from the folder's checkpoint.
+        - `progress`: show a progress bar, or lines where there is no terminal.
+
+        **Returns:** the task itself.
+        """
+        folder = None if folder is None else Path(folder)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            prepared = self._prepare(data, validation)
+        result = fit(
+            self.model,
+            prepared.batches,
+            self._loss,
+            settings=self.settings,
+            folder=folder,
+            evaluate=prepared.evaluate,
+            metric=prepared.metric,
+            progress=progress,
+            resume=resume,
+        )
+        self.model.eval()
+        if prepared.finish is not None:
+            prepared.finish(self.model)
+        metrics = prepared.evaluate(self.model)
+        self.record = {
+            "data": prepared.data,
+            "metrics": {name: round(value, 6) for name, value in metrics.items()},
+            "training": {
+                "steps": result.step,
+                "best_step": result.best_step,
+                "stopped_because": result.stopped_because,
+                "seconds": round(result.seconds, 1),
+                "clipped_share": round(result.clipped, 4),
+            },
+            "latency_ms": self._latency(),
+        }
+        if folder is not None:
+            self.save(folder)
+        return self
+
+    def save(self, path: Path | str) -> None:
+        """Write the model folder: configuration, weights, preprocessing and a model card."""
+        config = {
+            "elman": elman.__version__,
+            "task": self.name,
+            "settings": self.settings.model_dump(mode="json"),
+            **self._config(),
+            "record": self.record,
+        }
+        tensors = self.model.state_dict()
+        text = card(self.name, config, sum(p.numel() for p in self.model.parameters()))
+        write_model(Path(path), config, tensors, text, self._assets())
+
+    @classmethod
+    def _load(cls, saved: Saved, cells: Mapping[str, Cell]) -> Self:
+        settings = dict(saved.config["settings"])
+        name = str(settings.get("cell"))
+        if name not in BUILTIN:
+            if name not in cells:
+                raise ModelError(
+                    f'{saved.path} uses the cell "{name}", which is not built in: pass it as'
+                    f" elman.load(path, cells=[{name}])"
+                )
+            settings["cell"] = cells[name]
+        task = cls(**{**settings, "device": "auto"})
+        task.record = dict(saved.config["record"])
+        try:
+            with torch.device("meta"):
+                model = task._restore(saved)
+            _assign(model, saved.tensors)
+        except (KeyError, TypeError, ValueError, ElmanError, RuntimeError) as error:
+            raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
+        task._model = model.eval()
+        return task
+
+    def _latency(self) -> float:
+        """Median time of a small prediction, in milliseconds."""
+        run = self._example()
+        times = []
+        for _ in range(15):
+            start = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - start)
+        return round(1000 * statistics.median(times), 3)
+
+
+def _assign(model: SequenceModel, tensors: Mapping[str, Tensor]) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name in {**expected, **found}:
+        if expected.get(name) != found.get(name):
+            raise ModelError(
+                f"weight {name} has shape {found.get(name)} where the settings ask for"
+                f" {expected.get(name)}"
+            )
+    model.load_state_dict(dict(tensors), assign=True)
