@@ -13,10 +13,10 @@ from elman.data.corpus import read_corpus as read_corpus
 from elman.data.corpus import text_blocks as text_blocks
 from elman.data.dataset import Dataset as Dataset
 from elman.data.dataset import Part as Part
+from elman.data.download import cache_folder as cache_folder
+from elman.data.download import fetch as fetch
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
-from elman.data.fetch import cache_folder as cache_folder
-from elman.data.fetch import fetch as fetch
 from elman.data.registry import datasets as datasets
 from elman.data.registry import get as get
 from elman.data.registry import is_reference as is_reference

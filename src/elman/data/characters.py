@@ -66,7 +66,8 @@ class Characters(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        return [self._ids[_code_points(text.lower() if self.lowercase else text)] for text in texts]
+        texts = (text.lower() if self.lowercase else text for text in texts)
+        return [self._ids.take(_code_points(text), mode="wrap") for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; padding gives nothing, unknown a replacement character."""

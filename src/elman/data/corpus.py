@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.fetch import fetch
-from elman.data.registry import is_reference, resolve
+from elman.data.download import fetch
+from elman.data.registry import is_reference, missing, resolve
 from elman.data.text import at_word_gaps, existing_file, read_blocks
 from elman.data.vocabulary import Vocabulary
 from elman.errors import DataError, SettingsError
@@ -170,17 +170,19 @@ def _files(source: Source) -> list[tuple[Path, _Reader]] | None:
         if not isinstance(source, (list, tuple)) or not isinstance(next(iter(source), None), Path):
             return None
         return [(existing_file(path), read_blocks) for path in source]
+    if isinstance(source, str) and is_reference(source):
+        dataset, part = resolve(source)
+        if part.text is None:
+            raise DataError(f"{source} holds labelled examples, not a corpus of plain text")
+        return [(file, part.text) for file in fetch(dataset, part.files)]
     path = Path(source)
+    if not path.exists():
+        raise missing(str(source))
     if path.is_dir():
         files = sorted(path.rglob("*.txt"))
         if not files:
             raise DataError(f"the folder {path} holds no .txt files")
         return [(file, read_blocks) for file in files]
-    if not path.exists() and is_reference(str(source)):
-        dataset, part = resolve(str(source))
-        if part.text is None:
-            raise DataError(f"{source} holds labelled examples, not a corpus of plain text")
-        return [(file, part.text) for file in fetch(dataset, part.files)]
     return [(existing_file(path), read_blocks)]
 
 

@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import formats, tables
-from elman.data.fetch import fetch
-from elman.data.registry import is_reference, resolve
+from elman.data.download import fetch
+from elman.data.registry import is_reference, missing, resolve
 from elman.data.text import existing_file, read_lines
 from elman.errors import DataError, SettingsError
 
@@ -151,62 +151,73 @@ def read_examples(
     Raises `DataError` with file and line for what cannot be used: an empty text, a missing label,
     features that are NaN, infinite or of unequal sizes.
     """
-    inputs, labels, names = _read(source, text, label, features)
-    if not inputs:
+    rows = _read(source, text, label, features)
+    if not rows.inputs:
         raise DataError(f"no examples in {_describe(source)}")
-    given = None if label is None or labels is None else list(labels)
+    given = None if label is None or rows.labels is None else list(rows.labels)
     if label is not None and given is None:
         raise DataError(f"{_describe(source)} has no labels; label=None reads it for prediction")
-    if given is not None and len(given) != len(inputs):
-        raise DataError(f"{len(inputs)} inputs but {len(given)} labels")
+    if given is not None and len(given) != len(rows.inputs):
+        raise DataError(f"{len(rows.inputs)} inputs but {len(given)} labels")
+    convert = _texts if rows.is_text else _features
     return Examples(
-        inputs=_texts(inputs, names) if isinstance(inputs[0], str) else _features(inputs, names),
-        labels=None if given is None else _labels(given, names, separator),
-        names=names,
+        inputs=convert(rows.inputs, rows.names),
+        labels=None if given is None else _labels(given, rows.names, separator),
+        names=rows.names,
     )
 
 
-_Read: TypeAlias = tuple[list[Any], Sequence[Any] | None, list[str]]
+class _Rows(NamedTuple):
+    """What a source holds, before it is checked."""
+
+    inputs: list[Any]
+    labels: Sequence[Any] | None
+    names: list[str]
+    is_text: bool
 
 
 def _read(
     source: Any, text: str | int | None, label: str | int | None, features: str | int | None
-) -> _Read:
+) -> _Rows:
     if isinstance(source, (str, Path)):
+        if isinstance(source, str) and is_reference(source):
+            return _read_dataset(source)
         path = Path(source)
-        if not path.exists() and is_reference(str(source)):
-            return _read_dataset(str(source))
-        if not path.suffix and not path.exists() and len(path.parts) == 1:
-            resolve(str(source))
+        if not path.exists():
+            raise missing(str(source))
         existing_file(path)
         if path.suffix.lower() == ".ts":
             return _read_series(path)
         if path.suffix.lower() == ".txt":
             lines = list(read_lines(path))
-            return [line for _, line in lines], None, [f"{path}:{number}" for number, _ in lines]
+            names = [f"{path}:{number}" for number, _ in lines]
+            return _Rows([line for _, line in lines], None, names, is_text=True)
         if path.suffix.lower() not in tables.SUFFIXES:
             raise DataError(f"{path}: {path.suffix!r} is not one of {', '.join(_SUFFIXES)}")
         return _read_table(path, text, label, features)
     if isinstance(source, Examples):
-        return list(source.inputs), source.labels, source.names
+        return _Rows(list(source.inputs), source.labels, source.names, source.is_text)
     if isinstance(source, tuple):
         if len(source) != 2:
             raise DataError(f"a tuple (inputs, labels) is needed, not one of {len(source)}")
-        inputs = list(source[0])
-        return inputs, source[1], _numbered(inputs)
+        return _in_memory(list(source[0]), source[1])
     if isinstance(source, list):
         return _read_list(source)
     return _read_table(source, text, label, features)
 
 
-def _read_list(source: list[Any]) -> _Read:
-    names = _numbered(source)
+def _read_list(source: list[Any]) -> _Rows:
     if source and all(isinstance(item, tuple) and len(item) == 2 for item in source):
-        return [item[0] for item in source], [item[1] for item in source], names
-    return source, None, names
+        return _in_memory([item[0] for item in source], [item[1] for item in source])
+    return _in_memory(source, None)
 
 
-def _read_dataset(reference: str) -> _Read:
+def _in_memory(inputs: list[Any], labels: Sequence[Any] | None) -> _Rows:
+    names = [f"example {i}" for i in range(len(inputs))]
+    return _Rows(inputs, labels, names, is_text=any(isinstance(item, str) for item in inputs))
+
+
+def _read_dataset(reference: str) -> _Rows:
     dataset, part = resolve(reference)
     if part.examples is None:
         raise DataError(f"{reference} is a corpus of plain text, without labelled examples")
@@ -218,43 +229,42 @@ def _read_dataset(reference: str) -> _Read:
             inputs.append(example.input)
             labels.append(example.label)
             names.append(f"{dataset.name}/{file}:{example.line}")
-    return inputs, labels, names
+    return _Rows(inputs, labels, names, is_text=isinstance(inputs[0], str))
 
 
-def _read_series(path: Path) -> _Read:
+def _read_series(path: Path) -> _Rows:
     rows = list(formats.series(path))
     labelled = any(row.label for row in rows)
-    return (
+    return _Rows(
         [row.input for row in rows],
         [row.label for row in rows] if labelled else None,
         [f"{path}:{row.line}" for row in rows],
+        is_text=False,
     )
 
 
 def _read_table(
     source: Any, text: str | int | None, label: str | int | None, features: str | int | None
-) -> _Read:
+) -> _Rows:
     positions = [_is_position(name) for name in (text, label) if name is not None]
     if any(positions) and not all(positions):
         raise SettingsError(
             f"text={text!r} and label={label!r}: give both as names or both as positions"
         )
     table = tables.read_table(source, header=not any(positions))
-    if text is not None and (features is None or str(text) in table.columns):
-        inputs = table.column(text, "text")
-    elif features is not None and (text is None or str(features) in table.columns):
-        inputs = table.column(features, "features")
-    else:
-        inputs = table.column(text or "text", "text")
-    return inputs, None if label is None else table.column(label, "label"), table.rows
+    if text is None and features is None:
+        raise SettingsError("text=None and features=None: one of the two must name a column")
+    is_text = text is not None and (
+        str(text) in table.columns or str(features) not in table.columns
+    )
+    chosen, argument = (text, "text") if is_text else (features, "features")
+    inputs = table.column(str(chosen), argument)
+    labels = None if label is None else table.column(label, "label")
+    return _Rows(inputs, labels, table.rows, is_text)
 
 
 def _is_position(name: str | int) -> bool:
     return isinstance(name, int) or (name.isascii() and name.isdecimal())
-
-
-def _numbered(items: Sequence[Any]) -> list[str]:
-    return [f"example {i}" for i in range(len(items))]
 
 
 def _describe(source: Any) -> str:

@@ -1,6 +1,7 @@
 """The datasets elman knows, by name."""
 
 import difflib
+from pathlib import Path
 
 from elman.data.catalogue import CATALOGUE
 from elman.data.dataset import Dataset, Part
@@ -28,8 +29,16 @@ def get(name: str) -> Dataset:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a string names a known dataset: `NAME[/SUBSET][:SPLIT]`."""
-    return _name(text) in CATALOGUE
+    """Whether a string names a known dataset, `NAME[/SUBSET][:SPLIT]`, and not a file."""
+    return _name(text) in CATALOGUE and not Path(text).is_file()
+
+
+def missing(source: str) -> DataError:
+    """The error for a string that is neither a file nor a dataset."""
+    near = difflib.get_close_matches(_name(source), datasets(), n=3, cutoff=0.6)
+    return DataError(
+        f"no such file: {source}" + (f" (the dataset {' or '.join(near)}?)" if near else "")
+    )
 
 
 def resolve(reference: str) -> tuple[Dataset, Part]:

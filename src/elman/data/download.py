@@ -70,12 +70,13 @@ def _check(path: Path, expected: str) -> None:
 
 
 def _download(dataset: Dataset, file: str, target: Path) -> None:
-    by_hand = f"or put it at $ELMAN_DATA/{dataset.name}/{file} yourself"
+    place = f"$ELMAN_DATA/{dataset.name}/{file}"
+    by_hand = f"or put the file at {place} yourself"
     url, _, member = dataset.urls.get(file, "").partition("#")
     if not url:
         raise DataError(
             f"no address is known to download {file} of {dataset.name} by itself: "
-            f"get the dataset from its publisher {by_hand}"
+            f"get the dataset from its publisher and put the file at {place}"
         )
 
     def save(temporary: Path) -> None:
