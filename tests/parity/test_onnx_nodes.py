@@ -46,7 +46,7 @@ def gates(stacked: Tensor, op: str) -> Tensor:
     return torch.cat([blocks[i] for i in ORDER[op]])
 
 
-def reset_moved_behind(weights: dict[str, Tensor], op: str) -> bool:
+def reset_can_move_behind(weights: dict[str, Tensor]) -> bool:
     """Whether linear_before_reset=0 can be written with the reset behind the product.
 
     It can when all units have the same reset gate r: then R (r * h) is r * (R h).
@@ -91,7 +91,7 @@ def build(node: onnx.NodeProto, given: dict[str, Tensor]) -> elman.nn.Recurrent:
         if "P" in given:
             part["p_i"], part["p_o"], part["p_f"] = given["P"][at].chunk(3)
         if op == "GRU" and not attributes.get("linear_before_reset", 0):
-            assert reset_moved_behind(part, op), "the reset gate differs from unit to unit"
+            assert reset_can_move_behind(part), "the reset gate differs from unit to unit"
             part["bias_ih"][2 * hidden :] += part["bias_hh"][2 * hidden :]
             part["bias_hh"][2 * hidden :] = 0
         weights |= {name + suffix: value for name, value in part.items()}
@@ -162,7 +162,7 @@ def test_there_are_cases_of_each_operator() -> None:
 def test_random_weights_against_the_reference_evaluator(op: str, direction: str) -> None:
     """The node tests have mostly constant weights, which forgive a wrong gate order."""
     rng = np.random.default_rng(0)
-    T, B, I, H = 4, 3, 2, 5
+    T, B, features, H = 4, 3, 2, 5
     peepholes, op = op == "peepholes", "LSTM" if op == "peepholes" else op
     D, G = 2 if direction == "bidirectional" else 1, len(ORDER[op])
 
@@ -170,8 +170,8 @@ def test_random_weights_against_the_reference_evaluator(op: str, direction: str)
         return rng.standard_normal(shape).astype(np.float32)
 
     inputs = {
-        "X": draw(T, B, I),
-        "W": draw(D, G * H, I),
+        "X": draw(T, B, features),
+        "W": draw(D, G * H, features),
         "R": draw(D, G * H, H),
         "B": draw(D, 2 * G * H),
         "": None,

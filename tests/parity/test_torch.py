@@ -125,20 +125,20 @@ def test_outputs_states_and_all_gradients(
 def test_any_shape(data: st.DataObject) -> None:
     draw = data.draw
     torch.manual_seed(draw(st.integers(0, 1000)))
-    T, B, I, H = (draw(st.integers(1, n), label=name) for n, name in zip((9, 5, 4, 6), "TBIH"))
+    T, B, features, H = (draw(st.integers(1, most)) for most in (9, 5, 4, 6))
     kind = draw(st.sampled_from(KINDS))
     lengths = draw(
         st.none() | st.lists(st.integers(1, T), min_size=B, max_size=B).map(torch.tensor)
     )
     ours, theirs = pair(
         kind,
-        I,
+        features,
         H,
         draw(st.integers(1, 3)),
         bidirectional=draw(st.booleans()),
         backend=draw(st.sampled_from(BACKENDS)),
     )
-    compare(ours, theirs, leaf(T, B, I), first_state(theirs, B), lengths)
+    compare(ours, theirs, leaf(T, B, features), first_state(theirs, B), lengths)
 
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS])
@@ -298,7 +298,7 @@ def test_a_growing_relu_net_does_not_overflow_over_the_padding(backend: str) -> 
         for parameter in net.parameters():
             parameter.fill_(2.0)
     x = torch.ones(300, 2, 1)
-    output, last = net(x, lengths=torch.tensor([2, 3]))
+    _, last = net(x, lengths=torch.tensor([2, 3]))
     last.sum().backward()
     assert last[0, :, 0].tolist() == [30.0, 126.0]
     assert all(bool(p.grad.isfinite().all()) for p in net.parameters())
