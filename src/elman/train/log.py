@@ -19,7 +19,7 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path | None, *, lines: int, step: int, tensorboard: bool) -> None:
-        self.lines = lines
+        self.lines = 0
         self._file = None
         self._writer: Any = None
         if folder is None:
@@ -30,7 +30,9 @@ class MetricsLog:
             self._writer = _tensorboard_writer(folder / "tensorboard", step)
         path = folder / "metrics.jsonl"
         old = path.read_text("utf-8").splitlines(keepends=True) if lines and path.exists() else []
-        write_atomic(path, "".join(old[:lines]))
+        kept = [line for line in old[:lines] if line.endswith("\n")]
+        write_atomic(path, "".join(kept))
+        self.lines = len(kept)
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, kind: str, values: Mapping[str, float | int | bool | None]) -> None:

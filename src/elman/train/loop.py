@@ -19,7 +19,13 @@ from elman.train.guard import Guard
 from elman.train.log import MetricsLog
 from elman.train.metric import Goal
 from elman.train.nest import detach, move
-from elman.train.optim import PLATEAU_EVALUATIONS, PLATEAU_FACTOR, make_optimizer, rate
+from elman.train.optim import (
+    PLATEAU_EVALUATIONS,
+    PLATEAU_FACTOR,
+    load_optimizer,
+    make_optimizer,
+    rate,
+)
 from elman.train.progress import Display
 from elman.train.rng import preserved_rng, rng_state, seed_all, set_rng_state
 from elman.train.settings import TrainSettings, resolve_device
@@ -296,7 +302,7 @@ class _Run:
         assign(self.model, saved["weights"])
         self.at = _Position(**saved["at"])
         self.guard = Guard(**saved["guard"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        load_optimizer(self.optimizer, saved["optimizer"])
         self.best_weights = saved["best_weights"] and move(saved["best_weights"], self.device)
         if self.average is not None:
             self.average.updates = saved["average"]["updates"]

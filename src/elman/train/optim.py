@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.train.settings import OPTIMIZERS_WITH_MOMENTUM, TrainSettings
@@ -50,6 +50,21 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     else:
         options["foreach"] = True
     return _OPTIMIZERS[settings.optimizer]([g for g in groups if g["params"]], **options)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Load a `state_dict`, every tensor in the dtype it was saved in.
+
+    torch casts the state to its parameter's dtype: the float32 product that NAdam keeps beside
+    float64 weights would go on as float64, and a resumed run would part from the unbroken one.
+    """
+    optimizer.load_state_dict(saved)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, entries in saved["state"].items():
+        state = optimizer.state[parameters[index]]
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                state[name] = value.to(state[name].device)
 
 
 def rate(step: int, total: int, settings: TrainSettings) -> float:

@@ -1,5 +1,6 @@
 """What a run shows: a bar on a terminal, else plain lines, both on standard error."""
 
+import math
 import os
 import sys
 import time
@@ -32,6 +33,7 @@ class Display:
         terminal = shown and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._console = Console(stderr=True, highlight=False) if terminal else None
         self._shown = shown
+        self._newest = (done, 0.0, math.nan, seen, 0.0)
         self._bar: Progress | None = None
         if self._console is not None:
             self._bar = Progress(
@@ -48,11 +50,15 @@ class Display:
         """A step is done; shows it if the last thing shown is old enough."""
         if not self._shown:
             return
+        self._newest = (step, epoch, loss, seen, clipped)
         now = time.monotonic()
-        if now - self._last < (_LINE_SECONDS if self._bar is None else _BAR_SECONDS):
-            return
-        self._last = now
-        speed = (seen - self._first) / max(now - self._began, 1e-9)
+        if now - self._last >= (_LINE_SECONDS if self._bar is None else _BAR_SECONDS):
+            self._last = now
+            self._show()
+
+    def _show(self) -> None:
+        step, epoch, loss, seen, clipped = self._newest
+        speed = (seen - self._first) / max(time.monotonic() - self._began, 1e-9)
         text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed:,.0f}/s  clipped {clipped:.0%}"
         if self._bar is None:
             print(f"step {step}/{self._total}  {text}", file=sys.stderr, flush=True)
@@ -83,4 +89,5 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
+            self._show()
             self._bar.stop()
