@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class ClassifySettings(RecurrentSettings, TrainSettings):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the target spread over all classes."
     )
-    validation: float = Field(
+    held_out: float = Field(
         0.1, gt=0, lt=1, description="Share held out when no validation data is given."
     )
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
@@ -62,6 +62,17 @@ class ClassifySettings(RecurrentSettings, TrainSettings):
     separator: str | None = Field(
         None, description="What parts the labels of an example that may have several."
     )
+
+
+class Report(NamedTuple):
+    """How a classifier does: metrics, and a table of true (rows) against predicted labels.
+
+    `confusion` counts, (C, C) int64 in the order of `labels`; None with several labels each.
+    """
+
+    metrics: dict[str, float]
+    labels: list[str]
+    confusion: NDArray[np.int64] | None
 
 
 class Classify(Task):
@@ -88,40 +99,56 @@ class Classify(Task):
 
     def evaluate(self, data: Any) -> dict[str, float]:
         """Metrics of labelled data; see `elman.tasks.metrics` for what each is."""
-        examples = self._read(data, labelled=True)
-        return self._metrics(self._logits(examples), self._targets(examples))
+        return self.report(data).metrics
 
-    def confusion(self, data: Any) -> NDArray[np.int64]:
-        """How often each true class (row) was taken for each (column), as `labels` orders them."""
-        if self.several:
-            raise DataError("a confusion matrix needs examples with one label each")
+    def report(self, data: Any) -> Report:
+        """Metrics of labelled data, and what was taken for what."""
         examples = self._read(data, labelled=True)
-        predicted = self._logits(examples).argmax(-1)
-        table: NDArray[np.int64] = metrics.confusion(
-            predicted, self._targets(examples), len(self.labels)
-        ).numpy()
-        return table
+        logits, targets = self._logits(examples), self._targets(examples)
+        table = None
+        if not self.several:
+            table = metrics.confusion(logits.argmax(-1), targets, len(self.labels)).numpy()
+        return Report(self._metrics(logits, targets), self.labels, table)
 
     def predict(self, data: Any) -> list[Any]:
         """The label of each input, or the tuple of its labels where there may be several."""
-        probabilities = self.predict_proba(data)
-        if self.several:
-            return [
-                tuple(label for label, p in zip(self.labels, row, strict=True) if p > 0.5)
-                for row in probabilities
-            ]
-        return [self.labels[i] for i in probabilities.argmax(-1)]
+        chosen = self._chosen(self.predict_proba(data))
+        labels = [tuple(self.labels[i] for i in each) for each in chosen]
+        return labels if self.several else [each[0] for each in labels]
 
     def predict_proba(self, data: Any) -> NDArray[np.float32]:
         """Calibrated probabilities, (N, classes), the classes in the order of `labels`."""
-        logits = self._logits(self._read(data, labelled=False))
+        return self._probabilities(self._read(data, labelled=False))
+
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """Label, probability (of several labels: the least) and input of each."""
+        examples = self._read(data, labelled=False)
+        probabilities = self._probabilities(examples)
+        return [
+            {
+                "label": ", ".join(self.labels[i] for i in each),
+                "probability": min((round(float(p[i]), 4) for i in each), default=0.0),
+                "input": given if isinstance(given, str) else f"{np.shape(given)[0]} steps",
+            }
+            for each, p, given in zip(
+                self._chosen(probabilities), probabilities, examples.inputs, strict=True
+            )
+        ]
+
+    def _probabilities(self, examples: Examples) -> NDArray[np.float32]:
+        logits = self._logits(examples)
         return (logits.sigmoid() if self.several else logits.softmax(-1)).numpy()
+
+    def _chosen(self, probabilities: NDArray[np.float32]) -> list[list[int]]:
+        if self.several:
+            return [np.flatnonzero(row > 0.5).tolist() for row in probabilities]
+        return [[int(i)] for i in probabilities.argmax(-1)]
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
         train = self._read_any(data, labelled=True)
         if validation is None:
-            train, held_out = train.split(settings.validation, settings.seed)
+            train, held_out = train.split(settings.held_out, settings.seed)
         else:
             held_out = self._read_any(validation, labelled=True)
         self.labels, self.several = train.classes, train.is_multi_label

@@ -49,10 +49,10 @@ class LanguageSettings(RecurrentSettings, TrainSettings):
     change_penalty: float = Field(
         0.0, ge=0, description="Weight of the squared change of outputs in the loss (TAR)."
     )
-    validation: float = Field(
+    held_out: float = Field(
         0.1, gt=0, lt=1, description="Share of the text, its end, held out if none is given."
     )
-    max_validation: int = Field(1_000_000, ge=2, description="Most tokens held out of a long text.")
+    max_held_out: int = Field(1_000_000, ge=2, description="Most tokens held out of a long text.")
 
 
 class Language(Task):
@@ -85,16 +85,21 @@ class Language(Task):
         `data` is a list of texts, or the path of a file with one a line. The odd one out, a text
         unlike those that the model knows, has the largest `bits_per_character`.
         """
+        return [metrics for _, metrics in self._foretold(data)]
+
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """The metrics of each text and the text."""
+        return [{**metrics, "input": text} for text, metrics in self._foretold(data)]
+
+    def _foretold(self, data: Any) -> Iterator[tuple[str, dict[str, float]]]:
         self._check_trained()
         if isinstance(data, str | Path):
             data = "".join(text_blocks(data)).splitlines()
-        results = []
         for i, text in enumerate(data):
             ids = self.vocabulary.encode(text)
             if len(ids) < 2:
                 raise DataError(f"text {i} ({text!r:.40}) is too short: two tokens are needed")
-            results.append(self._metrics(ids))
-        return results
+            yield text, self._metrics(ids)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """What `stream` writes, as one string."""
@@ -168,7 +173,7 @@ class Language(Task):
         cache = cache_folder() / "tokens"
         corpus = read_corpus(data, self.vocabulary, cache)
         if validation is None:
-            share = min(settings.validation, settings.max_validation / len(corpus))
+            share = min(settings.held_out, settings.max_held_out / len(corpus))
             train, held_out = corpus.train_validation(share)
         else:
             train, held_out = corpus.tokens, read_corpus(validation, self.vocabulary).tokens

@@ -73,13 +73,17 @@ def validated(kind: type[S], values: Mapping[str, Any]) -> S:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        problems = []
-        for each in error.errors():
-            name = ".".join(map(str, each["loc"]))
-            if each["type"] == "extra_forbidden":
-                problems.append(f"{name} is no setting; there are {', '.join(kind.model_fields)}")
-            else:
-                problems.append(
-                    f"{name + ': ' if name else ''}{each['msg']}, got {each['input']!r:.80}"
-                )
-        raise SettingsError("; ".join(problems)) from None
+        raise SettingsError(in_one_line(error)) from None
+
+
+def in_one_line(error: ValidationError) -> str:
+    """What is wrong with which setting."""
+    problems = []
+    for each in error.errors():
+        name = ".".join(map(str, each["loc"]))
+        if each["type"] == "extra_forbidden":
+            problems.append(f"there is no setting {name}")
+        else:
+            lead = f"{name}: " if name else ""
+            problems.append(f"{lead}{each['msg']}, got {each['input']!r:.80}")
+    return "; ".join(problems)

@@ -18,7 +18,7 @@ from elman.tasks.card import card
 from elman.tasks.model import SequenceModel
 from elman.tasks.saved import Saved, write_model
 from elman.tasks.settings import validated
-from elman.train import Batches, Step, TrainSettings, fit
+from elman.train import Batches, Step, fit
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    settings_type: ClassVar[type[TrainSettings]]
+    settings_type: ClassVar[type[Any]]
 
     def __init__(self, **settings: Any) -> None:
         own = settings.get("cell")
@@ -87,6 +87,10 @@ class Task(ABC):
     @abstractmethod
     def predict(self, data: Any) -> Any:
         """What the model says of the data."""
+
+    @abstractmethod
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """The predictions with their inputs, a dict each: for tables and files."""
 
     # What all share
 

@@ -1,0 +1,263 @@
+"""The command line: it parses, and calls what a notebook would call."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import App, Parameter
+from cyclopts.config import Dict
+from pydantic import ValidationError
+
+import elman
+from elman import show
+from elman.errors import ElmanError, SettingsError
+from elman.tasks import Classify, ClassifySettings, Language, LanguageSettings, Task, load
+from elman.tasks.settings import in_one_line
+from elman.train import TrainingInterrupted
+
+app = App(
+    name="elman",
+    help="Recurrent neural networks, from the equation to the service.",
+    version=elman.__version__,
+    result_action="return_value",
+    help_format="markdown",
+)
+train = App(name="train", help="Train a model on your data; each task has a command.")
+app.command(train)
+data_app = App(name="data", help="The datasets that elman knows by name.")
+app.command(data_app)
+
+Source = Annotated[
+    str | None, Parameter(help="A file of yours or a dataset's name, as text_sst2:train.")
+]
+Validation = Annotated[
+    str | None,
+    Parameter(help="Data to choose the best weights by; else a share is held out."),
+]
+Out = Annotated[Path | None, Parameter(help="The run's folder. [default: runs/TASK]")]
+Resume = Annotated[bool, Parameter(help="Go on from the folder's checkpoint.", negative="")]
+Config = Annotated[Path | None, Parameter(help="A YAML or TOML file with any of these settings.")]
+PrintConfig = Annotated[
+    bool, Parameter(help="Print the settings as such a file, and stop.", negative="")
+]
+Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
+AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.", negative="")]
+
+
+@train.command(name="classify")
+def train_classify(
+    *,
+    data: Source = None,
+    validation: Validation = None,
+    out: Out = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
+) -> None:
+    """Train a classifier of texts or of sequences of feature vectors.
+
+    Example: `elman train classify --data reviews.csv --text-column review --label-column stars`
+    """
+    del config  # read before the flags
+    _train(Classify, settings, data, validation, out, resume, print_config)
+
+
+@train.command(name="language")
+def train_language(
+    *,
+    data: Source = None,
+    validation: Validation = None,
+    out: Out = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    settings: Annotated[LanguageSettings, Parameter(name="*")] = LanguageSettings(),  # noqa: B008
+) -> None:
+    """Train a language model on text: a file, a folder of .txt files, or a dataset.
+
+    Example: `elman train language --data book.txt --hidden-size 256 --epochs 5`
+    """
+    del config  # read before the flags
+    _train(Language, settings, data, validation, out, resume, print_config)
+
+
+def _train(
+    kind: type[Task],
+    settings: Any,
+    data: str | None,
+    validation: str | None,
+    out: Path | None,
+    resume: bool,
+    print_config: bool,
+) -> None:
+    out = out or Path("runs") / kind.name
+    if print_config:
+        show.config(settings, data=data, validation=validation, out=str(out))
+        return
+    if data is None:
+        raise SettingsError("--data is missing: name a file or a dataset to train on")
+    task = kind(**settings.model_dump())
+    task.fit(data, validation, folder=out, resume=resume)
+    show.trained(task, out)
+
+
+@app.command
+def predict(
+    model: Model,
+    *inputs: str,
+    data: Source = None,
+    json: AsJson = False,
+) -> None:
+    """Say what a model makes of texts given here, or of the lines or rows of a file.
+
+    Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
+    """
+    if bool(inputs) == (data is not None):
+        raise SettingsError("give either texts or --data FILE to predict")
+    show.rows(load(model).rows(list(inputs) if inputs else data), as_json=json)
+
+
+@app.command
+def evaluate(model: Model, *, data: Source = None, json: AsJson = False) -> None:
+    """Measure a model on data that it has not seen.
+
+    Example: `elman evaluate runs/classify --data text_sst2:test`
+    """
+    if data is None:
+        raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
+    task = load(model)
+    if isinstance(task, Classify):
+        report = task.report(data)
+        show.metrics(report.metrics, as_json=json)
+        if report.confusion is not None and not json:
+            show.confusion(report.labels, report.confusion)
+    else:
+        show.metrics(task.evaluate(data), as_json=json)
+
+
+@app.command
+def generate(
+    model: Model,
+    prompt: Annotated[str, Parameter(help="What the text begins with.")] = "",
+    *,
+    length: Annotated[int, Parameter(help="Most tokens to write.")] = 500,
+    temperature: Annotated[float, Parameter(help="Below 1 safer, above 1 wilder; 0 greedy.")] = 1.0,
+    top_k: Annotated[int | None, Parameter(help="Draw from the k likeliest tokens.")] = None,
+    top_p: Annotated[float | None, Parameter(help="Draw from this much probability.")] = None,
+    seed: Annotated[int | None, Parameter(help="The same seed writes the same text.")] = None,
+    stop: Annotated[tuple[str, ...], Parameter(help="End before this string.", negative="")] = (),
+) -> None:
+    r"""Write with a language model, as it comes.
+
+    Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
+    """
+    task = load(model)
+    if not isinstance(task, Language):
+        raise SettingsError(f"{model} is a model of the task {task.name}; only language can write")
+    pieces = task.stream(
+        prompt,
+        length=length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        stop=stop,
+    )
+    sys.stdout.write(prompt)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+@data_app.command(name="list")
+def data_list() -> None:
+    """List the datasets, and which are at hand.
+
+    Example: `elman data list`
+    """
+    show.datasets()
+
+
+@data_app.command(name="show")
+def data_show(name: Annotated[str, Parameter(help="A dataset's name.")]) -> None:
+    """Show what is known of a dataset: licence, files, what its parts are called.
+
+    Example: `elman data show text_sst2`
+    """
+    show.dataset(elman.data.get(name))
+
+
+@data_app.command(name="fetch")
+def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")]) -> None:
+    """Fetch a dataset's files where they are not at hand, and check them.
+
+    Example: `elman data fetch text_sst2`
+    """
+    for path in elman.data.fetch(elman.data.get(name)):
+        print(path)
+
+
+@app.command
+def info() -> None:
+    """Show versions, backends, cells and tasks of this machine's elman.
+
+    Example: `elman info`
+    """
+    show.info()
+
+
+@app.command
+def quickstart(
+    *,
+    out: Annotated[Path, Parameter(help="Where models and the report go.")] = Path("quickstart"),
+) -> None:
+    """Train three small models on real data in two minutes, and see what they do.
+
+    Example: `elman quickstart`
+    """
+    from elman.quickstart import run
+
+    run(out)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; exit status 2 and one line for what the user can mend."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        app.config = _config_of(argv)
+        app(argv, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        cause = error.__cause__
+        _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
+    except ElmanError as error:
+        _fail(str(error))
+    except TrainingInterrupted as stop:
+        print(f"elman: {stop}; the same command with --resume goes on", file=sys.stderr)
+        sys.exit(128 + stop.signum)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _config_of(argv: list[str]) -> tuple[Dict, ...]:
+    """The settings file that --config names, for cyclopts to read under the flags."""
+    for i, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name == "--config":
+            path = Path(value if equals else "".join(argv[i + 1 : i + 2]))
+            return (Dict(show.read_config(path), use_commands_as_keys=False),)
+    return ()
+
+
+def _fail(message: str) -> None:
+    print(f"elman: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

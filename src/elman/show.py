@@ -1,0 +1,144 @@
+"""What the command line prints: tables for people, JSON for programs."""
+
+import json
+import platform
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+import elman
+from elman.cells import BUILTIN
+from elman.data import Dataset
+from elman.errors import SettingsError
+from elman.tasks import Task
+from elman.tasks.load import TASKS
+
+MOST_CLASSES = 20
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of a YAML or TOML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except FileNotFoundError:
+        raise SettingsError(f"--config: no such file: {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"--config: {path} cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def config(settings: BaseModel, **rest: Any) -> None:
+    """Print settings as a YAML file that --config reads."""
+    for name, value in rest.items():
+        if value is not None:
+            print(_line(name, value))
+    for name, field in type(settings).model_fields.items():
+        print(f"{_line(name, getattr(settings, name))}  # {field.description}")
+
+
+def _line(name: str, value: Any) -> str:
+    return yaml.safe_dump({name: value}, allow_unicode=True, width=1000).strip()
+
+
+def trained(task: Task, out: Path) -> None:
+    """Print what training came to and what to do next."""
+    training = task.record["training"]
+    print(
+        f"{training['stopped_because']} after {training['steps']} steps,"
+        f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
+    )
+    metrics(task.record["metrics"], title="on the validation data")
+    print(f"model: {out}")
+
+
+def metrics(
+    values: Mapping[str, float], *, as_json: bool = False, title: str | None = None
+) -> None:
+    """Print metrics by name."""
+    if as_json:
+        print(json.dumps(dict(values)))
+        return
+    table = Table("metric", "value", title=title)
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), f"{value:.4f}")
+    _print(table)
+
+
+def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> None:
+    """Print how often each true label (row) was taken for each (column)."""
+    if len(labels) > MOST_CLASSES:
+        print(f"({len(labels)} classes: too many for a table of what was taken for what)")
+        return
+    table = Table("true \\ predicted", *labels)
+    for label, row in zip(labels, counts, strict=True):
+        table.add_row(label, *map(str, row))
+    _print(table)
+
+
+def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
+    """Print predictions a line each, tab-separated under their names, or as JSON lines."""
+    if as_json:
+        for row in values:
+            print(json.dumps(dict(row), ensure_ascii=False))
+        return
+    print("\t".join(values[0]))
+    for row in values:
+        cells = (
+            f"{v:.4f}" if isinstance(v, float) else " ".join(str(v).split()) for v in row.values()
+        )
+        print("\t".join(cells))
+
+
+def datasets() -> None:
+    """Print every dataset's name, title and whether it is at hand."""
+    table = Table("name", "what it is", "at hand")
+    for name in elman.data.datasets():
+        known = elman.data.get(name)
+        table.add_row(name, known.title, "yes" if elman.data.at_hand(known) else "no")
+    _print(table)
+
+
+def dataset(known: Dataset) -> None:
+    """Print what is known of a dataset."""
+    print(f"{known.name}: {known.title}\nlicence: {known.licence}\nto be named as:")
+    for reference in known.references:
+        print(f"  {reference}")
+    print("files:")
+    for file in known.files:
+        print(f"  {file}  {known.urls.get(file, 'no address known')}")
+
+
+def info() -> None:
+    """Print versions, threads, backends, cells and tasks."""
+    table = Table("what", "here", show_header=False)
+    python = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+    table.add_row("elman", elman.__version__)
+    table.add_row("torch", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    table.add_row("python", python)
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    table.add_row("GPU", cuda)
+    for name, backend in elman.backends().items():
+        state = "yes" if backend.available else "no"
+        table.add_row(f"backend {name}", f"{state}: {backend.note}")
+    table.add_row("cells", ", ".join(BUILTIN))
+    table.add_row("tasks", ", ".join(TASKS))
+    table.add_row("data cache", str(elman.data.cache_folder()))
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    width = None if sys.stdout.isatty() else 100
+    Console(width=width, highlight=False).print(table)
