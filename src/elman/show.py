@@ -37,7 +37,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"--config: {path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
-    return {name: value for name, value in content.items() if value is not None}
+    return {name: "none" if value is None else value for name, value in content.items()}
 
 
 def config(settings: BaseModel, **rest: Any) -> None:

@@ -323,8 +323,9 @@ class Recurrent(nn.Module):
             value = getattr(self, name)
             if not isinstance(value, int):
                 raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-            if value <= 0 and name != "input_size":
-                raise ValueError(f"{name} must be greater than zero, got {value}")
+            lowest = 0 if name == "input_size" else 1
+            if value < lowest:
+                raise ValueError(f"{name} must be at least {lowest}, got {value}")
         for name in ("dropout", "recurrent_dropout", "weight_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")

@@ -60,7 +60,7 @@ def step(
         new = (F.linear(new[0], w.hr), *new[1:])
     if zoneout is not None:
         pairs = zip(new, s, zoneout, strict=True)
-        new = tuple(n if z is None else n + z * (o - n) for n, o, z in pairs)
+        new = tuple(n if z is None else z * o + (1 - z) * n for n, o, z in pairs)
     return new
 
 

@@ -124,14 +124,15 @@ class Classify(Task):
         """Label, probability (of several labels: the least) and input of each."""
         examples = self._read(data, labelled=False)
         probabilities = self._probabilities(examples)
+        inputs: Sequence[Any] = examples.inputs
         return [
             {
                 "label": ", ".join(self.labels[i] for i in each),
                 "probability": min((round(float(p[i]), 4) for i in each), default=0.0),
-                "input": given if isinstance(given, str) else f"{np.shape(given)[0]} steps",
+                "input": given if isinstance(given, str) else f"{len(given)} steps",
             }
             for each, p, given in zip(
-                self._chosen(probabilities), probabilities, examples.inputs, strict=True
+                self._chosen(probabilities), probabilities, inputs, strict=True
             )
         ]
 

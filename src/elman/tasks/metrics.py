@@ -1,5 +1,8 @@
 """Metrics of classification, and the temperature that calibrates probabilities."""
 
+from collections.abc import Callable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -70,14 +73,20 @@ def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = 15) ->
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """The number to divide logits by so that the targets are likeliest (Guo et al. 2017).
 
-    Targets are classes (N,), or 0 and 1 of shape (N, C) with several labels.
+    Targets are classes (N,), or 0 and 1 of shape (N, C) with several labels. As in Platt's rule,
+    certainty is bounded by the number of examples: of N right answers one more may be wrong.
+
+    >>> right = torch.arange(2).repeat(10)
+    >>> round(fit_temperature(torch.eye(2)[right] * 0.1, right), 3)
+    0.033
     """
-    several = targets.dim() == 2
-    loss = F.binary_cross_entropy_with_logits if several else F.cross_entropy
-    candidates = torch.logspace(-1, 1, 201, dtype=torch.float64)
-    losses = torch.stack([loss(logits.double() / t, _like(targets, several)) for t in candidates])
+    logits = logits.double()
+    doubt = 1 / (len(targets) + 2)
+    low, loss = doubt, cast(Callable[[Tensor, Tensor], Tensor], F.binary_cross_entropy_with_logits)
+    if targets.dim() == 1:
+        targets = F.one_hot(targets, logits.shape[-1])
+        low, loss = doubt / (logits.shape[-1] - 1), F.cross_entropy
+    likely = targets * (1 - doubt) + (1 - targets) * low
+    candidates = torch.logspace(-2, 2, 401, dtype=torch.float64)
+    losses = torch.stack([loss(logits / temperature, likely) for temperature in candidates])
     return float(candidates[losses.argmin()])
-
-
-def _like(targets: Tensor, several: bool) -> Tensor:
-    return targets.double() if several else targets

@@ -1,6 +1,6 @@
 """What a training run may be told; every field is a flag of the command line."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,6 +74,15 @@ class TrainSettings(BaseModel):
     tensorboard: bool = Field(
         False, description="Write TensorBoard's event files too (needs elman[tensorboard])."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_word(cls, values: Any) -> Any:
+        """A flag or a line of a file turns a setting off by the word none."""
+        if not isinstance(values, dict):
+            return values
+        optional = {n for n, f in cls.model_fields.items() if type(None) in get_args(f.annotation)}
+        return {n: None if n in optional and v == "none" else v for n, v in values.items()}
 
     @model_validator(mode="after")
     def _momentum_is_used(self) -> Self:
