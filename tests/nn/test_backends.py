@@ -1,0 +1,231 @@
+"""Which backend runs, and that transforms, compilers and copies work with it."""
+
+import copy
+import warnings
+from typing import Any
+
+import pytest
+import torch
+import torch.autograd.forward_ad as forward_ad
+from torch import Tensor, nn
+from torch.func import functional_call, grad, jacrev, jvp, vmap
+from torch.nn.utils.rnn import pack_sequence
+from torch.testing import assert_close
+
+import elman
+from elman.cells import BUILTIN
+
+D = torch.float64
+BACKENDS = ("auto", "reference")
+FUSED = ("rnn", "rnn_relu", "lstm", "gru")
+
+
+def make(cell: str, *sizes: int, **options: Any) -> elman.nn.Recurrent:
+    torch.manual_seed(0)
+    return elman.layer(cell, *sizes, **{"dtype": D} | options)
+
+
+def test_backends_say_what_is_there_and_why_not() -> None:
+    listed = elman.backends()
+    assert {"reference", "torch", "compiled"} <= set(listed)
+    assert listed["reference"].available
+    assert all(backend.note for backend in listed.values())
+
+
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_auto_takes_torch_where_it_computes_just_this(cell: str) -> None:
+    x = torch.randn(5, 2, 3, dtype=D)
+    usual = "torch" if cell in FUSED else "reference"
+
+    def used(layer: elman.nn.Recurrent, given: Any = x, **call: Any) -> str | None:
+        layer(given, **call)
+        return layer.backend_used
+
+    assert make(cell, 3, 4).backend_used is None
+    assert used(make(cell, 3, 4)) == usual
+    assert used(make(cell, 3, 4, backend="reference")) == "reference"
+    assert used(make(cell, 3, 4, num_layers=2, bidirectional=True, bias=False)) == usual
+    assert used(make(cell, 3, 4, residual=True, weight_dropout=0.5, dropout=0.5)) == usual
+    assert used(make(cell, 3, 4, learn_initial_state=True)) == usual
+    assert used(make(cell, 3, 4), lengths=torch.tensor([5, 3])) == usual
+    assert used(make(cell, 3, 4), pack_sequence([x[:, 0], x[:3, 1]])) == usual
+    assert used(make(cell, 3, 4), elman.Ragged.from_list([x[:, 0], x[:3, 1]])) == usual
+    several = len(BUILTIN[cell].state) > 1
+    assert used(make(cell, 3, 4), return_states=True) == ("reference" if several else usual)
+    assert used(make(cell, 3, 4), resets=torch.zeros(5, 2).bool()) == "reference"
+    assert used(make(cell, 3, 4, layer_norm=True)) == "reference"
+    assert used(make(cell, 3, 4, zoneout=0.1)) == "reference"
+    assert used(make(cell, 3, 4, zoneout=0.1).eval()) == "reference"
+    dropped = make(cell, 3, 4, recurrent_dropout=0.1)
+    assert used(dropped) == ("reference" if BUILTIN[cell].recurrent else usual)
+    assert used(dropped.eval()) == usual
+    layer = make(cell, 3, 4)
+    layer.step(x[0])
+    assert layer.backend_used == usual
+
+
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_double_backward_of_the_reference(cell: str) -> None:
+    layer = make(cell, 2, 2, backend="reference")
+    names = [n for n, _ in layer.named_parameters()]
+    x = torch.randn(2, 1, 2, dtype=D, requires_grad=True)
+
+    def run(x: Tensor, *parameters: Tensor) -> Tensor:
+        return functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))[0]
+
+    parameters = tuple(p.detach().clone().requires_grad_() for p in layer.parameters())
+    assert torch.autograd.gradgradcheck(run, (x, *parameters))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, D])
+@pytest.mark.parametrize("cell", FUSED)
+def test_double_backward_of_auto(cell: str, dtype: torch.dtype) -> None:
+    results = []
+    for backend in BACKENDS:
+        layer = make(cell, 3, 4, dtype=dtype, backend=backend)
+        torch.manual_seed(1)
+        x = torch.randn(4, 2, 3, dtype=dtype, requires_grad=True)
+        output, _ = layer(x, lengths=torch.tensor([4, 2]))
+        (slope,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+        results.append(torch.autograd.grad(slope.square().sum(), [x, *layer.parameters()][:3]))
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-10
+    assert_close(results[0], results[1], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_vmap_over_more_batches(cell: str, backend: str) -> None:
+    layer = make(cell, 3, 4, num_layers=2, bidirectional=True, backend=backend)
+    x, lengths = torch.randn(3, 5, 2, 3, dtype=D), torch.tensor([5, 2])
+    output, state = vmap(lambda one: layer(one, lengths=lengths))(x)
+    assert layer.backend_used == "reference"
+    for n in range(3):
+        expected, last = layer(x[n], lengths=lengths)
+        assert_close(output[n], expected)
+        several = isinstance(state, tuple)
+        assert_close(tuple(s[n] for s in state) if several else state[n], last)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cell", FUSED)
+def test_gradients_of_each_sample(cell: str, backend: str) -> None:
+    layer = make(cell, 3, 4, backend=backend)
+    x = torch.randn(5, 6, 3, dtype=D)
+    parameters = {n: p.detach() for n, p in layer.named_parameters()}
+
+    def loss(parameters: dict[str, Tensor], sequence: Tensor) -> Tensor:
+        return functional_call(layer, parameters, (sequence,))[0].square().sum()
+
+    each = vmap(grad(loss), in_dims=(None, 1))(parameters, x)
+    assert layer.backend_used == "reference"
+    layer(x)[0].square().sum().backward()
+    for name, parameter in layer.named_parameters():
+        assert each[name].shape == (6, *parameter.shape)
+        assert_close(each[name].sum(0), parameter.grad)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # torch.func's own
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, D])
+@pytest.mark.parametrize("cell", FUSED)
+def test_forward_mode(cell: str, dtype: torch.dtype, backend: str) -> None:
+    layer = make(cell, 3, 4, dtype=dtype, backend=backend)
+    x, v = torch.randn(5, 2, 3, dtype=dtype), torch.randn(5, 2, 3, dtype=dtype)
+    weights = torch.randn(5, 2, 4, dtype=dtype)
+    output, slope = jvp(lambda x: layer(x)[0], (x,), (v,))
+    assert layer.backend_used == "reference"
+    with forward_ad.dual_level():
+        dual = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, v))[0])
+        assert layer.backend_used == "reference"
+    assert_close(dual.tangent, slope)
+    x.requires_grad_()
+    expected = layer(x)[0]
+    assert_close(output, expected)
+    (backward,) = torch.autograd.grad((expected * weights).sum(), x)
+    assert_close((slope * weights).sum(), (backward * v).sum(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_jacobian_through_time(cell: str, backend: str) -> None:
+    layer = make(cell, 3, 4, backend=backend)
+    x, h = torch.randn(5, 3, dtype=D), torch.rand(1, 4, dtype=D)
+    rest = tuple(torch.rand(1, 4, dtype=D) for _ in layer.cell.state[1:])
+
+    def last(h: Tensor) -> Tensor:
+        state = layer(x, (h, *rest) if rest else h)[1]
+        return state[0] if rest else state
+
+    got = jacrev(last)(h)
+    assert layer.backend_used == "reference"
+    assert_close(got, torch.autograd.functional.jacobian(last, h))
+
+
+class Tagger(nn.Module):
+    """A recurrent layer with something before and after it."""
+
+    def __init__(self, cell: str, backend: str) -> None:
+        super().__init__()
+        self.before = nn.Linear(3, 3)
+        self.recurrent = elman.layer(cell, 3, 4, backend=backend)
+        self.after = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.after(self.recurrent(self.before(x).relu(), lengths=lengths)[0])
+
+
+@pytest.mark.parametrize(
+    ("cell", "backend", "compiler"),
+    [("lstm", "auto", "aot_eager"), ("lstm", "reference", "eager"), ("cifg", "auto", "aot_eager")],
+)
+def test_torch_compile(cell: str, backend: str, compiler: str) -> None:
+    torch.manual_seed(0)
+    torch.compiler.reset()
+    model, x = Tagger(cell, backend), torch.randn(2, 3, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # dynamo's own, about what it cannot see through
+        compiled = torch.compile(model, backend=compiler)
+        for lengths in (None, torch.tensor([2, 1, 2])):
+            model.zero_grad()
+            expected = model(x, lengths)
+            expected.sum().backward()
+            gradients = [p.grad.clone() for p in model.parameters()]
+            model.zero_grad()
+            got = compiled(x, lengths)
+            got.sum().backward()
+            assert_close(got, expected)
+            assert_close([p.grad for p in model.parameters()], gradients)
+
+
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_copies_and_conversions(cell: str) -> None:
+    layer = make(cell, 3, 4, num_layers=2, dtype=torch.float32, learn_initial_state=True)
+    x = torch.randn(5, 2, 3)
+    output, _ = layer(x)
+    twin = copy.deepcopy(layer)
+    assert_close(twin(x)[0], output, rtol=0, atol=0)
+    nn.init.zeros_(twin.weight_ih_l0)
+    assert_close(layer(x)[0], output, rtol=0, atol=0)
+    wide = copy.deepcopy(layer).double()
+    assert wide(x.double())[0].dtype == D
+    assert_close(wide(x.double())[0].float(), output)
+    fresh = elman.layer(cell, 3, 4, num_layers=2, learn_initial_state=True)
+    fresh.load_state_dict(layer.state_dict(), strict=True)
+    assert_close(fresh(x)[0], output, rtol=0, atol=0)
+    assert elman.layer(cell, 3, 4, dtype=torch.bfloat16)(x.bfloat16())[0].dtype == torch.bfloat16
+    assert elman.layer(cell, 3, 4, device="meta")(x.to("meta"))[0].shape == (5, 2, 4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_autocast(cell: str, backend: str) -> None:
+    layer = make(cell, 3, 4, num_layers=2, bidirectional=True, dtype=torch.float32, backend=backend)
+    x, lengths = torch.randn(5, 2, 3), torch.tensor([5, 2])
+    expected, _ = layer(x, lengths=lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, _ = layer(x, lengths=lengths)
+        layer(x, resets=torch.zeros(5, 2).bool())
+    output.float().sum().backward()
+    assert_close(output.float(), expected, rtol=0.1, atol=0.1)
+    assert not output[2:, 1].any()
+    assert all(bool(p.grad.isfinite().all()) for p in layer.parameters())
