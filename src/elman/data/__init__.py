@@ -13,6 +13,7 @@ from elman.data.corpus import read_corpus as read_corpus
 from elman.data.corpus import text_blocks as text_blocks
 from elman.data.dataset import Dataset as Dataset
 from elman.data.dataset import Part as Part
+from elman.data.download import at_hand as at_hand
 from elman.data.download import cache_folder as cache_folder
 from elman.data.download import fetch as fetch
 from elman.data.examples import Examples as Examples

@@ -39,6 +39,12 @@ def fetch(dataset: Dataset, files: Iterable[str] | None = None) -> list[Path]:
     return [_fetch_one(dataset, file) for file in (dataset.files if files is None else files)]
 
 
+def at_hand(dataset: Dataset) -> bool:
+    """Whether all files of a dataset are on this machine, unchecked: nothing is downloaded."""
+    folders = _folders(dataset)
+    return all(any((folder / file).is_file() for folder in folders) for file in dataset.files)
+
+
 def _fetch_one(dataset: Dataset, file: str) -> Path:
     for folder in _folders(dataset):
         path = folder / file

@@ -77,7 +77,8 @@ class Words(Vocabulary):
         """The ids of each text, int32 (T,)."""
         normal = [_normal(text, self.lowercase) for text in texts]
         return [
-            np.array(encoding.ids, np.int32) for encoding in self._tokenizer.encode_batch(normal)
+            np.array(encoding.ids, np.int32)
+            for encoding in self._tokenizer.encode_batch_fast(normal)
         ]
 
     def stream(self) -> Stream:
