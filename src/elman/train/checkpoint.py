@@ -52,12 +52,14 @@ def read_checkpoint(path: Path) -> Any:
             raise ModelError(f"{path}: not a checkpoint of elman.train (format {_FORMAT})")
         tree = metadata["tree"]
         if metadata["sha256"] != _digest(tree, tensors):
-            raise ModelError(f"{path}: the checkpoint is damaged: its checksum does not fit")
+            raise ValueError("its checksum does not fit")
         return _decode(json.loads(tree), tensors)
     except ModelError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{path}: the checkpoint is damaged: {error}") from error
+        raise ModelError(
+            f"{path}: the checkpoint is damaged ({error}); restore it, or train anew elsewhere"
+        ) from error
 
 
 def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
