@@ -111,3 +111,14 @@ def test_details_of_the_files(dataset_root):
     poem = "".join(text_blocks("lm_tang_poems/tang300"))
     assert poem.startswith("西陸蟬聲唱，南冠客思侵。\n那堪玄鬢影")
     assert str(dataset_root) in str(fetch(get("lm_tinyshakespeare"))[0])
+
+
+@pytest.mark.data
+def test_shakespeare_is_parted_by_position(dataset_root):
+    whole = (dataset_root / "lm_tinyshakespeare" / "input.txt").read_text()
+    train, validation = (
+        "".join(text_blocks(f"lm_tinyshakespeare:{split}")) for split in ("train", "validation")
+    )
+    assert train + validation == whole
+    assert len(train) == 1_003_854
+    assert len(validation) == 111_540

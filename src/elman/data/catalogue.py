@@ -129,7 +129,11 @@ _DATASETS = (
             "karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",
             _LM_TINYSHAKESPEARE,
         ),
-        parts={"": Part(("input.txt",), text=read_blocks)},
+        parts={
+            "": Part(("input.txt",), text=read_blocks),
+            ":train": Part(("input.txt",), text=formats.but_the_last_tenth),
+            ":validation": Part(("input.txt",), text=formats.the_last_tenth),
+        },
     ),
     Dataset(
         name="lm_names",

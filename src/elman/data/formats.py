@@ -43,6 +43,18 @@ def intents(path: Path) -> Iterator[Labelled]:
             yield Labelled(text.strip(), intent, number)
 
 
+def but_the_last_tenth(path: Path) -> Iterator[str]:
+    """The first 90 % of a small text, in characters."""
+    text = read_text(path)
+    yield text[: len(text) * 9 // 10]
+
+
+def the_last_tenth(path: Path) -> Iterator[str]:
+    """The last 10 % of a small text, in characters."""
+    text = read_text(path)
+    yield text[len(text) * 9 // 10 :]
+
+
 def poems(path: Path) -> Iterator[str]:
     """`[{"paragraphs": [...], ...}, ...]`: one line a paragraph, an empty line after each poem."""
     for poem in json.loads(read_text(path)):
