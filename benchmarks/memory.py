@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
 from pydoc_data.topics import topics
 
 

@@ -68,6 +68,8 @@ COUNTS = {
 CHARACTERS = {
     "lm_names/names": 228145,
     "lm_tinyshakespeare": 1115394,
+    "lm_tinyshakespeare:train": 1003854,
+    "lm_tinyshakespeare:validation": 111540,
     "lm_tang_poems/tang300": 27356,
     "lm_tang_poems/complete": 339287,
     "lm_tang_poems": 366643,
