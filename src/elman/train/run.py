@@ -1,0 +1,354 @@
+"""A run: its steps, evaluations and checkpoints, from nothing or from where one was killed."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import SettingsError
+from elman.train.checkpoint import read_checkpoint, write_checkpoint
+from elman.train.clip import clip_gradients, gradient_norm
+from elman.train.contract import Batches, Result, Step, TrainingInterrupted
+from elman.train.guard import Guard
+from elman.train.log import MetricsLog
+from elman.train.metric import Goal
+from elman.train.nest import detach, move
+from elman.train.optim import (
+    PLATEAU_EVALUATIONS,
+    PLATEAU_FACTOR,
+    load_optimizer,
+    make_optimizer,
+    rate,
+)
+from elman.train.progress import Display
+from elman.train.rng import preserved_rng, rng_state, set_rng_state
+from elman.train.settings import TrainSettings
+from elman.train.signals import StopRequest
+from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
+
+_MAY_DIFFER_ON_RESUME = {"checkpoint_every", "log_every", "tensorboard", "device"}
+_MAY_GROW = {"epochs", "max_steps"}
+
+
+@dataclass
+class Position:
+    """Where a run stands; together with weights and generators, all that a checkpoint needs."""
+
+    step: int = 0
+    epoch: int = 0
+    in_epoch: int = 0
+    seen: int = 0
+    clipped: int = 0
+    seconds: float = 0.0
+    evaluated_at: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    stale: int = 0
+    plateau_factor: float = 1.0
+    log_lines: int = 0
+    logged_sum: float = 0.0
+    logged_count: int = 0
+    entry_sum: float = 0.0
+    entry_count: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    stopped: Literal["finished", "patience"] | None = None
+
+
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Whatever is done inside, every module is in the train or eval mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@dataclass
+class Run:
+    """A run of `fit`, from its checkpoint or from nothing to its end."""
+
+    model: Any
+    batches: Batches[Any]
+    loss: Callable[[Any, Any, Any], Step]
+    settings: TrainSettings
+    evaluate: Callable[[Any], Mapping[str, float]] | None
+    goal: Goal | None
+    device: torch.device
+    path: Path | None
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.total = settings.epochs * len(self.batches)
+        if settings.max_steps is not None:
+            self.total = min(self.total, settings.max_steps)
+        self.optimizer = make_optimizer(self.model, settings)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.average = Average(self.model, settings.ema) if settings.ema else None
+        self.best_weights: dict[str, Tensor] | None = None
+        self.at = Position()
+        self.guard = Guard()
+        self.state: Any = None
+
+    # -- checkpoints
+
+    def start(self, *, resume: bool) -> None:
+        """Read the checkpoint to resume from, or write the first."""
+        if self.path is None:
+            return
+        if resume:
+            self._read()
+            return
+        if self.path.exists() and (step := read_checkpoint(self.path)["at"]["step"]):
+            raise SettingsError(
+                f"{self.path.parent} holds a run's checkpoint (step {step}): pass resume=True to "
+                "go on with it, or choose another folder"
+            )
+        self._write()
+
+    def _write(self) -> None:
+        if self.path is None:
+            return
+        average = self.average
+        nest = {
+            "settings": self._plain_settings(),
+            "batches": len(self.batches),
+            "device": self.device.type,
+            "at": dataclasses.asdict(self.at),
+            "guard": dataclasses.asdict(self.guard),
+            "weights": live_weights(self.model),
+            "best_weights": self.best_weights,
+            "average": average and {"updates": average.updates, "values": average.values},
+            "optimizer": self.optimizer.state_dict(),
+            "state": self.state,
+            "rng": rng_state(self.device),
+        }
+        write_checkpoint(self.path, nest)
+
+    def _read(self) -> None:
+        assert self.path is not None
+        saved = read_checkpoint(self.path)
+        self._refuse_other_settings(saved)
+        refuse_other_weights(self.model, saved["weights"], str(self.path))
+        assign(self.model, saved["weights"])
+        self.at = Position(**saved["at"])
+        self.guard = Guard(**saved["guard"])
+        load_optimizer(self.optimizer, saved["optimizer"])
+        self.best_weights = saved["best_weights"] and move(saved["best_weights"], self.device)
+        if self.average is not None:
+            self.average.updates = saved["average"]["updates"]
+            self.average.values = move(saved["average"]["values"], self.device)
+        self.state = move(saved["state"], self.device)
+        set_rng_state(saved["rng"], self.device)
+        more = self.at.step < self.total and self.at.epoch < self.settings.epochs
+        if self.at.stopped == "finished" and more:
+            self.at.stopped = None
+
+    def _plain_settings(self) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads(json.dumps(self.settings.model_dump(mode="json")))
+        return plain
+
+    def _refuse_other_settings(self, saved: dict[str, Any]) -> None:
+        then = {**saved["settings"], "len(batches)": saved["batches"], "on": saved["device"]}
+        now = {**self._plain_settings(), "len(batches)": len(self.batches), "on": self.device.type}
+        endless = self.settings.schedule in ("constant", "plateau") and not self.settings.warmup
+        allowed = _MAY_DIFFER_ON_RESUME | (_MAY_GROW if endless else set())
+        names = [n for n in {**then, **now} if n not in allowed and then.get(n) != now.get(n)]
+        if names:
+            shown = ", ".join(f"{n} was {then.get(n)!r} and is {now.get(n)!r}" for n in names)
+            raise SettingsError(
+                f"{self.path}: cannot resume with other settings: {shown}; "
+                "resume with the old ones or train in another folder"
+            )
+
+    # -- training
+
+    def train(self, progress: bool) -> Result:
+        """From where the run stands to its end."""
+        at, settings = self.at, self.settings
+        folder = None if self.path is None else self.path.parent
+        self.began = time.monotonic() - at.seconds
+        with (
+            MetricsLog(
+                folder, lines=at.log_lines, step=at.step, tensorboard=settings.tensorboard
+            ) as self.log,
+            Display(self.total, at.step, at.seen, shown=progress) as self.display,
+            StopRequest(announce=progress) as self.request,
+        ):
+            done = at.stopped is not None
+            while at.stopped is None and not self._asked_to_stop():
+                self._one_epoch()
+            if not done:
+                self._checkpoint()
+        self._hold_best_weights()
+        if at.stopped is None:
+            assert self.request.signum is not None
+            where = "" if folder is None else f"; resume from {folder}"
+            result = self._result("interrupted")
+            message = f"interrupted after step {at.step}{where}"
+            raise TrainingInterrupted(message, result, self.request.signum)
+        return self._result(at.stopped)
+
+    def _asked_to_stop(self) -> bool:
+        return self.request.signum is not None
+
+    def _one_epoch(self) -> None:
+        at, every = self.at, self.settings.evaluate_every
+        if every is not None and at.step % every == 0:
+            self._evaluate()
+        if at.stopped is not None:
+            return
+        for batch in self.batches.epoch(at.epoch, start=at.in_epoch):
+            self._step(batch)
+            if self._asked_to_stop():
+                return
+            if at.step == self.settings.max_steps:
+                self._finish()
+                return
+            if every is not None and at.step % every == 0:
+                self._evaluate()
+            if at.step % self.settings.checkpoint_every == 0:
+                self._checkpoint()
+            if at.stopped is not None or self._asked_to_stop():
+                return
+        if at.in_epoch == 0:
+            raise SettingsError(f"batches gave no batch in epoch {at.epoch}")
+        if every is None:
+            self._evaluate()
+        at.epoch += 1
+        at.in_epoch = 0
+        self.state = None
+        if at.stopped is None and at.epoch == self.settings.epochs:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._evaluate()
+        self.at.stopped = "finished"
+
+    def _step(self, batch: Any) -> None:
+        at, settings = self.at, self.settings
+        if self.device.type != "cpu":
+            batch = move(batch, self.device)
+        for parameter in self.parameters:
+            parameter.grad = None
+        step = self.loss(self.model, batch, self.state)
+        loss, count = step.loss, step.count
+        if loss.dim() != 0:
+            raise SettingsError(f"the loss must be a scalar, not of shape {tuple(loss.shape)}")
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = gradient_norm(self.parameters)
+        loss_value, norm_value = loss.item(), norm.item()
+        self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
+        if settings.clip is not None and norm_value > settings.clip:
+            clip_gradients(self.parameters, norm, settings.clip)
+            at.clipped += 1
+        lr = rate(at.step, self.total, settings) * at.plateau_factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
+        self.state = None if step.state is None else detach(step.state)
+        at.step += 1
+        at.in_epoch += 1
+        at.seen += count
+        at.logged_sum += loss_value * count
+        at.logged_count += count
+        at.entry_sum += loss_value * count
+        at.entry_count += count
+        if at.step % settings.log_every == 0:
+            self._log_training(lr, norm_value)
+        share = at.clipped / at.step
+        self.display.step(at.step, self._epochs(), self.guard.smoothed, at.seen, share)
+
+    def _evaluate(self) -> None:
+        at = self.at
+        if at.evaluated_at == at.step:
+            return
+        at.evaluated_at = at.step
+        metrics: dict[str, float] = {}
+        best = False
+        if self.evaluate is not None and self.goal is not None:
+            with (
+                preserved_rng(self.device),
+                modes_kept(self.model),
+                self.average.applied() if self.average else nullcontext(),
+                torch.no_grad(),
+            ):
+                self.model.eval()
+                metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
+                value = self.goal.value(metrics)
+                best = self.goal.better(value, at.best)
+                if best:
+                    at.best, at.best_step, at.stale = value, at.step, 0
+                    self.best_weights = copied(live_weights(self.model))
+            if not best:
+                self._no_better()
+        mean = at.entry_sum / max(1, at.entry_count)
+        at.entry_sum, at.entry_count = 0.0, 0
+        entry = {"step": at.step, "epoch": self._epochs(), "loss": mean, **metrics}
+        at.history.append(entry)
+        self.log.write("evaluation", {**entry, "best": best, "seconds": self._seconds()})
+        self.display.evaluation(at.step, self._epochs(), {"loss": mean, **metrics}, best)
+
+    def _no_better(self) -> None:
+        at, settings = self.at, self.settings
+        at.stale += 1
+        if settings.schedule == "plateau" and at.stale % PLATEAU_EVALUATIONS == 0:
+            at.plateau_factor *= PLATEAU_FACTOR
+        if settings.patience is not None and at.stale >= settings.patience:
+            at.stopped = "patience"
+
+    # -- records
+
+    def _log_training(self, lr: float, norm: float) -> None:
+        at = self.at
+        line = {
+            "step": at.step,
+            "epoch": self._epochs(),
+            "loss": at.logged_sum / max(1, at.logged_count),
+            "lr": lr,
+            "norm": norm,
+            "clipped": at.clipped / at.step,
+            "seen": at.seen,
+            "seconds": self._seconds(),
+        }
+        self.log.write("train", line)
+        at.logged_sum, at.logged_count = 0.0, 0
+
+    def _checkpoint(self) -> None:
+        self.at.seconds = self._seconds()
+        self.at.log_lines = self.log.lines
+        self._write()
+
+    def _epochs(self) -> float:
+        return self.at.epoch + min(1.0, self.at.in_epoch / len(self.batches))
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def _hold_best_weights(self) -> None:
+        if self.best_weights is not None:
+            assign(self.model, self.best_weights)
+        elif self.average is not None:
+            assign(self.model, self.average.weights())
+
+    def _result(self, because: Literal["finished", "patience", "interrupted"]) -> Result:
+        at = self.at
+        return Result(
+            best=at.best,
+            best_step=at.best_step,
+            step=at.step,
+            history=at.history,
+            stopped_because=because,
+            seconds=at.seconds,
+            clipped=at.clipped / max(1, at.step),
+        )
