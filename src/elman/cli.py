@@ -1,5 +1,7 @@
 """The command line: it parses, and calls what a notebook would call."""
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,13 +38,18 @@ Validation = Annotated[
     Parameter(help="Data to choose the best weights by; else a share is held out."),
 ]
 Out = Annotated[Path | None, Parameter(help="The run's folder. [default: runs/TASK]")]
-Resume = Annotated[bool, Parameter(help="Go on from the folder's checkpoint.", negative="")]
+Resume = Annotated[
+    bool, Parameter(help="Go on from the folder's checkpoint.", negative="", show_default=False)
+]
 Config = Annotated[Path | None, Parameter(help="A YAML or TOML file with any of these settings.")]
 PrintConfig = Annotated[
-    bool, Parameter(help="Print the settings as such a file, and stop.", negative="")
+    bool,
+    Parameter(help="Print the settings as such a file, and stop.", negative="", show_default=False),
 ]
 Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.", negative="")]
+AsJson = Annotated[
+    bool, Parameter(name="--json", help="Print JSON.", negative="", show_default=False)
+]
 
 
 @train.command(name="classify")
@@ -106,7 +113,8 @@ def _train(
 @app.command
 def predict(
     model: Model,
-    *inputs: str,
+    /,
+    *inputs: Annotated[str, Parameter(help="Texts, each in quotes.")],
     data: Source = None,
     json: AsJson = False,
 ) -> None:
@@ -120,7 +128,7 @@ def predict(
 
 
 @app.command
-def evaluate(model: Model, *, data: Source = None, json: AsJson = False) -> None:
+def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> None:
     """Measure a model on data that it has not seen.
 
     Example: `elman evaluate runs/classify --data text_sst2:test`
@@ -140,16 +148,22 @@ def evaluate(model: Model, *, data: Source = None, json: AsJson = False) -> None
 @app.command
 def generate(
     model: Model,
-    prompt: Annotated[str, Parameter(help="What the text begins with.")] = "",
+    prompt: Annotated[str, Parameter(help="What the text begins with.", show_default=False)] = "",
+    /,
     *,
     length: Annotated[int, Parameter(help="Most tokens to write.")] = 500,
     temperature: Annotated[float, Parameter(help="Below 1 safer, above 1 wilder; 0 greedy.")] = 1.0,
     top_k: Annotated[int | None, Parameter(help="Draw from the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, Parameter(help="Draw from this much probability.")] = None,
     seed: Annotated[int | None, Parameter(help="The same seed writes the same text.")] = None,
-    stop: Annotated[tuple[str, ...], Parameter(help="End before this string.", negative="")] = (),
+    stop: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="End before this string; may be given again.", negative=(), show_default=False
+        ),
+    ] = (),
 ) -> None:
-    r"""Write with a language model, as it comes.
+    """Write with a language model, as it comes.
 
     Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
     """
@@ -182,7 +196,7 @@ def data_list() -> None:
 
 
 @data_app.command(name="show")
-def data_show(name: Annotated[str, Parameter(help="A dataset's name.")]) -> None:
+def data_show(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
     """Show what is known of a dataset: licence, files, what its parts are called.
 
     Example: `elman data show text_sst2`
@@ -191,7 +205,7 @@ def data_show(name: Annotated[str, Parameter(help="A dataset's name.")]) -> None
 
 
 @data_app.command(name="fetch")
-def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")]) -> None:
+def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
     """Fetch a dataset's files where they are not at hand, and check them.
 
     Example: `elman data fetch text_sst2`
@@ -226,9 +240,13 @@ def quickstart(
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; exit status 2 and one line for what the user can mend."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app.config = _config_of(argv)
         app(argv, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
@@ -240,8 +258,10 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)  # as if ended by SIGPIPE
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _config_of(argv: list[str]) -> tuple[Dict, ...]:
@@ -250,6 +270,8 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
         name, equals, value = word.partition("=")
         if name == "--config":
             path = Path(value if equals else "".join(argv[i + 1 : i + 2]))
+            if path == Path():
+                raise SettingsError("--config names no file")
             return (Dict(show.read_config(path), use_commands_as_keys=False),)
     return ()
 

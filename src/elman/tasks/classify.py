@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elman.data import Examples, Vocabulary, build_vocabulary, read_examples
-from elman.errors import DataError
+from elman.errors import DataError, ModelError
 from elman.nn import LockedDropout, Pooling
 from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
@@ -36,25 +36,40 @@ class ClassifySettings(RecurrentSettings, TrainSettings):
         None, ge=3, description="Most tokens kept, the frequent first; all if none."
     )
     min_count: int = Field(1, ge=1, description="Tokens rarer than this are unknown.")
-    embedding_size: int = Field(128, ge=1, description="Length of a token's vector.")
+    embedding_size: int = Field(100, ge=1, description="Length of a token's vector.")
     token_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of tokens made unknown while training."
+        0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
+    )
+    input_dropout: float = Field(
+        0.4, ge=0, lt=1, description="Dropped share of the tokens' vectors; not of features."
+    )
+    output_dropout: float = Field(
+        0.4, ge=0, lt=1, description="Dropped share of what leaves the last layer."
+    )
+    hidden_size: int = Field(64, ge=1, description="Hidden units a layer and direction.")
+    batch_size: int = Field(50, ge=1, description="Sequences in a batch.")
+    lr: float = Field(2e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    warmup: float = Field(
+        0.05, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+    )
+    ema: float = Field(
+        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
     )
     bidirectional: bool = Field(True, description="Read the sequence from both ends.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
-        "attention", description="How the steps become one vector."
+        "mean_max", description="How the steps become one vector."
     )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="Weigh each class alike in the loss (balanced) or as it occurs."
     )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the target spread over all classes."
+        0.1, ge=0, lt=1, description="Share of the target spread over all classes."
     )
     held_out: float = Field(
         0.1, gt=0, lt=1, description="Share held out when no validation data is given."
     )
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
-        "accuracy", description="The validation metric that chooses the best weights."
+        "loss", description="The validation metric that chooses the best weights."
     )
     text_column: str = Field("text", description="Column of the text (a number: its position).")
     label_column: str = Field("label", description="Column of the label (a number: its position).")
@@ -148,13 +163,15 @@ class Classify(Task):
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
         train = self._read_any(data, labelled=True)
+        self.labels, self.several = train.classes, train.is_multi_label
+        if not self.labels:
+            raise DataError("no example has a label")
+        if len(self.labels) < 2 and not self.several:
+            raise DataError(f"all examples have the label {self.labels[0]!r}: two are needed")
         if validation is None:
             train, held_out = train.split(settings.held_out, settings.seed)
         else:
             held_out = self._read_any(validation, labelled=True)
-        self.labels, self.several = train.classes, train.is_multi_label
-        if len(self.labels) < 2:
-            raise DataError(f"all examples have the label {self.labels[0]!r}: two are needed")
         self.vocabulary, self.features = None, None
         if train.is_text:
             self.vocabulary = build_vocabulary(
@@ -196,10 +213,11 @@ class Classify(Task):
         logits, _ = model(batch.inputs, lengths=batch.lengths)
         weights = self._class_weights
         weights = None if weights is None else weights.to(logits.device)
+        smoothing = self.settings.label_smoothing
         if self.several:
-            loss = F.binary_cross_entropy_with_logits(logits, batch.targets, pos_weight=weights)
+            targets = batch.targets * (1 - smoothing) + smoothing / 2
+            loss = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
         else:
-            smoothing = self.settings.label_smoothing
             loss = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing)
         return Step(loss, len(batch.lengths), state)
 
@@ -211,7 +229,8 @@ class Classify(Task):
             encoder = TokenEncoder(
                 self.vocabulary.size,
                 settings.embedding_size,
-                dropout=settings.dropout,
+                deviation=0.1,
+                dropout=settings.input_dropout,
                 token_dropout=settings.token_dropout,
             )
         else:
@@ -226,7 +245,7 @@ class Classify(Task):
         pooling = Pooling(
             settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional
         )
-        head = ClassifyHead(pooling, len(self.labels), dropout=settings.dropout)
+        head = ClassifyHead(pooling, len(self.labels), dropout=settings.output_dropout)
         return SequenceModel(encoder, recurrent, head)
 
     def _weights(self, targets: Tensor) -> Tensor | None:
@@ -310,8 +329,9 @@ class Classify(Task):
 
     def _restore(self, saved: Saved) -> SequenceModel:
         config = saved.config
-        self.labels = [str(label) for label in config["labels"]]
-        self.several, self.features = bool(config["several"]), config["features"]
+        self.labels, self.several = config["labels"], config["several"]
+        self.features = config["features"]
+        _check_restored(self.labels, self.several, self.features)
         self.vocabulary = None
         if self.features is None:
             self.vocabulary = Vocabulary.load(saved.asset(VOCABULARY))
@@ -344,6 +364,17 @@ class ClassifyHead(nn.Module):
         pooled = self.dropout(self.pooling(self.locked(output), lengths))
         scores: Tensor = self.linear(pooled)
         return scores if self.training else scores / self.temperature
+
+
+def _check_restored(labels: Any, several: Any, features: Any) -> None:
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ModelError("its labels are not a list of strings")
+    if not labels or len(set(labels)) < len(labels):
+        raise ModelError("its labels are not all different, or there are none")
+    if not isinstance(several, bool):
+        raise ModelError(f"several must be true or false, not {several!r}")
+    if features is not None and (type(features) is not int or features < 1):
+        raise ModelError(f"features must be a number from 1 or null, not {features!r}")
 
 
 def _texts(examples: Examples) -> list[str]:

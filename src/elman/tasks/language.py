@@ -33,9 +33,24 @@ class LanguageSettings(RecurrentSettings, TrainSettings):
     vocabulary_size: int | None = Field(
         None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
     )
-    embedding_size: int = Field(128, ge=1, description="Length of a token's vector.")
+    embedding_size: int = Field(64, ge=1, description="Length of a token's vector.")
+    hidden_size: int = Field(256, ge=1, description="Hidden units a layer.")
+    weight_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Dropped share of the recurrent matrix."
+    )
+    output_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Dropped share of what leaves the last layer."
+    )
+    init: Literal["uniform", "orthogonal", "identity"] = Field(
+        "orthogonal", description="First values of the weights."
+    )
+    lr: float = Field(4e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    warmup: float = Field(
+        0.04, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of the matrices.")
     chunk_length: int = Field(
-        100, ge=1, description="Time steps that truncated backpropagation goes back."
+        64, ge=1, description="Time steps that truncated backpropagation goes back."
     )
     tie_weights: bool = Field(
         False, description="Score tokens by their own embedding vectors (Press & Wolf 2017)."
@@ -52,7 +67,7 @@ class LanguageSettings(RecurrentSettings, TrainSettings):
     held_out: float = Field(
         0.1, gt=0, lt=1, description="Share of the text, its end, held out if none is given."
     )
-    max_held_out: int = Field(1_000_000, ge=2, description="Most tokens held out of a long text.")
+    max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")
 
 
 class Language(Task):
@@ -93,12 +108,13 @@ class Language(Task):
 
     def _foretold(self, data: Any) -> Iterator[tuple[str, dict[str, float]]]:
         self._check_trained()
+        where = "text "
         if isinstance(data, str | Path):
-            data = "".join(text_blocks(data)).splitlines()
-        for i, text in enumerate(data):
+            where, data = f"{data}:", "".join(text_blocks(data)).splitlines()
+        for i, text in enumerate(data, 1):
             ids = self.vocabulary.encode(text)
             if len(ids) < 2:
-                raise DataError(f"text {i} ({text!r:.40}) is too short: two tokens are needed")
+                raise DataError(f"{where}{i}: {text!r:.40} is too short: two tokens are needed")
             yield text, self._metrics(ids)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
@@ -147,16 +163,16 @@ class Language(Task):
         model.eval()
         ids = self.vocabulary.encode(prompt) if prompt else self._any_token(generator)
         tokens = torch.from_numpy(ids.astype(np.int64)).unsqueeze(1).to(self.device)
-        with torch.inference_mode():
-            scores, state = model(tokens)
+        state = None
         for _ in range(length):
+            with torch.inference_mode():
+                scores, state = model(tokens, state)
             latest = scores[-1, 0].clone()
             latest[[self.vocabulary.pad_id, self.vocabulary.unknown_id]] = -math.inf
             token = sampling.draw(latest, generator)
             if piece := decoder.add(token):
                 yield piece
-            with torch.inference_mode():
-                scores, state = model(torch.full((1, 1), token, device=self.device), state)
+            tokens = torch.full((1, 1), token, device=self.device)
         if rest := decoder.finish():
             yield rest
 
@@ -167,6 +183,7 @@ class Language(Task):
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
+        data = list(data) if isinstance(data, Iterator) else data  # it is read more than once
         self.vocabulary = build_vocabulary(
             settings.tokens, text_blocks(data), size=settings.vocabulary_size
         )
@@ -199,14 +216,15 @@ class Language(Task):
         encoder = TokenEncoder(
             self.vocabulary.size,
             settings.embedding_size,
-            dropout=settings.dropout,
+            deviation=0.5,
+            dropout=settings.input_dropout,
             embedding_dropout=settings.embedding_dropout,
         )
         recurrent = settings.layers(self.cell or settings.cell, settings.embedding_size)
         head = NextToken(
             recurrent.output_size,
             self.vocabulary.size,
-            dropout=settings.dropout,
+            dropout=settings.output_dropout,
             tied=encoder.embedding if settings.tie_weights else None,
         )
         return SequenceModel(encoder, recurrent, head)

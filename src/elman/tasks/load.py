@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from elman.cells import Cell, resolve
 from elman.errors import ModelError
 from elman.tasks.classify import Classify
@@ -36,7 +33,7 @@ def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:
     """
     saved = read_model(_folder(path))
     task = saved.config.get("task")
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise ModelError(f"{path} is of the task {task!r}; there are {', '.join(TASKS)}")
     own = {type(cell).__name__: cell for cell in map(resolve, cells)}
     return TASKS[task]._load(saved, own)
@@ -48,9 +45,13 @@ def _folder(path: Path | str) -> Path:
         if not folder.exists():
             raise ModelError(f"{path} is neither a model folder nor a hub name like owner/model")
         return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(str(path), allow_patterns=_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"{path} is no folder here, and the hub did not give it: {type(error).__name__}"
+            f"{path}: there is no such folder, and no such model could be had from the hub"
+            f" ({type(error).__name__})"
         ) from None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ class TokenEncoder(nn.Module):
     **Arguments:**
 
     - `vocabulary_size`, `size`: number of tokens and length of each one's vector.
+    - `deviation`: standard deviation of the first vectors.
     - `dropout`: dropped share of the vectors' features, the same over a sequence.
     - `token_dropout`: share of the tokens that become `unknown` while training.
     - `embedding_dropout`: share of the vocabulary whose vectors are 0 for one pass while
@@ -27,6 +29,7 @@ class TokenEncoder(nn.Module):
         vocabulary_size: int,
         size: int,
         *,
+        deviation: float,
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
@@ -36,6 +39,8 @@ class TokenEncoder(nn.Module):
         super().__init__()
         self.token_dropout = TokenDropout(token_dropout, unknown)
         self.embedding = nn.Embedding(vocabulary_size, size, padding_idx=padding)
+        with torch.no_grad():
+            self.embedding.weight.mul_(deviation)
         self.embedding_dropout = embedding_dropout
         self.dropout = LockedDropout(dropout)
         self.output_size = size
@@ -62,17 +67,15 @@ class FeatureEncoder(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, mean: Tensor, deviation: Tensor, *, dropout: float = 0.0) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
-        self.dropout = LockedDropout(dropout)
         self.output_size = len(mean)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (T, B, F) to the same, standardised."""
-        scaled: Tensor = self.dropout((features - self.mean) / self.deviation)
-        return scaled
+        return (features - self.mean) / self.deviation
 
 
 class SequenceModel(nn.Module):

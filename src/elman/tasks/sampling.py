@@ -38,10 +38,10 @@ class Sampling:
             raise SettingsError(f"top_p must be above 0 and at most 1, got {self.top_p}")
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Scores (V,) to the probabilities that are drawn from, (V,)."""
+        """Scores (V,) to the probabilities that are drawn from, (V,) float64."""
         if self.temperature == 0:
-            return torch.nn.functional.one_hot(scores.argmax(), len(scores)).to(scores.dtype)
-        scores = scores / self.temperature
+            return torch.nn.functional.one_hot(scores.argmax(), len(scores)).double()
+        scores = (scores.double() - scores.max()) / self.temperature
         order = scores.argsort(descending=True, stable=True)
         probabilities = scores[order].softmax(0)
         if self.top_k is not None:

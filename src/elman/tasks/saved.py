@@ -59,20 +59,20 @@ def read_model(path: Path) -> Saved:
         raise ModelError(f"{path} is not a saved model: there is no {CONFIG}")
     try:
         config = json.loads(config_path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ModelError(f"{config_path} is damaged: {error}") from None
     if not isinstance(config, dict) or not isinstance(config.get("files"), dict):
         raise ModelError(f"{config_path} is not the configuration of an elman model")
-    if config.get("format") != FORMAT:
-        raise ModelError(
-            f"{config_path} has format {config.get('format')!r}; this elman reads format {FORMAT}"
-        )
+    if (version := config.get("format")) != FORMAT or isinstance(version, bool):
+        raise ModelError(f"{config_path} has format {version!r}; this elman reads format {FORMAT}")
     stated = config.pop("checksum", None)
     if stated != _checksum(config):
         raise ModelError(f"{config_path} was changed since it was saved: its checksum is another")
+    if WEIGHTS not in config["files"]:
+        raise ModelError(f"{config_path} names no {WEIGHTS}")
     for name, expected in config["files"].items():
         file = path / name
-        if Path(name).name != name:
+        if Path(name).name != name or "\\" in name:
             raise ModelError(f"{config_path} names a file outside its folder: {name!r}")
         if not file.is_file():
             raise ModelError(f"{path} is incomplete: {name} is missing")

@@ -9,6 +9,8 @@ from elman.cells import Cell
 from elman.errors import SettingsError
 from elman.nn import Recurrent
 
+MOST_PROBLEMS = 3  # named in one message
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -18,8 +20,14 @@ class RecurrentSettings(BaseModel):
     cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
     hidden_size: int = Field(128, ge=1, description="Hidden units a layer and direction.")
     num_layers: int = Field(1, ge=1, description="Stacked layers.")
+    input_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropped share of what enters the first layer."
+    )
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of what enters and leaves the layers."
+        0.0, ge=0, lt=1, description="Dropped share of what goes from layer to layer."
+    )
+    output_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropped share of what leaves the last layer."
     )
     recurrent_dropout: float = Field(
         0.0, ge=0, lt=1, description="Dropped share of h before the recurrent matrix."
@@ -86,4 +94,6 @@ def in_one_line(error: ValidationError) -> str:
         else:
             lead = f"{name}: " if name else ""
             problems.append(f"{lead}{each['msg']}, got {each['input']!r:.80}")
-    return "; ".join(problems)
+    shown = problems[:MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+    return "; ".join(shown + more)

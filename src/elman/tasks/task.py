@@ -47,7 +47,7 @@ class Task(ABC):
         self.cell: Cell | None = None
         if own is not None and not isinstance(own, str):
             self.cell = resolve(own)
-            settings["cell"] = type(self.cell).__name__
+            settings["cell"] = _name(self.cell)
         self.settings: Any = validated(self.settings_type, settings)
         if self.cell is None:
             resolve(self.settings.cell)
@@ -169,6 +169,7 @@ class Task(ABC):
 
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card."""
+        self._check_trained()
         config = {
             "elman": elman.__version__,
             "task": self.name,
@@ -182,22 +183,27 @@ class Task(ABC):
 
     @classmethod
     def _load(cls, saved: Saved, cells: Mapping[str, Cell]) -> Self:
-        settings = dict(saved.config["settings"])
+        settings, record = saved.config.get("settings"), saved.config.get("record")
+        if not isinstance(settings, dict) or not isinstance(record, dict):
+            raise ModelError(f"{saved.path} does not hold what its task needs: no settings")
         name = str(settings.get("cell"))
-        if name not in BUILTIN:
-            if name not in cells:
-                raise ModelError(
-                    f'{saved.path} uses the cell "{name}", which is not built in: pass it as'
-                    f" elman.load(path, cells=[{name}])"
-                )
-            settings["cell"] = cells[name]
-        task = cls(**{**settings, "device": "auto"})
-        task.record = dict(saved.config["record"])
+        if name not in BUILTIN and name not in cells:
+            raise ModelError(
+                f'{saved.path} uses the cell "{name}", which is not built in: pass it as'
+                f" elman.load(path, cells=[{name}])"
+            )
         try:
-            with torch.device("meta"):
+            task = cls(**{**settings, "cell": cells.get(name, name), "device": "auto"})
+            task.record = record
+            if task.settings.num_layers > len(saved.tensors):
+                raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
+            with torch.device("meta"):  # sizes that the weights do not have cost no memory
                 model = task._restore(saved)
             _assign(model, saved.tensors)
-        except (KeyError, TypeError, ValueError, ElmanError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
+        except ElmanError as error:
             raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
         task._model = model.eval()
         return task
@@ -213,13 +219,23 @@ class Task(ABC):
         return round(1000 * statistics.median(times), 3)
 
 
+def _name(cell: Cell) -> str:
+    """The name by which settings call a cell: a built-in one's own, else its class's."""
+    own = type(cell)
+    return next((name for name, builtin in BUILTIN.items() if builtin is own), own.__name__)
+
+
 def _assign(model: SequenceModel, tensors: Mapping[str, Tensor]) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    expected = {name: _form(tensor) for name, tensor in model.state_dict().items()}
+    found = {name: _form(tensor) for name, tensor in tensors.items()}
     for name in {**expected, **found}:
         if expected.get(name) != found.get(name):
             raise ModelError(
-                f"weight {name} has shape {found.get(name)} where the settings ask for"
-                f" {expected.get(name)}"
+                f"weight {name} is {found.get(name, 'missing')} where the settings ask for"
+                f" {expected.get(name, 'none')}"
             )
     model.load_state_dict(dict(tensors), assign=True)
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,332 @@
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from elman.errors import DataError, SettingsError
+from elman.tasks import Language
+from elman.tasks.language import _until
+
+CATS = "the cat sat on the mat. " * 40
+POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 20
+SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "epochs": 20,
+    "lr": 0.03,
+    "batch_size": 4,
+    "chunk_length": 25,
+}
+
+
+def fitted(text: str = CATS, **settings: Any) -> Language:
+    return Language(**{**SMALL, **settings}).fit([text], [text], progress=False)
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Language]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield fitted()
+
+
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Language]:
+    """Byte pairs without a merge: a Chinese character is three tokens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield fitted(
+            POEM, tokens="bpe", vocabulary_size=258, hidden_size=64, embedding_size=32, epochs=40
+        )
+
+
+def nats(task: Language, text: str) -> float:
+    """The mean cross-entropy, the sum over tokens written out in float64."""
+    ids = torch.from_numpy(task.vocabulary.encode(text).astype(np.int64))
+    with torch.no_grad():
+        scores, _ = task.model(ids[:-1].unsqueeze(1))
+    probabilities = scores[:, 0].double().softmax(-1)
+    chosen = [float(p[i]) for p, i in zip(probabilities, ids[1:], strict=True)]
+    return -sum(map(math.log, chosen)) / len(chosen)
+
+
+def test_metrics_by_hand(task: Language) -> None:
+    text = "the mat sat on the cat. " * 4
+    metrics = task.evaluate([text])
+    loss = nats(task, text)
+    assert metrics["loss"] == pytest.approx(loss, rel=1e-5)
+    assert metrics["perplexity"] == pytest.approx(math.exp(loss), rel=1e-5)
+    assert metrics["bits_per_character"] == pytest.approx(loss / math.log(2), rel=1e-5)
+
+
+def test_bits_per_character_of_byte_pairs_count_characters(chinese: Language) -> None:
+    text = "举头望明月，低头思故乡。"
+    metrics = chinese.evaluate([text])
+    tokens = 3 * len(text) - 1  # three bytes each; the first is given
+    characters = len(text) - 1
+    expected = metrics["loss"] * tokens / characters / math.log(2)
+    assert metrics["bits_per_character"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_state_is_carried_from_chunk_to_chunk(task: Language) -> None:
+    text = "on the mat the cat sat. " * 30  # 720 tokens: three chunks of evaluation
+    assert task.evaluate([text])["loss"] == pytest.approx(nats(task, text), rel=1e-5)
+    ids = torch.from_numpy(task.vocabulary.encode(text).astype(np.int64)).unsqueeze(1)
+    with torch.no_grad():
+        whole, _ = task.model(ids)
+        state, parts = None, []
+        for chunk in ids.split(100):
+            scores, state = task.model(chunk, state)
+            parts.append(scores)
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_training_carries_the_state_and_detaches_it() -> None:
+    states = []
+
+    class Watched(Language):
+        def _loss(self, model: Any, batch: Any, state: Any) -> Any:
+            states.append(state)
+            return super()._loss(model, batch, state)
+
+    Watched(**{**SMALL, "epochs": 2}).fit([CATS], [CATS], progress=False)
+    per_epoch = len(states) // 2
+    assert [state is None for state in states] == ([True] + [False] * (per_epoch - 1)) * 2
+    assert not any(part.requires_grad for state in states if state for part in state)
+    assert any(bool(part.any()) for part in states[1])
+
+
+def test_predict_is_the_metrics_of_each_text(task: Language, tmp_path: Path) -> None:
+    texts = ["the cat sat on the mat.", "tac eht tas no tam eht."]
+    usual, odd = task.predict(texts)
+    assert usual == task.evaluate([texts[0]])
+    assert usual["bits_per_character"] < 1 < odd["bits_per_character"]
+    assert task.rows(texts)[1] == {**odd, "input": texts[1]}
+    file = tmp_path / "lines.txt"
+    file.write_text("\n".join(texts) + "\n")
+    assert task.predict(file) == task.predict(str(file)) == [usual, odd]
+
+
+def test_tied_weights_score_by_the_embedding() -> None:
+    tied = fitted(tie_weights=True, hidden_size=12, embedding_size=8, epochs=1)
+    names = set(tied.model.state_dict())
+    assert "head.weight" not in names
+    assert "head.fit_size.weight" in names
+    output = torch.randn(5, 2, 12)
+    head, vectors = tied.model.head, tied.model.encoder.embedding.weight
+    expected = (output @ head.fit_size.weight.T) @ vectors.T + head.bias
+    torch.testing.assert_close(head(output), expected)
+    same = fitted(tie_weights=True, hidden_size=8, embedding_size=8, epochs=1)
+    assert "head.fit_size.weight" not in same.model.state_dict()
+    free = fitted(epochs=1)
+    assert free.model.head.weight.shape == (free.vocabulary.size, 16)
+
+
+def test_the_penalties_by_hand(task: Language) -> None:
+    inputs, targets = torch.randint(2, 10, (2, 7, 3))
+    with torch.no_grad():
+        output, _ = task.model.recurrent(task.model.encoder(inputs))
+        plain = F.cross_entropy(task.model.head(output).flatten(0, 1), targets.flatten())
+        step = task._loss(task.model, (inputs, targets), None)
+        torch.testing.assert_close(step.loss, plain)
+        assert step.count == 21
+        penal = Language(**SMALL, activation_penalty=2.0, change_penalty=3.0)
+        penal._model = task.model
+        changes = output[1:] - output[:-1]
+        expected = plain + 2 * (output**2).mean() + 3 * (changes**2).mean()
+        step = penal._loss(task.model, (inputs, targets), None)
+        torch.testing.assert_close(step.loss, expected)
+        one_step = penal._loss(task.model, (inputs[:1], targets[:1]), None)
+        assert bool(one_step.loss.isfinite())
+
+
+def test_the_regularisers_of_awd_lstm_train() -> None:
+    task = fitted(
+        num_layers=2,
+        tie_weights=True,
+        dropout=0.1,
+        weight_dropout=0.2,
+        embedding_dropout=0.1,
+        activation_penalty=0.5,
+        change_penalty=0.5,
+        epochs=12,
+        ema=0.9,
+    )
+    assert task.evaluate([CATS])["loss"] < 1.0
+    assert task.generate("the", length=20, seed=0) == task.generate("the", length=20, seed=0)
+
+
+def test_greedy_text_is_deterministic_and_right(task: Language) -> None:
+    assert task.generate("the cat", length=17, temperature=0) == " sat on the mat. "
+    assert task.generate("the cat", length=17, temperature=0, seed=5) == " sat on the mat. "
+    assert task.generate("the cat", length=17, top_k=1) == " sat on the mat. "
+
+
+def test_the_same_seed_writes_the_same_text(task: Language) -> None:
+    options: dict[str, Any] = {"length": 40, "temperature": 3.0}
+    first = task.generate("the", seed=1, **options)
+    assert task.generate("the", seed=1, **options) == first
+    assert task.generate("the", seed=2, **options) != first
+    assert task.generate(seed=1, **options) == task.generate(seed=1, **options)
+    assert task.generate("the", **options) != task.generate("the", **options)
+
+
+def test_the_global_generator_is_left_alone(task: Language) -> None:
+    before = torch.random.get_rng_state()
+    task.generate("the", length=5)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_streaming_gives_what_generate_gives(task: Language, chinese: Language) -> None:
+    pieces = list(task.stream("the", length=30, seed=4))
+    assert len(pieces) == 30
+    assert "".join(pieces) == task.generate("the", length=30, seed=4)
+    options: dict[str, Any] = {"length": 60, "seed": 4, "temperature": 0.5}
+    assert "".join(chinese.stream("床", **options)) == chinese.generate("床", **options)
+
+
+def test_characters_of_several_tokens_come_whole(chinese: Language) -> None:
+    assert chinese.vocabulary.size == 258
+    pieces = list(chinese.stream("光，疑", length=3 * 5, temperature=0))
+    assert pieces == list("是地上霜。")
+
+
+def test_a_character_that_length_cuts_off_is_a_replacement(chinese: Language) -> None:
+    assert chinese.generate("光，疑", length=4, temperature=0) == "是\ufffd"
+
+
+def test_the_text_ends_before_a_stop_string(task: Language) -> None:
+    options: dict[str, Any] = {"length": 50, "temperature": 0}
+    assert task.generate("the cat", stop=["."], **options) == " sat on the mat"
+    assert task.generate("the cat", stop="the", **options) == " sat on "
+    assert task.generate("the cat", stop=["mat", "on", "zebra"], **options) == " sat "
+    assert task.generate("the cat", stop=[" "], **options) == ""
+
+
+def test_a_stop_string_over_the_bytes_of_characters(chinese: Language) -> None:
+    options: dict[str, Any] = {"length": 100, "temperature": 0}
+    assert chinese.generate("光，疑", stop=["霜。"], **options) == "是地上"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "ends", "expected"),
+    [
+        (["ab", "cd"], [], "abcd"),
+        (["ab", "cd", "ef"], ["bcde"], "a"),
+        (["a", "a", "a", "b"], ["aab"], "a"),
+        (["xx", "y"], ["xy"], "x"),
+        (["ab", "c"], ["cd"], "abc"),  # what was held back is written at the end
+        (["abc"], ["c", "bc"], "a"),  # the first place counts, not the first string
+        (["a", "b", "c", "d"], ["bcx", "cd"], "ab"),
+        ([], ["a"], ""),
+    ],
+)
+def test_until(pieces: list[str], ends: list[str], expected: str) -> None:
+    assert "".join(_until(iter(pieces), ends)) == expected
+
+
+def test_nothing_of_a_stop_string_is_streamed_too_early() -> None:
+    assert list(_until(iter(["a", "b", "x", "b", "c"]), ["bc"])) == ["a", "bx"]
+
+
+def test_one_step_of_the_network_a_token(task: Language, monkeypatch: Any) -> None:
+    lengths = []
+    forward = task.model.forward
+
+    def counted(tokens: torch.Tensor, *rest: Any, **named: Any) -> Any:
+        lengths.append(len(tokens))
+        return forward(tokens, *rest, **named)
+
+    monkeypatch.setattr(task.model, "forward", counted)
+    task.generate("the cat", length=5, seed=0)
+    assert lengths == [7, 1, 1, 1, 1]
+    lengths.clear()
+    assert task.generate("the cat", length=0) == ""
+    assert lengths == []
+
+
+def test_a_stopped_stream_steps_no_further(task: Language, monkeypatch: Any) -> None:
+    calls = []
+    forward = task.model.forward
+    monkeypatch.setattr(
+        task.model, "forward", lambda *given, **named: calls.append(1) or forward(*given, **named)
+    )
+    next(task.stream("the", length=100, seed=0))
+    assert len(calls) == 1
+
+
+def test_unknown_characters_in_a_prompt_are_read_and_never_written(task: Language) -> None:
+    text = task.generate("ΩЖ狗", length=200, temperature=50.0, seed=0)
+    assert len(text) == 200
+    assert set(text) <= set(CATS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": -1}, "length must be 0 or more, got -1"),
+        ({"stop": ["a", ""]}, "stop holds an empty string"),
+        ({"top_k": 0}, "top_k"),
+        ({"temperature": -1}, "temperature"),
+    ],
+)
+def test_useless_options_are_refused_at_once(
+    task: Language, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        task.stream("the", **options)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda task: task.generate("x"),
+        lambda task: task.stream("x"),
+        lambda task: task.evaluate(["xyz"]),
+        lambda task: task.predict(["xyz"]),
+        lambda task: task.rows(["xyz"]),
+        lambda task: task.save("nowhere"),
+    ],
+)
+def test_before_fit_there_is_nothing_to_ask(ask: Any) -> None:
+    with pytest.raises(SettingsError, match="this Language is not trained: call fit first"):
+        ask(Language())
+
+
+def test_too_short_texts(task: Language, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="text 2: 'a' is too short"):
+        task.predict(["abc", "a"])
+    file = tmp_path / "lines.txt"
+    file.write_text("abc\n\nabc\n")
+    with pytest.raises(DataError, match=r"lines\.txt:2: '' is too short: two tokens are needed"):
+        task.predict(file)
+    with pytest.raises(DataError, match="too short to evaluate"):
+        task.evaluate(["a"])
+    with pytest.raises(DataError, match="too few for 32 parallel streams"):
+        Language().fit(["a short text"], progress=False)
+    with pytest.raises(DataError, match="is empty"):
+        Language().fit([""], progress=False)
+
+
+def test_documents_from_a_generator() -> None:
+    task = Language(**{**SMALL, "epochs": 1}).fit((CATS for _ in range(2)), progress=False)
+    facts = task.record["data"]
+    total = 2 * len(CATS) + 1  # a line end between the two
+    assert facts["training_tokens"] + facts["validation_tokens"] == total
+
+
+def test_a_share_of_the_end_is_held_out() -> None:
+    settings = {**SMALL, "epochs": 1, "held_out": 0.25}
+    facts = Language(**settings).fit([CATS], progress=False).record["data"]
+    assert (facts["training_tokens"], facts["validation_tokens"]) == (720, 240)
+    facts = Language(**settings, max_held_out=50).fit([CATS], progress=False).record["data"]
+    assert facts["validation_tokens"] in (50, 51)
+
+
+def test_the_vocabulary_has_the_size_asked_for() -> None:
+    assert fitted(vocabulary_size=6, epochs=1).vocabulary.size == 6
