@@ -65,7 +65,7 @@ def train_classify(
 ) -> None:
     """Train a classifier of texts or of sequences of feature vectors.
 
-    Example: `elman train classify --data reviews.csv --text-column review --label-column stars`
+    Example: `elman train classify --data reviews.csv --text review --label stars`
     """
     del config  # read before the flags
     _train(Classify, settings, data, validation, out, resume, print_config)

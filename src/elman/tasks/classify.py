@@ -71,9 +71,9 @@ class ClassifySettings(RecurrentSettings, TrainSettings):
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
         "loss", description="The validation metric that chooses the best weights."
     )
-    text_column: str = Field("text", description="Column of the text (a number: its position).")
-    label_column: str = Field("label", description="Column of the label (a number: its position).")
-    features_column: str = Field("features", description="Column of the feature vectors.")
+    text: str = Field("text", description="Column of the text (a number: its position).")
+    label: str = Field("label", description="Column of the label (a number: its position).")
+    features: str = Field("features", description="Column of the feature vectors.")
     separator: str | None = Field(
         None, description="What parts the labels of an example that may have several."
     )
@@ -261,9 +261,9 @@ class Classify(Task):
         settings = self.settings
         return read_examples(
             data,
-            text=settings.text_column,
-            label=settings.label_column if labelled else None,
-            features=settings.features_column,
+            text=settings.text,
+            label=settings.label if labelled else None,
+            features=settings.features,
             separator=settings.separator,
         )
 
