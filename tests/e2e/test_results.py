@@ -1,0 +1,31 @@
+"""The real results that the docs show, by the commands that they show."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "results.py"
+spec = importlib.util.spec_from_file_location("results", PATH)
+results = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(results)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sst2", "snips", "vowels"])
+def test_classifiers_reach_what_the_docs_say(name: str, dataset_root: Path, tmp_path: Path) -> None:
+    value, _ = results.measure(name, tmp_path)
+    assert results.GOALS[name].reached(value), value
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_shakespeare_learns_in_its_first_steps(dataset_root: Path, tmp_path: Path) -> None:
+    """The whole run takes minutes (benchmarks/results.py); its first 250 steps show the way."""
+    steps = results.commands("shakespeare")
+    results.run([*steps["train"], "--max-steps", "250", "--hidden-size", "256"], tmp_path)
+    metrics = json.loads(results.run([*steps["evaluate"], "--json"], tmp_path))
+    assert metrics["loss"] < 2.1
+    assert len(results.run(steps["generate"], tmp_path)) > 300
