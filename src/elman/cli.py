@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 from cyclopts.config import Dict
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import elman
 from elman import show
 from elman.errors import ElmanError, SettingsError
 from elman.tasks import Classify, ClassifySettings, Language, LanguageSettings, Task, load
-from elman.tasks.settings import in_one_line
-from elman.train import TrainingInterrupted
+from elman.tasks.settings import RecurrentSettings, in_one_line
+from elman.train import TrainingInterrupted, TrainSettings
 
 app = App(
     name="elman",
@@ -30,21 +30,52 @@ app.command(train)
 data_app = App(name="data", help="The datasets that elman knows by name.")
 app.command(data_app)
 
+OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
+    Group.create_ordered(name) for name in ("Data and files", "Task", "Network", "Training")
+)
+
+
+def _grouped(settings: type[BaseModel]) -> None:
+    """Have the settings listed in help under what they are about, the task's own first."""
+    for name, field in settings.model_fields.items():
+        group = OF_NETWORK if name in RecurrentSettings.model_fields else OF_TASK
+        group = OF_TRAINING if name in TrainSettings.model_fields else group
+        group = OF_DATA if name in ("text", "label", "features", "separator") else group
+        field.metadata.append(Parameter(group=group))
+
+
+for _settings in (ClassifySettings, LanguageSettings):
+    _grouped(_settings)
+
 Source = Annotated[
     str | None, Parameter(help="A file of yours or a dataset's name, as text_sst2:train.")
 ]
+TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
 Validation = Annotated[
     str | None,
-    Parameter(help="Data to choose the best weights by; else a share is held out."),
+    Parameter(help="Data to choose the best weights by; else a share is held out.", group=OF_DATA),
 ]
-Out = Annotated[Path | None, Parameter(help="The run's folder. [default: runs/TASK]")]
+Out = Annotated[
+    Path | None, Parameter(help="The run's folder, runs/TASK if not given.", group=OF_DATA)
+]
 Resume = Annotated[
-    bool, Parameter(help="Go on from the folder's checkpoint.", negative="", show_default=False)
+    bool,
+    Parameter(
+        help="Go on from the folder's checkpoint.", negative="", show_default=False, group=OF_DATA
+    ),
 ]
-Config = Annotated[Path | None, Parameter(help="A YAML or TOML file with any of these settings.")]
+Config = Annotated[
+    Path | None,
+    Parameter(help="A YAML or TOML file with any of these settings; flags win.", group=OF_DATA),
+]
 PrintConfig = Annotated[
     bool,
-    Parameter(help="Print the settings as such a file, and stop.", negative="", show_default=False),
+    Parameter(
+        help="Print the settings as such a file, and stop.",
+        negative="",
+        show_default=False,
+        group=OF_DATA,
+    ),
 ]
 Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
 AsJson = Annotated[
@@ -55,7 +86,7 @@ AsJson = Annotated[
 @train.command(name="classify")
 def train_classify(
     *,
-    data: Source = None,
+    data: TrainingData = None,
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
@@ -74,7 +105,7 @@ def train_classify(
 @train.command(name="language")
 def train_language(
     *,
-    data: Source = None,
+    data: TrainingData = None,
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,

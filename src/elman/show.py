@@ -61,7 +61,10 @@ def trained(task: Task, out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
-    print(f"model: {out}")
+    print(
+        f"the model is in {out}: see elman predict --help"
+        f"{' and elman generate --help' if task.name == 'language' else ''}"
+    )
 
 
 def metrics(
