@@ -1,0 +1,1 @@
+from elman.quickstart.run import run as run

@@ -1,0 +1,50 @@
+"""What is said of each of the three models, in the table and on the page."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elman.tasks import Task
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model against what it has to beat, on data that it has not seen.
+
+    **Fields:**
+
+    - `title`, `data`, `verdict`: a line each, for people.
+    - `measure`: name of `network` and `baselines`, of which the smaller or the larger is better.
+    - `settings`: of the training, short.
+    - `history`: an entry an evaluation, as `elman.train.Result` has it.
+    """
+
+    title: str
+    data: str
+    verdict: str
+    measure: str
+    network: float
+    baselines: Mapping[str, float]
+    settings: Mapping[str, Any]
+    parameters: int
+    seconds: float
+    history: History
+
+
+def fit(task: Task, data: Any, validation: Any = None, *, progress: bool) -> History:
+    """Fit a task without leaving files; the history of its run."""
+    with tempfile.TemporaryDirectory(prefix="elman-") as folder:
+        task.fit(data, validation, folder=folder, progress=progress)
+        log = (Path(folder) / "metrics.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in log.splitlines()]
+    return [line for line in lines if line["kind"] == "evaluation"]
+
+
+def described(settings: Any, *names: str) -> dict[str, Any]:
+    """Some of a run's settings by readable names."""
+    return {name.replace("_", " "): getattr(settings, name) for name in names}

@@ -1,0 +1,202 @@
+"""The report page of the quickstart."""
+
+import platform
+
+import numpy as np
+import torch
+from matplotlib.ticker import MaxNLocator
+
+import elman
+from elman import report
+from elman.quickstart.lines import Lines
+from elman.quickstart.outcome import Outcome
+from elman.quickstart.stocks import Forecasts
+from elman.quickstart.writer import Writer
+
+GENERATOR = "elman quickstart"
+SHOWN = ("AAPL", "^GSPC")
+
+
+def page(forecasts: Forecasts, writer: Writer, lines: Lines, commands: list[str]) -> str:
+    """The page, as HTML."""
+    outcomes = (forecasts.outcome, writer.outcome, lines.outcome)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    sections = [
+        report.Section("What came of it", [_summary(outcomes)]),
+        _stocks(forecasts),
+        _writer(writer),
+        _lines(lines),
+        report.Section(
+            "Go on from here",
+            [
+                report.text("Two of the models are saved beside this page. Try them:"),
+                report.preformatted("\n".join(commands)),
+            ],
+        ),
+    ]
+    lead = (
+        f"Three recurrent networks, trained from nothing on real data in {seconds:.0f} seconds of"
+        f" this machine: elman {elman.__version__}, torch {torch.__version__},"
+        f" Python {platform.python_version()}, one thread."
+    )
+    return report.page(GENERATOR, sections, lead=lead, generator=GENERATOR)
+
+
+def _summary(outcomes: tuple[Outcome, ...]) -> str:
+    rows = [
+        (
+            outcome.title,
+            outcome.measure,
+            shown(outcome, outcome.network),
+            "; ".join(f"{shown(outcome, v)} ({name})" for name, v in outcome.baselines.items()),
+            outcome.verdict,
+        )
+        for outcome in outcomes
+    ]
+    return report.table(
+        ["model", "measure", "network", "trivial baselines", "verdict"],
+        rows,
+        caption="All figures are of data that no training step has seen.",
+    )
+
+
+def shown(outcome: Outcome, value: float) -> str:
+    """A value of the outcome's measure, as people write it."""
+    return f"{value:.1%}" if outcome.measure == "accuracy" else f"{value:.2f}"
+
+
+def _facts(outcome: Outcome) -> str:
+    return report.facts(
+        {
+            **outcome.settings,
+            "parameters": f"{outcome.parameters:,}",
+            "training": f"{outcome.seconds:.0f} s",
+        }
+    )
+
+
+def _curve(outcome: Outcome, metric: str, label: str, caption: str) -> str:
+    ax = report.axes("epoch", label)
+    epochs = [entry["epoch"] for entry in outcome.history]
+    marker = "o" if len(epochs) < 12 else ""
+    ax.plot(epochs, [e[metric] for e in outcome.history], color=report.SERIES[0], marker=marker)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return report.chart(ax, caption)
+
+
+def _stocks(forecasts: Forecasts) -> report.Section:
+    outcome = forecasts.outcome
+    figures = [_forecast(forecasts, name) for name in SHOWN]
+    header = ["name", "network", "the same price again", "drift"]
+    rows = [(name, *errors) for name, errors in forecasts.errors.items()]
+    curve = _curve(
+        outcome,
+        "mae",
+        "error, %",
+        "Error on the months between training and test, by which the weights are chosen.",
+    )
+    return report.Section(
+        outcome.title,
+        [
+            report.text(
+                f"{outcome.data}. From the returns of a name and of the market up to this month, a"
+                " network that all names share forecasts the next month's return. The baseline says"
+                " that the price stays as it is; drift adds the mean return of the past."
+            ),
+            report.text(f"Verdict: {outcome.verdict}."),
+            report.text(
+                "This is as it should be: prices of public markets hold next to nothing that their"
+                " own past tells. Mind how good the curves look all the same. Each forecast is made"
+                " from the true price a month before, so that it can hardly be far away; only the"
+                " comparison with the random walk shows what was learnt."
+            ),
+            _facts(outcome),
+            report.charts(*figures, curve),
+            report.table(header, rows, caption=f"{outcome.measure.capitalize()}, of each name."),
+        ],
+    )
+
+
+def _forecast(forecasts: Forecasts, name: str) -> str:
+    i = forecasts.names.index(name)
+    ax = report.axes("", f"price of {name}")
+    ax.plot(forecasts.dates, forecasts.prices[:, i], color=report.SERIES[2], label="price")
+    ax.plot(
+        forecasts.dates,
+        forecasts.predicted[:, i],
+        color=report.SERIES[1],
+        linewidth=1.2,
+        linestyle="--",
+        label="forecast a month before",
+    )
+    return report.chart(ax, f"{name} in the months held out.")
+
+
+def _writer(writer: Writer) -> report.Section:
+    outcome = writer.outcome
+    curve = _curve(
+        outcome, "bits_per_character", "bits per character", "On text held out, as it learns."
+    )
+    bars = _bars(outcome, "How many bits a character costs: fewer is better.")
+    return report.Section(
+        outcome.title,
+        [
+            report.text(
+                f"{outcome.data}. Character by character, the network foretells the next one from"
+                " all before; drawn from what it foretells, it writes. Paragraphs that occur twice"
+                " are left out once, so that none is both learnt and measured."
+            ),
+            report.text(f"Verdict: {outcome.verdict}."),
+            _facts(outcome),
+            report.charts(bars, curve),
+            report.text("What it writes, at temperature 0.6:"),
+            report.preformatted(writer.sample),
+        ],
+    )
+
+
+def _bars(outcome: Outcome, caption: str) -> str:
+    values = {"network": outcome.network, **outcome.baselines}
+    ax = report.axes(outcome.measure, "")
+    places = np.arange(len(values))[::-1]
+    colours = [report.SERIES[0], *[report.SERIES[2]] * len(outcome.baselines)]
+    ax.barh(places, list(values.values()), color=colours, height=0.5)
+    for place, (name, value) in zip(places.tolist(), values.items(), strict=True):
+        ax.annotate(
+            f"{name}: {shown(outcome, value)}",
+            (0, place + 0.3),
+            xytext=(2, 1),
+            textcoords="offset points",
+            color=report.INK,
+            fontsize=12,
+            va="bottom",
+        )
+    ax.set(yticks=[], ylim=(-0.5, len(values) - 0.3))
+    ax.grid(visible=False)
+    return report.chart(ax, caption)
+
+
+def _lines(lines: Lines) -> report.Section:
+    outcome = lines.outcome
+    curve = _curve(outcome, "accuracy", "accuracy", "On lines held out, as it learns.")
+    header = ["line", "it is", "predicted", "probability"]
+    return report.Section(
+        outcome.title,
+        [
+            report.text(
+                f"{outcome.data}. The network reads a line character by character from both ends;"
+                " prose is a line of a docstring, stripped of its quotes. Comments give themselves"
+                " away by their first character, so that a rule of one line is a baseline too."
+            ),
+            report.text(f"Verdict: {outcome.verdict}."),
+            _facts(outcome),
+            report.charts(_bars(outcome, "Accuracy: more is better."), curve),
+            report.confusion(
+                lines.labels,
+                lines.confusion,
+                caption="How many lines of each kind (rows) were taken for which (columns).",
+            ),
+            report.table(header, lines.right, caption="Some lines that it got right."),
+            report.table(header, lines.wrong, caption="Where it was surest, and wrong."),
+        ],
+    )

@@ -1,0 +1,233 @@
+"""Report pages: one HTML file that needs nothing else, light or dark, on a desk or a phone."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+# Colours to draw a chart in. On the page each is a variable of the style sheet, so that charts
+# follow the reader's light or dark theme.
+INK, FAINT = "#010101", "#020202"
+SERIES = ("#030303", "#040404", "#050505", "#060606")
+_VARIABLES = dict(zip((INK, FAINT, *SERIES), ("ink", "faint", "s1", "s2", "s3", "s4"), strict=True))
+
+_STYLE = """
+:root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1c2330;--soft:#5b6577;
+  --faint:#d9dee6;--accent:#2563c9;--s1:#2563c9;--s2:#d9730d;--s3:#8a94a6;--s4:#1c8a58}
+@media(prefers-color-scheme:dark){:root{--paper:#12161d;--card:#1a2029;--ink:#e4e8ee;
+  --soft:#9aa5b6;--faint:#333d4b;--accent:#7aacff;--s1:#7aacff;--s2:#f0a35c;--s3:#8b96a8;
+  --s4:#5fcf9a}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+main{max-width:60rem;margin:0 auto;padding:2rem 1.25rem 4rem}
+h1{font-size:1.9rem;line-height:1.2;margin:.5rem 0}
+h2{font-size:1.3rem;line-height:1.3;margin:3rem 0 .5rem;padding-top:1rem;
+  border-top:1px solid var(--faint)}
+p{margin:.6rem 0;max-width:44rem}
+.lead{font-size:1.1rem;color:var(--soft)}
+.wide{overflow-x:auto;margin:1rem 0}
+table{border-collapse:collapse;font-size:.92rem;min-width:100%}
+caption,figcaption{color:var(--soft);font-size:.88rem;text-align:left;padding:.3rem 0}
+th,td{padding:.4rem .75rem;text-align:left;border-bottom:1px solid var(--faint);
+  vertical-align:top}
+thead th{color:var(--soft);font-weight:600;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.heat{width:auto;min-width:0}
+.heat th,.heat td{border:0;padding:.3rem .6rem}
+.heat td{text-align:center;border:2px solid var(--paper);border-radius:.4rem;min-width:4.5rem;
+  padding:.7rem .5rem;font-variant-numeric:tabular-nums;line-height:1.25}
+.heat small{display:block;color:var(--soft)}
+.heat .hot small{color:inherit}
+.heat .hot{color:var(--paper)}
+dl{display:flex;flex-wrap:wrap;gap:.6rem 1.8rem;margin:1rem 0;padding:.8rem 1rem;
+  background:var(--card);border-radius:.6rem}
+dt{color:var(--soft);font-size:.8rem}
+dd{margin:0;font-variant-numeric:tabular-nums}
+pre{background:var(--card);border-radius:.6rem;padding:1rem;overflow-x:auto;font-size:.85rem;
+  line-height:1.5;white-space:pre-wrap;overflow-wrap:anywhere}
+code{font-size:.9em;overflow-wrap:anywhere}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
+  margin:1rem 0}
+figure{margin:0;min-width:0}
+svg{display:block;width:100%;height:auto;max-width:36rem}
+svg text{font-family:system-ui,sans-serif}
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page: its title, and pieces of HTML that the functions here make."""
+
+    title: str
+    parts: Sequence[str]
+
+
+def page(title: str, sections: Iterable[Section], *, lead: str = "", generator: str = "") -> str:
+    """A whole HTML page that loads nothing.
+
+    **Arguments:**
+
+    - `title`, `lead`: the heading and the line under it, plain text.
+    - `sections`: the rest.
+    - `generator`: who wrote it, for programs.
+
+    >>> page("A report", [Section("Part", [text("x < y")])]).count("x &lt; y")
+    1
+    """
+    body = [f"<h1>{escape(title)}</h1>"]
+    if lead:
+        body.append(f'<p class="lead">{escape(lead)}</p>')
+    for section in sections:
+        body += [f"<section><h2>{escape(section.title)}</h2>", *section.parts, "</section>"]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<meta name="generator" content="{escape(generator)}">' if generator else "",
+            f"<title>{escape(title)}</title>",
+            f"<style>{_STYLE}</style></head>",
+            "<body><main>",
+            *body,
+            "</main></body></html>",
+            "",
+        ]
+    )
+
+
+def text(content: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{escape(content)}</p>"
+
+
+def preformatted(content: str) -> str:
+    """Text as it stands, line for line: commands, samples."""
+    return f"<pre>{escape(content)}</pre>"
+
+
+def facts(values: Mapping[str, Any]) -> str:
+    """Short values with their names, side by side."""
+    pairs = (
+        f"<div><dt>{escape(name)}</dt><dd>{escape(str(v))}</dd></div>" for name, v in values.items()
+    )
+    return f"<dl>{''.join(pairs)}</dl>"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "") -> str:
+    """A table; cells that are numbers stand to the right, and so do their columns' names.
+
+    >>> "<td class=n>0.50</td>" in table(["a", "b"], [["x", 0.5]])
+    True
+    """
+    rows = [list(row) for row in rows]
+    numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+    head = "".join(_cell("th", name, n) for name, n in zip(header, numeric, strict=True))
+    body = "".join(f"<tr>{''.join(_cell('td', v, _is_number(v)) for v in r)}</tr>" for r in rows)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str = "") -> str:
+    """How often each true label (row) was taken for each (column), the shares as a heat map.
+
+    `counts` is (C, C), in the order of `labels`.
+    """
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    head = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    rows = []
+    for label, row, of_row in zip(labels, counts.tolist(), shares.tolist(), strict=True):
+        cells = "".join(
+            f'<td{" class=hot" if share > 0.5 else ""} style="background:color-mix(in srgb,'
+            f'var(--accent) {100 * share:.0f}%,var(--card))">{count}<small>{share:.1%}</small></td>'
+            for count, share in zip(row, of_row, strict=True)
+        )
+        rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="wide"><table class="heat">{title}<thead><tr><th>true \\ predicted</th>{head}'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def axes(x_label: str, y_label: str, *, width: float = 6.4, height: float = 3.8) -> Axes:
+    """Empty axes to draw a chart on, in the colours `SERIES`; sizes in inches.
+
+    pyplot's state and the user's settings of matplotlib are not touched.
+    """
+    with _own_settings():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        ax = figure.add_subplot(xlabel=x_label, ylabel=y_label)
+    for name, spine in ax.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_edgecolor(FAINT)
+    ax.tick_params(color=FAINT, labelcolor=INK, labelsize=12)
+    for label in (ax.xaxis.label, ax.yaxis.label):
+        label.set(color=INK, fontsize=13)
+    ax.grid(axis="y", color=FAINT, linewidth=0.8)
+    ax.set_axisbelow(True)
+    return ax
+
+
+def chart(ax: Axes, caption: str) -> str:
+    """The figure of `axes`, drawn on, as an inline SVG with its caption."""
+    figure = ax.get_figure()
+    assert isinstance(figure, Figure)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False, fontsize=12, labelcolor=INK)
+    buffer = io.StringIO()
+    with _own_settings():
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": caption})
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = _inline(buffer.getvalue(), caption)
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def charts(*figures: str) -> str:
+    """Charts side by side where there is room."""
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """matplotlib's defaults, whatever the user's are, and these again afterwards."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+def _inline(svg: str, caption: str) -> str:
+    """matplotlib's SVG file as an element of a page: no prologue, only needed ids, our colours."""
+    svg = svg[svg.index("<svg") :]
+    box = re.search(r'viewBox="[^"]*"', svg)
+    assert box is not None
+    content = svg[svg.index(">") + 1 :]
+    content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
+    content = re.sub(r'xlink:href="', 'href="', content)
+    content = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", content)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', content))
+    content = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", content)
+    for colour, variable in _VARIABLES.items():
+        content = content.replace(colour, f"var(--{variable})")
+    return f'<svg role="img" aria-label="{escape(caption)}" {box[0]}>{content.strip()}'
+
+
+def _cell(tag: str, value: Any, right: bool) -> str:
+    shown = f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"<{tag}{' class=n' if right else ''}>{escape(shown)}</{tag}>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
