@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001 - every cell has one signature here
 """Every cell against its published equations, written out again here in numpy."""
 
 from collections.abc import Callable, Mapping

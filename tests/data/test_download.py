@@ -34,7 +34,7 @@ def homes(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def site(tmp_path, homes):  # noqa: ARG001
+def site(tmp_path, homes):
     """A folder and the address at which a server on this machine serves it."""
     folder = tmp_path / "site"
     folder.mkdir()

@@ -15,7 +15,7 @@ class Sum(elman.Cell):
 
     gates = ("h",)
 
-    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:  # noqa: ARG002
+    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
         return {"h": x.h + r.h}
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001
 """Checkpoints: what goes in comes out, and no damage passes unseen."""
 
 import hypothesis.strategies as st

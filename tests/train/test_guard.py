@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001, ARG002
 """Divergence is stopped at its step and blamed on the right parameter."""
 
 from collections.abc import Iterator

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002, ARG005
 """The fit loop against hand counts: clipping, averages, early stopping, the log."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002
 """Truncated backpropagation through time: states carried and detached."""
 
 from collections.abc import Iterator

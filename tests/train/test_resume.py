@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005
 """Exact resume: after a crash, a kill -9 or Ctrl-C, the same bits as an unbroken run."""
 
 import json
