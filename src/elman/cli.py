@@ -24,6 +24,7 @@ app = App(
     version=elman.__version__,
     result_action="return_value",
     help_format="markdown",
+    suppress_keyboard_interrupt=False,  # main says how to go on
 )
 train = App(name="train", help="Train a model on your data; each task has a command.")
 app.command(train)

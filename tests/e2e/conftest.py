@@ -1,0 +1,112 @@
+"""The commands as a user runs them: each in a process and a folder of its own."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+TEXTS = ["good film", "fine film tonight", "bad film", "poor film last night"] * 6
+STARS = ["5", "5", "1", "1"] * 6
+TEXT = "the cat sat on the mat. " * 60
+SMALL = [
+    *("--hidden-size", "12", "--embedding-size", "8", "--epochs", "20", "--batch-size", "4"),
+    *("--lr", "0.03", "--warmup", "0", "--ema", "0"),
+    *("--input-dropout", "0", "--output-dropout", "0", "--weight-dropout", "0"),
+]
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Of the commands: one thread, a cache of their own, no network, plain output."""
+    kept = {n: v for n, v in os.environ.items() if n not in ("ELMAN_DATA", "COLUMNS")}
+    return {
+        **kept,
+        "XDG_CACHE_HOME": str(cache),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONWARNINGS": "error",
+    }
+
+
+def run_in(folder: Path, cache: Path) -> Run:
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "elman.cli", *map(str, words)],
+            cwd=folder,
+            env=environment(cache),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command and do not wait for it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "elman.cli", *words],
+            cwd=tmp_path,
+            env=environment(tmp_path / "cache"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def elman(tmp_path: Path) -> Run:
+    return run_in(tmp_path, tmp_path / "cache")
+
+
+def write_reviews(path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["review", "stars"])
+        writer.writerows(zip(TEXTS, STARS, strict=True))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with reviews.csv, book.txt and a model of each, trained by the commands."""
+    folder = tmp_path_factory.mktemp("work")
+    write_reviews(folder / "reviews.csv")
+    (folder / "book.txt").write_text(TEXT)
+    run = run_in(folder, folder / "cache")
+    classify = "train classify --data reviews.csv --validation reviews.csv"
+    columns = "--text review --label stars --token-dropout 0 --out films"
+    done = run(*classify.split(), *columns.split(), *SMALL)
+    assert done.returncode == 0, done.stderr
+    (folder / "classify.out").write_text(done.stdout)
+    language = "train language --data book.txt --validation book.txt --out cats"
+    done = run(*language.split(), *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def at_work(trained: Path) -> Run:
+    """Run a command where the trained models are."""
+    return run_in(trained, trained / "cache")
