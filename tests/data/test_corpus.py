@@ -133,3 +133,16 @@ def test_the_last_tokens_are_for_validation():
         made.train_validation(1.0)
     with pytest.raises(DataError, match="too few"):
         Corpus(made.tokens[:1], "x", 1, "").train_validation()
+
+
+def test_the_oldest_tokens_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "_MOST_BYTES", 250)
+    vocabulary = build_vocabulary("characters", ["ab"])
+    sources = [tmp_path / f"{i}.txt" for i in range(3)]
+    for i, source in enumerate(sources):
+        source.write_text("ab" * 25)  # 100 bytes of ids each
+        read_corpus(source, vocabulary, tmp_path / "kept")
+        for file in (tmp_path / "kept").glob("*.tokens"):
+            os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns - 10**9 * (3 - i)))
+    left = sorted(file.suffix for file in (tmp_path / "kept").iterdir())
+    assert left == [".json", ".json", ".tokens", ".tokens"]

@@ -21,6 +21,7 @@ from elman.files import write_atomic
 Source: TypeAlias = str | Path | Iterable[Path] | Iterable[str]
 _Reader: TypeAlias = Callable[[Path], Iterator[str]]
 _BATCH = 8
+_MOST_BYTES = 20 << 30
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def read_corpus(source: Source, vocabulary: Vocabulary, folder: Path | str | Non
     - `source`: as for `text_blocks`.
     - `vocabulary`: what encodes it.
     - `folder`: where the ids are kept; they are made anew when the files (their paths, sizes or
-      times) or the vocabulary change. Without a folder they are held in memory.
+      times) or the vocabulary change. Of more than 20 GiB there the oldest are deleted. Documents,
+      and files without a folder, are held in memory.
 
     >>> from elman.data import build_vocabulary
     >>> corpus = read_corpus(["abcab"], build_vocabulary("characters", ["abc"]))
@@ -97,11 +99,11 @@ def read_corpus(source: Source, vocabulary: Vocabulary, folder: Path | str | Non
     array([2, 3, 4, 2, 3], dtype=uint16)
     """
     tokeniser = _Tokeniser(source, vocabulary)
-    if folder is None:
-        return tokeniser.corpus(np.concatenate(list(tokeniser)))
     key = _key(source, vocabulary)
-    path = Path(folder) / f"{key or 'documents-' + vocabulary.hash}.tokens"
-    if key and (corpus := _kept(path, tokeniser.source)):
+    if folder is None or key is None:
+        return tokeniser.corpus(np.concatenate(list(tokeniser)))
+    path = Path(folder) / f"{key}.tokens"
+    if corpus := _kept(path, tokeniser.source):
         return corpus
     write_atomic(path, tokeniser.write)
     corpus = tokeniser.corpus(np.memmap(path, tokeniser.dtype, mode="r"))
@@ -112,6 +114,7 @@ def read_corpus(source: Source, vocabulary: Vocabulary, folder: Path | str | Non
         "sha256": corpus.sha256,
     }
     write_atomic(path.with_suffix(".json"), json.dumps(facts))
+    _forget_oldest(path.parent, _MOST_BYTES, keep=path)
     return corpus
 
 
@@ -149,9 +152,23 @@ def _kept(path: Path, source: str) -> Corpus | None:
         tokens = np.memmap(path, facts["dtype"], mode="r")
         if len(tokens) != facts["length"]:
             return None
+        path.touch()
         return Corpus(tokens, source, facts["characters"], facts["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _forget_oldest(folder: Path, most_bytes: int, *, keep: Path) -> None:
+    """Delete the token files that were used longest ago, until the rest fits."""
+    files = sorted(folder.glob("*.tokens"), key=lambda file: file.stat().st_mtime_ns)
+    total = sum(file.stat().st_size for file in files)
+    for file in files:
+        if total <= most_bytes:
+            return
+        if file != keep:
+            total -= file.stat().st_size
+            file.unlink()
+            file.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _key(source: Source, vocabulary: Vocabulary) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,13 +23,15 @@ from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
 VOCABULARY = "vocabulary.json"
+_BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
 
 
 class LanguageSettings(RecurrentSettings, TrainSettings):
     """Settings of `Language`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["characters", "bpe"] = Field(
-        "characters", description="What the text is cut into."
+        "characters",
+        description="What the text is cut into; byte pairs are learnt from its beginning.",
     )
     vocabulary_size: int | None = Field(
         None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
@@ -184,11 +187,11 @@ class Language(Task):
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
         data = list(data) if isinstance(data, Iterator) else data  # it is read more than once
-        self.vocabulary = build_vocabulary(
-            settings.tokens, text_blocks(data), size=settings.vocabulary_size
-        )
-        cache = cache_folder() / "tokens"
-        corpus = read_corpus(data, self.vocabulary, cache)
+        blocks = text_blocks(data)
+        if settings.tokens == "bpe":
+            blocks = islice(blocks, _BLOCKS_OF_BPE)
+        self.vocabulary = build_vocabulary(settings.tokens, blocks, size=settings.vocabulary_size)
+        corpus = read_corpus(data, self.vocabulary, cache_folder() / "tokens")
         if validation is None:
             share = min(settings.held_out, settings.max_held_out / len(corpus))
             train, held_out = corpus.train_validation(share)
