@@ -304,7 +304,8 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
             path = Path(value if equals else "".join(argv[i + 1 : i + 2]))
             if path == Path():
                 raise SettingsError("--config names no file")
-            return (Dict(show.read_config(path), use_commands_as_keys=False),)
+            settings = show.read_config(path)
+            return (Dict({"train": dict.fromkeys(train, settings)}, source=str(path)),)
     return ()
 
 

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pytest
+
+from elman.cli import main
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,11 +78,6 @@ def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stream.close()
 
 
-@pytest.fixture
-def elman(tmp_path: Path) -> Run:
-    return run_in(tmp_path, tmp_path / "cache")
-
-
 def write_reviews(path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -110,3 +107,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def at_work(trained: Path) -> Run:
     """Run a command where the trained models are."""
     return run_in(trained, trained / "cache")
+
+
+class Ended(NamedTuple):
+    """How a command ended that ran within this process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run a command where the trained models are, in this process: what takes no new one."""
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(trained / "cache"))
+    monkeypatch.delenv("ELMAN_DATA", raising=False)
+
+    def run(*words: str | Path) -> Ended:
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        return Ended(code, *capsys.readouterr())
+
+    return run
