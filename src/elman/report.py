@@ -42,7 +42,8 @@ th,td{padding:.4rem .75rem;text-align:left;border-bottom:1px solid var(--faint);
 thead th{color:var(--soft);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .heat{width:auto;min-width:0}
-.heat th,.heat td{border:0;padding:.3rem .6rem}
+.heat th,.heat td{border:0;padding:.3rem .6rem;vertical-align:middle}
+.heat thead th{text-align:center}
 .heat td{text-align:center;border:2px solid var(--paper);border-radius:.4rem;min-width:4.5rem;
   padding:.7rem .5rem;font-variant-numeric:tabular-nums;line-height:1.25}
 .heat small{display:block;color:var(--soft)}
@@ -60,6 +61,10 @@ code{font-size:.9em;overflow-wrap:anywhere}
 figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
+@media(max-width:44rem){thead th{white-space:normal}.stacked thead{display:none}
+.stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}
+.stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
+.stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}
 """
 
 
@@ -109,6 +114,11 @@ def text(content: str) -> str:
     return f"<p>{escape(content)}</p>"
 
 
+def strong(content: str) -> str:
+    """A paragraph that says what matters."""
+    return f"<p><strong>{escape(content)}</strong></p>"
+
+
 def preformatted(content: str) -> str:
     """Text as it stands, line for line: commands, samples."""
     return f"<pre>{escape(content)}</pre>"
@@ -122,20 +132,38 @@ def facts(values: Mapping[str, Any]) -> str:
     return f"<dl>{''.join(pairs)}</dl>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "") -> str:
-    """A table; cells that are numbers stand to the right, and so do their columns' names.
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    caption: str = "",
+    stacked: bool = False,
+) -> str:
+    """A table; columns of numbers stand to the right.
 
-    >>> "<td class=n>0.50</td>" in table(["a", "b"], [["x", 0.5]])
+    Where it is `stacked`, for cells of many words, a phone shows them one below the other.
+
+    >>> '<td class="n" data-name="b">0.50</td>' in table(["a", "b"], [["x", 0.5]])
     True
     """
     rows = [list(row) for row in rows]
-    numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    head = "".join(_cell("th", name, n) for name, n in zip(header, numeric, strict=True))
-    body = "".join(f"<tr>{''.join(_cell('td', v, _is_number(v)) for v in r)}</tr>" for r in rows)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    numeric = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+    classes = [' class="n"' if rows and each else "" for each in numeric]
+    head = "".join(
+        f"<th{kind}>{escape(name)}</th>" for name, kind in zip(header, classes, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td{kind} data-name="{escape(name)}">{escape(_shown(value))}</td>'
+            for name, kind, value in zip(header, classes, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
     return (
-        f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="wide"><table{" class=stacked" if stacked else ""}>{_caption(caption)}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -154,14 +182,13 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str 
             for count, share in zip(row, of_row, strict=True)
         )
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="wide"><table class="heat">{title}<thead><tr><th>true \\ predicted</th>{head}'
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="wide"><table class="heat">{_caption(caption)}<thead><tr>'
+        f"<th>true \\ predicted</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def axes(x_label: str, y_label: str, *, width: float = 6.4, height: float = 3.8) -> Axes:
+def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5) -> Axes:
     """Empty axes to draw a chart on, in the colours `SERIES`; sizes in inches.
 
     pyplot's state and the user's settings of matplotlib are not touched.
@@ -224,10 +251,9 @@ def _inline(svg: str, caption: str) -> str:
     return f'<svg role="img" aria-label="{escape(caption)}" {box[0]}>{content.strip()}'
 
 
-def _cell(tag: str, value: Any, right: bool) -> str:
-    shown = f"{value:.2f}" if isinstance(value, float) else str(value)
-    return f"<{tag}{' class=n' if right else ''}>{escape(shown)}</{tag}>"
+def _caption(content: str) -> str:
+    return f"<caption>{escape(content)}</caption>" if content else ""
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+def _shown(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

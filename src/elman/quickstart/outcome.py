@@ -9,6 +9,8 @@ from typing import Any
 
 from elman.tasks import Task
 
+_READABLE = {"lr": "learning rate"}
+
 History = list[dict[str, float]]
 
 
@@ -47,4 +49,4 @@ def fit(task: Task, data: Any, validation: Any = None, *, progress: bool) -> His
 
 def described(settings: Any, *names: str) -> dict[str, Any]:
     """Some of a run's settings by readable names."""
-    return {name.replace("_", " "): getattr(settings, name) for name in names}
+    return {_READABLE.get(n, n.replace("_", " ")): getattr(settings, n) for n in names}

@@ -14,7 +14,7 @@ from elman.quickstart.stocks import Forecasts
 from elman.quickstart.writer import Writer
 
 GENERATOR = "elman quickstart"
-SHOWN = ("AAPL", "^GSPC")
+SHOWN = {"AAPL": "Apple", "^GSPC": "The S&P 500 index"}
 
 
 def page(forecasts: Forecasts, writer: Writer, lines: Lines, commands: list[str]) -> str:
@@ -29,7 +29,10 @@ def page(forecasts: Forecasts, writer: Writer, lines: Lines, commands: list[str]
         report.Section(
             "Go on from here",
             [
-                report.text("Two of the models are saved beside this page. Try them:"),
+                report.text(
+                    "Two of the models are saved beside this page. Try them; with data of your own"
+                    " go on with elman train."
+                ),
                 report.preformatted("\n".join(commands)),
             ],
         ),
@@ -57,6 +60,7 @@ def _summary(outcomes: tuple[Outcome, ...]) -> str:
         ["model", "measure", "network", "trivial baselines", "verdict"],
         rows,
         caption="All figures are of data that no training step has seen.",
+        stacked=True,
     )
 
 
@@ -103,7 +107,7 @@ def _stocks(forecasts: Forecasts) -> report.Section:
                 " network that all names share forecasts the next month's return. The baseline says"
                 " that the price stays as it is; drift adds the mean return of the past."
             ),
-            report.text(f"Verdict: {outcome.verdict}."),
+            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             report.text(
                 "This is as it should be: prices of public markets hold next to nothing that their"
                 " own past tells. Mind how good the curves look all the same. Each forecast is made"
@@ -111,7 +115,7 @@ def _stocks(forecasts: Forecasts) -> report.Section:
                 " comparison with the random walk shows what was learnt."
             ),
             _facts(outcome),
-            report.charts(*figures, curve),
+            report.charts(*figures, curve, _scatter(forecasts)),
             report.table(header, rows, caption=f"{outcome.measure.capitalize()}, of each name."),
         ],
     )
@@ -119,7 +123,7 @@ def _stocks(forecasts: Forecasts) -> report.Section:
 
 def _forecast(forecasts: Forecasts, name: str) -> str:
     i = forecasts.names.index(name)
-    ax = report.axes("", f"price of {name}")
+    ax = report.axes("", f"price ({name})")
     ax.plot(forecasts.dates, forecasts.prices[:, i], color=report.SERIES[2], label="price")
     ax.plot(
         forecasts.dates,
@@ -129,7 +133,15 @@ def _forecast(forecasts: Forecasts, name: str) -> str:
         linestyle="--",
         label="forecast a month before",
     )
-    return report.chart(ax, f"{name} in the months held out.")
+    return report.chart(ax, f"{SHOWN[name]} in the months held out.")
+
+
+def _scatter(forecasts: Forecasts) -> str:
+    ax = report.axes("forecast change, %", "true change, %")
+    forecast = 100 * (forecasts.predicted / forecasts.before - 1)
+    true = 100 * (forecasts.prices / forecasts.before - 1)
+    ax.scatter(forecast.ravel(), true.ravel(), s=6, color=report.SERIES[0], alpha=0.5)
+    return report.chart(ax, "The forecast changes say next to nothing of the true ones.")
 
 
 def _writer(writer: Writer) -> report.Section:
@@ -146,7 +158,7 @@ def _writer(writer: Writer) -> report.Section:
                 " all before; drawn from what it foretells, it writes. Paragraphs that occur twice"
                 " are left out once, so that none is both learnt and measured."
             ),
-            report.text(f"Verdict: {outcome.verdict}."),
+            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
             report.charts(bars, curve),
             report.text("What it writes, at temperature 0.6:"),
@@ -188,7 +200,7 @@ def _lines(lines: Lines) -> report.Section:
                 " prose is a line of a docstring, stripped of its quotes. Comments give themselves"
                 " away by their first character, so that a rule of one line is a baseline too."
             ),
-            report.text(f"Verdict: {outcome.verdict}."),
+            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
             report.charts(_bars(outcome, "Accuracy: more is better."), curve),
             report.confusion(

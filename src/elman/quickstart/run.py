@@ -1,6 +1,7 @@
 """Three models on data that is at hand anywhere, each against a trivial baseline."""
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,8 @@ SAMPLE_SHOWN = 400  # characters
 class Effort:
     """How long each model is trained, in epochs, and on how many lines of each kind."""
 
-    stocks: int = 30
-    writer: int = 4
+    stocks: int = 16
+    writer: int = 5
     lines: int = 3
     lines_per_class: int = 3000
 
@@ -40,30 +41,31 @@ def run(out: Path | str, effort: Effort = Effort(), *, progress: bool = True) ->
     """
     out = Path(out)
     _check_folder(out)
-    console = Console(highlight=False, markup=False, emoji=False)
+    width = None if sys.stdout.isatty() else 100
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
     began = time.monotonic()
     try:
         with _one_thread():
             console.print("1/3  next month's stock prices")
             forecasts = stocks.train(effort.stocks, progress=progress)
             console.print("2/3  a model that writes documentation")
-            written = writer.train(epochs=effort.writer, progress=progress)
+            written = writer.train(effort.writer, progress=progress)
             console.print("3/3  code, comment or prose?")
-            told_apart = lines.train(
-                epochs=effort.lines, per_class=effort.lines_per_class, progress=progress
-            )
+            told_apart = lines.train(effort.lines, effort.lines_per_class, progress=progress)
     except TrainingInterrupted as stop:  # there is no checkpoint to go on from
         raise KeyboardInterrupt from stop
     commands = _commands(out)
     write_atomic(out / REPORT, page(forecasts, written, told_apart, commands))
     written.task.save(out / "writer")
     told_apart.task.save(out / "lines")
-    console.print(f"\nThe second model writes:\n\n{written.sample[:SAMPLE_SHOWN].rstrip()} ...\n")
+    sample = written.sample[:SAMPLE_SHOWN].rstrip()
+    console.print(f"\nThe second model writes:\n\n{sample} ...\n", soft_wrap=True)
     console.print(_table([forecasts.outcome, written.outcome, told_apart.outcome]))
     console.print(f"{time.monotonic() - began:.0f} s. The report: {out / REPORT}", soft_wrap=True)
     console.print("\nNow try:")
     for command in commands:
         console.print(f"  {command}", soft_wrap=True)
+    console.print("\nAnd with a text of yours: elman train language --data YOUR.txt")
 
 
 def _check_folder(out: Path) -> None:
@@ -96,7 +98,6 @@ def _commands(out: Path) -> list[str]:
     return [
         f'elman generate {model} "The "',
         f'elman predict {classifier} "# a comment" "import os" "Return the number of items."',
-        "elman train language --data YOUR.txt",
     ]
 
 

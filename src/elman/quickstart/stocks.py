@@ -36,7 +36,9 @@ class NextReturn(nn.Module):
 
 @dataclass(frozen=True)
 class Forecasts:
-    """The months held out: names, dates (M,), and prices (M, N), true and forecast a month before.
+    """The months held out: names, dates (M,), and prices (M, N).
+
+    Of the prices, `before` are those of a month before, from which the forecasts were made.
 
     `errors` has a row a name: network, random walk and drift, each in percent.
     """
@@ -44,12 +46,13 @@ class Forecasts:
     outcome: Outcome
     names: tuple[str, ...]
     dates: NDArray[np.datetime64]
+    before: Array
     prices: Array
     predicted: Array
     errors: dict[str, tuple[float, float, float]]
 
 
-def train(epochs: int = 30, *, seed: int = 0, progress: bool = True) -> Forecasts:
+def train(epochs: int, *, seed: int = 0, progress: bool = True) -> Forecasts:
     """Train on the first months, choose the weights on later ones, forecast the last."""
     series = stocks()
     features, returns = _features(series)
@@ -105,9 +108,16 @@ def train(epochs: int = 30, *, seed: int = 0, progress: bool = True) -> Forecast
         name: (error(predicted[:, i], true[:, i]), error(0.0, true[:, i]), error(drift, true[:, i]))
         for i, name in enumerate(series.names)
     }
-    before, prices = series.values[test:-1], series.values[test + 1 :]
-    dates = series.dates[test + 1 :]
-    return Forecasts(outcome, series.names, dates, prices, before * np.exp(predicted), errors)
+    before = series.values[test:-1]
+    return Forecasts(
+        outcome,
+        series.names,
+        series.dates[test + 1 :],
+        before,
+        series.values[test + 1 :],
+        before * np.exp(predicted),
+        errors,
+    )
 
 
 def _features(series: Series) -> tuple[Array, Array]:
@@ -147,9 +157,5 @@ def _verdict(predicted: Array, true: Array) -> str:
     gain = np.abs(np.expm1(true)) - np.abs(np.expm1(predicted) - np.expm1(true))
     monthly = 100 * np.nanmean(gain, axis=1)
     mean, noise = monthly.mean(), monthly.std(ddof=1) / np.sqrt(len(monthly))
-    shown = f"{abs(mean):.2f} points {'better' if mean > 0 else 'worse'} than no change at all"
-    if mean > 2 * noise:
-        return f"beats the random walk: {shown}"
-    if mean < -2 * noise:
-        return f"does not beat the random walk: {shown}"
-    return f"does not beat the random walk: {shown}, within the noise (± {2 * noise:.2f})"
+    by = f"{abs(mean):.2f} points {'better' if mean > 0 else 'worse'}, noise ± {2 * noise:.2f}"
+    return f"{'beats' if mean > 2 * noise else 'does not beat'} the random walk ({by})"

@@ -19,7 +19,6 @@ SETTINGS: dict[str, Any] = {
     "weight_dropout": 0.0,
     "batch_size": 16,
     "chunk_length": 64,
-    "epochs": 4,
     "lr": 8e-3,
     "warmup": 0.05,
 }
@@ -34,12 +33,12 @@ class Writer:
     sample: str
 
 
-def train(*, seed: int = 0, progress: bool = True, **settings: Any) -> Writer:
+def train(epochs: int, *, seed: int = 0, progress: bool = True) -> Writer:
     """Train on the first nine tenths of the text, measure on the last."""
     text = prose(topics_text())
     cut = round(len(text) * (1 - HELD_OUT))
     known, unseen = text[:cut], text[cut:]
-    task = Language(**{**SETTINGS, **settings}, held_out=HELD_OUT, seed=seed, device="cpu")
+    task = Language(**SETTINGS, epochs=epochs, held_out=HELD_OUT, seed=seed, device="cpu")
     history = fit(task, [known], progress=progress)
     network = task.evaluate([unseen])["bits_per_character"]
     baselines = {
