@@ -61,7 +61,8 @@ code{font-size:.9em;overflow-wrap:anywhere}
 figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
-@media(max-width:44rem){thead th{white-space:normal}.stacked thead{display:none}
+@media(max-width:44rem){th,td{padding:.4rem .35rem}thead th{white-space:normal}
+.stacked thead{display:none}
 .stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}
 .stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
 .stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}

@@ -109,10 +109,10 @@ def _stocks(forecasts: Forecasts) -> report.Section:
             ),
             report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             report.text(
-                "This is as it should be: prices of public markets hold next to nothing that their"
-                " own past tells. Mind how good the curves look all the same. Each forecast is made"
-                " from the true price a month before, so that it can hardly be far away; only the"
-                " comparison with the random walk shows what was learnt."
+                "Expect no more: what the past tells of a price is in the price already."
+                " Mind how good the curves look all the same. Each forecast is made from the true"
+                " price a month before, so that it can hardly be far away; only the comparison"
+                " with the random walk shows what was learnt."
             ),
             _facts(outcome),
             report.charts(*figures, curve, _scatter(forecasts)),
@@ -141,7 +141,9 @@ def _scatter(forecasts: Forecasts) -> str:
     forecast = 100 * (forecasts.predicted / forecasts.before - 1)
     true = 100 * (forecasts.prices / forecasts.before - 1)
     ax.scatter(forecast.ravel(), true.ravel(), s=6, color=report.SERIES[0], alpha=0.5)
-    return report.chart(ax, "The forecast changes say next to nothing of the true ones.")
+    return report.chart(
+        ax, "Forecast against true changes. Good forecasts would lie along a rising line."
+    )
 
 
 def _writer(writer: Writer) -> report.Section:

@@ -64,7 +64,7 @@ def train(epochs: int, *, seed: int = 0, progress: bool = True) -> Writer:
         history=history,
     )
     sample = PROMPT + task.generate(PROMPT, length=1200, temperature=0.6, seed=seed)
-    return Writer(task, outcome, sample)
+    return Writer(task, outcome, sample.rstrip())
 
 
 def prose(text: str) -> str:
