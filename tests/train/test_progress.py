@@ -28,14 +28,14 @@ def steps(display: Display, clock: Clock, count: int, seconds: float) -> None:
 
 def test_plain_lines_are_few_and_complete(monkeypatch, capsys):
     clock = Clock(monkeypatch)
-    with Display(100, 0, 0, shown=True) as display:
+    with Display(100, 0, 0, unit="tokens", shown=True) as display:
         steps(display, clock, 100, 0.125)
         display.evaluation(100, 10.0, {"loss": 0.5, "accuracy": 0.75}, True)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "step 40/100  epoch 4.00  loss 0.5000  160/s  clipped 25%",
-        "step 80/100  epoch 8.00  loss 0.5000  160/s  clipped 25%",
+        "step 40/100  epoch 4.00  loss 0.5000  160 tokens/s  clipped 25%  0:00:08 left",
+        "step 80/100  epoch 8.00  loss 0.5000  160 tokens/s  clipped 25%  0:00:02 left",
         "step 100/100  epoch 10.00  loss 0.5000  accuracy 0.7500  (best)",
     ]
 
@@ -44,7 +44,7 @@ def test_plain_lines_are_few_and_complete(monkeypatch, capsys):
 def test_nothing_is_shown_when_not_asked_for(monkeypatch, terminal):
     stream = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with Display(100, 0, 0, shown=False) as display:
+    with Display(100, 0, 0, unit="tokens", shown=False) as display:
         steps(display, Clock(monkeypatch), 100, 10.0)
         display.evaluation(100, 10.0, {"loss": 0.5}, True)
     assert stream.getvalue() == ""
@@ -56,7 +56,7 @@ def test_a_terminal_gets_a_bar_and_a_line_an_evaluation(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     clock = Clock(monkeypatch)
-    with Display(100, 0, 0, shown=True) as display:
+    with Display(100, 0, 0, unit="tokens", shown=True) as display:
         steps(display, clock, 100, 0.01)
         display.evaluation(100, 10.0, {"loss": 0.5, "[wer]": 0.75}, False)
     shown = stream.getvalue()
@@ -70,6 +70,6 @@ def test_a_dumb_terminal_gets_lines(monkeypatch):
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "dumb")
-    with Display(100, 0, 0, shown=True) as display:
+    with Display(100, 0, 0, unit="tokens", shown=True) as display:
         display.evaluation(100, 10.0, {"loss": 0.5}, False)
     assert stream.getvalue() == "step 100/100  epoch 10.00  loss 0.5000\n"

@@ -106,6 +106,7 @@ class Classify(Task):
     """
 
     name = "classify"
+    unit = "examples"
     settings_type = ClassifySettings
     labels: list[str]
     several: bool

@@ -86,6 +86,7 @@ class Language(Task):
     """
 
     name = "language"
+    unit = "tokens"
     settings_type = LanguageSettings
     vocabulary: Vocabulary
 

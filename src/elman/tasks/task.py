@@ -40,6 +40,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    unit: ClassVar[str]  # what a batch's loss is a mean of
     settings_type: ClassVar[type[Any]]
 
     def __init__(self, **settings: Any) -> None:
@@ -145,6 +146,7 @@ class Task(ABC):
             evaluate=prepared.evaluate,
             metric=prepared.metric,
             progress=progress,
+            unit=self.unit,
             resume=resume,
         )
         self.model.eval()

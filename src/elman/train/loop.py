@@ -30,6 +30,7 @@ def fit(
     metric: str | None = None,
     maximize: bool | None = None,
     progress: bool = True,
+    unit: str = "examples",
     resume: bool = False,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
@@ -55,6 +56,7 @@ def fit(
     - `metric`, `maximize`: the metric that decides about the best weights, and its direction. Not
       needed where `evaluate` gives a single metric (or one named "loss") of a well-known name.
     - `progress`: show a bar on a terminal, else plain lines, on standard error.
+    - `unit`: what `Step.count` counts, for the speed that is shown.
     - `resume`: go on from the folder's checkpoint. Settings must be the same, but for the device's
       name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
@@ -102,6 +104,7 @@ def fit(
             goal=goal,
             device=device,
             path=None if folder is None else Path(folder) / CHECKPOINT,
+            unit=unit,
         )
         run.start(resume=resume)
         return run.train(progress)

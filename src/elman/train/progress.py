@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -23,12 +24,15 @@ class Display:
     - `total`: steps of the whole run.
     - `done`: steps done already, by an earlier process.
     - `seen`: tokens, frames or examples seen already.
+    - `unit`: what is counted.
     - `shown`: False for nothing at all.
     """
 
-    def __init__(self, total: int, done: int, seen: int, *, shown: bool) -> None:
+    def __init__(self, total: int, done: int, seen: int, *, unit: str, shown: bool) -> None:
         self._total = total
+        self._done = done
         self._first = seen
+        self._unit = unit
         self._began = self._last = time.monotonic()
         terminal = shown and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._console = Console(stderr=True, highlight=False) if terminal else None
@@ -58,9 +62,12 @@ class Display:
 
     def _show(self) -> None:
         step, epoch, loss, seen, clipped = self._newest
-        speed = (seen - self._first) / max(time.monotonic() - self._began, 1e-9)
-        text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed:,.0f}/s  clipped {clipped:.0%}"
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        speed = f"{(seen - self._first) / seconds:,.0f} {self._unit}/s"
+        text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed}  clipped {clipped:.0%}"
         if self._bar is None:
+            left = seconds * (self._total - step) / max(step - self._done, 1)
+            text += f"  {timedelta(seconds=round(left))} left"
             print(f"step {step}/{self._total}  {text}", file=sys.stderr, flush=True)
         else:
             self._bar.update(self._task, completed=step, description=text)

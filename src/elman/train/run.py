@@ -84,6 +84,7 @@ class Run:
     goal: Goal | None
     device: torch.device
     path: Path | None
+    unit: str
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -180,7 +181,7 @@ class Run:
             MetricsLog(
                 folder, lines=at.log_lines, step=at.step, tensorboard=settings.tensorboard
             ) as self.log,
-            Display(self.total, at.step, at.seen, shown=progress) as self.display,
+            Display(self.total, at.step, at.seen, unit=self.unit, shown=progress) as self.display,
             StopRequest(announce=progress) as self.request,
         ):
             done = at.stopped is not None
