@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 
@@ -107,14 +108,18 @@ def test_a_corrupt_model_folder(here: Any, trained: Path, tmp_path: Path) -> Non
     refused(here("predict", broken, "good"), "config.json is damaged")
 
 
-def test_what_is_no_model(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_model(here: Any, tmp_path: Path) -> None:
     refused(here("predict", tmp_path, "x"), "is not a saved model")
     refused(here("predict", "nothing", "x"), "neither a model folder nor a hub name")
     refused(here("generate", "films"), "films is a model of the task classify")
 
 
-def test_what_neither_disk_nor_hub_has(at_work: Any) -> None:
-    refused(at_work("predict", "runs/typo", "x"), "runs/typo: there is no such folder")
+def test_what_neither_disk_nor_hub_has(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: Any, **__: Any) -> None:
+        raise ConnectionError("no\nnetwork")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", no_network)
+    refused(here("predict", "runs/typo", "x"), "runs/typo: there is no such folder")
 
 
 def test_data_of_another_kind(here: Any, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_predict_texts_and_files(at_work: Any, here: Any) -> None:
     assert lines[1].split("\t")[2] == "good film"
 
 
-def test_evaluate_is_what_the_library_says(at_work: Any, trained: Path) -> None:
-    done = at_work("evaluate", "films", "--data", "reviews.csv", "--json")
+def test_evaluate_is_what_the_library_says(here: Any, trained: Path) -> None:
+    done = here("evaluate", "films", "--data", "reviews.csv", "--json")
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)
     assert metrics["accuracy"] == 1.0

@@ -30,7 +30,8 @@ def test_there_are_the_commands_that_the_docs_name() -> None:
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_every_example_parses(path: tuple[str, ...]) -> None:
+def test_every_example_parses(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "config", ())
     examples = re.findall(r"Example: `elman ([^`]+)`", ALL[path].help)
     assert examples, f"elman {' '.join(path)} --help shows no example"
     for example in examples:

@@ -20,6 +20,12 @@ SMALL: dict[str, Any] = {
     "lr": 0.05,
     "batch_size": 8,
     "metric": "loss",
+    "warmup": 0,
+    "ema": 0,
+    "input_dropout": 0,
+    "output_dropout": 0,
+    "token_dropout": 0,
+    "label_smoothing": 0,
 }
 
 

@@ -21,6 +21,11 @@ SMALL: dict[str, Any] = {
     "lr": 0.03,
     "batch_size": 4,
     "chunk_length": 25,
+    "warmup": 0,
+    "ema": 0,
+    "output_dropout": 0,
+    "weight_dropout": 0,
+    "weight_decay": 0,
 }
 
 
