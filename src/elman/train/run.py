@@ -110,8 +110,8 @@ class Run:
             return
         if self.path.exists() and (step := read_checkpoint(self.path)["at"]["step"]):
             raise SettingsError(
-                f"{self.path.parent} holds a run's checkpoint (step {step}): resume=True (--resume) "
-                "goes on with it; or choose another folder"
+                f"{self.path.parent} holds a run's checkpoint (step {step}): resume=True "
+                "(--resume) goes on with it; or choose another folder"
             )
         self._write()
 
