@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {
     "weight_dropout": 0.0,
     "batch_size": 16,
     "chunk_length": 64,
-    "lr": 8e-3,
+    "lr": 1.2e-2,
     "warmup": 0.05,
 }
 
