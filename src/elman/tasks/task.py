@@ -20,6 +20,8 @@ from elman.tasks.saved import Saved, write_model
 from elman.tasks.settings import validated
 from elman.train import Batches, Step, fit
 
+_PROGRESS = ("step", "epoch", "training_loss")
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -147,6 +149,7 @@ class Task(ABC):
             metric=prepared.metric,
             progress=progress,
             unit=self.unit,
+            data=prepared.data["training_sha256"],
             resume=resume,
         )
         self.model.eval()

@@ -41,8 +41,8 @@ class Result:
     - `best`, `best_step`: the metric's best value and the step it was reached at; None without
       `evaluate`.
     - `step`: steps taken, those of earlier processes included, as in all that follows.
-    - `history`: an entry an evaluation (or an epoch, without `evaluate`): "step", "epoch", "loss"
-      (mean training loss since the last entry) and the metrics.
+    - `history`: an entry an evaluation (or an epoch, without `evaluate`): "step", "epoch",
+      "training_loss" (its mean since the last entry) and the metrics.
     - `stopped_because`: "finished", "patience" or "interrupted".
     - `seconds`: wall time. `clipped`: share of steps whose gradient was clipped.
     """

@@ -31,6 +31,7 @@ def fit(
     maximize: bool | None = None,
     progress: bool = True,
     unit: str = "examples",
+    data: str | None = None,
     resume: bool = False,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
@@ -57,6 +58,7 @@ def fit(
       needed where `evaluate` gives a single metric (or one named "loss") of a well-known name.
     - `progress`: show a bar on a terminal, else plain lines, on standard error.
     - `unit`: what `Step.count` counts, for the speed that is shown.
+    - `data`: a hash of the training data; to resume with other data is refused.
     - `resume`: go on from the folder's checkpoint. Settings must be the same, but for the device's
       name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
@@ -84,7 +86,7 @@ def fit(
     ...     return Step(nn.functional.mse_loss(model.head(y), x[1:]), count=len(y))
     >>> settings = TrainSettings(epochs=5, lr=0.02)
     >>> result = fit(Next(), Sines(), loss, settings=settings, progress=False)
-    >>> result.step, result.stopped_because, result.history[-1]["loss"] < 0.05
+    >>> result.step, result.stopped_because, result.history[-1]["training_loss"] < 0.05
     (100, 'finished', True)
     """
     device = resolve_device(settings.device)
@@ -105,6 +107,7 @@ def fit(
             device=device,
             path=None if folder is None else Path(folder) / CHECKPOINT,
             unit=unit,
+            data=data,
         )
         run.start(resume=resume)
         return run.train(progress)

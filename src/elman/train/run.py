@@ -85,6 +85,7 @@ class Run:
     device: torch.device
     path: Path | None
     unit: str
+    data: str | None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -122,6 +123,7 @@ class Run:
         nest = {
             "settings": self._plain_settings(),
             "batches": len(self.batches),
+            "data": self.data,
             "device": self.device.type,
             "at": dataclasses.asdict(self.at),
             "guard": dataclasses.asdict(self.guard),
@@ -158,8 +160,9 @@ class Run:
         return plain
 
     def _refuse_other_settings(self, saved: dict[str, Any]) -> None:
-        then = {**saved["settings"], "len(batches)": saved["batches"], "on": saved["device"]}
-        now = {**self._plain_settings(), "len(batches)": len(self.batches), "on": self.device.type}
+        then = {"len(batches)": saved["batches"], "data": saved["data"], "on": saved["device"]}
+        now = {"len(batches)": len(self.batches), "data": self.data, "on": self.device.type}
+        then, now = {**saved["settings"], **then}, {**self._plain_settings(), **now}
         endless = self.settings.schedule in ("constant", "plateau") and not self.settings.warmup
         allowed = _MAY_DIFFER_ON_RESUME | (_MAY_GROW if endless else set())
         names = [n for n in {**then, **now} if n not in allowed and then.get(n) != now.get(n)]
@@ -295,10 +298,11 @@ class Run:
                 self._no_better()
         mean = at.entry_sum / max(1, at.entry_count)
         at.entry_sum, at.entry_count = 0.0, 0
-        entry = {"step": at.step, "epoch": self._epochs(), "loss": mean, **metrics}
+        entry = {"step": at.step, "epoch": self._epochs(), "training_loss": mean, **metrics}
         at.history.append(entry)
         self.log.write("evaluation", {**entry, "best": best, "seconds": self._seconds()})
-        self.display.evaluation(at.step, self._epochs(), {"loss": mean, **metrics}, best)
+        shown = {"training_loss": mean, **metrics}
+        self.display.evaluation(at.step, self._epochs(), shown, best)
 
     def _no_better(self) -> None:
         at, settings = self.at, self.settings
