@@ -39,6 +39,8 @@ class Task(ABC):
 
     A subclass names its settings and says how data become batches, a loss and metrics; all else
     is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of your own.
+    After `fit`, `history` holds the metrics of every evaluation and `record` what the model card
+    says.
     """
 
     name: ClassVar[str]
@@ -56,6 +58,7 @@ class Task(ABC):
             resolve(self.settings.cell)
         self._model: SequenceModel | None = None
         self.record: dict[str, Any] = {}
+        self.history: list[dict[str, float]] = []
 
     # What a subclass says
 
@@ -152,10 +155,13 @@ class Task(ABC):
             data=prepared.data["training_sha256"],
             resume=resume,
         )
+        self.history = result.history
         self.model.eval()
+        best = next(entry for entry in self.history if entry["step"] == result.best_step)
+        metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
         if prepared.finish is not None:
             prepared.finish(self.model)
-        metrics = prepared.evaluate(self.model)
+            metrics = prepared.evaluate(self.model)
         self.record = {
             "data": prepared.data,
             "metrics": {name: round(value, 6) for name, value in metrics.items()},
