@@ -239,30 +239,41 @@ def test_nothing_of_a_stop_string_is_streamed_too_early() -> None:
     assert list(_until(iter(["a", "b", "x", "b", "c"]), ["bc"])) == ["a", "bx"]
 
 
-def test_one_step_of_the_network_a_token(task: Language, monkeypatch: Any) -> None:
-    lengths = []
-    forward = task.model.forward
+def count_steps(task: Language, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows with every step of the network."""
+    calls: list[int] = []
+    step = task.model.step
 
-    def counted(tokens: torch.Tensor, *rest: Any, **named: Any) -> Any:
-        lengths.append(len(tokens))
-        return forward(tokens, *rest, **named)
+    def counted(tokens: torch.Tensor, *rest: Any) -> Any:
+        calls.append(len(tokens))
+        return step(tokens, *rest)
 
-    monkeypatch.setattr(task.model, "forward", counted)
+    monkeypatch.setattr(task.model, "step", counted)
+    return calls
+
+
+def test_one_step_of_the_network_a_token(task: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_steps(task, monkeypatch)
     task.generate("the cat", length=5, seed=0)
-    assert lengths == [7, 1, 1, 1, 1]
-    lengths.clear()
+    assert calls == [1] * 5
+    calls.clear()
     assert task.generate("the cat", length=0) == ""
-    assert lengths == []
+    assert calls == []
 
 
-def test_a_stopped_stream_steps_no_further(task: Language, monkeypatch: Any) -> None:
-    calls = []
-    forward = task.model.forward
-    monkeypatch.setattr(
-        task.model, "forward", lambda *given, **named: calls.append(1) or forward(*given, **named)
-    )
+def test_a_stopped_stream_steps_no_further(task: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_steps(task, monkeypatch)
     next(task.stream("the", length=100, seed=0))
-    assert len(calls) == 1
+    assert calls == [1]
+
+
+def test_a_prompt_is_read_to_its_last_character(task: Language) -> None:
+    """The scores behind the first token are those of the whole prompt at once."""
+    ids = torch.from_numpy(task.vocabulary.encode("the cat").astype(np.int64))
+    with torch.inference_mode():
+        scores, _ = task.model(ids.unsqueeze(1))
+    likeliest = int(scores[-1, 0, 2:].argmax()) + 2
+    assert task.generate("the cat", length=1, temperature=0) == task.vocabulary.decode([likeliest])
 
 
 def test_unknown_characters_in_a_prompt_are_read_and_never_written(task: Language) -> None:

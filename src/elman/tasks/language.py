@@ -166,17 +166,19 @@ class Language(Task):
         model, decoder = self.model, self.vocabulary.stream()
         model.eval()
         ids = self.vocabulary.encode(prompt) if prompt else self._any_token(generator)
-        tokens = torch.from_numpy(ids.astype(np.int64)).unsqueeze(1).to(self.device)
-        state = None
+        *prompt_ids, token = ids.tolist()
+        with torch.inference_mode():
+            state = None
+            if prompt_ids:
+                tokens = torch.tensor(prompt_ids, device=self.device).unsqueeze(1)
+                _, state = model.recurrent(model.encoder(tokens))
         for _ in range(length):
             with torch.inference_mode():
-                scores, state = model(tokens, state)
-            latest = scores[-1, 0].clone()
-            latest[[self.vocabulary.pad_id, self.vocabulary.unknown_id]] = -math.inf
-            token = sampling.draw(latest, generator)
+                scores, state = model.step(torch.tensor([token], device=self.device), state)
+                scores[0, [self.vocabulary.pad_id, self.vocabulary.unknown_id]] = -math.inf
+                token = sampling.draw(scores[0], generator)
             if piece := decoder.add(token):
                 yield piece
-            tokens = torch.full((1, 1), token, device=self.device)
         if rest := decoder.finish():
             yield rest
 

@@ -97,3 +97,9 @@ class SequenceModel(nn.Module):
         """What the head makes of the inputs, (T, B, ...), and the state after the last step."""
         output, state = self.recurrent(self.encoder(inputs), state, lengths=lengths)
         return self.head(output, lengths), state
+
+    def step(self, inputs: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
+        """One time step, for streaming: inputs (B, ...) to what the head makes, (B, ...)."""
+        encoded = self.encoder(inputs.unsqueeze(0)).squeeze(0)
+        output, state = self.recurrent.step(encoded, state)
+        return self.head(output.unsqueeze(0)).squeeze(0), state
