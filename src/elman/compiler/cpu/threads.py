@@ -37,6 +37,11 @@ def openmp_symbols() -> dict[str, int]:
     return {n: ctypes.cast(getattr(library, n), ctypes.c_void_p).value or 0 for n in names}
 
 
+def has_team() -> bool:
+    """Whether threads start together, so that they may wait for each other."""
+    return _openmp() is not None and os.getpid() == _owner
+
+
 def run(
     one: Callable[[Any, int, int], None], team: int | None, arguments: Any, threads: int
 ) -> None:
@@ -47,7 +52,7 @@ def run(
     """
     if threads == 1:
         one(arguments, 0, 1)
-    elif team is not None and os.getpid() == _owner:
+    elif team is not None and has_team():
         _openmp().GOMP_parallel(team, arguments, threads, 0)
     else:
         jobs = [_pool(os.getpid()).submit(one, arguments, t, threads) for t in range(1, threads)]
