@@ -13,8 +13,9 @@ from elman.compiler.operands import Call, Operands
 def run(call: Call, operands: Operands) -> list[Tensor]:
     """Sequences and last states as `interpreter.run` gives them, by kernels."""
     flat = operands.flat()
+    apply: Any = _Recurrence.apply
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
-        return list(_Recurrence.apply(call, *flat))
+        return list(apply(call, *flat))
     return runtime.forward(call, operands, saving=False)[0]
 
 

@@ -29,9 +29,9 @@ def gradient(
         accumulate(node, value)
     for node in reversed(order(node for node, _ in pairs)):
         if node in adjoint and node.op in _RULES:
-            for arg, value in zip(node.args, _RULES[node.op](node, adjoint[node]), strict=True):
-                if value is not None and arg.op != "const":
-                    accumulate(arg, value)
+            for arg, share in zip(node.args, _RULES[node.op](node, adjoint[node]), strict=True):
+                if share is not None and arg.op != "const":
+                    accumulate(arg, share)
     return [adjoint.get(node) for node in inputs]
 
 
@@ -44,7 +44,7 @@ def _sub(a: Node, b: Node) -> Node:
 
 
 def _div(n: Node, d: Node) -> Adjoints:
-    a, b = n.args
+    b = n.args[1]
     return make("div", d, b), None if b.op == "const" else make("neg", make("div", _mul(d, n), b))
 
 
@@ -72,9 +72,9 @@ def _extreme(first_loses: str, second_loses: str) -> Callable[[Node, Node], Adjo
 
 
 _RULES: dict[str, Callable[[Node, Node], Adjoints]] = {
-    "add": lambda n, d: (d, d),
-    "sub": lambda n, d: (d, make("neg", d)),
-    "neg": lambda n, d: (make("neg", d),),
+    "add": lambda _, d: (d, d),
+    "sub": lambda _, d: (d, make("neg", d)),
+    "neg": lambda _, d: (make("neg", d),),
     "mul": lambda n, d: (_mul(d, n.args[1]), _mul(d, n.args[0])),
     "div": _div,
     "sigmoid": lambda n, d: (_mul(d, _mul(n, _sub(ONE, n))),),

@@ -6,7 +6,8 @@ Simplifications keep NaN and infinity: `x * 0` stays, since x may be NaN.
 
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
@@ -24,7 +25,8 @@ ARITY = {
 }
 
 
-class Input(NamedTuple):
+@dataclass(frozen=True)
+class Input:
     """A named input: kind `x` (gate), `r` (recurrent product), `s` (state), `p` (parameter), ..."""
 
     kind: str

@@ -32,7 +32,10 @@ def last_states(call: Call, o: Operands, ends: list[Tensor]) -> list[Tensor]:
 
 
 def run(call: Call, o: Operands) -> list[Tensor]:
-    """Sequences of states, (T, B, H) each (the first alone unless `every_state`), and last states."""
+    """Sequences of states, (T, B, H) each, and the last states, (B, H) each.
+
+    Of the sequences only the first is returned unless `every_state`.
+    """
     step, layout = call.step, call.layout
     size = len(o.ih) // step.gates
     x = F.linear(layout.gather(o.x), o.ih, o.bias_ih)
@@ -52,7 +55,7 @@ def run(call: Call, o: Operands) -> list[Tensor]:
         state = [s[own] for s in first]
         for rows, at, _, now in entries.tolist():
             live = [s[:rows] for s in state]
-            gates = x[at : at + rows].split(size, 1)
+            gates = torch.split(x[at : at + rows], size, 1)
             inputs = {read("x", g): gate for g, gate in enumerate(gates)}
             inputs |= {read("s", i): s for i, s in enumerate(live)}
             inputs |= {read("p", i): p.expand(rows, -1) for i, p in enumerate(o.params)}
@@ -63,7 +66,7 @@ def run(call: Call, o: Operands) -> list[Tensor]:
                 inputs[read("m", 0)] = mask[own][:rows]
                 feed = feed * mask[own][:rows]
             if o.hh is not None:
-                products = F.linear(feed, o.hh, o.bias_hh).split(size, 1)
+                products = torch.split(F.linear(feed, o.hh, o.bias_hh), size, 1)
                 inputs |= {read("r", q): r for q, r in enumerate(products)}
             new = evaluate(step.new, inputs)
             state = [torch.cat([n, s[rows:]]) for n, s in zip(new, state, strict=True)]

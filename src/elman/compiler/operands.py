@@ -45,8 +45,16 @@ class Call:
         zones = len(self.step.zones)
         rest = [tensor for tensor in flat[6:] if tensor is not None]
         middle = len(rest) - zones
+        x, ih, hh, bias_ih, bias_hh, h_mask = flat[:6]
+        assert x is not None
+        assert ih is not None
         return Operands(
-            *flat[:6],  # type: ignore[arg-type]
+            x,
+            ih,
+            hh,
+            bias_ih,
+            bias_hh,
+            h_mask,
             tuple(rest[: sizes[0]]),
             tuple(rest[sizes[0] : sum(sizes)]),
             tuple(rest[sum(sizes) : middle]),

@@ -16,7 +16,7 @@ Zone = float | None | str  # of a state: a rate, nothing, or "mask"
 
 
 class UntraceableError(TypeError):
-    """A step that is no fixed expression of elman.math and operators; says what stood in the way."""
+    """A step that is no fixed expression of elman.math; says what stood in the way."""
 
 
 @dataclass(frozen=True)

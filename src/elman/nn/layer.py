@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import fused, parameters, reference
-from elman.nn.backends import backends
+from elman.nn import compiled, fused, parameters, reference
+from elman.nn.backends import backends, warn_once
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
@@ -35,8 +35,9 @@ class Recurrent(nn.Module):
     - `dropout`: dropped share of each layer's output but the last's.
     - `proj_size`: size of a learned projection of h (Sak et al. 2014); 0 for none. Only for
       cells whose equations do not use the previous h elementwise.
-    - `backend`: `"reference"` runs the equations step by step, `"auto"` takes the fastest
-      kernel that computes exactly what is asked. `backend_used` tells what ran last.
+    - `backend`: `"reference"` runs the equations step by step, `"compiled"` by a kernel made of
+      them (warning once where there can be none), `"auto"` takes the fastest that computes
+      exactly what is asked. `backend_used` tells what ran last.
     - `recurrent_dropout`: dropped share of h before the recurrent matrix, the same units over
       all steps (Gal & Ghahramani 2016, arXiv:1512.05287).
     - `variational`: draw `dropout`'s mask once a sequence, too, and not at every step.
@@ -99,6 +100,7 @@ class Recurrent(nn.Module):
         self.learn_initial_state = learn_initial_state
         self.backend = backend
         self.backend_used: str | None = None
+        self._compiles = backend != "reference" and compiled.lack() is None
         self._check()
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
@@ -241,13 +243,27 @@ class Recurrent(nn.Module):
             self._zoneout(x, s),
             self._mask_of_h(s[0]),
         )
-        if self.backend == "auto" and fused.applies(
-            self.cell, w, x, extras, every_state=every_state
-        ):
-            self.backend_used = "torch"
+        self.backend_used = self._choose(w, x, s, extras, every_state)
+        if self.backend_used == "compiled":
+            return compiled.run(
+                self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
+            )
+        if self.backend_used == "torch":
             return fused.run(self.cell, w, x, s, extras, reverse=reverse)
-        self.backend_used = "reference"
         return reference.run(self.cell, w, x, s, extras, reverse=reverse)
+
+    def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
+        if self.backend == "reference":
+            return "reference"
+        if self._compiles:
+            obstacle = compiled.obstacle(self.cell, w, x, s, extras)
+            if obstacle is None:
+                return "compiled"
+            if self.backend == "compiled":
+                warn_once(f"{type(self.cell).__name__} runs on the reference: {obstacle}")
+                return "reference"
+        applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
+        return "torch" if applies else "reference"
 
     def _weights(self, at: int) -> Weights:
         suffix = self._suffix(at)

@@ -70,28 +70,28 @@ class Code:
 
     # integers
 
-    def int(self, value: Any) -> Any:
+    def whole(self, value: Any) -> Any:
         """A 64-bit integer from a Python one; others as they are."""
         return ir.Constant(I64, value) if isinstance(value, int) else value
 
     def add(self, a: Any, b: Any) -> Any:
         """a + b."""
-        return self.b.add(self.int(a), self.int(b))
+        return self.b.add(self.whole(a), self.whole(b))
 
     def sub(self, a: Any, b: Any) -> Any:
         """a - b."""
-        return self.b.sub(self.int(a), self.int(b))
+        return self.b.sub(self.whole(a), self.whole(b))
 
     def mul(self, a: Any, b: Any) -> Any:
         """a * b."""
-        return self.b.mul(self.int(a), self.int(b))
+        return self.b.mul(self.whole(a), self.whole(b))
 
     def sum(self, *terms: Any) -> Any:
         """Sum of terms, each a value or a tuple of factors."""
         total = None
         for term in terms:
             factors = term if isinstance(term, tuple) else (term,)
-            product = self.int(factors[0])
+            product = self.whole(factors[0])
             for factor in factors[1:]:
                 product = self.mul(product, factor)
             total = product if total is None else self.add(total, product)
@@ -99,12 +99,12 @@ class Code:
 
     def least(self, a: Any, b: Any) -> Any:
         """The smaller one."""
-        a, b = self.int(a), self.int(b)
+        a, b = self.whole(a), self.whole(b)
         return self.b.select(self.less(a, b), a, b)
 
     def less(self, a: Any, b: Any) -> Any:
         """a < b."""
-        return self.b.icmp_signed("<", self.int(a), self.int(b))
+        return self.b.icmp_signed("<", self.whole(a), self.whole(b))
 
     def is_zero(self, a: Any) -> Any:
         """a == 0."""
@@ -112,11 +112,11 @@ class Code:
 
     def share(self, count: Any, part: Any, parts: Any) -> Any:
         """Where the share of `part` begins when `count` is split evenly among `parts`."""
-        return self.b.udiv(self.mul(count, part), self.int(parts))
+        return self.b.udiv(self.mul(count, part), self.whole(parts))
 
     def quotient_up(self, a: Any, b: int) -> Any:
         """a / b, rounded up."""
-        return self.b.udiv(self.add(a, b - 1), self.int(b))
+        return self.b.udiv(self.add(a, b - 1), self.whole(b))
 
     # control
 
@@ -124,7 +124,7 @@ class Code:
     def loop(self, start: Any, stop: Any, step: Any = 1) -> Iterator[Any]:
         """`for value in range(start, stop, step)`."""
         place = self.entry.alloca(I64)
-        self.b.store(self.int(start), place)
+        self.b.store(self.whole(start), place)
         head, body, end = (self.function.append_basic_block(n) for n in ("head", "loop", "end"))
         self.b.branch(head)
         self.b.position_at_end(head)
@@ -150,7 +150,7 @@ class Code:
 
     def at(self, base: Any, offset: Any, kind: Any = None) -> Any:
         """Address of an element."""
-        return self.b.gep(base, [self.int(offset)], source_etype=kind or self.scalar)
+        return self.b.gep(base, [self.whole(offset)], source_etype=kind or self.scalar)
 
     def load_int(self, base: Any, index: Any) -> Any:
         """An int64 of an array."""

@@ -116,9 +116,9 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
     scratch = panels.scratch(code, tile)
     with code.loop(0, steps) as t:
         here = _Step.load(code, table, t)
-        keeps = [code.b.icmp_signed("!=", code[f"keep{i}"], code.int(0)) for i in range(step.states)]
-        before = [code.b.select(keep, here.before, base) for keep in keeps]
-        now = [code.b.select(keep, here.now, base) for keep in keeps]
+        single = [code.is_zero(code[f"keep{i}"]) for i in range(step.states)]
+        before = [code.b.select(one, base, here.before) for one in single]
+        now = [code.b.select(one, base, here.now) for one in single]
 
         def epilogue(m: Any, column: Any, place: Any, mask: Any) -> None:
             values: dict[Node, Any] = {}
@@ -153,7 +153,7 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
             hidden,
             code["Packed"],
             hidden,
-            (code.int(0), here.rows),
+            (code.whole(0), here.rows),
             (code["part"], code["parts"]),
             scratch,
             epilogue,
@@ -172,7 +172,7 @@ def _backward(panels: Panels, plan: Plan, tile: Tile) -> Any:
         here = _Step.load(code, table, t)
         # The last step has no next one; what is read for it is not used.
         after = _Step.load(code, table, code.least(code.add(t, 1), code.sub(steps, 1)))
-        continuing = code.b.select(code.is_zero(done), code.int(0), after.rows)
+        continuing = code.b.select(code.is_zero(done), code.whole(0), after.rows)
 
         def epilogue(m: Any, column: Any, place: Any, mask: Any) -> None:
             values: dict[Node, Any] = {}
@@ -206,9 +206,9 @@ def _backward(panels: Panels, plan: Plan, tile: Tile) -> Any:
                 code.at(code["Dr"], code.mul(after.at, depth)),
                 depth,
                 code["Packed"],
-                code.b.select(first, depth, code.int(0)),
+                code.b.select(first, depth, code.whole(0)),
                 (
-                    code.b.select(first, code.int(0), continuing),
+                    code.b.select(first, code.whole(0), continuing),
                     code.b.select(first, continuing, here.rows),
                 ),
                 (code["part"], code["parts"]),
@@ -249,8 +249,8 @@ def _meet(code: Code, step: Any) -> None:
     b.cbranch(code.less(1, parts), meet, met)
     b.position_at_end(meet)
     count = code.entry.alloca(I64)
-    b.store(code.int(0), count)
-    b.atomic_rmw("add", code["Barrier"], code.int(1), "acq_rel")
+    b.store(code.whole(0), count)
+    b.atomic_rmw("add", code["Barrier"], code.whole(1), "acq_rel")
     goal = code.mul(step, parts)
     b.branch(wait)
     b.position_at_end(wait)
@@ -274,13 +274,13 @@ def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, pa
     kinds = (("arguments", POINTER), ("thread", I64), ("threads", I64))
     code = Code(module, shape, name, kinds, exported=True)
     arguments.bind(code, code["arguments"])
-    for together in code.either(code.b.icmp_signed("!=", code["split"], code.int(0))):
+    for together in code.either(code.b.icmp_signed("!=", code["split"], code.whole(0))):
         if together:
-            one = (code.int(0), code["thread"], code["threads"])
+            one = (code.whole(0), code["thread"], code["threads"])
             code.b.call(part, [code["arguments"], *one])
         else:
             with code.loop(code["thread"], code["groups"], code["threads"]) as group:
-                code.b.call(part, [code["arguments"], group, code.int(0), code.int(1)])
+                code.b.call(part, [code["arguments"], group, code.whole(0), code.whole(1)])
     code.finish()
     if shape.team:
         team = Code(module, shape, f"{name}_team", (("arguments", POINTER),), exported=True)
@@ -290,5 +290,3 @@ def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, pa
         ]
         team.b.call(code.function, [team["arguments"], *numbers])
         team.finish()
-
-

@@ -104,7 +104,11 @@ def dense(steps: int, batch: int, reverse: bool, groups: int) -> Layout:
 
 
 def ragged(
-    lengths: Tensor | None, resets: Tensor | None, shape: tuple[int, int], reverse: bool, groups: int
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    shape: tuple[int, int],
+    reverse: bool,
+    groups: int,
 ) -> Layout:
     """Sequences with lengths (B,), starting anew where `resets` (T, B) says so."""
     steps, batch = shape
@@ -116,7 +120,8 @@ def ragged(
     group = np.minimum(turns, 2 * groups - 1 - turns)
     ranking = ranking[np.argsort(group, kind="stable")]
     members = np.bincount(group, minlength=groups)
-    sequence, start, length, fresh = (e[ranking] for e in (sequence, start, length, fresh))
+    sequence, start, length = (each[ranking] for each in (sequence, start, length))
+    fresh = fresh[ranking]
     table = np.zeros((groups, HEAD + PER_STEP * steps), np.int64)
     total, row, base = len(ranking), 0, 0
     source, before, begin, last = [], [], [], []

@@ -48,9 +48,7 @@ def _reduce(c: Code, x: Any) -> tuple[Any, Any]:
 def _power_of_two(c: Code, n: Any) -> Any:
     bias, shift = (1023, 52) if c.shape.double else (127, 23)
     biased = c.b.add(n, ir.Constant(c.integers, [bias] * c.lanes))
-    return c.b.bitcast(
-        c.b.shl(biased, ir.Constant(c.integers, [shift] * c.lanes)), c.vector
-    )
+    return c.b.bitcast(c.b.shl(biased, ir.Constant(c.integers, [shift] * c.lanes)), c.vector)
 
 
 def _moderate_exp(c: Code, x: Any) -> tuple[Any, Any]:
@@ -87,7 +85,7 @@ def tanh(c: Code, x: Any) -> Any:
 def log(c: Code, x: Any) -> Any:
     """By 2 atanh((m - 1) / (m + 1)), where x = 2^e m and m is near 1."""
     double, b = c.shape.double, c.b
-    tiny, lift, shift, bias = (2.0**-1022, 54, 52, 1023) if double else (2.0**-126, 25, 23, 127)
+    tiny, lift, shift = (2.0**-1022, 54, 52) if double else (2.0**-126, 25, 23)
     small = b.fcmp_ordered("<", x, c.splat(tiny))
     scaled = b.select(small, b.fmul(x, c.splat(2.0**lift)), x)
     bits = b.bitcast(scaled, c.integers)

@@ -120,15 +120,15 @@ class Panels:
         for vectors in range(1, tile.vectors + 1):
             for rows in range(1, tile.rows + 1):
                 case = code.function.append_basic_block("case")
-                switch.add_case(code.int((vectors - 1) * tile.rows + rows - 1), case)
+                switch.add_case(code.whole((vectors - 1) * tile.rows + rows - 1), case)
                 code.b.position_at_end(case)
                 done = 0
                 for gates in tile.chunks:
                     kernel = self._kernel(rows, gates * vectors)
                     b = code.at(packed, code.mul(depth, done * code.lanes))
                     c = code.at(scratch, done * code.lanes)
-                    stride = code.int(vectors * tile.gates * code.lanes)
-                    code.b.call(kernel, [a, code.int(a_stride), b, code.int(depth), c, stride])
+                    stride = code.whole(vectors * tile.gates * code.lanes)
+                    code.b.call(kernel, [a, code.whole(a_stride), b, code.whole(depth), c, stride])
                     done += gates
                 code.b.branch(end)
         code.b.position_at_end(wrong)
@@ -172,8 +172,8 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
         code.function.args[index].add_attribute("noalias")
     code.function.attributes.add("noinline")
     sums = [[code.entry.alloca(code.vector) for _ in range(columns)] for _ in range(rows)]
-    for row in sums:
-        for place in row:
+    for places in sums:
+        for place in places:
             code.b.store(ir.Constant(code.vector, None), place)
     tops = [code.at(code["a"], code.mul(code["a_stride"], row)) for row in range(rows)]
     with code.loop(0, code["depth"]) as k:

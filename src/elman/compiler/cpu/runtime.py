@@ -302,4 +302,3 @@ def _state_gradients(
     if o.initial and not initial:
         initial = [torch.zeros_like(each) for each in given]
     return given, initial
-

@@ -52,11 +52,12 @@ def host(widest: int = 64) -> Target:
     features = llvm.get_host_cpu_features()
     name = llvm.get_host_cpu_name()
     if widest < 64:
-        wide = ("avx512", "avx10", "evex")
+        wide: tuple[str, ...] = ("avx512", "avx10", "evex")
         features.update({n: False for n in features if n.startswith(wide)})
         name = "x86-64-v3" if _is_x86() else name
     if widest < 32:
-        features.update({n: False for n in features if n.startswith(("avx", "fma", "vaes", "vpclm"))})
+        wide = ("avx", "fma", "vaes", "vpclmul")
+        features.update({n: False for n in features if n.startswith(wide)})
         name = "x86-64-v2" if _is_x86() else name
     if not _is_x86():
         return Target(name, features.flatten(), 16, 32)
