@@ -1,5 +1,7 @@
 """What the layers call: a recurrence on tensors, cut for this machine's threads."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -28,7 +30,7 @@ def run(
     returned unless `every_state`; they are 0 on padding.
     """
     steps, batch = operands.x.shape[:2]
-    split, groups, count = _threads(step, operands)
+    split, groups, count = _threads(step, operands.x, operands.ih)
     place: Layout = (
         layout.dense(steps, batch, reverse, groups)
         if lengths is None and resets is None
@@ -37,11 +39,27 @@ def run(
     return autograd.run(Call(step, place, every_state, split, count), operands)
 
 
-def _threads(step: Equations, o: Operands) -> tuple[bool, int, int]:
+def dense_call(
+    step: Equations, flat: Sequence[Tensor | None], *, reverse: bool
+) -> tuple[Call, Operands]:
+    """The call on operands in one list, without lengths, resets or masks."""
+    states = len(flat) - 6 - step.params
+    assert states == step.states
+    x, ih = flat[:2]
+    assert x is not None
+    assert ih is not None
+    steps, batch = x.shape[:2]
+    split, groups, count = _threads(step, x, ih)
+    place = layout.dense(steps, batch, reverse, groups)
+    call = Call(step, place, False, split, count)
+    return call, call.operands(flat)
+
+
+def _threads(step: Equations, x: Tensor, ih: Tensor) -> tuple[bool, int, int]:
     """Whether threads share the hidden units, the number of groups, and of threads."""
     count = torch.get_num_threads()
-    steps, batch = o.x.shape[:2]
-    size = len(o.ih) // step.gates
+    steps, batch = x.shape[:2]
+    size = len(ih) // step.gates
     in_step = batch * size * (size * len(step.recurrent) + 16 * step.gates)
     if count == 1 or steps * in_step < _LEAST_WORK:
         return False, 1, 1

@@ -34,16 +34,13 @@ class Plan:
         )
 
     @cached_property
-    def folded(self) -> tuple[bool, ...]:
-        """Of each recurrent product: whether its bias can be added to the gate input beforehand.
+    def folded(self) -> bool:
+        """Whether the recurrent bias can be added to the gate inputs beforehand.
 
-        So where only the sum of both is used, and neither is saved on its own.
+        So where only the sums of both are used, and no part of them is saved on its own.
         """
-        saved = {node.leaf for node in self.saves}
-        return tuple(
-            self.dr[q] is self.dx[g] and not saved & {Input("x", g), Input("r", q)}
-            for q, g in enumerate(self.step.recurrent)
-        )
+        saved = {node.leaf.kind for node in self.saves if isinstance(node.leaf, Input)}
+        return self.shared and not saved & {"x", "r"}
 
     @cached_property
     def gradients(self) -> tuple[Node, ...]:

@@ -1,12 +1,14 @@
 """The recurrence by kernels compiled from the cell's equations."""
 
+from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.compiler import Equations, UntraceableError, equations
+from elman.compiler import Equations, UntraceableError, equations, operators
 from elman.nn.fused import inside_transform
 from elman.nn.reference import Extras, State, Weights
 
@@ -21,7 +23,8 @@ def lack() -> str | None:
 def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str | None:
     """Why no kernel computes this, None if one does."""
     tensors = [x, *s, *w.params, *(e for e in w[:7] if isinstance(e, Tensor))]
-    if any(type(t) not in (Tensor, nn.Parameter) for t in tensors):
+    in_graph = torch.compiler.is_compiling()
+    if not in_graph and any(type(t) not in (Tensor, nn.Parameter) for t in tensors):
         return "a tensor is of a class of its own"
     if any(t.device.type != "cpu" for t in tensors):
         return "kernels are for the CPU"
@@ -35,6 +38,9 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
         return "the input is empty"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is not compiled"
+    if in_graph:
+        plain = all(extra is None for extra in extras)
+        return None if plain else "masks, lengths and resets are not compiled within torch.compile"
     if inside_transform():
         return "torch.func and forward-mode derivatives are not compiled"
     try:
@@ -75,6 +81,75 @@ def run(
     )
     count = len(cell.state)
     return tuple(found[:-count]), tuple(found[-count:])
+
+
+class Steps:
+    """The layers' single steps, kept from call to call while their weights stay the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, Equations], Any] = {}
+
+    def __call__(self, at: int, cell: Cell, w: Weights, x: Tensor, s: State) -> State | None:
+        """One step of layer `at`: x (B, I), states (B, H) to new states; no gradients.
+
+        None where no kernel can do it.
+        """
+        single, Operands = _single()
+        try:
+            step = equations(cell)
+        except UntraceableError:
+            return None
+        o = Operands(x, w.ih, w.hh, w.bias_ih, w.bias_hh, None, w.params, s, (), ())
+        key = at, len(x), step
+        found = self._kept.get(key)
+        if found is None or found.stamp != single.stamp(o):  # new, or a weight has changed
+            if len(self._kept) > 16:
+                self._kept.clear()
+            if obstacle(cell, w, x, s, Extras()) is not None:
+                return None
+            found = self._kept[key] = single.Single(step, o)
+        kind = x.dtype
+        if (
+            kind != w.ih.dtype
+            or any(type(each) is not Tensor or each.dtype != kind for each in (x, *s))
+            or torch.is_autocast_enabled("cpu")
+            or inside_transform()
+        ):
+            return None
+        new: State = found(x, s)
+        return new
+
+    def __deepcopy__(self, memo: Any) -> "Steps":
+        return Steps()
+
+    def __reduce__(self) -> tuple[type["Steps"], tuple[()]]:
+        return Steps, ()
+
+
+@cache
+def _single() -> tuple[Any, Any]:
+    """Modules that load llvmlite, loaded when first needed."""
+    from elman.compiler.cpu import single
+    from elman.compiler.operands import Operands
+
+    return single, Operands
+
+
+def run_in_graph(
+    text: str, w: Weights, x: Tensor, s: State, *, reverse: bool = False
+) -> tuple[State, State]:
+    """As `run`, by an operator that torch.compile keeps whole; `text` from `text_of`."""
+    flat = [x, w.ih, w.hh, w.bias_ih, w.bias_hh, None, *w.params, *s]
+    output, last = operators.run(flat, text, len(s), reverse=reverse)
+    return (output,), tuple(last)
+
+
+def text_of(cell: Cell) -> str | None:
+    """The cell's equations as text, None if they cannot be traced."""
+    try:
+        return str(equations(cell))
+    except UntraceableError:
+        return None
 
 
 def _equations(cell: Cell, extras: Extras) -> Equations:

@@ -101,6 +101,8 @@ class Recurrent(nn.Module):
         self.backend = backend
         self.backend_used: str | None = None
         self._compiles = backend != "reference" and compiled.lack() is None
+        self._steps = compiled.Steps()
+        self._traced = (compiled.text_of(self.cell), dict(self.cell.__dict__))
         self._check()
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
@@ -116,6 +118,7 @@ class Recurrent(nn.Module):
                 ):
                     parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                     self.register_parameter(name + suffix, parameter)
+        self._names = frozenset(self._parameters)
         self.reset_parameters()
 
     @property
@@ -213,8 +216,38 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
+        if self._compiles and state is not None and self._streams():
+            new = self._quick_step(x_t, state)
+            if new is not None:
+                return new
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def _streams(self) -> bool:
+        """Whether a step is nothing but the equations, and nobody wants its gradient."""
+        return not (
+            torch.is_grad_enabled() or any(self.zoneout) or torch.compiler.is_compiling()
+        ) and not (self.training and (self.recurrent_dropout or self.weight_dropout))
+
+    def _quick_step(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
+        """As `step`, by kernels that keep the packed weights; None where there is none."""
+        given = to_state(state, self.cell.state, self._state_shapes(len(x)), batched=True)
+        if given is None or x.shape[1] != self.input_size:
+            return None
+        layers: list[State] = []
+        for at in range(self.num_layers):
+            w, s = self._weights(at), tuple(part[at] for part in given)
+            new = self._steps(at, self.cell, w, x, s)
+            if new is None:
+                return None
+            layers.append(new)
+            x = self._between(layers[-1][0], x, at)
+        self.backend_used = "compiled"
+        if self.num_layers == 1:
+            states = tuple(part.unsqueeze(0) for part in layers[0])
+        else:
+            states = tuple(torch.stack(each) for each in zip(*layers, strict=True))
+        return x, states if len(states) > 1 else states[0]
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
@@ -244,6 +277,8 @@ class Recurrent(nn.Module):
             self._mask_of_h(s[0]),
         )
         self.backend_used = self._choose(w, x, s, extras, every_state)
+        if self.backend_used == "compiled" and torch.compiler.is_compiling():
+            return compiled.run_in_graph(str(self._traced[0]), w, x, s, reverse=reverse)
         if self.backend_used == "compiled":
             return compiled.run(
                 self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
@@ -257,6 +292,10 @@ class Recurrent(nn.Module):
             return "reference"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)
+            if torch.compiler.is_compiling() and (
+                every_state or self._traced[0] is None or self._traced[1] != self.cell.__dict__
+            ):
+                obstacle = "this is not compiled within torch.compile"
             if obstacle is None:
                 return "compiled"
             if self.backend == "compiled":
@@ -269,7 +308,8 @@ class Recurrent(nn.Module):
         suffix = self._suffix(at)
 
         def of(name: str) -> Any:
-            return getattr(self, name + suffix, None)
+            name += suffix
+            return getattr(self, name) if name in self._names else None
 
         hh = of("weight_hh")
         if self.training and self.weight_dropout and hh is not None:

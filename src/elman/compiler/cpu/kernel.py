@@ -125,7 +125,7 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
             row = code.add(here.at, m)
             for q in range(len(step.recurrent)):
                 product = code.load(scratch, code.add(place, q * code.lanes))
-                if not plan.folded[q]:
+                if not plan.folded:
                     bias = code.load(code["Bias"], code.add(code.mul(hidden, q), column), mask)
                     product = code.b.fadd(product, bias)
                 values[read("r", q)] = product

@@ -57,6 +57,10 @@ class Kernel:
         team = self.address.get(f"{name}_team")
         threads.run(self._entry[name], team, ctypes.addressof(block), count)
 
+    def run_one(self, name: str, block: int) -> None:
+        """Run one of the kernels in this thread, its arguments at that address."""
+        self._entry[name](block, 0, 1)
+
     def pack(self, hh: Tensor, *, backward: bool) -> Tensor:
         """The recurrent matrix, (Q*H, H), as a kernel's panels."""
         source = hh.contiguous() if backward else hh.t().contiguous()
@@ -87,17 +91,10 @@ class Tape:
 
 
 def bias_of(plan: Plan, o: Operands) -> Tensor | None:
-    """The bias of the gate inputs, with the recurrent ones that can be added beforehand."""
-    if o.bias_ih is None or o.bias_hh is None or not any(plan.folded):
+    """The bias of the gate inputs, with the recurrent one if it can be added beforehand."""
+    if o.bias_ih is None or o.bias_hh is None or not plan.folded:
         return o.bias_ih
-    if all(plan.folded) and plan.step.recurrent == tuple(range(plan.step.gates)):
-        return o.bias_ih + o.bias_hh
-    bias = o.bias_ih.view(plan.step.gates, -1).clone()
-    recurrent = o.bias_hh.view(len(plan.step.recurrent), -1)
-    for q, gate in enumerate(plan.step.recurrent):
-        if plan.folded[q]:
-            bias[gate] += recurrent[q]
-    return bias.view(-1)
+    return o.bias_ih + o.bias_hh
 
 
 def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tape]:
@@ -129,7 +126,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     saves = scratch.take(x, rows, p.extra_saves * size) if saving and p.extra_saves else None
     packed = compiled.pack(o.hh, backward=False) if o.hh is not None else None
     recurrent_bias = o.bias_hh
-    if recurrent_bias is None and not all(p.folded):
+    if recurrent_bias is None and not p.folded:
         recurrent_bias = x.new_zeros(len(p.step.recurrent) * size)
     constants, held = _constants(call, o, mask)
     values = {
