@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import elman
 from elman import show
+from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
 from elman.tasks import Classify, ClassifySettings, Language, LanguageSettings, Task, load
 from elman.tasks.settings import in_one_line
@@ -201,11 +202,19 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")]) -> Non
 
 
 @app.command
-def info() -> None:
+def info(
+    *,
+    clear_kernels: Annotated[
+        bool, Parameter(help="Remove the compiled kernels kept on disk.", negative="")
+    ] = False,
+) -> None:
     """Show versions, backends, cells and tasks of this machine's elman.
 
     Example: `elman info`
     """
+    if clear_kernels:
+        print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
+        return
     show.info()
 
 

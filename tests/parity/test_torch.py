@@ -294,7 +294,7 @@ def test_strided_inputs_and_states(kind: str, backend: str) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_growing_relu_net_does_not_overflow_over_the_padding(backend: str) -> None:
-    net = elman.RNN(1, 2, nonlinearity="relu", dtype=torch.float32, backend=backend)
+    net, _ = pair("relu", 1, 2, backend=backend, dtype=torch.float32)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.fill_(2.0)

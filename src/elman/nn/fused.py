@@ -31,6 +31,17 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
     )
 
 
+def is_fastest(cell: Cell, x: Tensor, extras: Extras) -> bool:
+    """Whether torch's kernel has been measured to be faster than a compiled one.
+
+    Its fixed costs are less for a single step, and on one thread oneDNN's LSTM is ahead.
+    """
+    if extras.mask is not None or x.device.type != "cpu":
+        return False
+    onednn = type(cell) is LSTM and x.dtype == torch.float32 and torch.get_num_threads() == 1
+    return len(x) == 1 or onednn
+
+
 def run(
     cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool = False
 ) -> tuple[State, State]:

@@ -290,6 +290,9 @@ class Recurrent(nn.Module):
     def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
         if self.backend == "reference":
             return "reference"
+        applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
+        if self.backend == "auto" and applies and fused.is_fastest(self.cell, x, extras):
+            return "torch"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)
             if torch.compiler.is_compiling() and (
@@ -301,8 +304,7 @@ class Recurrent(nn.Module):
             if self.backend == "compiled":
                 warn_once(f"{type(self.cell).__name__} runs on the reference: {obstacle}")
                 return "reference"
-        applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        return "torch" if applies else "reference"
+        return "torch" if applies and self.backend == "auto" else "reference"
 
     def _weights(self, at: int) -> Weights:
         suffix = self._suffix(at)

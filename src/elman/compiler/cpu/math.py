@@ -52,8 +52,8 @@ def _power_of_two(c: Code, n: Any) -> Any:
 
 
 def _moderate_exp(c: Code, x: Any) -> tuple[Any, Any]:
-    """2^n and expm1(r) of exp(x) = 2^n (1 + expm1(r)), x held within the finite range."""
-    x = _clamp(c, x, *((-708.0, 709.0) if c.shape.double else (-87.3, 88.3)))
+    """2^n and expm1(r) of exp(x) = 2^n (1 + expm1(r)); 2^n is infinite where exp(x) is."""
+    x = _clamp(c, x, *((-708.0, 710.0) if c.shape.double else (-87.3, 89.0)))
     n, p = _reduce(c, x)
     return _power_of_two(c, n), p
 
@@ -70,7 +70,7 @@ def exp(c: Code, x: Any) -> Any:
 def sigmoid(c: Code, x: Any) -> Any:
     """1 / (1 + e^-x)."""
     scale, p = _moderate_exp(c, c.b.fneg(x))
-    return c.b.fdiv(c.splat(1), c.b.fadd(c.fma(scale, p, scale), c.splat(1)))
+    return c.b.fdiv(c.splat(1), c.fma(scale, c.b.fadd(p, c.splat(1)), c.splat(1)))
 
 
 def tanh(c: Code, x: Any) -> Any:

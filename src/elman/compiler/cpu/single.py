@@ -27,7 +27,8 @@ class Single:
         self.batch = len(o.x)
         self._kernel = runtime.kernel_of(step, o.x.dtype)
         self._size = len(o.ih) // step.gates
-        self._held = o  # so that no other weight takes an address of these
+        # Held, so that no other weight comes to lie at an address of the stamp.
+        self._held = (o.ih, o.hh, o.bias_ih, o.bias_hh, o.params)
         self._ih = o.ih.detach().t()
         bias = runtime.bias_of(self._kernel.plan, o)
         self._bias = o.ih.new_zeros(len(o.ih)) if bias is None else bias.detach().clone()
