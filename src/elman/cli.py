@@ -28,6 +28,8 @@ train = App(name="train", help="Train a model on your data; each task has a comm
 app.command(train)
 data_app = App(name="data", help="The datasets that elman knows by name.")
 app.command(data_app)
+bench_app = App(name="bench", help="Speed on this machine.")
+app.command(bench_app)
 
 Source = Annotated[
     str | None, Parameter(help="A file of yours or a dataset's name, as text_sst2:train.")
@@ -216,6 +218,39 @@ def info(
         print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
         return
     show.info()
+
+
+@bench_app.command(name="layers")
+def bench_layers(
+    *,
+    cells: Annotated[tuple[str, ...], Parameter(help="Cells to measure.", negative="")] = (
+        "lstm",
+        "gru",
+        "rnn",
+        "peephole_lstm",
+    ),
+    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
+    json: AsJson = False,
+) -> None:
+    """Compare compiled layers with torch.nn and with a loop over the equations.
+
+    Example: `elman bench layers --cells gru --seconds 0.5`
+    """
+    from elman import bench
+
+    rows = (
+        {
+            "cell": row.cell,
+            "T,B,I,H": ",".join(map(str, row.shape)),
+            "mode": row.mode,
+            "against": row.rival,
+            "its ms": round(1e3 * row.seconds_rival, 3),
+            "ms": round(1e3 * row.seconds, 3),
+            "ratio": round(row.ratio, 2),
+        }
+        for row in bench.layers(cells, seconds=seconds)
+    )
+    show.rows(list(rows), as_json=json)
 
 
 @app.command

@@ -1,8 +1,9 @@
 """The recurrence by kernels compiled from the cell's equations."""
 
-from functools import cache
+import operator
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -84,40 +85,45 @@ def run(
 
 
 class Steps:
-    """The layers' single steps, kept from call to call while their weights stay the same."""
+    """A layer's single steps, kept from call to call while its weights stay the same."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int, Equations], Any] = {}
+        self._kept: dict[int, _Kept] = {}
 
-    def __call__(self, at: int, cell: Cell, w: Weights, x: Tensor, s: State) -> State | None:
-        """One step of layer `at`: x (B, I), states (B, H) to new states; no gradients.
+    def __call__(
+        self,
+        cell: Cell,
+        own: dict[str, Any],
+        weights: Callable[[int], Weights],
+        x: Tensor,
+        s: State,
+    ) -> tuple[Tensor, State] | None:
+        """One step of all layers without gradients; None where no kernel can do it.
 
-        None where no kernel can do it.
+        **Arguments:** `own` the module's parameters by name, `weights(at)` those of layer `at`;
+        `x` (B, I) and states (layers, B, H).
         """
-        single, Operands = _single()
-        try:
-            step = equations(cell)
-        except UntraceableError:
-            return None
-        o = Operands(x, w.ih, w.hh, w.bias_ih, w.bias_hh, None, w.params, s, (), ())
-        key = at, len(x), step
-        found = self._kept.get(key)
-        if found is None or found.stamp != single.stamp(o):  # new, or a weight has changed
-            if len(self._kept) > 16:
-                self._kept.clear()
-            if obstacle(cell, w, x, s, Extras()) is not None:
+        kept = self._kept.get(len(x))
+        if kept is None or not kept.fits(cell, own):
+            kept = _keep(cell, own, weights, x, s)
+            if kept is None:
                 return None
-            found = self._kept[key] = single.Single(step, o)
-        kind = x.dtype
+            if len(self._kept) > 8:
+                self._kept.clear()
+            self._kept[len(x)] = kept
         if (
-            kind != w.ih.dtype
-            or any(type(each) is not Tensor or each.dtype != kind for each in (x, *s))
+            any(type(each) is not Tensor or each.dtype is not kept.dtype for each in (x, *s))
             or torch.is_autocast_enabled("cpu")
             or inside_transform()
         ):
             return None
-        new: State = found(x, s)
-        return new
+        new = []
+        for at, step in enumerate(kept.steps):
+            x, states = step(x, [each[at] for each in s])
+            new.append(states)
+        if len(new) == 1:
+            return x, tuple(new[0])
+        return x, tuple(torch.cat(each) for each in zip(*new, strict=True))
 
     def __deepcopy__(self, memo: Any) -> "Steps":
         return Steps()
@@ -126,13 +132,40 @@ class Steps:
         return Steps, ()
 
 
-@cache
-def _single() -> tuple[Any, Any]:
-    """Modules that load llvmlite, loaded when first needed."""
-    from elman.compiler.cpu import single
+class _Kept(NamedTuple):
+    dtype: torch.dtype
+    settings: dict[str, Any]  # of the cell
+    weights: list[Tensor]  # held, so that no other one comes to lie at their addresses
+    stamps: list[tuple[int, int]]
+    steps: list[Any]
+
+    def fits(self, cell: Cell, own: dict[str, Any]) -> bool:
+        """Whether neither the cell nor a weight has changed, be it in place."""
+        return (
+            all(map(operator.is_, self.weights, own.values()))
+            and [(w._version, w.data_ptr()) for w in self.weights] == self.stamps
+            and self.settings == cell.__dict__
+        )
+
+
+def _keep(
+    cell: Cell, own: dict[str, Any], weights: Callable[[int], Weights], x: Tensor, s: State
+) -> _Kept | None:
+    from elman.compiler.cpu.single import Single
     from elman.compiler.operands import Operands
 
-    return single, Operands
+    steps = []
+    for at in range(len(s[0])):
+        w, state = weights(at), tuple(each[at] for each in s)
+        if obstacle(cell, w, x, state, Extras()) is not None:
+            return None
+        hh, params = w.hh, w.params
+        o = Operands(x, w.ih, hh, w.bias_ih, w.bias_hh, None, params, state, (), ())
+        steps.append(Single(equations(cell), o))
+        x = state[0]
+    held = list(own.values())
+    stamps = [(each._version, each.data_ptr()) for each in held]
+    return _Kept(x.dtype, dict(cell.__dict__), held, stamps, steps)
 
 
 def run_in_graph(

@@ -31,15 +31,10 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
     )
 
 
-def is_fastest(cell: Cell, x: Tensor, extras: Extras) -> bool:
-    """Whether torch's kernel has been measured to be faster than a compiled one.
-
-    Its fixed costs are less for a single step, and on one thread oneDNN's LSTM is ahead.
-    """
-    if extras.mask is not None or x.device.type != "cpu":
-        return False
-    onednn = type(cell) is LSTM and x.dtype == torch.float32 and torch.get_num_threads() == 1
-    return len(x) == 1 or onednn
+def is_fastest(x: Tensor, extras: Extras) -> bool:
+    """Whether torch's kernel has been measured to be faster than a compiled one: for one step,
+    of which its fixed costs are less."""
+    return len(x) == 1 and extras.mask is None
 
 
 def run(

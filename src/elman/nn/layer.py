@@ -216,38 +216,32 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
-        if self._compiles and state is not None and self._streams():
+        if self._compiles and state is not None and not torch.is_grad_enabled():
             new = self._quick_step(x_t, state)
             if new is not None:
                 return new
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
-    def _streams(self) -> bool:
-        """Whether a step is nothing but the equations, and nobody wants its gradient."""
-        return not (
-            torch.is_grad_enabled() or any(self.zoneout) or torch.compiler.is_compiling()
-        ) and not (self.training and (self.recurrent_dropout or self.weight_dropout))
-
     def _quick_step(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
-        """As `step`, by kernels that keep the packed weights; None where there is none."""
-        given = to_state(state, self.cell.state, self._state_shapes(len(x)), batched=True)
-        if given is None or x.shape[1] != self.input_size:
+        """As `step` without gradients, by kernels that keep packed weights; None if there are
+        none, or if a step is more than the equations."""
+        extra = self.residual or any(self.zoneout) or len(self._parameters) != len(self._names)
+        drops = self.dropout or self.recurrent_dropout or self.weight_dropout
+        if extra or (self.training and drops) or torch.compiler.is_compiling():
             return None
-        layers: list[State] = []
-        for at in range(self.num_layers):
-            w, s = self._weights(at), tuple(part[at] for part in given)
-            new = self._steps(at, self.cell, w, x, s)
-            if new is None:
-                return None
-            layers.append(new)
-            x = self._between(layers[-1][0], x, at)
-        self.backend_used = "compiled"
-        if self.num_layers == 1:
-            states = tuple(part.unsqueeze(0) for part in layers[0])
-        else:
-            states = tuple(torch.stack(each) for each in zip(*layers, strict=True))
-        return x, states if len(states) > 1 else states[0]
+        parts = (state,) if isinstance(state, Tensor) else state
+        shape = (self.num_layers, len(x), self.hidden_size)
+        if len(parts) != len(self.cell.state) or any(part.shape != shape for part in parts):
+            return None
+        if x.shape[1] != self.input_size or not len(x):
+            return None
+        found = self._steps(self.cell, self._parameters, self._weights, x, parts)
+        if found is None:
+            return None
+        if self.backend_used != "compiled":
+            self.backend_used = "compiled"
+        return found[0], found[1] if len(parts) > 1 else found[1][0]
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
@@ -291,7 +285,7 @@ class Recurrent(nn.Module):
         if self.backend == "reference":
             return "reference"
         applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        if self.backend == "auto" and applies and fused.is_fastest(self.cell, x, extras):
+        if self.backend == "auto" and applies and fused.is_fastest(x, extras):
             return "torch"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)

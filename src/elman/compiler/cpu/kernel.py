@@ -24,17 +24,24 @@ _COMMON = ("hidden", "groups", "split", "stride", "Table", "Barrier", "Packed", 
 
 
 def forward_arguments(plan: Plan) -> Arguments:
-    """Of the forward kernels. `keep` is 1 for a state with a row at every step, 0 for one row."""
+    """Of the forward kernels.
+
+    `keep` is 1 for a state with a row at every step, 0 for one row. If `features` is not 0, the
+    gate inputs are computed here, from `Input`; and if `once`, they are not kept beyond the step.
+    """
     step = plan.step
-    names = [*_COMMON, "Bias", "Feed", *_numbered(step, states=("S", "keep"))]
+    own = ("Bias", "Feed", "features", "Input", "PackedInput", "InputBias", "once")
+    names = [*_COMMON, *own, *_numbered(step, states=("S", "keep"))]
     return Arguments(names)
 
 
 def backward_arguments(plan: Plan) -> Arguments:
     """Of the backward kernel. `D` are the states' running gradients, `O` those of their
-    sequences with the row stride `row`."""
+    sequences with the row stride `row`. If `features` is not 0, the input's gradient is
+    computed here, too."""
     step = plan.step
-    names = [*_COMMON, "Dx", "Dr", "Dp", *_numbered(step, states=("S", "D", "O", "row"))]
+    own = ("Dx", "Dr", "Dp", "features", "Dinput", "PackedInput")
+    names = [*_COMMON, *own, *_numbered(step, states=("S", "D", "O", "row"))]
     return Arguments(names)
 
 
@@ -56,12 +63,26 @@ def build(plan: Plan, shape: Shape) -> str:
     panels = Panels(module, shape)
     gates = len(plan.step.recurrent)
     wide, narrow = Tile.of(gates, shape), Tile.of(1 if gates else 0, shape)
+    inputs, single = Tile.of(plan.step.gates, shape), Tile.of(1, shape)
     for name, saving in (("train", True), ("infer", False)):
-        _spread(module, shape, name, forward_arguments(plan), _forward(panels, plan, wide, saving))
-    _spread(module, shape, "backward", backward_arguments(plan), _backward(panels, plan, narrow))
+        _spread(
+            module,
+            shape,
+            name,
+            forward_arguments(plan),
+            _forward(panels, plan, (wide, inputs), saving),
+        )
+    _spread(
+        module,
+        shape,
+        "backward",
+        backward_arguments(plan),
+        _backward(panels, plan, (narrow, single)),
+    )
+    panels.pack("pack_input", inputs)
+    panels.pack("pack_single", single)
     if gates:
         panels.pack("pack_forward", wide)
-        panels.pack("pack_backward", narrow)
     return str(module)
 
 
@@ -109,16 +130,26 @@ def _constants(
         values[read("m", 0)] = code.load(code["M"], code.sum((row, hidden), column), mask)
 
 
-def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
+def _forward(panels: Panels, plan: Plan, tiles: tuple[Tile, Tile], saving: bool) -> Any:
+    tile, inputs = tiles
     name = "train" if saving else "infer"
     code, table, steps, base = _start(panels, name, forward_arguments(plan))
     step, hidden = plan.step, code["hidden"]
-    scratch = panels.scratch(code, tile)
+    scratch, input_scratch = panels.scratch(code, tile), panels.scratch(code, inputs)
     with code.loop(0, steps) as t:
         here = _Step.load(code, table, t)
         single = [code.is_zero(code[f"keep{i}"]) for i in range(step.states)]
         before = [code.b.select(one, base, here.before) for one in single]
         now = [code.b.select(one, base, here.now) for one in single]
+        gates_at = code.b.select(code.is_zero(code["once"]), here.at, base)
+
+        def project(m: Any, column: Any, place: Any, mask: Any) -> None:
+            for g in range(step.gates):
+                value = code.load(input_scratch, code.add(place, g * code.lanes))
+                bias = code.load(code["InputBias"], code.add(code.mul(hidden, g), column), mask)
+                row = code.add(gates_at, m)
+                offset = code.sum((row, step.gates, hidden), (g, hidden), column)
+                code.store(code.b.fadd(value, bias), code["X"], offset, mask)
 
         def epilogue(m: Any, column: Any, place: Any, mask: Any) -> None:
             values: dict[Node, Any] = {}
@@ -130,7 +161,8 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
                     product = code.b.fadd(product, bias)
                 values[read("r", q)] = product
             for g in range(step.gates):
-                offset = code.sum((row, step.gates, hidden), (g, hidden), column)
+                at = code.add(gates_at, m)
+                offset = code.sum((at, step.gates, hidden), (g, hidden), column)
                 values[read("x", g)] = code.load(code["X"], offset, mask)
             for i in range(step.states):
                 offset = code.sum((code.add(before[i], m), hidden), column)
@@ -146,6 +178,19 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
             for index, node in enumerate(plan.saves if saving else ()):
                 code.store(values[node], *_saved(code, plan, row, column, index), mask)
 
+        with code.loop(0, code.least(code["features"], 1)):  # if there are any
+            panels.product(
+                code,
+                inputs,
+                code.at(code["Input"], code.mul(here.at, code["features"])),
+                code["features"],
+                code["PackedInput"],
+                code["features"],
+                (code.whole(0), here.rows),
+                (code["part"], code["parts"]),
+                input_scratch,
+                project,
+            )
         panels.product(
             code,
             tile,
@@ -162,11 +207,12 @@ def _forward(panels: Panels, plan: Plan, tile: Tile, saving: bool) -> Any:
     return code.finish()
 
 
-def _backward(panels: Panels, plan: Plan, tile: Tile) -> Any:
+def _backward(panels: Panels, plan: Plan, tiles: tuple[Tile, Tile]) -> Any:
+    tile, single = tiles
     code, table, steps, base = _start(panels, "backward", backward_arguments(plan))
     step, hidden, gates = plan.step, code["hidden"], len(plan.step.recurrent)
-    scratch = panels.scratch(code, tile)
-    depth = code.mul(hidden, gates)
+    scratch, input_scratch = panels.scratch(code, tile), panels.scratch(code, single)
+    depth, width = code.mul(hidden, gates), code.mul(hidden, step.gates)
     with code.loop(0, steps) as done:
         t = code.sub(code.sub(steps, done), 1)
         here = _Step.load(code, table, t)
@@ -216,6 +262,25 @@ def _backward(panels: Panels, plan: Plan, tile: Tile) -> Any:
                 epilogue,
             )
         _meet(code, code.add(done, 1))
+
+        def store(m: Any, column: Any, place: Any, mask: Any) -> None:
+            offset = code.sum((code.add(here.at, m), code["features"]), column)
+            code.store(code.load(input_scratch, place), code["Dinput"], offset, mask)
+
+        with code.loop(0, code.least(code["features"], 1)):
+            panels.product(
+                code,
+                single,
+                code.at(code["Dx"], code.mul(here.at, width)),
+                width,
+                code["PackedInput"],
+                width,
+                (code.whole(0), here.rows),
+                (code["part"], code["parts"]),
+                input_scratch,
+                store,
+                code["features"],
+            )
     return code.finish()
 
 

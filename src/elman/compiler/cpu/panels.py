@@ -65,13 +65,16 @@ class Panels:
         share: tuple[Any, Any],
         scratch: Any,
         epilogue: Epilogue,
+        size: Any = None,
     ) -> None:
         """Multiply rows of `a`, depth long, by the packed matrix; see `Epilogue`.
 
-        Of the panels only the share (part, parts) is done.
+        Of the panels only the share (part, parts) is done. `size` is that of a block of columns,
+        the number of hidden units if it is not given.
         """
-        lanes, hidden = code.lanes, code["hidden"]
-        blocks = code.quotient_up(hidden, lanes)
+        lanes = code.lanes
+        size = code["hidden"] if size is None else size
+        blocks = code.quotient_up(size, lanes)
         panels = code.quotient_up(blocks, tile.vectors)
         count = code.sub(rows[1], rows[0])
         tiles = code.quotient_up(count, tile.rows)
@@ -93,12 +96,9 @@ class Panels:
                     column = code.mul(code.add(block, j), lanes)
                     in_row = code.mul(code.sub(row, top), width)
                     place = code.mul(code.add(in_row, j), tile.gates * lanes)
-                    self._finish(code, row, column, place, epilogue)
-
-    def _finish(self, code: Code, row: Any, column: Any, place: Any, epilogue: Epilogue) -> None:
-        left = code.sub(code["hidden"], column)
-        for is_tail in code.either(code.less(left, code.lanes)):
-            epilogue(row, column, place, code.tail(left) if is_tail else None)
+                    left = code.sub(size, column)
+                    for is_tail in code.either(code.less(left, lanes)):
+                        epilogue(row, column, place, code.tail(left) if is_tail else None)
 
     def _multiply(
         self,

@@ -17,6 +17,9 @@ _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _PACK = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
 
 
+_NEAR_CACHE = 3 << 20
+
+
 class Kernel:
     """The compiled functions of some equations for one dtype."""
 
@@ -30,7 +33,7 @@ class Kernel:
             "backward": kernel.backward_arguments(self.plan),
         }
         teams = [f"{name}_team" for name in self.arguments if shape.team]
-        packs = ["pack_forward", "pack_backward"] if step.recurrent else []
+        packs = ["pack_input", "pack_single", *(["pack_forward"] if step.recurrent else [])]
         self.address = target.load(
             machine,
             f"{dtype}\n{step}",
@@ -61,15 +64,15 @@ class Kernel:
         """Run one of the kernels in this thread, its arguments at that address."""
         self._entry[name](block, 0, 1)
 
-    def pack(self, hh: Tensor, *, backward: bool) -> Tensor:
-        """The recurrent matrix, (Q*H, H), as a kernel's panels."""
-        source = hh.contiguous() if backward else hh.t().contiguous()
+    def pack(self, kind: str, weight: Tensor, hidden: int) -> Tensor:
+        """A weight as panels: `forward` (Q*H, H) and `input` (G*H, I) for the product with the
+        state and the input, `single` either one for that with its gradients."""
+        source = weight.contiguous() if kind == "single" else weight.t().contiguous()
         depth, columns = source.shape
-        hidden = hh.shape[1]
-        padded = -(-hidden // self.lanes) * self.lanes
-        packed = hh.new_empty(depth * (columns // hidden) * padded)
-        name = "pack_backward" if backward else "pack_forward"
-        self._pack[name](source.data_ptr(), packed.data_ptr(), depth, hidden)
+        block = columns if kind == "single" else hidden
+        padded = -(-block // self.lanes) * self.lanes
+        packed = weight.new_empty(depth * (columns // block) * padded)
+        self._pack[f"pack_{kind}"](source.data_ptr(), packed.data_ptr(), depth, block)
         return packed
 
 
@@ -103,9 +106,13 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     p, layout = compiled.plan, call.layout
     rows, size = layout.rows, len(o.ih) // call.step.gates
     x = layout.gather(o.x)
-    gates = scratch.take(x, rows, len(o.ih))
-    bias = bias_of(p, o)
-    if bias is None:
+    bias, packed_input = bias_of(p, o), None
+    once = not saving and _projects_inside(o)
+    gates = scratch.take(x, layout.segments if once else rows, len(o.ih))
+    if _projects_inside(o):
+        packed_input = compiled.pack("input", o.ih, size)
+        bias = x.new_zeros(len(o.ih)) if bias is None else bias.contiguous()
+    elif bias is None:
         torch.mm(x, o.ih.t(), out=gates)
     else:
         torch.addmm(bias, x, o.ih.t(), out=gates)
@@ -124,7 +131,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         feed = x.new_empty(rows + layout.segments, size)
         torch.mul(first[0], mask, out=feed[layout.first])
     saves = scratch.take(x, rows, p.extra_saves * size) if saving and p.extra_saves else None
-    packed = compiled.pack(o.hh, backward=False) if o.hh is not None else None
+    packed = compiled.pack("forward", o.hh, size) if o.hh is not None else None
     recurrent_bias = o.bias_hh
     if recurrent_bias is None and not p.folded:
         recurrent_bias = x.new_zeros(len(p.step.recurrent) * size)
@@ -133,6 +140,11 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         "hidden": size,
         "Packed": _address(packed),
         "X": gates.data_ptr(),
+        "features": 0 if packed_input is None else x.shape[1],
+        "Input": x.data_ptr(),
+        "PackedInput": _address(packed_input),
+        "InputBias": _address(bias),
+        "once": int(once),
         "Saves": _address(saves),
         "Bias": _address(recurrent_bias),
         "Feed": _address(feed if feed is not None else sequences[0]),
@@ -186,6 +198,13 @@ def _constants(
     return values, [mask, *params, *zones]
 
 
+def _projects_inside(o: Operands) -> bool:
+    """Whether the kernel multiplies the input itself, step by step: while its weights fit in a
+    processor's nearer caches that is faster than one large product, which has to be stored."""
+    weights = o.ih.nbytes + (0 if o.hh is None else o.hh.nbytes)
+    return o.x.shape[0] > 1 and o.x.shape[2] >= 16 and weights <= _NEAR_CACHE
+
+
 def _address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
@@ -214,7 +233,10 @@ def backward(
     nothing = dx.new_zeros(size)
     flows = [layout.gather(g) if g is not None else nothing for g in outputs]
     flows += [nothing] * (count - len(flows))
-    packed = compiled.pack(o.hh, backward=True) if o.hh is not None else None
+    packed = compiled.pack("single", o.hh, size) if o.hh is not None else None
+    inside = of_x and _projects_inside(o)
+    packed_input = compiled.pack("single", o.ih, size) if inside else None
+    d_input = torch.empty_like(tape.x) if inside else None
     dp = dx.new_zeros(len(layout.table), call.step.params, size)
     mask = _segment_mask(call, o)
     constants, held = _constants(call, o, mask)
@@ -226,6 +248,9 @@ def backward(
         "Dx": dx.data_ptr(),
         "Dr": dr.data_ptr(),
         "Dp": dp.data_ptr(),
+        "features": tape.x.shape[1] if inside else 0,
+        "Dinput": _address(d_input),
+        "PackedInput": _address(packed_input),
         **constants,
     }
     for i in range(count):
@@ -240,30 +265,32 @@ def backward(
             running[0].addmm_(start, o.hh)
         else:
             running[0].addcmul_(start @ o.hh, mask)
-    result = _weight_gradients(call, o, tape, dx, dr, of_x)
+    if of_x and d_input is None:
+        d_input = dx @ o.ih
+    result = _weight_gradients(call, o, tape, dx, dr)
     states, initial = _state_gradients(call, o, running, gradients[-count:])
     scratch.give(dr if dr is not dx else None, dx, tape.saves if consume else None)
     if consume:
         tape.gates = tape.saves = tape.x = None
     total = dp.sum(0)
-    return [*result, None, *total.unbind(0), *states, *initial, *[None] * len(o.zones)]
+    of_input = layout.scatter(d_input) if d_input is not None else None
+    return [of_input, *result, None, *total.unbind(0), *states, *initial, *[None] * len(o.zones)]
 
 
 def _weight_gradients(
-    call: Call, o: Operands, tape: Tape, dx: Tensor, dr: Tensor, of_x: bool
+    call: Call, o: Operands, tape: Tape, dx: Tensor, dr: Tensor
 ) -> list[Tensor | None]:
-    """Of x, ih, hh, bias_ih and bias_hh."""
+    """Of ih, hh, bias_ih and bias_hh."""
     assert tape.x is not None
     layout = call.layout
-    d_input = layout.scatter(dx @ o.ih) if of_x else None
     bias_ih = dx.sum(0) if o.bias_ih is not None else None
     if o.hh is None:
-        return [d_input, dx.t() @ tape.x, None, bias_ih, None]
+        return [dx.t() @ tape.x, None, bias_ih, None]
     feed = layout.before(tape.feed if tape.feed is not None else tape.sequences[0])
     bias_hh = None
     if o.bias_hh is not None:
         bias_hh = bias_ih.clone() if dr is dx and bias_ih is not None else dr.sum(0)
-    return [d_input, dx.t() @ tape.x, dr.t() @ feed, bias_ih, bias_hh]
+    return [dx.t() @ tape.x, dr.t() @ feed, bias_ih, bias_hh]
 
 
 def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:

@@ -10,31 +10,19 @@ from elman.compiler.operands import Operands
 from elman.compiler.trace import Equations
 
 
-def stamp(o: Operands) -> tuple[int, ...]:
-    """What changes when a weight does: addresses and versions."""
-    stamps: list[int] = []
-    for weight in (o.ih, o.hh, o.bias_ih, o.bias_hh, *o.params):
-        if weight is not None:
-            stamps += weight.data_ptr(), weight._version
-    return tuple(stamps)
-
-
 class Single:
     """A recurrence's step for a batch of one size, as long as its weights stay the same."""
 
     def __init__(self, step: Equations, o: Operands) -> None:
-        self.stamp = stamp(o)
         self.batch = len(o.x)
         self._kernel = runtime.kernel_of(step, o.x.dtype)
         self._size = len(o.ih) // step.gates
-        # Held, so that no other weight comes to lie at an address of the stamp.
-        self._held = (o.ih, o.hh, o.bias_ih, o.bias_hh, o.params)
         self._ih = o.ih.detach().t()
         bias = runtime.bias_of(self._kernel.plan, o)
         self._bias = o.ih.new_zeros(len(o.ih)) if bias is None else bias.detach().clone()
         self._packed = None
         if o.hh is not None:
-            self._packed = self._kernel.pack(o.hh.detach(), backward=False)
+            self._packed = self._kernel.pack("forward", o.hh.detach(), self._size)
         hidden = self._size * len(step.recurrent)
         self._recurrent_bias = (
             o.ih.new_zeros(hidden) if o.bias_hh is None else o.bias_hh.detach().clone()
@@ -55,19 +43,21 @@ class Single:
         }
         names = list(values)
         self._block = (ctypes.c_int64 * len(names))(*values.values())
-        self._at = {name: index for index, name in enumerate(names)}
-        self._state_at = [self._at[f"S{i}"] for i in range(step.states)]
+        self._x_at, self._feed_at = names.index("X"), names.index("Feed")
+        self._state_at = [names.index(f"S{i}") for i in range(step.states)]
 
-    def __call__(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """New states of x, (B, I), and the old ones, (B, H) each."""
+    def __call__(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The output, (B, H), and new states, (1, B, H), of x, (B, I), and old states (B, H)."""
         gates = torch.addmm(self._bias, x, self._ih)
-        output = gates.new_empty(2, self.batch, self._size)
-        output[0] = state[0]
-        rest = [s.clone(memory_format=torch.contiguous_format) for s in state[1:]]
+        pair = gates.new_empty(2, self.batch, self._size)
+        pair[0] = state[0]
         block = type(self._block).from_buffer_copy(self._block)
-        block[self._at["X"]] = gates.data_ptr()
-        block[self._at["Feed"]] = output.data_ptr()
-        for index, tensor in zip(self._state_at, (output, *rest), strict=True):
-            block[index] = tensor.data_ptr()
+        block[self._x_at] = gates.data_ptr()
+        block[self._feed_at] = block[self._state_at[0]] = pair.data_ptr()
+        new = [pair[1:]]
+        for index, old in zip(self._state_at[1:], state[1:], strict=True):
+            own = old.unsqueeze(0).clone(memory_format=torch.contiguous_format)
+            block[index] = own.data_ptr()
+            new.append(own)
         self._kernel.run_one("infer", ctypes.addressof(block))
-        return (output[1], *rest)
+        return pair[1], new
