@@ -11,6 +11,9 @@ from torch.testing import assert_close
 
 import elman
 from elman.cells import BUILTIN
+from elman.compiler import autograd, interpreter, recurrence
+from elman.compiler.expression import Node, const, make, read
+from elman.compiler.trace import Equations
 from elman.math import (
     abs,
     cos,
@@ -54,6 +57,26 @@ class Wide(elman.Cell):
             tanh(getattr(x, n) + (k + 1) * 0.2 * getattr(r, n)) for k, n in enumerate("abcdefg")
         )
         return {"h": 0.3 * total + 0.5 * s.h}
+
+
+def nodes(depth: int) -> st.SearchStrategy[Node]:
+    """Random expressions of the gates, products, states and the parameter of a cell."""
+    kinds = [("x", 0), ("x", 1), ("r", 0), ("r", 1), ("s", 0), ("s", 1), ("p", 0)]
+    leaves = st.sampled_from([read(*kind) for kind in kinds] + [const(0.5), const(-1.5)])
+    unary = ("sigmoid", "tanh", "sin", "cos", "softplus", "neg", "abs", "relu")
+    binary = ("add", "sub", "mul", "maximum", "minimum")
+
+    def grow(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        choice = st.builds(
+            lambda a, b, c: make("where", make("lt", a, b), c, a), inner, inner, inner
+        )
+        return (
+            st.builds(make, st.sampled_from(unary), inner)
+            | st.builds(make, st.sampled_from(binary), inner, inner)
+            | choice
+        )
+
+    return st.recursive(leaves, grow, max_leaves=2**depth)
 
 
 CELLS: dict[str, Any] = {**BUILTIN, "everything": Everything, "wide": Wide}
@@ -195,3 +218,34 @@ def test_narrower_vectors(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
         ours, oracle = twins(CELLS[name], 3, 19, dtype=torch.float32)
         check(ours, oracle, torch.randn(5, 7, 3), lengths=torch.tensor([5, 4, 0, 1, 2, 5, 3]))
     assert narrow
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(st.lists(nodes(4), min_size=2, max_size=2), st.integers(0, 100))
+def test_a_cell_of_random_expressions(expressions: list[Node], seed: int) -> None:
+    """The kernel of two states' equations against the same run on tensors."""
+    torch.manual_seed(seed)
+    H, T, B = 5, 3, 4
+    state = [read("s", 0), read("s", 1)]
+    own = [make("add", read("x", 0), read("r", 1)), make("mul", read("r", 0), read("p", 0))]
+    new = tuple(
+        make("tanh", make("add", make("add", node, other), make("mul", old, read("x", 1))))
+        for node, other, old in zip(expressions, own, state, strict=True)
+    )
+    step = Equations(2, (0, 1), 2, 1, (), False, new, new[0])
+    shapes = [(T, B, 2), (2 * H, 2), (2 * H, H), (2 * H,), (2 * H,)]
+    tensors: list[Any] = [torch.randn(s, dtype=torch.float64) * 0.5 for s in shapes]
+    tensors += [None, *(torch.randn(s, dtype=torch.float64) for s in ((H,), (B, H), (B, H)))]
+    results = []
+    call, _ = recurrence.dense_call(step, tensors, reverse=False)
+    for run in (autograd.run, interpreter.run):
+        leaves = [None if t is None else t.clone().requires_grad_() for t in tensors]
+        values = run(call, call.operands(leaves))
+        wanted = [t for t in leaves if t is not None]
+        loss = sum((v * torch.arange(v.numel()).view_as(v).cos()).sum() for v in values)
+        found = torch.autograd.grad(loss, wanted, allow_unused=True)
+        zeros = [torch.zeros_like(t) for t in wanted]
+        results.append(
+            [*values, *(z if g is None else g for g, z in zip(found, zeros, strict=True))]
+        )
+    assert_close(results[0], results[1], rtol=1e-7, atol=1e-8, equal_nan=True)

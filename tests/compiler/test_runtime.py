@@ -214,6 +214,18 @@ def test_steps_follow_the_weights(name: str) -> None:
         optimizer.step()
 
 
+def test_steps_follow_weights_that_are_written_through_data() -> None:
+    layer = elman.layer("lstm", 3, 5, backend="compiled")
+    x, state = torch.randn(2, 3), (torch.zeros(1, 2, 5), torch.zeros(1, 2, 5))
+    with torch.no_grad():
+        layer.step(x, state)
+        for parameter in layer.parameters():
+            parameter.data.mul_(0.5)
+        expected = elman.layer("lstm", 3, 5, backend="reference")
+        expected.load_state_dict(layer.state_dict())
+        assert_close(layer.step(x, state)[0], expected.step(x, state)[0])
+
+
 def test_memory_does_not_grow() -> None:
     from elman.compiler.cpu import scratch
 

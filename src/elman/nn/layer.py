@@ -161,6 +161,10 @@ class Recurrent(nn.Module):
         **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
         x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
+        if lengths is None and resets is None and not return_states:
+            quick = self._one_step(x, state)
+            if quick is not None:
+                return quick
         given = x
         batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
@@ -168,7 +172,7 @@ class Recurrent(nn.Module):
         if lengths is not None:
             mask = mask_of(lengths, len(x))
             padding = ~mask.unsqueeze(-1)
-            x = x.masked_fill(padding, 0)
+            x = x.masked_fill(padding, 0) if self.residual else x
             resets = None if resets is None else resets & mask
         initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
         last: list[State] = []
@@ -179,7 +183,7 @@ class Recurrent(nn.Module):
                 at = len(last)
                 s = self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
                 history, final = self._run(at, x, s, mask, resets, direction == 1, return_states)
-                if padding is not None:
+                if padding is not None and self.backend_used != "compiled":
                     history = tuple(each.masked_fill(padding, 0) for each in history)
                 outputs.append(history[0])
                 last.append(final)
@@ -222,6 +226,25 @@ class Recurrent(nn.Module):
                 return new
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def _one_step(self, x: Input, state: AnyState | None) -> tuple[Any, ...] | None:
+        """As `forward` of one step without gradients, if `_quick_step` does it."""
+        time = 1 if self.batch_first else 0
+        if (
+            torch.is_grad_enabled()
+            or not self._compiles
+            or self.bidirectional
+            or not isinstance(x, Tensor)
+            or x.dim() != 3
+            or x.shape[time] != 1
+            or (state is None and self.learn_initial_state)
+        ):
+            return None
+        if state is None:
+            shapes = self._state_shapes(x.shape[1 - time])
+            state = tuple(x.new_zeros(shape) for shape in shapes)
+        new = self._quick_step(x.squeeze(time), state)
+        return None if new is None else (new[0].unsqueeze(time), new[1])
 
     def _quick_step(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
         """As `step` without gradients, by kernels that keep packed weights; None if there are
@@ -277,6 +300,8 @@ class Recurrent(nn.Module):
             return compiled.run(
                 self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
             )
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
         if self.backend_used == "torch":
             return fused.run(self.cell, w, x, s, extras, reverse=reverse)
         return reference.run(self.cell, w, x, s, extras, reverse=reverse)

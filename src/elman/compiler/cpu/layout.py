@@ -77,7 +77,7 @@ class Layout:
         """(T, B, F) of rows, 0 on padding."""
         if self.packing is not None:
             flat = rows.new_zeros(self.steps * self.batch, rows.shape[-1])
-            rows = flat.index_copy(0, self.packing.source, rows)
+            rows = flat.index_copy_(0, self.packing.source, rows)
         return rows.view(self.steps, self.batch, -1)
 
     def beginning(self, rows: Tensor) -> Tensor:
