@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 import elman
 from elman import show
+from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
 from elman.tasks import Classify, ClassifySettings, Language, LanguageSettings, Task, load
 from elman.tasks.settings import RecurrentSettings, in_one_line
@@ -30,6 +31,8 @@ train = App(name="train", help="Train a model on your data; each task has a comm
 app.command(train)
 data_app = App(name="data", help="The datasets that elman knows by name.")
 app.command(data_app)
+bench_app = App(name="bench", help="Speed on this machine.")
+app.command(bench_app)
 
 OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
     Group.create_ordered(name) for name in ("Data and files", "Task", "Network", "Training")
@@ -247,12 +250,53 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
 
 
 @app.command
-def info() -> None:
+def info(
+    *,
+    clear_kernels: Annotated[
+        bool, Parameter(help="Remove the compiled kernels kept on disk.", negative="")
+    ] = False,
+) -> None:
     """Show versions, backends, cells and tasks of this machine's elman.
 
     Example: `elman info`
     """
+    if clear_kernels:
+        print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
+        return
     show.info()
+
+
+@bench_app.command(name="layers")
+def bench_layers(
+    *,
+    cells: Annotated[tuple[str, ...], Parameter(help="Cells to measure.", negative="")] = (
+        "lstm",
+        "gru",
+        "rnn",
+        "peephole_lstm",
+    ),
+    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
+    json: AsJson = False,
+) -> None:
+    """Compare compiled layers with torch.nn and with a loop over the equations.
+
+    Example: `elman bench layers --cells gru --seconds 0.5`
+    """
+    from elman import bench
+
+    rows = (
+        {
+            "cell": row.cell,
+            "T,B,I,H": ",".join(map(str, row.shape)),
+            "mode": row.mode,
+            "against": row.rival,
+            "its ms": round(1e3 * row.seconds_rival, 3),
+            "ms": round(1e3 * row.seconds, 3),
+            "ratio": round(row.ratio, 2),
+        }
+        for row in bench.layers(cells, seconds=seconds)
+    )
+    show.rows(list(rows), as_json=json)
 
 
 @app.command

@@ -18,6 +18,7 @@ from rich.table import Table
 
 import elman
 from elman.cells import BUILTIN
+from elman.compiler import cache
 from elman.data import Dataset
 from elman.errors import SettingsError
 from elman.tasks import Task
@@ -140,6 +141,7 @@ def info() -> None:
         table.add_row(f"backend {name}", f"{state}: {backend.note}")
     table.add_row("cells", ", ".join(BUILTIN))
     table.add_row("tasks", ", ".join(TASKS))
+    table.add_row("kernel cache", cache.describe())
     table.add_row("data cache", str(elman.data.cache_folder()))
     _print(table)
 

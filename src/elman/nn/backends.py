@@ -1,6 +1,10 @@
 """Which ways of computing the recurrence this machine has."""
 
+import warnings
+from functools import cache
 from typing import NamedTuple
+
+from elman.nn import compiled
 
 
 class Backend(NamedTuple):
@@ -18,6 +22,17 @@ def backends() -> dict[str, Backend]:
     """
     return {
         "reference": Backend(True, "the cell's equations step by step; any cell, any device"),
-        "torch": Backend(True, "torch's fused kernels for RNN, LSTM and GRU, chosen by auto"),
-        "compiled": Backend(False, "kernels compiled from the equations are not built yet"),
+        "torch": Backend(True, "torch's kernels for RNN, LSTM and GRU, where none is compiled"),
+        "compiled": _compiled(),
     }
+
+
+def _compiled() -> Backend:
+    lack = compiled.lack()
+    return Backend(lack is None, lack or "kernels for this CPU made from the cell's equations")
+
+
+@cache
+def warn_once(message: str) -> None:
+    """Warn the user, of each thing once."""
+    warnings.warn(message, UserWarning, stacklevel=2)

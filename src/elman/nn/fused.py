@@ -27,8 +27,14 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
         and extras.zoneout is None
         and extras.h_mask is None
         and not (every_state and len(cell.state) > 1)
-        and (torch.compiler.is_compiling() or not _inside_transform())
+        and (torch.compiler.is_compiling() or not inside_transform())
     )
+
+
+def is_fastest(x: Tensor, extras: Extras) -> bool:
+    """Whether torch's kernel has been measured to be faster than a compiled one: for one step,
+    of which its fixed costs are less."""
+    return len(x) == 1 and extras.mask is None
 
 
 def run(
@@ -70,7 +76,7 @@ def _quiet_padding(cell: Cell, x: Tensor, ih: Tensor, mask: Tensor) -> tuple[Ten
     return torch.cat([x, push], -1), torch.cat([ih, column], 1)
 
 
-def _inside_transform() -> bool:
+def inside_transform() -> bool:
     """Whether torch.func or forward-mode AD, which the kernels do not all know, is at work."""
     return (
         torch._C._functorch.peek_interpreter_stack() is not None

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import fused, parameters, reference
-from elman.nn.backends import backends
+from elman.nn import compiled, fused, parameters, reference
+from elman.nn.backends import backends, warn_once
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
@@ -35,8 +35,9 @@ class Recurrent(nn.Module):
     - `dropout`: dropped share of each layer's output but the last's.
     - `proj_size`: size of a learned projection of h (Sak et al. 2014); 0 for none. Only for
       cells whose equations do not use the previous h elementwise.
-    - `backend`: `"reference"` runs the equations step by step, `"auto"` takes the fastest
-      kernel that computes exactly what is asked. `backend_used` tells what ran last.
+    - `backend`: `"reference"` runs the equations step by step, `"compiled"` by a kernel made of
+      them (warning once where there can be none), `"auto"` takes the fastest that computes
+      exactly what is asked. `backend_used` tells what ran last.
     - `recurrent_dropout`: dropped share of h before the recurrent matrix, the same units over
       all steps (Gal & Ghahramani 2016, arXiv:1512.05287).
     - `variational`: draw `dropout`'s mask once a sequence, too, and not at every step.
@@ -99,6 +100,9 @@ class Recurrent(nn.Module):
         self.learn_initial_state = learn_initial_state
         self.backend = backend
         self.backend_used: str | None = None
+        self._compiles = backend != "reference" and compiled.lack() is None
+        self._steps = compiled.Steps()
+        self._traced = (compiled.text_of(self.cell), dict(self.cell.__dict__))
         self._check()
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
@@ -114,6 +118,7 @@ class Recurrent(nn.Module):
                 ):
                     parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                     self.register_parameter(name + suffix, parameter)
+        self._names = frozenset(self._parameters)
         self.reset_parameters()
 
     @property
@@ -156,6 +161,10 @@ class Recurrent(nn.Module):
         **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
         x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
+        if lengths is None and resets is None and not return_states:
+            quick = self._one_step(x, state)
+            if quick is not None:
+                return quick
         given = x
         batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
@@ -163,7 +172,7 @@ class Recurrent(nn.Module):
         if lengths is not None:
             mask = mask_of(lengths, len(x))
             padding = ~mask.unsqueeze(-1)
-            x = x.masked_fill(padding, 0)
+            x = x.masked_fill(padding, 0) if self.residual else x
             resets = None if resets is None else resets & mask
         initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
         last: list[State] = []
@@ -174,7 +183,7 @@ class Recurrent(nn.Module):
                 at = len(last)
                 s = self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
                 history, final = self._run(at, x, s, mask, resets, direction == 1, return_states)
-                if padding is not None:
+                if padding is not None and self.backend_used != "compiled":
                     history = tuple(each.masked_fill(padding, 0) for each in history)
                 outputs.append(history[0])
                 last.append(final)
@@ -211,8 +220,51 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
+        if self._compiles and state is not None and not torch.is_grad_enabled():
+            new = self._quick_step(x_t, state)
+            if new is not None:
+                return new
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def _one_step(self, x: Input, state: AnyState | None) -> tuple[Any, ...] | None:
+        """As `forward` of one step without gradients, if `_quick_step` does it."""
+        time = 1 if self.batch_first else 0
+        if (
+            torch.is_grad_enabled()
+            or not self._compiles
+            or self.bidirectional
+            or not isinstance(x, Tensor)
+            or x.dim() != 3
+            or x.shape[time] != 1
+            or (state is None and self.learn_initial_state)
+        ):
+            return None
+        if state is None:
+            shapes = self._state_shapes(x.shape[1 - time])
+            state = tuple(x.new_zeros(shape) for shape in shapes)
+        new = self._quick_step(x.squeeze(time), state)
+        return None if new is None else (new[0].unsqueeze(time), new[1])
+
+    def _quick_step(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
+        """As `step` without gradients, by kernels that keep packed weights; None if there are
+        none, or if a step is more than the equations."""
+        extra = self.residual or any(self.zoneout) or len(self._parameters) != len(self._names)
+        drops = self.dropout or self.recurrent_dropout or self.weight_dropout
+        if extra or (self.training and drops) or torch.compiler.is_compiling():
+            return None
+        parts = (state,) if isinstance(state, Tensor) else state
+        shape = (self.num_layers, len(x), self.hidden_size)
+        if len(parts) != len(self.cell.state) or any(part.shape != shape for part in parts):
+            return None
+        if x.shape[1] != self.input_size or not len(x):
+            return None
+        found = self._steps(self.cell, self._parameters, self._weights, x, parts)
+        if found is None:
+            return None
+        if self.backend_used != "compiled":
+            self.backend_used = "compiled"
+        return found[0], found[1] if len(parts) > 1 else found[1][0]
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
@@ -241,19 +293,44 @@ class Recurrent(nn.Module):
             self._zoneout(x, s),
             self._mask_of_h(s[0]),
         )
-        if self.backend == "auto" and fused.applies(
-            self.cell, w, x, extras, every_state=every_state
-        ):
-            self.backend_used = "torch"
+        self.backend_used = self._choose(w, x, s, extras, every_state)
+        if self.backend_used == "compiled" and torch.compiler.is_compiling():
+            return compiled.run_in_graph(str(self._traced[0]), w, x, s, reverse=reverse)
+        if self.backend_used == "compiled":
+            return compiled.run(
+                self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
+            )
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        if self.backend_used == "torch":
             return fused.run(self.cell, w, x, s, extras, reverse=reverse)
-        self.backend_used = "reference"
         return reference.run(self.cell, w, x, s, extras, reverse=reverse)
+
+    def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
+        if self.backend == "reference":
+            return "reference"
+        applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
+        if self.backend == "auto" and applies and fused.is_fastest(x, extras):
+            return "torch"
+        if self._compiles:
+            obstacle = compiled.obstacle(self.cell, w, x, s, extras)
+            if torch.compiler.is_compiling() and (
+                every_state or self._traced[0] is None or self._traced[1] != self.cell.__dict__
+            ):
+                obstacle = "this is not compiled within torch.compile"
+            if obstacle is None:
+                return "compiled"
+            if self.backend == "compiled":
+                warn_once(f"{type(self.cell).__name__} runs on the reference: {obstacle}")
+                return "reference"
+        return "torch" if applies and self.backend == "auto" else "reference"
 
     def _weights(self, at: int) -> Weights:
         suffix = self._suffix(at)
 
         def of(name: str) -> Any:
-            return getattr(self, name + suffix, None)
+            name += suffix
+            return getattr(self, name) if name in self._names else None
 
         hh = of("weight_hh")
         if self.training and self.weight_dropout and hh is not None:

@@ -1,0 +1,1 @@
+"""Kernels for CPUs: equations to LLVM IR to machine code."""

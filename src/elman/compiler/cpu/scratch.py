@@ -1,0 +1,35 @@
+"""Large buffers kept for the next call: fresh memory costs more than what is done with it."""
+
+import threading
+from collections import OrderedDict
+
+import torch
+from torch import Tensor
+
+MOST_BYTES = 256 << 20
+_free: OrderedDict[int, Tensor] = OrderedDict()  # by their address, the oldest first
+_lock = threading.Lock()
+
+
+def take(like: Tensor, rows: int, columns: int) -> Tensor:
+    """An uninitialised (rows, columns) tensor of the dtype of `like`."""
+    count = rows * columns
+    with _lock:
+        for address, buffer in reversed(_free.items()):
+            if buffer.dtype == like.dtype and count <= buffer.numel() <= count + count // 8:
+                del _free[address]
+                return buffer[:count].view(rows, columns)
+    with torch.inference_mode(False):  # it may serve training next
+        return torch.empty(rows, columns, dtype=like.dtype)
+
+
+def give(*buffers: Tensor | None) -> None:
+    """Give back what nobody else holds any more."""
+    with _lock:
+        for buffer in buffers:
+            if buffer is not None and buffer.numel():
+                whole = buffer if buffer._base is None else buffer._base
+                _free[whole.data_ptr()] = whole.view(-1)
+        held = sum(each.nbytes for each in _free.values())
+        while held > MOST_BYTES:
+            held -= _free.popitem(last=False)[1].nbytes

@@ -1,0 +1,104 @@
+"""From LLVM IR to functions in memory, for the processor that this runs on."""
+
+import os
+import platform
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from elman.compiler import cache as disk
+from elman.compiler.cpu import threads
+from elman.compiler.cpu.emit import Shape
+
+EMITTER = 4  # raise it whenever the code that is written changes
+_lock = threading.Lock()
+_kept: list[Any] = []  # what owns the machine code
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor: its name and features for LLVM, and what kernels are written for."""
+
+    name: str
+    features: str
+    width: int  # bytes of a vector
+    registers: int
+
+    def shape(self, *, double: bool) -> Shape:
+        """What to write for one number type."""
+        return Shape(
+            double,
+            self.width // (8 if double else 4),
+            self.registers,
+            _is_x86(),
+            os.name == "posix",
+            bool(threads.openmp_symbols()),
+        )
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+@cache
+def host(widest: int = 64) -> Target:
+    """This processor, its vectors used up to so many bytes."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    name = llvm.get_host_cpu_name()
+    if widest < 64:
+        wide: tuple[str, ...] = ("avx512", "avx10", "evex")
+        features.update({n: False for n in features if n.startswith(wide)})
+        name = "x86-64-v3" if _is_x86() else name
+    if widest < 32:
+        wide = ("avx", "fma", "vaes", "vpclmul")
+        features.update({n: False for n in features if n.startswith(wide)})
+        name = "x86-64-v2" if _is_x86() else name
+    if not _is_x86():
+        return Target(name, features.flatten(), 16, 32)
+    if features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq"):
+        return Target(name, features.flatten(), 64, 32)
+    both = features.get("avx2") and features.get("fma")
+    return Target(name, features.flatten(), 32 if both else 16, 16)
+
+
+def load(target: Target, key: str, write: Any, names: tuple[str, ...]) -> dict[str, int]:
+    """Addresses of the functions of a module; `write()` gives its IR if no object is kept."""
+    version = ".".join(map(str, (*llvm.llvm_version_info, llvmlite.__version__)))
+    symbols = threads.openmp_symbols()
+    parts = (EMITTER, version, target, bool(symbols), platform.system(), key)
+    with _lock:
+        machine = _machine(target)
+        content = disk.fetch(repr(parts), lambda: _compile(machine, write()))
+        jit = llvm.create_lljit_compiler(machine)
+        library = llvm.JITLibraryBuilder().add_object_img(content).add_current_process()
+        for name, address in symbols.items():
+            library.import_symbol(name, address)
+        for name in names:
+            library.export_symbol(name)
+        tracker = library.link(jit, "elman")
+        _kept.append((jit, tracker))
+        return {name: tracker[name] for name in names}
+
+
+@cache
+def _machine(target: Target) -> Any:
+    triple = llvm.Target.from_default_triple()
+    return triple.create_target_machine(cpu=target.name, features=target.features, opt=3)
+
+
+def _compile(machine: Any, code: str) -> bytes:
+    module = llvm.parse_assembly(code)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
