@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005 - a step has its signature
 import random
 from typing import Any
 

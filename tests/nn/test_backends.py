@@ -32,36 +32,57 @@ def test_backends_say_what_is_there_and_why_not() -> None:
     assert all(backend.note for backend in listed.values())
 
 
+def used(layer: elman.nn.Recurrent, given: Any, **call: Any) -> str | None:
+    layer(given, **call)
+    return layer.backend_used
+
+
 @pytest.mark.parametrize("cell", BUILTIN)
-def test_auto_takes_torch_where_it_computes_just_this(cell: str) -> None:
+def test_auto_takes_compiled_kernels_for_what_they_compute(cell: str) -> None:
+    x = torch.randn(5, 2, 3, dtype=D)
+    assert make(cell, 3, 4).backend_used is None
+    assert used(make(cell, 3, 4, backend="reference"), x) == "reference"
+    assert used(make(cell, 3, 4, layer_norm=True), x) == "reference"
+    for options in (
+        {},
+        {"num_layers": 2, "bidirectional": True, "bias": False},
+        {"residual": True, "weight_dropout": 0.5, "dropout": 0.5},
+        {"learn_initial_state": True},
+        {"zoneout": 0.1},
+        {"recurrent_dropout": 0.1},
+    ):
+        assert used(make(cell, 3, 4, **options), x) == "compiled"
+        assert used(make(cell, 3, 4, **options).eval(), x) == "compiled"
+    layer = make(cell, 3, 4)
+    assert used(layer, x, lengths=torch.tensor([5, 3])) == "compiled"
+    assert used(layer, x, resets=torch.zeros(5, 2).bool()) == "compiled"
+    assert used(layer, x, return_states=True) == "compiled"
+    assert used(layer, pack_sequence([x[:, 0], x[:3, 1]])) == "compiled"
+    assert used(layer, elman.Ragged.from_list([x[:, 0], x[:3, 1]])) == "compiled"
+
+
+@pytest.mark.parametrize("cell", BUILTIN)
+def test_auto_takes_torch_for_just_this_where_nothing_is_compiled(cell: str) -> None:
     x = torch.randn(5, 2, 3, dtype=D)
     usual = "torch" if cell in FUSED else "reference"
 
-    def used(layer: elman.nn.Recurrent, given: Any = x, **call: Any) -> str | None:
-        layer(given, **call)
-        return layer.backend_used
+    def plain(**options: Any) -> elman.nn.Recurrent:
+        layer = make(cell, 3, 4, **options)
+        layer._compiles = False
+        return layer
 
-    assert make(cell, 3, 4).backend_used is None
-    assert used(make(cell, 3, 4)) == usual
-    assert used(make(cell, 3, 4, backend="reference")) == "reference"
-    assert used(make(cell, 3, 4, num_layers=2, bidirectional=True, bias=False)) == usual
-    assert used(make(cell, 3, 4, residual=True, weight_dropout=0.5, dropout=0.5)) == usual
-    assert used(make(cell, 3, 4, learn_initial_state=True)) == usual
-    assert used(make(cell, 3, 4), lengths=torch.tensor([5, 3])) == usual
-    assert used(make(cell, 3, 4), pack_sequence([x[:, 0], x[:3, 1]])) == usual
-    assert used(make(cell, 3, 4), elman.Ragged.from_list([x[:, 0], x[:3, 1]])) == usual
+    assert used(plain(), x) == usual
+    assert used(plain(num_layers=2, bidirectional=True, bias=False), x) == usual
+    assert used(plain(residual=True, weight_dropout=0.5, dropout=0.5), x) == usual
+    assert used(plain(learn_initial_state=True), x) == usual
+    assert used(plain(), x, lengths=torch.tensor([5, 3])) == usual
     several = len(BUILTIN[cell].state) > 1
-    assert used(make(cell, 3, 4), return_states=True) == ("reference" if several else usual)
-    assert used(make(cell, 3, 4), resets=torch.zeros(5, 2).bool()) == "reference"
-    assert used(make(cell, 3, 4, layer_norm=True)) == "reference"
-    assert used(make(cell, 3, 4, zoneout=0.1)) == "reference"
-    assert used(make(cell, 3, 4, zoneout=0.1).eval()) == "reference"
-    dropped = make(cell, 3, 4, recurrent_dropout=0.1)
-    assert used(dropped) == ("reference" if BUILTIN[cell].recurrent else usual)
-    assert used(dropped.eval()) == usual
-    layer = make(cell, 3, 4)
-    layer.step(x[0])
-    assert layer.backend_used == usual
+    assert used(plain(), x, return_states=True) == ("reference" if several else usual)
+    assert used(plain(), x, resets=torch.zeros(5, 2).bool()) == "reference"
+    assert used(plain(zoneout=0.1), x) == "reference"
+    dropped = plain(recurrent_dropout=0.1)
+    assert used(dropped, x) == ("reference" if BUILTIN[cell].recurrent else usual)
+    assert used(dropped.eval(), x) == usual
 
 
 @pytest.mark.parametrize("cell", BUILTIN)
