@@ -234,3 +234,13 @@ def test_memory_does_not_grow() -> None:
         layer(torch.randn(steps, 4, 3))[0].sum().backward()
     assert sum(each.nbytes for each in scratch._free.values()) <= scratch.MOST_BYTES
     assert equations(layer.cell) is equations(layer.cell)
+
+
+def test_a_layer_made_in_inference_mode_steps() -> None:
+    with torch.inference_mode():
+        layer, x = elman.LSTM(3, 4), torch.randn(5, 2, 3)
+        output, _ = layer(x)
+        state = None
+        for x_t in x:
+            y_t, state = layer.step(x_t, state)
+    assert_close(y_t, output[-1])

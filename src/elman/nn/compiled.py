@@ -158,6 +158,8 @@ def _keep(
     from elman.compiler.cpu.single import Single
     from elman.compiler.operands import Operands
 
+    if any(each.is_inference() for each in own.values()):
+        return None  # such a tensor does not tell when it is changed
     steps = []
     for at in range(len(s[0])):
         w, state = weights(at), tuple(each[at] for each in s)
