@@ -212,3 +212,10 @@ def test_loss_of_the_wrong_shape_and_frozen_models_are_refused():
             settings=TrainSettings(),
             progress=False,
         )
+
+
+@pytest.mark.parametrize(("batches", "steps"), [(3, 300), (30, 1020), (250, 1250)])
+def test_small_data_is_passed_over_more_often_unless_told(batches, steps):
+    settings = TrainSettings(lr=1e-9, optimizer="sgd")
+    result = fit(Pull(), Given([1.0] * batches), pull, settings=settings, progress=False)
+    assert result.step == steps

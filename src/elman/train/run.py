@@ -29,7 +29,7 @@ from elman.train.optim import (
 )
 from elman.train.progress import Display
 from elman.train.rng import preserved_rng, rng_state, set_rng_state
-from elman.train.settings import TrainSettings
+from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
 from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
 
@@ -89,7 +89,8 @@ class Run:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.total = settings.epochs * len(self.batches)
+        self.epochs = settings.epochs or usual_epochs(len(self.batches))
+        self.total = self.epochs * len(self.batches)
         if settings.max_steps is not None:
             self.total = min(self.total, settings.max_steps)
         self.optimizer = make_optimizer(self.model, settings)
@@ -151,7 +152,7 @@ class Run:
             self.average.values = move(saved["average"]["values"], self.device)
         self.state = move(saved["state"], self.device)
         set_rng_state(saved["rng"], self.device)
-        more = self.at.step < self.total and self.at.epoch < self.settings.epochs
+        more = self.at.step < self.total and self.at.epoch < self.epochs
         if self.at.stopped == "finished" and more:
             self.at.stopped = None
 
@@ -230,7 +231,7 @@ class Run:
         at.epoch += 1
         at.in_epoch = 0
         self.state = None
-        if at.stopped is None and at.epoch == self.settings.epochs:
+        if at.stopped is None and at.epoch == self.epochs:
             self._finish()
 
     def _finish(self) -> None:

@@ -21,7 +21,12 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: int = Field(10, ge=1, description="Passes over the training data.")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over the training data; by default as many as make 1,000 steps, "
+        "from 5 to 100.",
+    )
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many optimizer steps, even within an epoch."
     )
@@ -92,6 +97,15 @@ class TrainSettings(BaseModel):
                 f"choose one of {', '.join(OPTIMIZERS_WITH_MOMENTUM)} or leave momentum at 0"
             )
         return self
+
+
+def usual_epochs(batches: int) -> int:
+    """How many epochs of so many batches there are if none are asked for.
+
+    >>> [usual_epochs(batches) for batches in (3, 30, 3000)]
+    [100, 34, 5]
+    """
+    return min(max(-(-1000 // batches), 5), 100)
 
 
 def resolve_device(name: str) -> torch.device:
