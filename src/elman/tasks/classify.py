@@ -120,7 +120,7 @@ class Classify(Task):
     def report(self, data: Any) -> Report:
         """Metrics of labelled data, and what was taken for what."""
         examples = self._read(data, labelled=True)
-        logits, targets = self._logits(examples), self._targets(examples)
+        logits, targets = self._logits(self._sequences(examples)), self._targets(examples)
         table = None
         if not self.several:
             table = metrics.confusion(logits.argmax(-1), targets, len(self.labels)).numpy()
@@ -153,7 +153,7 @@ class Classify(Task):
         ]
 
     def _probabilities(self, examples: Examples) -> NDArray[np.float32]:
-        logits = self._logits(examples)
+        logits = self._logits(self._sequences(examples))
         return (logits.sigmoid() if self.several else logits.softmax(-1)).numpy()
 
     def _chosen(self, probabilities: NDArray[np.float32]) -> list[list[int]]:
@@ -188,13 +188,14 @@ class Classify(Task):
         sequences, targets = self._sequences(train), self._targets(train)
         self._model = self._network(None if train.is_text else sequences)
         self._class_weights = self._weights(targets)
-        held_out_targets = self._targets(held_out)
+        held_out_sequences, held_out_targets = self._sequences(held_out), self._targets(held_out)
 
         def evaluate(_: SequenceModel) -> dict[str, float]:
-            return self._metrics(self._logits(held_out), held_out_targets)
+            return self._metrics(self._logits(held_out_sequences), held_out_targets)
 
         def calibrate(model: SequenceModel) -> None:
-            temperature = metrics.fit_temperature(self._logits(held_out), held_out_targets)
+            logits = self._logits(held_out_sequences)
+            temperature = metrics.fit_temperature(logits, held_out_targets)
             cast("ClassifyHead", model.head).temperature.fill_(temperature)
 
         return Prepared(
@@ -307,15 +308,15 @@ class Classify(Task):
         return targets if self.several else targets.argmax(-1)
 
     @torch.inference_mode()
-    def _logits(self, examples: Examples) -> Tensor:
-        nothing = torch.zeros(len(examples))
-        batches = PaddedBatches(self._sequences(examples), nothing, 128, shuffle=False)
+    def _logits(self, sequences: Sequence[Tensor]) -> Tensor:
+        nothing = torch.zeros(len(sequences))
+        batches = PaddedBatches(sequences, nothing, 128, shuffle=False)
         model, device = self.model, self.device
         parts = [
             model(batch.inputs.to(device), lengths=batch.lengths.to(device))[0].cpu()
             for batch in batches.epoch(0)
         ]
-        logits = torch.empty(len(examples), len(self.labels))
+        logits = torch.empty(len(sequences), len(self.labels))
         logits[batches.in_order()] = torch.cat(parts)
         return logits
 
