@@ -39,6 +39,11 @@ class Call:
     split: bool  # threads share the hidden units and not the batch
     threads: int
 
+    @property
+    def parts(self) -> int:
+        """How many threads share the hidden units of a row."""
+        return self.threads if self.split else 1
+
     def operands(self, flat: Sequence[Tensor | None]) -> Operands:
         """The operands whose list this is."""
         sizes = (self.step.params, self.step.states)

@@ -5,7 +5,7 @@ many rows every step has and where they lie (see `layout`). A thread takes whole
 the batch is small, all threads share one group's panels and meet after every step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import llvmlite.ir as ir
 
 from elman.compiler.cpu import math
 from elman.compiler.cpu.emit import I32, I64, POINTER, VOID, Arguments, Code, Shape
-from elman.compiler.cpu.panels import Panels, Tile
+from elman.compiler.cpu.panels import Panels, Rows, Tile
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
@@ -27,10 +27,11 @@ def forward_arguments(plan: Plan) -> Arguments:
     """Of the forward kernels.
 
     `keep` is 1 for a state with a row at every step, 0 for one row. If `features` is not 0, the
-    gate inputs are computed here, from `Input`; and if `once`, they are not kept beyond the step.
+    gate inputs are computed here, from `Input`, for `span` steps at a time; and if `once` is the
+    number of segments, not 0, they are not kept beyond these.
     """
     step = plan.step
-    own = ("Bias", "Feed", "features", "Input", "PackedInput", "InputBias", "once")
+    own = ("Bias", "Feed", "features", "span", "Input", "PackedInput", "InputBias", "once")
     names = [*_COMMON, *own, *_numbered(step, states=("S", "keep"))]
     return Arguments(names)
 
@@ -38,9 +39,9 @@ def forward_arguments(plan: Plan) -> Arguments:
 def backward_arguments(plan: Plan) -> Arguments:
     """Of the backward kernel. `D` are the states' running gradients, `O` those of their
     sequences with the row stride `row`. If `features` is not 0, the input's gradient is
-    computed here, too."""
+    computed here, too, for `span` steps at a time."""
     step = plan.step
-    own = ("Dx", "Dr", "Dp", "features", "Dinput", "PackedInput")
+    own = ("Dx", "Dr", "Dp", "features", "span", "Dinput", "PackedInput")
     names = [*_COMMON, *own, *_numbered(step, states=("S", "D", "O", "row"))]
     return Arguments(names)
 
@@ -79,10 +80,10 @@ def build(plan: Plan, shape: Shape) -> str:
         backward_arguments(plan),
         _backward(panels, plan, (narrow, single)),
     )
-    panels.pack("pack_input", inputs)
-    panels.pack("pack_single", single)
+    panels.pack("pack_input", inputs, transposed=True)
+    panels.pack("pack_single", single, transposed=False)
     if gates:
-        panels.pack("pack_forward", wide)
+        panels.pack("pack_forward", wide, transposed=True)
     return str(module)
 
 
@@ -135,84 +136,99 @@ def _forward(panels: Panels, plan: Plan, tiles: tuple[Tile, Tile], saving: bool)
     name = "train" if saving else "infer"
     code, table, steps, base = _start(panels, name, forward_arguments(plan))
     step, hidden = plan.step, code["hidden"]
-    scratch, input_scratch = panels.scratch(code, tile), panels.scratch(code, inputs)
-    with code.loop(0, steps) as t:
-        here = _Step.load(code, table, t)
-        single = [code.is_zero(code[f"keep{i}"]) for i in range(step.states)]
-        before = [code.b.select(one, base, here.before) for one in single]
-        now = [code.b.select(one, base, here.now) for one in single]
-        gates_at = code.b.select(code.is_zero(code["once"]), here.at, base)
+    scratch = panels.scratch(code, tile)
+    share = (code["part"], code["parts"])
+    with code.loop(0, steps, code["span"]) as begin:
+        end = code.least(code.add(begin, code["span"]), steps)
 
-        def project(m: Any, column: Any, place: Any, mask: Any) -> None:
-            for g in range(step.gates):
-                value = code.load(input_scratch, code.add(place, g * code.lanes))
-                bias = code.load(code["InputBias"], code.add(code.mul(hidden, g), column), mask)
-                row = code.add(gates_at, m)
-                offset = code.sum((row, step.gates, hidden), (g, hidden), column)
-                code.store(code.b.fadd(value, bias), code["X"], offset, mask)
-
-        def epilogue(m: Any, column: Any, place: Any, mask: Any) -> None:
-            values: dict[Node, Any] = {}
-            row = code.add(here.at, m)
-            for q in range(len(step.recurrent)):
-                product = code.load(scratch, code.add(place, q * code.lanes))
-                if not plan.folded:
-                    bias = code.load(code["Bias"], code.add(code.mul(hidden, q), column), mask)
-                    product = code.b.fadd(product, bias)
-                values[read("r", q)] = product
-            for g in range(step.gates):
-                at = code.add(gates_at, m)
-                offset = code.sum((at, step.gates, hidden), (g, hidden), column)
-                values[read("x", g)] = code.load(code["X"], offset, mask)
-            for i in range(step.states):
-                offset = code.sum((code.add(before[i], m), hidden), column)
-                values[read("s", i)] = code.load(code[f"S{i}"], offset, mask)
-            _constants(code, plan, values, code.add(base, m), row, column, mask)
-            math.emit(code, (*step.new, step.feed, *(plan.saves if saving else ())), values)
-            for i, new in enumerate(step.new):
-                offset = code.sum((code.add(now[i], m), hidden), column)
-                code.store(values[new], code[f"S{i}"], offset, mask)
-            if step.masked:
-                offset = code.sum((code.add(here.now, m), hidden), column)
-                code.store(values[step.feed], code["Feed"], offset, mask)
-            for index, node in enumerate(plan.saves if saving else ()):
-                code.store(values[node], *_saved(code, plan, row, column, index), mask)
+        def gates_row(t: Any, here: _Step) -> Any:
+            passing = code.sum(base, (code.sub(t, begin), code["once"]))
+            return code.b.select(code.is_zero(code["once"]), here.at, passing)
 
         with code.loop(0, code.least(code["features"], 1)):  # if there are any
+            _project(panels, code, plan, inputs, table, (begin, end), gates_row)
+        with code.loop(begin, end) as t:
+            here = _Step.load(code, table, t)
+            single = [code.is_zero(code[f"keep{i}"]) for i in range(step.states)]
+            before = [code.b.select(one, base, here.before) for one in single]
+            now = [code.b.select(one, base, here.now) for one in single]
+            gates_at = gates_row(t, here)
+
+            def epilogue(m: Any, column: Any, place: Any, mask: Any) -> None:
+                values: dict[Node, Any] = {}
+                row = code.add(here.at, m)
+                for q in range(len(step.recurrent)):
+                    product = code.load(scratch, code.add(place, q * code.lanes))
+                    if not plan.folded:
+                        bias = code.load(code["Bias"], code.add(code.mul(hidden, q), column), mask)
+                        product = code.b.fadd(product, bias)
+                    values[read("r", q)] = product
+                for g in range(step.gates):
+                    at = code.add(gates_at, m)
+                    offset = code.sum((at, step.gates, hidden), (g, hidden), column)
+                    values[read("x", g)] = code.load(code["X"], offset, mask)
+                for i in range(step.states):
+                    offset = code.sum((code.add(before[i], m), hidden), column)
+                    values[read("s", i)] = code.load(code[f"S{i}"], offset, mask)
+                _constants(code, plan, values, code.add(base, m), row, column, mask)
+                math.emit(code, (*step.new, step.feed, *(plan.saves if saving else ())), values)
+                for i, new in enumerate(step.new):
+                    offset = code.sum((code.add(now[i], m), hidden), column)
+                    code.store(values[new], code[f"S{i}"], offset, mask)
+                if step.masked:
+                    offset = code.sum((code.add(here.now, m), hidden), column)
+                    code.store(values[step.feed], code["Feed"], offset, mask)
+                for index, node in enumerate(plan.saves if saving else ()):
+                    code.store(values[node], *_saved(code, plan, row, column, index), mask)
+
+            feed = code.at(code["Feed"], code.mul(here.before, hidden))
+            rows = Rows(feed, hidden, hidden, code.whole(0), here.rows)
+            once = (code.whole(0), code.whole(1))
             panels.product(
-                code,
-                inputs,
-                code.at(code["Input"], code.mul(here.at, code["features"])),
-                code["features"],
-                code["PackedInput"],
-                code["features"],
-                (code.whole(0), here.rows),
-                (code["part"], code["parts"]),
-                input_scratch,
-                project,
+                code, tile, code["Packed"], hidden, once, lambda _: rows, share, scratch, epilogue
             )
-        panels.product(
-            code,
-            tile,
-            code.at(code["Feed"], code.mul(here.before, hidden)),
-            hidden,
-            code["Packed"],
-            hidden,
-            (code.whole(0), here.rows),
-            (code["part"], code["parts"]),
-            scratch,
-            epilogue,
-        )
-        _meet(code, code.add(t, 1))
+            _meet(code, code.add(t, 1))
     return code.finish()
+
+
+def _project(
+    panels: Panels,
+    code: Code,
+    plan: Plan,
+    tile: Tile,
+    table: Any,
+    steps: tuple[Any, Any],
+    gates_row: Callable[[Any, _Step], Any],
+) -> None:
+    """The gate inputs of some steps, from those of the layer."""
+    gates, hidden, features = plan.step.gates, code["hidden"], code["features"]
+    scratch = panels.scratch(code, tile)
+    first: Any = None
+
+    def rows_of(t: Any) -> Rows:
+        nonlocal first
+        here = _Step.load(code, table, t)
+        first = gates_row(t, here)
+        a = code.at(code["Input"], code.mul(here.at, features))
+        return Rows(a, features, features, code.whole(0), here.rows)
+
+    def store(m: Any, column: Any, place: Any, mask: Any) -> None:
+        for g in range(gates):
+            value = code.load(scratch, code.add(place, g * code.lanes))
+            bias = code.load(code["InputBias"], code.add(code.mul(hidden, g), column), mask)
+            offset = code.sum((code.add(first, m), gates, hidden), (g, hidden), column)
+            code.store(code.b.fadd(value, bias), code["X"], offset, mask)
+
+    share = (code["part"], code["parts"])
+    panels.product(code, tile, code["PackedInput"], features, steps, rows_of, share, scratch, store)
 
 
 def _backward(panels: Panels, plan: Plan, tiles: tuple[Tile, Tile]) -> Any:
     tile, single = tiles
     code, table, steps, base = _start(panels, "backward", backward_arguments(plan))
     step, hidden, gates = plan.step, code["hidden"], len(plan.step.recurrent)
-    scratch, input_scratch = panels.scratch(code, tile), panels.scratch(code, single)
-    depth, width = code.mul(hidden, gates), code.mul(hidden, step.gates)
+    scratch, share = panels.scratch(code, tile), (code["part"], code["parts"])
+    depth = code.mul(hidden, gates)
     with code.loop(0, steps) as done:
         t = code.sub(code.sub(steps, done), 1)
         here = _Step.load(code, table, t)
@@ -244,44 +260,49 @@ def _backward(panels: Panels, plan: Plan, tiles: tuple[Tile, Tile]) -> Any:
             math.emit(code, plan.gradients, values)
             _store_gradients(code, plan, values, row, own, column, mask)
 
-        with code.loop(0, 2) as part:  # rows that go on after this step, then those that end here
+        def rows_of(part: Any) -> Rows:  # that go on after this step, then those that end here
             first = code.is_zero(part)
-            panels.product(
-                code,
-                tile,
+            return Rows(
                 code.at(code["Dr"], code.mul(after.at, depth)),
                 depth,
-                code["Packed"],
                 code.b.select(first, depth, code.whole(0)),
-                (
-                    code.b.select(first, code.whole(0), continuing),
-                    code.b.select(first, continuing, here.rows),
-                ),
-                (code["part"], code["parts"]),
-                scratch,
-                epilogue,
+                code.b.select(first, code.whole(0), continuing),
+                code.b.select(first, continuing, here.rows),
             )
+
+        both = (code.whole(0), code.whole(2))
+        panels.product(code, tile, code["Packed"], depth, both, rows_of, share, scratch, epilogue)
         _meet(code, code.add(done, 1))
-
-        def store(m: Any, column: Any, place: Any, mask: Any) -> None:
-            offset = code.sum((code.add(here.at, m), code["features"]), column)
-            code.store(code.load(input_scratch, place), code["Dinput"], offset, mask)
-
-        with code.loop(0, code.least(code["features"], 1)):
-            panels.product(
-                code,
-                single,
-                code.at(code["Dx"], code.mul(here.at, width)),
-                width,
-                code["PackedInput"],
-                width,
-                (code.whole(0), here.rows),
-                (code["part"], code["parts"]),
-                input_scratch,
-                store,
-                code["features"],
-            )
+        pending = code.add(code.b.urem(done, code["span"]), 1)  # steps whose dx waits for its use
+        full = code.b.icmp_signed("==", pending, code["span"])
+        due = code.b.zext(code.b.or_(full, code.is_zero(t)), I64)
+        with code.loop(0, code.least(code["features"], due)):
+            _input_gradient(panels, code, plan, single, table, (t, code.add(t, pending)))
     return code.finish()
+
+
+def _input_gradient(
+    panels: Panels, code: Code, plan: Plan, tile: Tile, table: Any, steps: tuple[Any, Any]
+) -> None:
+    features, width = code["features"], code.mul(code["hidden"], plan.step.gates)
+    scratch = panels.scratch(code, tile)
+    first: Any = None
+
+    def rows_of(t: Any) -> Rows:
+        nonlocal first
+        here = _Step.load(code, table, t)
+        first = here.at
+        a = code.at(code["Dx"], code.mul(here.at, width))
+        return Rows(a, width, width, code.whole(0), here.rows)
+
+    def store(m: Any, column: Any, place: Any, mask: Any) -> None:
+        offset = code.sum((code.add(first, m), features), column)
+        code.store(code.load(scratch, place), code["Dinput"], offset, mask)
+
+    share = (code["part"], code["parts"])
+    panels.product(
+        code, tile, code["PackedInput"], width, steps, rows_of, share, scratch, store, features
+    )
 
 
 def _store_gradients(

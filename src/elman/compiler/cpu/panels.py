@@ -2,10 +2,11 @@
 
 C = A B, where B has `gates` blocks of H columns. A panel takes a few vectors of hidden units and
 all their gates, so that the cell's equations can follow on the finished tile. B is packed:
-panel by panel, [K][columns of the panel].
+panel by panel, each cut into chunks of columns, [K][columns of the chunk].
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import llvmlite.ir as ir
 from elman.compiler.cpu.emit import I64, POINTER, Code, Shape
 
 Epilogue = Callable[[Any, Any, Any, Any], None]  # row, column, offset of its gates in C, mask
+_LATENCY = 8  # sums that must be under way for the multipliers to be busy
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,51 @@ class Tile:
     """How a product of so many gates is cut for a machine's registers."""
 
     gates: int
-    vectors: int  # of hidden units in a panel
-    chunks: tuple[int, ...]  # gates that one micro-kernel takes
+    vectors: int  # most vectors of hidden units in a panel
+    chunk: int  # most columns, in vectors, that one micro-kernel takes
     rows: int
 
     @classmethod
     def of(cls, gates: int, shape: Shape) -> "Tile":
         """The largest that fits: rows x columns accumulators, the columns and one factor."""
-        most, limit = (4, 6) if shape.registers == 32 else (2, 3)
-        vectors = max(1, most // max(gates, 1))
-        width = gates * vectors
-        if width <= limit:
-            chunks: tuple[int, ...] = (gates,)
+        if shape.registers == 32:
+            vectors = max(1, 4 // max(gates, 1))
+            chunk = gates * vectors if gates * vectors <= 6 else 4
         else:
-            chunks = (most,) * (gates // most) + ((gates % most,) if gates % most else ())
-        widest = max(chunks) * vectors or 1
-        return cls(gates, vectors, chunks, min(8, (shape.registers - 1 - widest) // widest))
+            vectors, chunk = (1 if gates % 3 == 0 else 3), 3
+        widest = max(1, min(chunk, gates * vectors))
+        return cls(gates, vectors, chunk, min(8, (shape.registers - 1 - widest) // widest))
+
+    def chunks(self, vectors: int) -> Iterator[tuple[int, int]]:
+        """First column and number of columns of each chunk of a panel so wide."""
+        columns = self.gates * vectors
+        count = -(-columns // self.chunk)
+        edges = [columns * i // count for i in range(count + 1)] if count else [0]
+        return zip(edges, (b - a for a, b in zip(edges, edges[1:])))
+
+    @contextmanager
+    def panels(self, code: Code, blocks: Any, share: tuple[Any, Any]) -> Iterator[tuple[Any, Any]]:
+        """Loop over the panels of a share (part, parts) of so many vectors of hidden units: first
+        vector and number of vectors of each, nearly equal."""
+        part, parts = share
+        begin, end = code.share(blocks, part, parts), code.share(blocks, code.add(part, 1), parts)
+        own = code.sub(end, begin)
+        count = code.quotient_up(own, self.vectors)
+        with code.loop(0, count) as panel:
+            block = code.share(own, panel, count)
+            width = code.sub(code.share(own, code.add(panel, 1), count), block)
+            yield code.add(begin, block), width
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is multiplied: rows [top, bottom) of `a`, each `stride` apart and `depth` long."""
+
+    a: Any
+    stride: Any
+    depth: Any
+    top: Any
+    bottom: Any
 
 
 class Panels:
@@ -57,40 +88,37 @@ class Panels:
         self,
         code: Code,
         tile: Tile,
-        a: Any,
-        a_stride: Any,
         packed: Any,
         depth: Any,
-        rows: tuple[Any, Any],
+        steps: tuple[Any, Any],
+        rows_of: Callable[[Any], Rows],
         share: tuple[Any, Any],
         scratch: Any,
         epilogue: Epilogue,
         size: Any = None,
     ) -> None:
-        """Multiply rows of `a`, depth long, by the packed matrix; see `Epilogue`.
+        """Multiply the rows of some steps by the packed matrix, `depth` long; see `Epilogue`.
 
-        Of the panels only the share (part, parts) is done. `size` is that of a block of columns,
-        the number of hidden units if it is not given.
+        `rows_of(step)` writes code that finds a step's rows. Of the panels only the share (part,
+        parts) is done. `size` is that of a block of columns, the number of hidden units if it is
+        not given.
         """
         lanes = code.lanes
         size = code["hidden"] if size is None else size
         blocks = code.quotient_up(size, lanes)
-        panels = code.quotient_up(blocks, tile.vectors)
-        count = code.sub(rows[1], rows[0])
-        tiles = code.quotient_up(count, tile.rows)
-        begin, end = code.share(panels, *share), code.share(panels, code.add(share[0], 1), share[1])
-        with code.loop(begin, end) as panel:
-            block = code.mul(panel, tile.vectors)
-            width = code.least(code.sub(blocks, block), tile.vectors)
+        with tile.panels(code, blocks, share) as (block, width), code.loop(*steps) as step:
             source = code.at(packed, code.sum((block, tile.gates * lanes, depth)))
+            rows = rows_of(step)
+            count = code.sub(rows.bottom, rows.top)
+            tiles = code.quotient_up(count, tile.rows)
             with code.loop(0, tiles) as index:  # rows in tiles of nearly equal height
-                top = code.add(rows[0], code.share(count, index, tiles))
-                bottom = code.add(rows[0], code.share(count, code.add(index, 1), tiles))
+                top = code.add(rows.top, code.share(count, index, tiles))
+                bottom = code.add(rows.top, code.share(count, code.add(index, 1), tiles))
                 if tile.gates:
                     height = code.sub(bottom, top)
-                    left = code.at(a, code.mul(top, a_stride))
+                    left = code.at(rows.a, code.mul(top, rows.stride))
                     self._multiply(
-                        code, tile, width, height, left, a_stride, source, depth, scratch
+                        code, tile, width, height, left, rows.stride, source, rows.depth, scratch
                     )
                 with code.loop(top, bottom) as row, code.loop(0, width) as j:
                     column = code.mul(code.add(block, j), lanes)
@@ -122,14 +150,12 @@ class Panels:
                 case = code.function.append_basic_block("case")
                 switch.add_case(code.whole((vectors - 1) * tile.rows + rows - 1), case)
                 code.b.position_at_end(case)
-                done = 0
-                for gates in tile.chunks:
-                    kernel = self._kernel(rows, gates * vectors)
-                    b = code.at(packed, code.mul(depth, done * code.lanes))
-                    c = code.at(scratch, done * code.lanes)
+                for first, columns in tile.chunks(vectors):
+                    kernel = self._kernel(rows, columns)
+                    b = code.at(packed, code.mul(depth, first * code.lanes))
+                    c = code.at(scratch, first * code.lanes)
                     stride = code.whole(vectors * tile.gates * code.lanes)
                     code.b.call(kernel, [a, code.whole(a_stride), b, code.whole(depth), c, stride])
-                    done += gates
                 code.b.branch(end)
         code.b.position_at_end(wrong)
         code.b.unreachable()
@@ -140,56 +166,91 @@ class Panels:
             self._kernels[rows, columns] = _micro_kernel(self.module, self.shape, rows, columns)
         return self._kernels[rows, columns]
 
-    def pack(self, name: str, tile: Tile) -> None:
-        """Write `name(source, target, depth, hidden)`: [depth][gates * hidden] into panels."""
-        arguments = (("source", POINTER), ("target", POINTER), ("depth", I64), ("hidden", I64))
+    def pack(self, name: str, tile: Tile, *, transposed: bool) -> None:
+        """Write `name(source, target, depth, hidden, parts)`: [depth][gates * hidden], or the
+        transpose of that, into the panels that so many parts share."""
+        sizes = (("depth", I64), ("hidden", I64), ("parts", I64))
+        arguments = (("source", POINTER), ("target", POINTER), *sizes)
         code = Code(self.module, self.shape, name, arguments, exported=True)
         lanes, depth, hidden = code.lanes, code["depth"], code["hidden"]
+        down, across = (1, depth) if transposed else (code.mul(hidden, tile.gates), 1)
         blocks = code.quotient_up(hidden, lanes)
-        with code.loop(0, blocks, tile.vectors) as block:
-            width = code.least(code.sub(blocks, block), tile.vectors)
+        with (
+            code.loop(0, code["parts"]) as part,
+            tile.panels(code, blocks, (part, code["parts"])) as (block, width),
+        ):
             base = code.sum((block, tile.gates * lanes, depth))
-            with code.loop(0, depth) as k, code.loop(0, width) as j:
-                column = code.mul(code.add(block, j), lanes)
-                mask = code.tail(code.sub(hidden, column))
-                done = 0
-                for gates in tile.chunks:
-                    row = code.mul(code.add(code.mul(k, width), j), gates * lanes)
-                    start = code.sum(base, (depth, done * lanes), row)
-                    for gate in range(gates):
-                        place = code.sum((k, tile.gates, hidden), (done + gate, hidden), column)
-                        value = code.load(code["source"], place, mask)
-                        code.store(value, code["target"], code.add(start, gate * lanes))
-                    done += gates
+            end = code.function.append_basic_block("packed")
+            switch = code.b.switch(width, end)
+            for vectors in range(1, tile.vectors + 1):
+                case = code.function.append_basic_block("case")
+                switch.add_case(code.whole(vectors), case)
+                code.b.position_at_end(case)
+                for first, columns in tile.chunks(vectors):
+                    start = code.sum(base, (depth, first * lanes))
+                    for each in range(columns):
+                        j, gate = divmod(first + each, tile.gates)
+                        column = code.mul(code.add(block, j), lanes)
+                        with code.loop(0, depth) as k, code.loop(0, lanes) as lane:
+                            unit = code.add(column, lane)
+                            inside = code.less(unit, hidden)
+                            unit = code.least(unit, code.sub(hidden, 1))
+                            unit = code.sum((gate, hidden), unit)
+                            place = code.sum((k, down), (unit, across))
+                            value = code.load_scalar(code["source"], place)
+                            value = code.b.select(inside, value, ir.Constant(code.scalar, 0))
+                            row = code.sum((k, columns * lanes), each * lanes, lane)
+                            place = code.at(code["target"], code.add(start, row))
+                            code.b.store(value, place, align=code.shape.size)
+                code.b.branch(end)
+            code.b.position_at_end(end)
         code.finish()
 
 
 def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> Any:
-    """C[rows][columns] = A[rows][depth] B[depth][columns], columns in vectors."""
+    """C[rows][columns] = A[rows][depth] B[depth][columns], columns in vectors.
+
+    Several steps of the depth are written out; where there are few sums, each step has its own.
+    """
     names = (("a", POINTER), ("a_stride", I64), ("b", POINTER), ("depth", I64), ("c", POINTER))
     code = Code(module, shape, f"multiply_{rows}_{columns}", (*names, ("c_stride", I64)))
     for index in (0, 2, 4):
         code.function.args[index].add_attribute("noalias")
     code.function.attributes.add("noinline")
-    sums = [[code.entry.alloca(code.vector) for _ in range(columns)] for _ in range(rows)]
-    for places in sums:
-        for place in places:
-            code.b.store(ir.Constant(code.vector, None), place)
+    unroll = 2 if rows * columns > _LATENCY else 4
+    copies = unroll if rows * columns * unroll <= shape.registers - 1 - columns else 1
+    sums = [
+        [[code.entry.alloca(code.vector) for _ in range(copies)] for _ in range(columns)]
+        for _ in range(rows)
+    ]
+    for place in (place for row in sums for places in row for place in places):
+        code.b.store(ir.Constant(code.vector, None), place)
     tops = [code.at(code["a"], code.mul(code["a_stride"], row)) for row in range(rows)]
-    with code.loop(0, code["depth"]) as k:
+
+    def advance(k: Any, turn: int) -> None:
         start = code.mul(k, columns * code.lanes)
         right = [
-            code.load(code["b"], code.add(start, column * code.lanes)) for column in range(columns)
+            code.load(code["b"], code.add(start, (turn * columns + column) * code.lanes))
+            for column in range(columns)
         ]
-        for row in range(rows):
-            factor = code.splat(code.load_scalar(tops[row], k))
-            for column in range(columns):
-                place = sums[row][column]
-                total = code.fma(factor, right[column], code.b.load(place, typ=code.vector))
+        for top, totals in zip(tops, sums, strict=True):
+            factor = code.splat(code.load_scalar(top, code.add(k, turn)))
+            for value, places in zip(right, totals, strict=True):
+                place = places[turn % copies]
+                total = code.fma(factor, value, code.b.load(place, typ=code.vector))
                 code.b.store(total, place)
+
+    whole = code.mul(code.b.udiv(code["depth"], code.whole(unroll)), unroll)
+    with code.loop(0, whole, unroll) as k:
+        for turn in range(unroll):
+            advance(k, turn)
+    with code.loop(whole, code["depth"]) as k:
+        advance(k, 0)
     for row in range(rows):
         for column in range(columns):
-            value = code.b.load(sums[row][column], typ=code.vector)
+            value, *rest = (code.b.load(place, typ=code.vector) for place in sums[row][column])
+            for more in rest:
+                value = code.b.fadd(value, more)
             offset = code.add(code.mul(code["c_stride"], row), column * code.lanes)
             code.store(value, code["c"], offset)
     return code.finish()

@@ -14,10 +14,10 @@ from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-_PACK = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
+_PACK = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
 
 
-_NEAR_CACHE = 3 << 20
+_ROWS = 64  # of which the product with the input is worth its pass over the weights
 
 
 class Kernel:
@@ -64,15 +64,17 @@ class Kernel:
         """Run one of the kernels in this thread, its arguments at that address."""
         self._entry[name](block, 0, 1)
 
-    def pack(self, kind: str, weight: Tensor, hidden: int) -> Tensor:
-        """A weight as panels: `forward` (Q*H, H) and `input` (G*H, I) for the product with the
-        state and the input, `single` either one for that with its gradients."""
-        source = weight.contiguous() if kind == "single" else weight.t().contiguous()
-        depth, columns = source.shape
-        block = columns if kind == "single" else hidden
-        padded = -(-block // self.lanes) * self.lanes
-        packed = weight.new_empty(depth * (columns // block) * padded)
-        self._pack[f"pack_{kind}"](source.data_ptr(), packed.data_ptr(), depth, block)
+    def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
+        """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
+        for the product with the state and the input, `single` either one for that with its
+        gradients."""
+        weight = weight.contiguous()
+        columns, depth = weight.shape
+        if kind == "single":
+            columns, depth, hidden = depth, columns, depth
+        padded = -(-hidden // self.lanes) * self.lanes
+        packed = scratch.take(weight, depth * (columns // hidden), padded)
+        self._pack[f"pack_{kind}"](weight.data_ptr(), packed.data_ptr(), depth, hidden, parts)
         return packed
 
 
@@ -108,9 +110,10 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     x = layout.gather(o.x)
     bias, packed_input = bias_of(p, o), None
     once = not saving and _projects_inside(o)
-    gates = scratch.take(x, layout.segments if once else rows, len(o.ih))
+    span = _span(call)
+    gates = scratch.take(x, layout.segments * span if once else rows, len(o.ih))
     if _projects_inside(o):
-        packed_input = compiled.pack("input", o.ih, size)
+        packed_input = compiled.pack("input", o.ih, size, call.parts)
         bias = x.new_zeros(len(o.ih)) if bias is None else bias.contiguous()
     elif bias is None:
         torch.mm(x, o.ih.t(), out=gates)
@@ -131,7 +134,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         feed = x.new_empty(rows + layout.segments, size)
         torch.mul(first[0], mask, out=feed[layout.first])
     saves = scratch.take(x, rows, p.extra_saves * size) if saving and p.extra_saves else None
-    packed = compiled.pack("forward", o.hh, size) if o.hh is not None else None
+    packed = compiled.pack("forward", o.hh, size, call.parts) if o.hh is not None else None
     recurrent_bias = o.bias_hh
     if recurrent_bias is None and not p.folded:
         recurrent_bias = x.new_zeros(len(p.step.recurrent) * size)
@@ -144,7 +147,8 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         "Input": x.data_ptr(),
         "PackedInput": _address(packed_input),
         "InputBias": _address(bias),
-        "once": int(once),
+        "span": span,
+        "once": layout.segments if once else 0,
         "Saves": _address(saves),
         "Bias": _address(recurrent_bias),
         "Feed": _address(feed if feed is not None else sequences[0]),
@@ -154,6 +158,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         values[f"S{i}"], values[f"keep{i}"] = sequence.data_ptr(), int(keep)
     compiled.run("train" if saving else "infer", call, values)
     del held
+    scratch.give(packed, packed_input)
     results = _results(call, o, sequences, keeps)
     if saving:
         return results, Tape(sequences, feed, gates, saves, x)
@@ -199,10 +204,14 @@ def _constants(
 
 
 def _projects_inside(o: Operands) -> bool:
-    """Whether the kernel multiplies the input itself, step by step: while its weights fit in a
-    processor's nearer caches that is faster than one large product, which has to be stored."""
-    weights = o.ih.nbytes + (0 if o.hh is None else o.hh.nbytes)
-    return o.x.shape[0] > 1 and o.x.shape[2] >= 16 and weights <= _NEAR_CACHE
+    """Whether the kernel multiplies the input itself, some steps at a time."""
+    return o.x.shape[0] > 1
+
+
+def _span(call: Call) -> int:
+    """How many steps' inputs are multiplied at a time."""
+    rows = -(-call.layout.segments // len(call.layout.table))
+    return max(1, min(call.layout.steps, _ROWS // max(1, rows)))
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -233,9 +242,9 @@ def backward(
     nothing = dx.new_zeros(size)
     flows = [layout.gather(g) if g is not None else nothing for g in outputs]
     flows += [nothing] * (count - len(flows))
-    packed = compiled.pack("single", o.hh, size) if o.hh is not None else None
+    packed = compiled.pack("single", o.hh, size, call.parts) if o.hh is not None else None
     inside = of_x and _projects_inside(o)
-    packed_input = compiled.pack("single", o.ih, size) if inside else None
+    packed_input = compiled.pack("single", o.ih, size, call.parts) if inside else None
     d_input = torch.empty_like(tape.x) if inside else None
     dp = dx.new_zeros(len(layout.table), call.step.params, size)
     mask = _segment_mask(call, o)
@@ -249,6 +258,7 @@ def backward(
         "Dr": dr.data_ptr(),
         "Dp": dp.data_ptr(),
         "features": tape.x.shape[1] if inside else 0,
+        "span": _span(call),
         "Dinput": _address(d_input),
         "PackedInput": _address(packed_input),
         **constants,
@@ -270,6 +280,7 @@ def backward(
     result = _weight_gradients(call, o, tape, dx, dr)
     states, initial = _state_gradients(call, o, running, gradients[-count:])
     scratch.give(dr if dr is not dx else None, dx, tape.saves if consume else None)
+    scratch.give(packed, packed_input)
     if consume:
         tape.gates = tape.saves = tape.x = None
     total = dp.sum(0)

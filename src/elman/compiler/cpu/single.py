@@ -40,6 +40,7 @@ class Single:
             "Packed": 0 if self._packed is None else self._packed.data_ptr(),
             "Bias": self._recurrent_bias.data_ptr(),
             "keep0": 1,
+            "span": 1,
         }
         names = list(values)
         self._block = (ctypes.c_int64 * len(names))(*values.values())
