@@ -8,6 +8,7 @@ panel by panel, each cut into chunks of columns, [K][columns of the chunk].
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import llvmlite.ir as ir
@@ -43,7 +44,7 @@ class Tile:
         columns = self.gates * vectors
         count = -(-columns // self.chunk)
         edges = [columns * i // count for i in range(count + 1)] if count else [0]
-        return zip(edges, (b - a for a, b in zip(edges, edges[1:])))
+        return zip(edges, (b - a for a, b in pairwise(edges)), strict=False)
 
     @contextmanager
     def panels(self, code: Code, blocks: Any, share: tuple[Any, Any]) -> Iterator[tuple[Any, Any]]:
