@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elman.compiler import interpreter
 from elman.compiler.cpu import runtime
-from elman.compiler.operands import Call, Operands
+from elman.compiler.operands import Call, Operands, operands_of
 
 
 def run(call: Call, operands: Operands) -> list[Tensor]:
@@ -22,7 +22,7 @@ def run(call: Call, operands: Operands) -> list[Tensor]:
 class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, *flat: Tensor | None) -> tuple[Tensor, ...]:
-        results, ctx.tape = runtime.forward(call, call.operands(flat), saving=True)
+        results, ctx.tape = runtime.forward(call, operands_of(call.step, flat), saving=True)
         results = [_not_a_view(result) for result in results]
         ctx.call, ctx.inputs = call, len(flat)
         # The results stand here so that autograd sees when they are modified in place.
@@ -38,13 +38,12 @@ class _Recurrence(torch.autograd.Function):
             return (None,) * (1 + len(flat))
         if torch.is_grad_enabled():
             return (None, *_differentiable(call, flat, gradients))
-        operands = call.operands(flat)
+        operands = operands_of(call.step, flat)
         tape = ctx.tape
         if tape.gates is None:  # a backward pass before has used it up
             tape = runtime.forward(call, operands, saving=True)[1]
-        found = runtime.backward(
-            call, operands, tape, list(gradients), consume=True, of_x=ctx.needs_input_grad[1]
-        )
+        wanted = ctx.needs_input_grad[1:]
+        found = runtime.backward(call, operands, tape, list(gradients), consume=True, wanted=wanted)
         return (None, *found)
 
 
@@ -63,7 +62,7 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """The gradients as a graph that can be differentiated again."""
     own = [None if t is None else t.view_as(t) for t in flat]  # apart, if one depends on another
-    results = interpreter.run(call, call.operands(own))
+    results = interpreter.run(call, operands_of(call.step, own))
     pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
     wanted = [t for t in own if t is not None and t.requires_grad]
     found = iter(

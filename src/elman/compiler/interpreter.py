@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elman.compiler.cpu.kernel import HEAD, PER_STEP
+from elman.compiler.cpu.layout import HEAD, PER_STEP
 from elman.compiler.expression import evaluate, read
 from elman.compiler.operands import Call, Operands
 
@@ -37,8 +37,9 @@ def run(call: Call, o: Operands) -> list[Tensor]:
     Of the sequences only the first is returned unless `every_state`.
     """
     step, layout = call.step, call.layout
-    size = len(o.ih) // step.gates
-    x = F.linear(layout.gather(o.x), o.ih, o.bias_ih)
+    size, x = o.hidden(step), layout.gather(o.x)
+    if o.ih is not None:
+        x = F.linear(x, o.ih, o.bias_ih)
     zones = [layout.gather(z) for z in o.zones]
     mask = o.h_mask
     if mask is not None and layout.packing is not None:
@@ -66,7 +67,10 @@ def run(call: Call, o: Operands) -> list[Tensor]:
                 inputs[read("m", 0)] = mask[own][:rows]
                 feed = feed * mask[own][:rows]
             if o.hh is not None:
-                products = torch.split(F.linear(feed, o.hh, o.bias_hh), size, 1)
+                product = F.linear(feed, o.hh, None if step.normed else o.bias_hh)
+                if step.normed:
+                    product = F.layer_norm(product, (len(o.hh),), o.norm, o.bias_hh)
+                products = torch.split(product, size, 1)
                 inputs |= {read("r", q): r for q, r in enumerate(products)}
             new = evaluate(step.new, inputs)
             state = [torch.cat([n, s[rows:]]) for n, s in zip(new, state, strict=True)]

@@ -29,9 +29,8 @@ class Plan:
     @cached_property
     def shared(self) -> bool:
         """Whether the gradients of gate inputs and recurrent products are the same."""
-        return self.step.recurrent == tuple(range(self.step.gates)) and all(
-            a is b for a, b in zip(self.dx, self.dr, strict=True)
-        )
+        whole = self.step.recurrent == tuple(range(self.step.gates)) and not self.step.normed
+        return whole and all(a is b for a, b in zip(self.dx, self.dr, strict=True))
 
     @cached_property
     def folded(self) -> bool:

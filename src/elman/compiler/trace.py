@@ -33,11 +33,13 @@ class Equations:
     params: int
     zones: tuple[int, ...]  # states with a zoneout mask
     masked: bool
+    normed: bool  # the recurrent products are layer-normalised
     new: tuple[Node, ...]
     feed: Node
 
     def __str__(self) -> str:
-        sizes = (self.gates, self.states, self.params, int(self.masked))
+        flags = (int(self.masked), int(self.normed))
+        sizes = (self.gates, self.states, self.params, *flags)
         lists = (",".join(map(str, each)) or "-" for each in (self.recurrent, self.zones))
         return f"step {' '.join(map(str, sizes))} {' '.join(lists)}\n{text((*self.new, self.feed))}"
 
@@ -46,26 +48,29 @@ class Equations:
 def parse_equations(lines: str) -> Equations:
     """The equations that `str` wrote."""
     head, body = lines.split("\n", 1)
-    _, gates, states, params, masked, *lists = head.split()
+    _, gates, states, params, masked, normed, *lists = head.split()
     recurrent, zones = (tuple(map(int, e.split(","))) if e != "-" else () for e in lists)
     *new, feed = parse(body)
     numbers = (int(gates), recurrent, int(states), int(params), zones)
-    return Equations(*numbers, masked == "1", tuple(new), feed)
+    return Equations(*numbers, masked == "1", normed == "1", tuple(new), feed)
 
 
 _traced: dict[Any, Equations | UntraceableError] = {}
 
 
-def equations(cell: Cell, zoneout: tuple[Zone, ...] = (), *, masked: bool = False) -> Equations:
-    """Trace a cell, with zoneout and a mask on the recurrent input if asked.
+def equations(
+    cell: Cell, zoneout: tuple[Zone, ...] = (), *, masked: bool = False, normed: bool = False
+) -> Equations:
+    """Trace a cell, with zoneout, a mask on the recurrent input and layer normalisation of the
+    recurrent products if asked.
 
     **Raises:** `UntraceableError`.
     """
-    key = (type(cell), *cell.__dict__.items(), zoneout, masked) if _is_plain(cell) else None
+    key = (type(cell), *cell.__dict__.items(), zoneout, masked, normed) if _is_plain(cell) else None
     found = _traced.get(key) if key is not None else None
     if found is None:
         try:
-            found = _trace(cell, zoneout, masked)
+            found = _trace(cell, zoneout, masked, normed)
         except UntraceableError as error:
             found = error
         if key is not None:
@@ -82,7 +87,7 @@ def _is_plain(cell: Cell) -> bool:
     return all(isinstance(v, int | float | str | None) for v in cell.__dict__.values())
 
 
-def _trace(cell: Cell, zoneout: tuple[Zone, ...], masked: bool) -> Equations:
+def _trace(cell: Cell, zoneout: tuple[Zone, ...], masked: bool, normed: bool) -> Equations:
     new = _run(cell)
     if new != _run(cell):
         raise UntraceableError("its equations differ from call to call")
@@ -103,6 +108,7 @@ def _trace(cell: Cell, zoneout: tuple[Zone, ...], masked: bool) -> Equations:
         len(cell.params),
         tuple(zones),
         masked,
+        normed and bool(cell.recurrent),
         tuple(new),
         make("mul", new[0], read("m", 0)) if masked else new[0],
     )

@@ -4,7 +4,7 @@ import torch
 from torch import _VF, Tensor
 
 from elman.cells import GRU, LSTM, RNN, Cell, ReLURNN
-from elman.nn.lengths import last_step, reverse_within
+from elman.nn.lengths import last_step, mask_of, reverse_within
 from elman.nn.reference import Extras, State, Weights
 
 _KERNELS = {LSTM: "lstm", GRU: "gru", RNN: "rnn_tanh", ReLURNN: "rnn_relu"}
@@ -34,19 +34,19 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
 def is_fastest(x: Tensor, extras: Extras) -> bool:
     """Whether torch's kernel has been measured to be faster than a compiled one: for one step,
     of which its fixed costs are less."""
-    return len(x) == 1 and extras.mask is None
+    return len(x) == 1 and extras.lengths is None
 
 
 def run(
     cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool = False
 ) -> tuple[State, State]:
     """As `reference.run`, but of the states at every step only the first, arbitrary on padding."""
-    lengths = None if extras.mask is None else extras.mask.sum(0)
+    lengths = extras.lengths
     if reverse:
         x = x.flip(0) if lengths is None else reverse_within(x, lengths)
     ih = w.ih
-    if extras.mask is not None and type(cell) in _ON_PADDING:
-        x, ih = _quiet_padding(cell, x, ih, extras.mask)
+    if lengths is not None and type(cell) in _ON_PADDING:
+        x, ih = _quiet_padding(cell, x, ih, mask_of(lengths, len(x)))
     weights = [each for each in (ih, w.hh, w.bias_ih, w.bias_hh) if each is not None]
     initial = tuple(each.unsqueeze(0).contiguous() for each in s)
     output, *last = getattr(_VF, _KERNELS[type(cell)])(

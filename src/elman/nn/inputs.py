@@ -60,7 +60,8 @@ def to_batch(
         raise ValueError(f"x must have input_size={input_size} features, got {features}")
     if lengths is not None:
         lengths = check_lengths(lengths, steps, batch)
-        lengths = None if bool((lengths == steps).all()) else lengths.to(x.device)
+        whole = not torch.compiler.is_compiling() and bool((lengths == steps).all())
+        lengths = None if whole else lengths.to(x.device)
     resets = None if resets is None else resets.to(x.device)
     return Batch(x, lengths, resets)
 

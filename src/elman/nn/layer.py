@@ -11,6 +11,7 @@ from elman.cells import Cell, resolve
 from elman.errors import SettingsError
 from elman.nn import compiled, fused, parameters, reference
 from elman.nn.backends import backends, warn_once
+from elman.nn.dense import DenseInference
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
@@ -101,9 +102,9 @@ class Recurrent(nn.Module):
         self.backend = backend
         self.backend_used: str | None = None
         self._compiles = backend != "reference" and compiled.lack() is None
-        self._steps = compiled.Steps()
-        self._traced = (compiled.text_of(self.cell), dict(self.cell.__dict__))
+        self._dense = DenseInference()
         self._check()
+        self._traced = (self._equation_settings(), self._texts())
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
             for suffix in self._suffixes(index):
@@ -162,18 +163,16 @@ class Recurrent(nn.Module):
         x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
         if lengths is None and resets is None and not return_states:
-            quick = self._one_step(x, state)
+            quick = self._infer_padded(x, state)
             if quick is not None:
                 return quick
         given = x
         batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
-        mask = padding = None
-        if lengths is not None:
-            mask = mask_of(lengths, len(x))
-            padding = ~mask.unsqueeze(-1)
-            x = x.masked_fill(padding, 0) if self.residual else x
-            resets = None if resets is None else resets & mask
+        if lengths is not None and resets is not None:
+            resets = resets & mask_of(lengths, len(x))
+        if lengths is not None and self.residual:
+            x = x.masked_fill(~mask_of(lengths, len(x)).unsqueeze(-1), 0)
         initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
         last: list[State] = []
         histories: list[State] = []
@@ -182,14 +181,15 @@ class Recurrent(nn.Module):
             for direction in range(len(self._suffixes(index))):
                 at = len(last)
                 s = self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
-                history, final = self._run(at, x, s, mask, resets, direction == 1, return_states)
-                if padding is not None and self.backend_used != "compiled":
-                    history = tuple(each.masked_fill(padding, 0) for each in history)
+                history, final = self._run(at, x, s, lengths, resets, direction == 1, return_states)
                 outputs.append(history[0])
                 last.append(final)
                 histories.append(history)
             x = self._between(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], x, index)
-        states = tuple(torch.stack(each) for each in zip(*last, strict=True))
+        states = tuple(
+            each[0].unsqueeze(0) if len(each) == 1 else torch.stack(each)
+            for each in zip(*last, strict=True)
+        )
         result: list[Any] = [from_batch(x, given, self.batch_first), states]
         if return_states:
             result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))
@@ -220,46 +220,41 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
-        if self._compiles and state is not None and not torch.is_grad_enabled():
-            new = self._quick_step(x_t, state)
-            if new is not None:
-                return new
+        if state is not None and not torch.is_grad_enabled():
+            quick = self._infer(x_t.unsqueeze(0), state)
+            if quick is not None:
+                return quick[0].squeeze(0), quick[1]
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
-    def _one_step(self, x: Input, state: AnyState | None) -> tuple[Any, ...] | None:
-        """As `forward` of one step without gradients, if `_quick_step` does it."""
-        time = 1 if self.batch_first else 0
-        if (
-            torch.is_grad_enabled()
-            or not self._compiles
-            or self.bidirectional
-            or not isinstance(x, Tensor)
-            or x.dim() != 3
-            or x.shape[time] != 1
-            or (state is None and self.learn_initial_state)
-        ):
+    def _infer_padded(self, x: Input, state: AnyState | None) -> tuple[Any, ...] | None:
+        """As `forward` of a tensor with a batch, if `_infer` does it."""
+        if torch.is_grad_enabled() or not isinstance(x, Tensor) or x.dim() != 3:
             return None
+        if state is None and self.learn_initial_state:
+            return None
+        x = x.transpose(0, 1) if self.batch_first else x
         if state is None:
-            shapes = self._state_shapes(x.shape[1 - time])
-            state = tuple(x.new_zeros(shape) for shape in shapes)
-        new = self._quick_step(x.squeeze(time), state)
-        return None if new is None else (new[0].unsqueeze(time), new[1])
+            state = tuple(x.new_zeros(shape) for shape in self._state_shapes(x.shape[1]))
+        new = self._infer(x, state)
+        if new is None or not self.batch_first:
+            return new
+        return new[0].transpose(0, 1), new[1]
 
-    def _quick_step(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
-        """As `step` without gradients, by kernels that keep packed weights; None if there are
-        none, or if a step is more than the equations."""
+    def _infer(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
+        """Without gradients, by kernels that keep packed weights: the output and last state of
+        x, (T, B, I); None if there are none, or if the layer is more than its equations."""
         extra = self.residual or any(self.zoneout) or len(self._parameters) != len(self._names)
         drops = self.dropout or self.recurrent_dropout or self.weight_dropout
-        if extra or (self.training and drops) or torch.compiler.is_compiling():
+        if not self._compiles or extra or (self.training and drops):
+            return None
+        if torch.compiler.is_compiling() or not x.numel() or x.shape[2] != self.input_size:
             return None
         parts = (state,) if isinstance(state, Tensor) else state
-        shape = (self.num_layers, len(x), self.hidden_size)
+        shape = (self.num_layers * (2 if self.bidirectional else 1), x.shape[1], self.hidden_size)
         if len(parts) != len(self.cell.state) or any(part.shape != shape for part in parts):
             return None
-        if x.shape[1] != self.input_size or not len(x):
-            return None
-        found = self._steps(self.cell, self._parameters, self._weights, x, parts)
+        found = self._dense(self, x, parts)
         if found is None:
             return None
         if self.backend_used != "compiled":
@@ -278,7 +273,7 @@ class Recurrent(nn.Module):
         at: int,
         x: Tensor,
         s: State,
-        mask: Tensor | None,
+        lengths: Tensor | None,
         resets: Tensor | None,
         reverse: bool,
         every_state: bool,
@@ -287,7 +282,7 @@ class Recurrent(nn.Module):
         if reverse and resets is not None:
             resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
         extras = Extras(
-            mask,
+            lengths,
             resets,
             None if resets is None else self._initial(at, x),
             self._zoneout(x, s),
@@ -295,16 +290,21 @@ class Recurrent(nn.Module):
         )
         self.backend_used = self._choose(w, x, s, extras, every_state)
         if self.backend_used == "compiled" and torch.compiler.is_compiling():
-            return compiled.run_in_graph(str(self._traced[0]), w, x, s, reverse=reverse)
+            text = str(self._traced[1][self.training])
+            return compiled.run_in_graph(
+                text, w, x, s, extras, reverse=reverse, every_state=every_state
+            )
         if self.backend_used == "compiled":
             return compiled.run(
                 self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
             )
-        if mask is not None:
-            x = x.masked_fill(~mask.unsqueeze(-1), 0)
-        if self.backend_used == "torch":
-            return fused.run(self.cell, w, x, s, extras, reverse=reverse)
-        return reference.run(self.cell, w, x, s, extras, reverse=reverse)
+        padding = None if lengths is None else ~mask_of(lengths, len(x)).unsqueeze(-1)
+        x = x if padding is None else x.masked_fill(padding, 0)
+        run = fused.run if self.backend_used == "torch" else reference.run
+        history, last = run(self.cell, w, x, s, extras, reverse=reverse)
+        if padding is not None:
+            history = tuple(each.masked_fill(padding, 0) for each in history)
+        return history, last
 
     def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
         if self.backend == "reference":
@@ -315,15 +315,26 @@ class Recurrent(nn.Module):
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)
             if torch.compiler.is_compiling() and (
-                every_state or self._traced[0] is None or self._traced[1] != self.cell.__dict__
+                self._traced[1][self.training] is None
+                or self._traced[0] != self._equation_settings()
             ):
-                obstacle = "this is not compiled within torch.compile"
+                obstacle = "equations that change are not compiled within torch.compile"
             if obstacle is None:
                 return "compiled"
             if self.backend == "compiled":
                 warn_once(f"{type(self.cell).__name__} runs on the reference: {obstacle}")
                 return "reference"
         return "torch" if applies and self.backend == "auto" else "reference"
+
+    def _equation_settings(self) -> tuple[Any, ...]:
+        """What the equations of a step depend on."""
+        masked = bool(self.recurrent_dropout)
+        return dict(self.cell.__dict__), self.zoneout, masked, self.layer_norm
+
+    def _texts(self) -> dict[bool, str | None]:
+        masked, normed = bool(self.recurrent_dropout), self.layer_norm
+        normed = normed and bool(self.cell.recurrent)
+        return compiled.texts_of(self.cell, self.zoneout, masked=masked, normed=normed)
 
     def _weights(self, at: int) -> Weights:
         suffix = self._suffix(at)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.cells import Cell
+from elman.nn.lengths import mask_of
 
 State = tuple[Tensor, ...]
 
@@ -28,7 +29,7 @@ class Weights(NamedTuple):
 class Extras(NamedTuple):
     """What acts on the recurrence besides the weights; None where nothing does."""
 
-    mask: Tensor | None = None  # (T, B) bool: the steps that are real
+    lengths: Tensor | None = None  # (B,) int64: steps from there on are padding
     resets: Tensor | None = None  # (T, B) bool: the state starts anew before this step
     initial: State | None = None  # what it then starts from, (B, H) each
     zoneout: tuple[Tensor | float | None, ...] | None = None  # (T, B, H) 0/1, or a rate
@@ -72,9 +73,10 @@ def run(
     **Arguments:** `x` of shape (T, B, I), `s` of shape (B, H) each.
 
     **Returns:** every state at every step, (T, B, H) each, and the last state, (B, H) each.
-    At a masked step the state stays as it was.
+    On padding the state stays as it was.
     """
     gates = product(x, w.ih, w.bias_ih, w.norm_ih)
+    mask = None if extras.lengths is None else mask_of(extras.lengths, len(x))
     history: list[State] = [s] * len(x)
     for t in reversed(range(len(x))) if reverse else range(len(x)):
         if extras.resets is not None and extras.initial is not None:
@@ -84,8 +86,8 @@ def run(
             z[t] if isinstance(z, Tensor) else z for z in extras.zoneout
         )
         new = step(cell, w, gates[t], s, zoneout, extras.h_mask)
-        if extras.mask is not None:
-            real = extras.mask[t].unsqueeze(-1)
+        if mask is not None:
+            real = mask[t].unsqueeze(-1)
             new = tuple(torch.where(real, n, o) for n, o in zip(new, s, strict=True))
         history[t] = s = new
     if not history:

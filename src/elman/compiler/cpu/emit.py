@@ -146,6 +146,14 @@ class Code:
             self.b.branch(end)
         self.b.position_at_end(end)
 
+    def vectors(self, size: Any) -> Iterator[tuple[Any, Any]]:
+        """Write a loop over a row of that size: yields a column and a mask, twice: for whole
+        vectors (no mask) and for the tail."""
+        with self.loop(0, size, self.lanes) as column:
+            left = self.sub(size, column)
+            for is_tail in self.either(self.less(left, self.lanes)):
+                yield column, self.tail(left) if is_tail else None
+
     # memory
 
     def at(self, base: Any, offset: Any, kind: Any = None) -> Any:
@@ -180,6 +188,21 @@ class Code:
         function = self.intrinsic("llvm.masked.store", VOID, kinds, suffix=".p0")
         self.b.call(function, [value, place, ir.Constant(I32, align), mask])
 
+    def store_scalar(self, value: Any, base: Any, offset: Any) -> None:
+        """One number."""
+        self.b.store(value, self.at(base, offset), align=self.shape.size)
+
+    def copy(
+        self, source: Any, start: Any, target: Any, place: Any, size: Any, times: Any = None
+    ) -> None:
+        """Copy a row from one offset to another, multiplied by that of `times` if given."""
+        for column, mask in self.vectors(size):
+            at = self.add(start, column)
+            value = self.load(source, at, mask)
+            if times is not None:
+                value = self.b.fmul(value, self.load(times, at, mask))
+            self.store(value, target, self.add(place, column), mask)
+
     def tail(self, valid: Any) -> Any:
         """Mask of the lanes below `valid`."""
         kind = ir.VectorType(I32, self.lanes)
@@ -193,6 +216,22 @@ class Code:
         if isinstance(value, int | float):
             return ir.Constant(self.vector, [float(value)] * self.lanes)
         return self._splat(value, self.vector)
+
+    def number(self, value: float) -> Any:
+        """One number."""
+        return ir.Constant(self.scalar, value)
+
+    def lane_sum(self, value: Any) -> Any:
+        """The sum of a vector's lanes."""
+        total = self.b.extract_element(value, ir.Constant(I32, 0))
+        for lane in range(1, self.lanes):
+            total = self.b.fadd(total, self.b.extract_element(value, ir.Constant(I32, lane)))
+        return total
+
+    def square_root(self, value: Any) -> Any:
+        """Of one number."""
+        name = f"llvm.sqrt.f{8 * self.shape.size}"
+        return self.b.call(self.external(name, self.scalar, [self.scalar]), [value])
 
     def _splat(self, value: Any, kind: Any) -> Any:
         nothing = ir.Constant(kind, ir.Undefined)

@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.compiler.cpu.kernel import HEAD, PER_STEP
-
+HEAD, PER_STEP = 2, 4  # entries of a group's table: steps, base; then rows, at, before, now
 Ints = NDArray[np.int64]
 
 
@@ -25,13 +24,11 @@ Ints = NDArray[np.int64]
 class Packing:
     """How the rows of a ragged batch are gathered from (T * B) and go back."""
 
-    source: Tensor  # (rows,) in T * B
     before: Tensor  # (rows,) in a state's sequence: the previous state
     sequence: Tensor  # (segments,) in B
     given: Tensor | None  # (segments,) bool: starts from the given state; None if all do
     ended: Tensor  # sequences, in B, that have a last segment
     last_segment: Tensor  # of these, in segments
-    last_row: Tensor  # of these, in a state's sequence
     begin: Tensor  # (segments,) in rows: each segment's first step
 
 
@@ -45,7 +42,13 @@ class Layout:
     segments: int
     rows: int
     table: Ints  # (groups, HEAD + PER_STEP * steps)
+    source: Tensor  # (rows,), where each row is in T * B
     packing: Packing | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(T, B)."""
+        return self.steps, self.batch
 
     @property
     def first(self) -> slice:
@@ -70,14 +73,14 @@ class Layout:
         """Rows of (T, B, F)."""
         flat = padded.reshape(-1, padded.shape[-1])
         if self.packing is not None:
-            return flat.index_select(0, self.packing.source)
+            return flat.index_select(0, self.source)
         return flat.contiguous()
 
     def scatter(self, rows: Tensor) -> Tensor:
         """(T, B, F) of rows, 0 on padding."""
         if self.packing is not None:
             flat = rows.new_zeros(self.steps * self.batch, rows.shape[-1])
-            rows = flat.index_copy_(0, self.packing.source, rows)
+            rows = flat.index_copy_(0, self.source, rows)
         return rows.view(self.steps, self.batch, -1)
 
     def beginning(self, rows: Tensor) -> Tensor:
@@ -100,7 +103,8 @@ def dense(steps: int, batch: int, reverse: bool, groups: int) -> Layout:
     entries[..., 1] = at
     entries[..., 2] = at + (batch if reverse else 0)
     entries[..., 3] = at + (0 if reverse else batch)
-    return Layout(steps, batch, reverse, batch, steps * batch, table, None)
+    rows = steps * batch
+    return Layout(steps, batch, reverse, batch, rows, table, _tensor(np.arange(rows)), None)
 
 
 def ragged(
@@ -111,8 +115,23 @@ def ragged(
     groups: int,
 ) -> Layout:
     """Sequences with lengths (B,), starting anew where `resets` (T, B) says so."""
+    if resets is None and lengths is not None:
+        return _of_lengths(lengths.numpy().tobytes(), shape, reverse, groups)
     steps, batch = shape
     size = np.full(batch, steps) if lengths is None else lengths.numpy()
+    return _ragged(size, resets, shape, reverse, groups)
+
+
+@lru_cache(64)
+def _of_lengths(lengths: bytes, shape: tuple[int, int], reverse: bool, groups: int) -> Layout:
+    """All layers of a model ask for the layout of the same batch."""
+    return _ragged(np.frombuffer(lengths, np.int64), None, shape, reverse, groups)
+
+
+def _ragged(
+    size: Ints, resets: Tensor | None, shape: tuple[int, int], reverse: bool, groups: int
+) -> Layout:
+    steps, batch = shape
     sequence, start, length, fresh = _segments(size, resets, steps, reverse)
     ranking = np.argsort(-length, kind="stable")
     groups = max(1, min(groups, len(ranking)))
@@ -124,7 +143,7 @@ def ragged(
     fresh = fresh[ranking]
     table = np.zeros((groups, HEAD + PER_STEP * steps), np.int64)
     total, row, base = len(ranking), 0, 0
-    source, before, begin, last = [], [], [], []
+    source, before, begin = [], [], []
     for g in range(groups):
         own = slice(base, base + members[g])
         longest = int(length[own].max(initial=0))
@@ -142,20 +161,18 @@ def ragged(
         source.append((time * batch + sequence[own])[live])
         before.append((old[:, None] + column)[live])
         begin.append(row + column)
-        last.append(now[length[own] - 1] + column if longest else column)
         row, base = row + int(rows.sum()), base + int(members[g])
     final = start + length == size[sequence]
     packing = Packing(
-        _tensor(np.concatenate(source)),
         _tensor(np.concatenate(before)),
         _tensor(sequence),
         torch.from_numpy(~fresh) if fresh.any() else None,
         _tensor(sequence[final]),
         _tensor(np.flatnonzero(final)),
-        _tensor(np.concatenate(last)[final]),
         _tensor(np.concatenate(begin)),
     )
-    return Layout(steps, batch, reverse, total, row, table, packing)
+    place = _tensor(np.concatenate(source))
+    return Layout(steps, batch, reverse, total, row, table, place, packing)
 
 
 def _segments(
@@ -179,4 +196,5 @@ def _segments(
 
 
 def _tensor(values: Any) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, np.int64))
+    with torch.inference_mode(False):  # it is kept, and may serve training next
+        return torch.from_numpy(np.ascontiguousarray(values, np.int64))

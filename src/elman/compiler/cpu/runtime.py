@@ -1,15 +1,18 @@
 """Running a recurrence's kernels on tensors: forward, and backward to all gradients."""
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from elman.compiler.cpu import kernel, scratch, target, threads
+from elman.compiler.cpu import arguments, kernel, scratch, target, threads
+from elman.compiler.cpu.layout import Layout
 from elman.compiler.interpreter import first_states, last_states
-from elman.compiler.operands import Call, Operands
+from elman.compiler.operands import FIXED, Call, Operands
 from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations
 
@@ -28,9 +31,9 @@ class Kernel:
         shape = machine.shape(double=dtype == torch.float64)
         self.lanes = shape.lanes
         self.arguments = {
-            "train": kernel.forward_arguments(self.plan),
-            "infer": kernel.forward_arguments(self.plan),
-            "backward": kernel.backward_arguments(self.plan),
+            "train": arguments.forward_arguments(self.plan),
+            "infer": arguments.forward_arguments(self.plan),
+            "backward": arguments.backward_arguments(self.plan),
         }
         teams = [f"{name}_team" for name in self.arguments if shape.team]
         packs = ["pack_input", "pack_single", *(["pack_forward"] if step.recurrent else [])]
@@ -57,12 +60,11 @@ class Kernel:
         names = self.arguments[name].names
         block = (ctypes.c_int64 * len(names))(*[values[each] for each in names])
         count = call.threads if call.split else min(call.threads, len(table))
-        team = self.address.get(f"{name}_team")
-        threads.run(self._entry[name], team, ctypes.addressof(block), count)
+        threads.run(*self.entry(name), ctypes.addressof(block), count)
 
-    def run_one(self, name: str, block: int) -> None:
-        """Run one of the kernels in this thread, its arguments at that address."""
-        self._entry[name](block, 0, 1)
+    def entry(self, name: str) -> tuple[Any, int | None]:
+        """What `threads.run` takes of one of the kernels."""
+        return self._entry[name], self.address.get(f"{name}_team")
 
     def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
         """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
@@ -93,6 +95,8 @@ class Tape:
     gates: Tensor | None  # gate inputs, overwritten by saves; gone after a backward pass
     saves: Tensor | None
     x: Tensor | None = None  # rows of the input
+    products: Tensor | None = None  # normalised recurrent products
+    rstd: Tensor | None = None
 
 
 def bias_of(plan: Plan, o: Operands) -> Tensor | None:
@@ -106,81 +110,90 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     """The results as `interpreter.run` gives them, and the tape (of use when `saving`)."""
     compiled = kernel_of(call.step, o.x.dtype)
     p, layout = compiled.plan, call.layout
-    rows, size = layout.rows, len(o.ih) // call.step.gates
-    x = layout.gather(o.x)
-    bias, packed_input = bias_of(p, o), None
-    once = not saving and _projects_inside(o)
-    span = _span(call)
-    gates = scratch.take(x, layout.segments * span if once else rows, len(o.ih))
-    if _projects_inside(o):
-        packed_input = compiled.pack("input", o.ih, size, call.parts)
-        bias = x.new_zeros(len(o.ih)) if bias is None else bias.contiguous()
-    elif bias is None:
-        torch.mm(x, o.ih.t(), out=gates)
+    size, count = o.hidden(p.step), p.step.states
+    rows, segments, ragged = layout.rows, layout.segments, layout.packing is not None
+    span, recurrent = span_of(layout), len(p.step.recurrent) * size
+    keeps = [saving or call.every_state or call.split or i == 0 for i in range(count)]
+    empty = o.x.new_empty
+    sequences = [empty(rows + segments if keep else segments, size) for keep in keeps]
+    last = [empty(segments, size) if k else s for s, k in zip(sequences, keeps, strict=True)]
+    first = [each.contiguous() for each in first_states(call, o)]
+    mask = _segment_mask(call, o)
+    feed = None if mask is None else empty(rows + segments, size)
+    once = not saving and o.ih is not None
+    x = packed_input = bias = gathered = None
+    if o.ih is None:
+        gates = scratch.take(o.x, rows, p.step.gates * size)
+        gates.copy_(layout.gather(o.x))
     else:
-        torch.addmm(bias, x, o.ih.t(), out=gates)
-    first = first_states(call, o)
-    keeps = [saving or call.every_state or i == 0 for i in range(len(first))]
-    sequences = []
-    for state, keep in zip(first, keeps, strict=True):
-        if keep:
-            sequence = x.new_empty(rows + layout.segments, size)
-            sequence[layout.first] = state
-        else:
-            sequence = state.clone(memory_format=torch.contiguous_format)
-        sequences.append(sequence)
-    mask, feed = _segment_mask(call, o), None
-    if mask is not None:
-        feed = x.new_empty(rows + layout.segments, size)
-        torch.mul(first[0], mask, out=feed[layout.first])
-    saves = scratch.take(x, rows, p.extra_saves * size) if saving and p.extra_saves else None
-    packed = compiled.pack("forward", o.hh, size, call.parts) if o.hh is not None else None
-    recurrent_bias = o.bias_hh
+        gates = scratch.take(o.x, segments * span if once else rows, len(o.ih))
+        packed_input = compiled.pack("input", o.ih, size, call.parts)
+        bias = bias_of(p, o)
+        bias = _zeros(o.x.dtype, len(o.ih)) if bias is None else bias.contiguous()
+        x = o.x.reshape(-1, o.x.shape[2]).contiguous()
+        if ragged:
+            gathered = empty(rows, x.shape[1]) if saving else scratch.take(x, rows, x.shape[1])
+    packed = None if o.hh is None else compiled.pack("forward", o.hh, size, call.parts)
+    extra = p.extra_saves if saving else 0
+    saves = scratch.take(o.x, rows, extra * size) if extra else None
+    products = rstd = None
+    if p.step.normed:
+        products = scratch.take(o.x, segments if once else rows, recurrent)
+        rstd = empty(rows) if saving else None
+    recurrent_bias = None if o.bias_hh is None else o.bias_hh.contiguous()
     if recurrent_bias is None and not p.folded:
-        recurrent_bias = x.new_zeros(len(p.step.recurrent) * size)
+        recurrent_bias = _zeros(o.x.dtype, recurrent)
+    outs = [o.x.new_zeros(*layout.shape, size) for _ in _kept(call, sequences)] if ragged else []
     constants, held = _constants(call, o, mask)
     values = {
         "hidden": size,
         "Packed": _address(packed),
         "X": gates.data_ptr(),
-        "features": 0 if packed_input is None else x.shape[1],
-        "Input": x.data_ptr(),
+        "features": 0 if x is None else x.shape[1],
+        "span": span,
+        "once": segments if once else 0,
+        "Input": _address(x),
+        "Rows": _address(gathered),
         "PackedInput": _address(packed_input),
         "InputBias": _address(bias),
-        "span": span,
-        "once": layout.segments if once else 0,
         "Saves": _address(saves),
         "Bias": _address(recurrent_bias),
         "Feed": _address(feed if feed is not None else sequences[0]),
+        "U": _address(products),
+        "Rstd": _address(rstd),
         **constants,
     }
-    for i, (sequence, keep) in enumerate(zip(sequences, keeps, strict=True)):
-        values[f"S{i}"], values[f"keep{i}"] = sequence.data_ptr(), int(keep)
+    for i in range(count):
+        values[f"S{i}"], values[f"keep{i}"] = sequences[i].data_ptr(), int(keeps[i])
+        values[f"First{i}"], values[f"Last{i}"] = first[i].data_ptr(), last[i].data_ptr()
+        values[f"Out{i}"] = outs[i].data_ptr() if i < len(outs) else 0
     compiled.run("train" if saving else "infer", call, values)
     del held
     scratch.give(packed, packed_input)
-    results = _results(call, o, sequences, keeps)
+    outputs = outs or [_view(call, each[layout.after]) for each in _kept(call, sequences)]
+    if layout.packing is not None:
+        last = [each.index_select(0, layout.packing.last_segment) for each in last]
+    results = [*outputs, *last_states(call, o, last)]
     if saving:
-        return results, Tape(sequences, feed, gates, saves, x)
-    scratch.give(gates)
+        rows_in = x if gathered is None else gathered
+        return results, Tape(sequences, feed, gates, saves, rows_in, products, rstd)
+    scratch.give(gates, products, gathered)
     return results, Tape(sequences, None, None, None)
 
 
-def _results(call: Call, o: Operands, sequences: list[Tensor], keeps: list[bool]) -> list[Tensor]:
-    layout, packing = call.layout, call.layout.packing
-    kept = sequences if call.every_state else sequences[:1]
-    outputs = [layout.scatter(each[layout.after]) for each in kept]
-    ends = []
-    for sequence, keep in zip(sequences, keeps, strict=True):
-        if packing is not None:
-            place = packing.last_row if keep else packing.last_segment
-            ends.append(sequence.index_select(0, place))
-        elif keep:
-            own = slice(layout.batch) if layout.reverse else slice(layout.rows, None)
-            ends.append(sequence[own].clone())
-        else:
-            ends.append(sequence)
-    return [*outputs, *last_states(call, o, ends)]
+def _kept(call: Call, sequences: list[Tensor]) -> list[Tensor]:
+    return sequences if call.every_state else sequences[:1]
+
+
+def _view(call: Call, rows: Tensor) -> Tensor:
+    return rows.view(*call.layout.shape, -1)
+
+
+@cache
+def _zeros(dtype: torch.dtype, count: int) -> Tensor:
+    """Zeros that nobody writes to."""
+    with torch.inference_mode(False):
+        return torch.zeros(count, dtype=dtype)
 
 
 def _segment_mask(call: Call, o: Operands) -> Tensor | None:
@@ -199,19 +212,19 @@ def _constants(
     zones = [call.layout.gather(z) for z in o.zones]
     values = {f"P{i}": p.data_ptr() for i, p in enumerate(params)}
     values |= {f"Z{i}": z.data_ptr() for i, z in zip(call.step.zones, zones, strict=True)}
-    values["M"] = _address(mask)
-    return values, [mask, *params, *zones]
+    gain = o.norm.contiguous() if o.norm is not None else None
+    values |= {
+        "M": _address(mask),
+        "Gain": _address(gain),
+        "Source": call.layout.source.data_ptr(),
+    }
+    return values, [mask, gain, *params, *zones]
 
 
-def _projects_inside(o: Operands) -> bool:
-    """Whether the kernel multiplies the input itself, some steps at a time."""
-    return o.x.shape[0] > 1
-
-
-def _span(call: Call) -> int:
+def span_of(layout: Layout) -> int:
     """How many steps' inputs are multiplied at a time."""
-    rows = -(-call.layout.segments // len(call.layout.table))
-    return max(1, min(call.layout.steps, _ROWS // max(1, rows)))
+    rows = -(-layout.segments // len(layout.table))
+    return max(1, min(layout.steps, _ROWS // max(1, rows)))
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -225,28 +238,33 @@ def backward(
     gradients: list[Tensor | None],
     *,
     consume: bool,
-    of_x: bool = True,
+    wanted: Sequence[bool],
 ) -> list[Tensor | None]:
-    """Gradients of `Operands.flat`, from those of the results; `consume` gives the tape up."""
+    """Gradients of `Operands.flat`, from those of the results; `consume` gives the tape up.
+
+    `wanted` tells of which of them; where not, there may be None.
+    """
     compiled = kernel_of(call.step, o.x.dtype)
     p, layout = compiled.plan, call.layout
-    rows, size, count = layout.rows, len(o.ih) // call.step.gates, len(o.state)
+    rows, size, count = layout.rows, o.hidden(p.step), len(o.state)
+    groups, recurrent = len(layout.table), len(p.step.recurrent) * size
     assert tape.gates is not None
-    assert tape.x is not None
-    dx = tape.gates if consume else scratch.take(tape.x, rows, len(o.ih))
+    dx = tape.gates if consume else scratch.take(o.x, rows, p.step.gates * size)
     dr = dx
     if o.hh is not None and not p.shared:
         dr = scratch.take(dx, rows, len(o.hh))
-    outputs = gradients[: len(gradients) - count]
     running = [_running(call, o, g) for g in gradients[-count:]]
-    nothing = dx.new_zeros(size)
-    flows = [layout.gather(g) if g is not None else nothing for g in outputs]
-    flows += [nothing] * (count - len(flows))
-    packed = compiled.pack("single", o.hh, size, call.parts) if o.hh is not None else None
-    inside = of_x and _projects_inside(o)
-    packed_input = compiled.pack("single", o.ih, size, call.parts) if inside else None
-    d_input = torch.empty_like(tape.x) if inside else None
-    dp = dx.new_zeros(len(layout.table), call.step.params, size)
+    nothing = _zeros(o.x.dtype, size)
+    flows = [None if g is None else g.contiguous() for g in gradients[:-count]]
+    flows += [None] * (count - len(flows))
+    packed = None if o.hh is None else compiled.pack("single", o.hh, size, call.parts)
+    packed_input = d_input = None
+    if o.ih is not None and wanted[0]:
+        packed_input = compiled.pack("single", o.ih, size, call.parts)
+        make = o.x.new_empty if layout.packing is None else o.x.new_zeros
+        d_input = make(o.x.shape)
+    dp = o.x.new_zeros(groups, call.step.params, size) if call.step.params else None
+    d_norm = o.x.new_zeros(2, groups, recurrent) if p.step.normed else None
     mask = _segment_mask(call, o)
     constants, held = _constants(call, o, mask)
     values = {
@@ -256,57 +274,69 @@ def backward(
         "Saves": _address(tape.saves),
         "Dx": dx.data_ptr(),
         "Dr": dr.data_ptr(),
-        "Dp": dp.data_ptr(),
-        "features": tape.x.shape[1] if inside else 0,
-        "span": _span(call),
+        "Dp": _address(dp),
+        "features": 0 if d_input is None else o.x.shape[2],
+        "span": span_of(layout),
         "Dinput": _address(d_input),
         "PackedInput": _address(packed_input),
+        "U": _address(tape.products),
+        "Rstd": _address(tape.rstd),
+        "Dgain": 0 if d_norm is None else d_norm[0].data_ptr(),
+        "Dshift": 0 if d_norm is None else d_norm[1].data_ptr(),
         **constants,
     }
-    for i in range(count):
+    for i, flow in enumerate(flows):
         values[f"S{i}"], values[f"D{i}"] = tape.sequences[i].data_ptr(), running[i].data_ptr()
-        values[f"O{i}"] = flows[i].data_ptr()
-        values[f"row{i}"] = 0 if flows[i] is nothing else size
+        values[f"O{i}"] = (nothing if flow is None else flow).data_ptr()
+        values[f"row{i}"] = 0 if flow is None else size
     compiled.run("backward", call, values)
     del held
-    if o.hh is not None:
+    of_states = any(wanted[FIXED + call.step.params :])
+    if o.hh is not None and of_states:
         start = layout.beginning(dr)
         if mask is None:
             running[0].addmm_(start, o.hh)
         else:
             running[0].addcmul_(start @ o.hh, mask)
-    if of_x and d_input is None:
-        d_input = dx @ o.ih
-    result = _weight_gradients(call, o, tape, dx, dr)
-    states, initial = _state_gradients(call, o, running, gradients[-count:])
-    scratch.give(dr if dr is not dx else None, dx, tape.saves if consume else None)
-    scratch.give(packed, packed_input)
+    of_x = d_input if o.ih is not None else layout.scatter(dx).clone()
+    of_norm = None if d_norm is None else d_norm.sum(1)
+    weights = _weight_gradients(o, call, tape, dx, dr, wanted)
+    if of_norm is not None and o.bias_hh is not None:
+        weights[3] = of_norm[1]
+    states: list[Tensor | None] = [None] * (len(o.state) + len(o.initial))
+    if of_states:
+        given, initial = _state_gradients(call, o, running, gradients[-count:])
+        states = [*given, *initial]
+    scratch.give(dr if dr is not dx else None, dx, packed, packed_input)
     if consume:
-        tape.gates = tape.saves = tape.x = None
-    total = dp.sum(0)
-    of_input = layout.scatter(d_input) if d_input is not None else None
-    return [of_input, *result, None, *total.unbind(0), *states, *initial, *[None] * len(o.zones)]
+        scratch.give(tape.saves, tape.products)
+        tape.gates = tape.saves = tape.x = tape.products = None
+    of_params = () if dp is None else dp.sum(0).unbind(0)
+    gain = None if of_norm is None else of_norm[0]
+    return [of_x, *weights, None, gain, *of_params, *states, *[None] * len(o.zones)]
 
 
 def _weight_gradients(
-    call: Call, o: Operands, tape: Tape, dx: Tensor, dr: Tensor
+    o: Operands, call: Call, tape: Tape, dx: Tensor, dr: Tensor, wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Of ih, hh, bias_ih and bias_hh."""
-    assert tape.x is not None
-    layout = call.layout
-    bias_ih = dx.sum(0) if o.bias_ih is not None else None
-    if o.hh is None:
-        return [dx.t() @ tape.x, None, bias_ih, None]
-    feed = layout.before(tape.feed if tape.feed is not None else tape.sequences[0])
-    bias_hh = None
-    if o.bias_hh is not None:
+    ih = bias_ih = hh = bias_hh = None
+    if o.ih is not None and wanted[1]:
+        assert tape.x is not None
+        ih = dx.t() @ tape.x
+    if o.bias_ih is not None and wanted[3]:
+        bias_ih = dx.sum(0)
+    if o.hh is not None and wanted[2]:
+        feed = tape.feed if tape.feed is not None else tape.sequences[0]
+        hh = dr.t() @ call.layout.before(feed)
+    if o.bias_hh is not None and wanted[4] and not call.step.normed:
         bias_hh = bias_ih.clone() if dr is dx and bias_ih is not None else dr.sum(0)
-    return [dx.t() @ tape.x, dr.t() @ feed, bias_ih, bias_hh]
+    return [ih, hh, bias_ih, bias_hh]
 
 
 def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:
     """A state's gradient after each segment's last step, (segments, H), to be written to."""
-    size = len(o.ih) // call.step.gates
+    size = o.hidden(call.step)
     packing = call.layout.packing
     if packing is None and last is not None:
         return last.clone(memory_format=torch.contiguous_format)
