@@ -29,34 +29,41 @@ class DenseInference:
     def __init__(self) -> None:
         self._kept: _Kept | None = None
 
-    def __call__(self, layer: "Recurrent", x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        """The output and last states of x (T, B, I), from states (layers * directions, B, H);
-        None where no kernel can do it."""
+    def __call__(
+        self, layer: "Recurrent", x: Tensor, state: State, steps: int, batch: int
+    ) -> tuple[Tensor, State] | None:
+        """The output and last states of x, (T, B, I) or of one step (B, I), from states
+        (layers * directions, B, H); None where no kernel can do it."""
         kept = self._kept
         if kept is None or not kept.fits(layer):
             kept = self._kept = _keep(layer, x, state)
-        if kept is None or (
-            any(type(each) is not Tensor or each.dtype is not kept.dtype for each in (x, *state))
-            or torch.is_autocast_enabled("cpu")
-            or inside_transform()
-        ):
+            if kept is None:
+                return None
+        for each in (x, *state):
+            if type(each) is not Tensor or each.dtype is not kept.dtype:
+                return None
+        if torch.is_autocast_enabled("cpu") or inside_transform():
             return None
-        key = (*x.shape[:2], torch.get_num_threads())
+        key = (steps, batch, torch.get_num_threads())
         sessions = kept.sessions.get(key)
         if sessions is None:
             if len(kept.sessions) >= _MOST_SHAPES:
                 kept.sessions.clear()
-            sessions = kept.sessions[key] = _sessions(layer, kept.packed, *x.shape[:2])
-        last = []
-        for index, directions in enumerate(sessions):
+            sessions = kept.sessions[key] = _sessions(layer, kept.packed, steps, batch)
+        state = tuple([each.contiguous() for each in state])
+        starts, apart = [each.data_ptr() for each in state], state[0].nbytes // len(state[0])
+        shape = (*x.shape[:-1], layer.hidden_size)
+        last: list[list[Tensor]] = []
+        for directions in sessions:
             x = x.contiguous()
             outputs = []
-            for turn, session in enumerate(directions):
-                at = index * len(directions) + turn
-                output, ends = session(x, [each[at] for each in state])
+            for session in directions:
+                offset = len(last) * apart
+                output, ends = session(x, [start + offset for start in starts], shape)
                 outputs.append(output)
                 last.append(ends)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        x = x if x.dim() == len(shape) else x.squeeze(0)
         if len(last) == 1:
             return x, tuple(last[0])
         return x, tuple(torch.cat(each) for each in zip(*last, strict=True))

@@ -221,9 +221,9 @@ class Recurrent(nn.Module):
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
         if state is not None and not torch.is_grad_enabled():
-            quick = self._infer(x_t.unsqueeze(0), state)
+            quick = self._infer(x_t, state, 1)
             if quick is not None:
-                return quick[0].squeeze(0), quick[1]
+                return quick
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
@@ -236,25 +236,32 @@ class Recurrent(nn.Module):
         x = x.transpose(0, 1) if self.batch_first else x
         if state is None:
             state = tuple(x.new_zeros(shape) for shape in self._state_shapes(x.shape[1]))
-        new = self._infer(x, state)
+        new = self._infer(x, state, len(x))
         if new is None or not self.batch_first:
             return new
         return new[0].transpose(0, 1), new[1]
 
-    def _infer(self, x: Tensor, state: AnyState) -> tuple[Tensor, Any] | None:
+    def _infer(self, x: Tensor, state: AnyState, steps: int) -> tuple[Tensor, Any] | None:
         """Without gradients, by kernels that keep packed weights: the output and last state of
-        x, (T, B, I); None if there are none, or if the layer is more than its equations."""
-        extra = self.residual or any(self.zoneout) or len(self._parameters) != len(self._names)
-        drops = self.dropout or self.recurrent_dropout or self.weight_dropout
-        if not self._compiles or extra or (self.training and drops):
+        x, (T, B, I) or of one step (B, I); None if there are none, or if the layer is more than
+        its equations."""
+        if not self._compiles or self.residual or torch.compiler.is_compiling():
             return None
-        if torch.compiler.is_compiling() or not x.numel() or x.shape[2] != self.input_size:
+        if self.training and (self.dropout or self.recurrent_dropout or self.weight_dropout):
+            return None
+        batch, features = x.shape[-2:]
+        if features != self.input_size or not x.numel():
+            return None
+        if any(self.zoneout) or len(self._parameters) != len(self._names):
             return None
         parts = (state,) if isinstance(state, Tensor) else state
-        shape = (self.num_layers * (2 if self.bidirectional else 1), x.shape[1], self.hidden_size)
-        if len(parts) != len(self.cell.state) or any(part.shape != shape for part in parts):
+        shape = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
+        for part in parts:
+            if part.shape != shape:
+                return None
+        if len(parts) != len(self.cell.state):
             return None
-        found = self._dense(self, x, parts)
+        found = self._dense(self, x, parts, steps, batch)
         if found is None:
             return None
         if self.backend_used != "compiled":

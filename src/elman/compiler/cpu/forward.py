@@ -78,7 +78,7 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
             else:
                 panels.product(code, tile, *product, epilogue)
             meet(code, code.add(t, 1))
-            _scatter(group, here)
+            _scatter(group, here, rows.now)
     _last_states(group)
     return code.finish()
 
@@ -180,7 +180,7 @@ def _last_states(group: Group) -> None:
                 code.copy(code[f"S{i}"], source, code[f"Last{i}"], target, hidden)
 
 
-def _scatter(group: Group, here: Step) -> None:
+def _scatter(group: Group, here: Step, now: list[Any]) -> None:
     """Copy the new states to their padded sequences, where those are asked for."""
     code, hidden = group.code, group.code["hidden"]
     for i in range(group.plan.step.states):
@@ -189,4 +189,4 @@ def _scatter(group: Group, here: Step) -> None:
         asked = code.b.and_(asked, code.is_zero(code["part"]))
         with code.loop(0, code.b.select(asked, here.rows, code.whole(0))) as m:
             target = code.mul(code.load_int(code["Source"], code.add(here.at, m)), hidden)
-            code.copy(code[f"S{i}"], code.mul(code.add(here.now, m), hidden), out, target, hidden)
+            code.copy(code[f"S{i}"], code.mul(code.add(now[i], m), hidden), out, target, hidden)

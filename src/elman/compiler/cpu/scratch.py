@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 MOST_BYTES = 256 << 20
+_SMALL = 1 << 15  # numbers; such buffers are cheap, and not kept
 _free: OrderedDict[int, Tensor] = OrderedDict()  # by their address, the oldest first
 _lock = threading.Lock()
 
@@ -14,6 +15,8 @@ _lock = threading.Lock()
 def take(like: Tensor, rows: int, columns: int) -> Tensor:
     """An uninitialised (rows, columns) tensor of the dtype of `like`."""
     count = rows * columns
+    if count <= _SMALL:
+        return like.new_empty(rows, columns)
     with _lock:
         for address, buffer in reversed(_free.items()):
             if buffer.dtype == like.dtype and count <= buffer.numel() <= count + count // 8:
@@ -25,11 +28,13 @@ def take(like: Tensor, rows: int, columns: int) -> Tensor:
 
 def give(*buffers: Tensor | None) -> None:
     """Give back what nobody else holds any more."""
+    large = [each for each in buffers if each is not None and each.numel() > _SMALL]
+    if not large:
+        return
     with _lock:
-        for buffer in buffers:
-            if buffer is not None and buffer.numel():
-                whole = buffer if buffer._base is None else buffer._base
-                _free[whole.data_ptr()] = whole.view(-1)
+        for buffer in large:
+            whole = buffer if buffer._base is None else buffer._base
+            _free[whole.data_ptr()] = whole.view(-1)
         held = sum(each.nbytes for each in _free.values())
         while held > MOST_BYTES:
             held -= _free.popitem(last=False)[1].nbytes

@@ -1,6 +1,7 @@
 """Inference on dense batches with weights packed once, and little else around the kernel."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -75,39 +76,46 @@ class Session:
             "span": span,
             "once": batch,
         }
-        self._rows = [i == 0 or self._split for i in range(step.states)]
+        self._once = steps == 1 and not self._split  # the new state needs no row beside the old
+        self._rows = [self._split or (i == 0 and not self._once) for i in range(step.states)]
         values |= {f"keep{i}": int(keep) for i, keep in enumerate(self._rows)}
         self._held = (packed, place, hh, ih)
         names = list(values)
         self._block = (ctypes.c_int64 * len(names))(*values.values())
-        self._at = {name: names.index(name) for name in ("X", "Feed", "Input", "Barrier")}
+        self._at = {name: names.index(name) for name in ("X", "Feed", "Input", "Barrier", "Out0")}
         self._states = [
             [names.index(f"{kind}{i}") for kind in ("S", "First", "Last")]
             for i in range(step.states)
         ]
 
-    def __call__(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """The output, (T, B, H), and the last states, (1, B, H), of contiguous x, (T, B, I), and
-        the first states, (B, H)."""
+    def __call__(
+        self, x: Tensor, state: Sequence[int], shape: tuple[int, ...]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The output, of that shape if there is one step, else (T, B, H), and the last states,
+        (1, B, H); of contiguous x, (T, B, I), and the addresses of the first states, (B, H)."""
         block, at, place = type(self._block).from_buffer_copy(self._block), self._at, self._place
         batch, size = place.batch, self._size
         gates = scratch.take(x, *self._gates)
         block[at["X"]], block[at["Input"]] = gates.data_ptr(), x.data_ptr()
-        barrier = ctypes.c_int64(0)
-        block[at["Barrier"]] = ctypes.addressof(barrier)
-        sequences: list[Tensor] = []
-        last: list[Tensor] = []
-        held: list[Tensor] = []
-        for keep, (of_rows, of_first, of_last) in zip(self._rows, self._states, strict=True):
+        if self._count > 1:
+            barrier = ctypes.c_int64(0)
+            block[at["Barrier"]] = ctypes.addressof(barrier)
+        sequences, last = [], []
+        for first, keep, indices in zip(state, self._rows, self._states, strict=True):
             end = x.new_empty(1, batch, size)
             rows = x.new_empty(place.steps + 1, batch, size) if keep else end
-            first = state[len(last)].contiguous()
-            block[of_rows], block[of_first] = rows.data_ptr(), first.data_ptr()
+            of_rows, of_first, of_last = indices
+            block[of_rows], block[of_first] = rows.data_ptr(), first
             block[of_last] = end.data_ptr()
             sequences.append(rows)
             last.append(end)
-            held.append(first)
-        block[at["Feed"]] = block[self._states[0][0]]
+        if self._once:
+            output = x.new_empty(shape)
+            block[at["Feed"]], block[at["Out0"]] = state[0], output.data_ptr()
+        else:
+            rows = sequences[0]
+            block[at["Feed"]] = rows.data_ptr()
+            output = rows[:-1] if place.reverse else rows[1:]
         threads.run(self._entry, self._team, ctypes.addressof(block), self._count)
         scratch.give(gates)
-        return sequences[0][:-1] if place.reverse else sequences[0][1:], last
+        return output, last
