@@ -9,6 +9,7 @@ from elman.cells import Cell
 from elman.compiler import Equations, UntraceableError, equations, operators
 from elman.compiler.operands import Operands
 from elman.nn.fused import inside_transform
+from elman.nn.precision import LOW, as_float, low_precision, rounded
 from elman.nn.reference import Extras, State, Weights, product
 
 _DTYPES = (torch.float32, torch.float64)
@@ -27,16 +28,16 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
         return "a tensor is of a class of its own"
     if any(t.device.type != "cpu" for t in tensors):
         return "kernels are for the CPU"
-    if x.dtype not in _DTYPES or any(t.dtype != x.dtype for t in tensors):
-        return "kernels are for float32 or float64 throughout"
+    low = low_precision(x)
+    kinds = {torch.float32, low} if torch.is_autocast_enabled("cpu") else {low or x.dtype}
+    if (low or x.dtype) not in (*_DTYPES, *LOW) or any(t.dtype not in kinds for t in tensors):
+        return "kernels are for numbers of one kind: float32, float64, bfloat16 or float16"
     if w.hr is not None:
         return "proj_size is not compiled"
     if x.numel() == 0:
         return "the input is empty"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is not compiled"
     if in_graph:
-        return None
+        return "low precision is not compiled within torch.compile" if low else None
     if inside_transform():
         return "torch.func and forward-mode derivatives are not compiled"
     try:
@@ -57,9 +58,19 @@ def run(
     every_state: bool = False,
 ) -> tuple[State, State]:
     """As `reference.run`, but 0 on padding, and of the states at every step only the first
-    unless `every_state`."""
+    unless `every_state`.
+
+    Of bfloat16 and float16, and under autocast, the weights and the input are taken as they are
+    and all else, sums and states too, is float32; the results are rounded at the end.
+    """
     from elman.compiler import recurrence
 
+    low = low_precision(x)
+    if low is not None:
+        with torch.autocast("cpu", enabled=False):
+            w, x, s, extras = as_float(w, low), rounded(x, low), as_float(s), as_float(extras)
+            output, last = run(cell, w, x, s, extras, reverse=reverse, every_state=every_state)
+        return tuple(each.to(low) for each in output), tuple(each.to(low) for each in last)
     step = _equations(cell, w, extras)
     operands = _operands(w, x, s, extras)
     found = recurrence.run(

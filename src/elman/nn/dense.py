@@ -11,6 +11,7 @@ from elman.compiler import equations
 from elman.compiler.operands import Operands
 from elman.nn.compiled import obstacle
 from elman.nn.fused import inside_transform
+from elman.nn.precision import low_precision
 from elman.nn.reference import Extras, State
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class DenseInference:
     ) -> tuple[Tensor, State] | None:
         """The output and last states of x, (T, B, I) or of one step (B, I), from states
         (layers * directions, B, H); None where no kernel can do it."""
+        if low_precision(x) is not None:
+            return None
         kept = self._kept
         if kept is None or not kept.fits(layer):
             kept = self._kept = _keep(layer, x, state)
@@ -42,7 +45,7 @@ class DenseInference:
         for each in (x, *state):
             if type(each) is not Tensor or each.dtype is not kept.dtype:
                 return None
-        if torch.is_autocast_enabled("cpu") or inside_transform():
+        if inside_transform():
             return None
         key = (steps, batch, torch.get_num_threads())
         sessions = kept.sessions.get(key)

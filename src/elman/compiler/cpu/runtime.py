@@ -27,6 +27,7 @@ class Kernel:
     """The compiled functions of some equations for one dtype."""
 
     def __init__(self, step: Equations, dtype: torch.dtype, machine: target.Target) -> None:
+        assert dtype in (torch.float32, torch.float64)
         self.plan: Plan = plan(step)
         shape = machine.shape(double=dtype == torch.float64)
         self.lanes = shape.lanes
