@@ -13,6 +13,7 @@ import elman
 from elman.cells import BUILTIN
 from elman.compiler import autograd, interpreter, recurrence
 from elman.compiler.expression import Node, const, make, read
+from elman.compiler.operands import operands_of
 from elman.compiler.trace import Equations
 from elman.math import (
     abs,
@@ -246,10 +247,10 @@ def test_a_cell_of_random_expressions(expressions: list[Node], seed: int, normed
     tensors += [None, gain]
     tensors += [torch.randn(s, dtype=torch.float64) for s in ((H,), (B, H), (B, H))]
     results = []
-    call, _ = recurrence.dense_call(step, tensors, reverse=False)
-    for run in (autograd.run, interpreter.run):
+    call = recurrence.plan_call(step, operands_of(step, tensors))
+    for run in (lambda c, o: autograd.run([c], [o])[0], interpreter.run):
         leaves = [None if t is None else t.clone().requires_grad_() for t in tensors]
-        values = run(call, call.operands(leaves))
+        values = run(call, operands_of(step, leaves))
         wanted = [t for t in leaves if t is not None]
         loss = sum((v * torch.arange(v.numel()).view_as(v).cos()).sum() for v in values)
         found = torch.autograd.grad(loss, wanted, allow_unused=True)

@@ -1,5 +1,6 @@
 """The compiled recurrence in torch's autograd."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,21 +11,33 @@ from elman.compiler.cpu import runtime
 from elman.compiler.operands import Call, Operands, operands_of
 
 
-def run(call: Call, operands: Operands) -> list[Tensor]:
-    """Sequences and last states as `interpreter.run` gives them, by kernels."""
-    flat = operands.flat()
-    apply: Any = _Recurrence.apply
+def run(calls: Sequence[Call], operands: Sequence[Operands]) -> list[list[Tensor]]:
+    """Sequences and last states as `interpreter.run` gives them, by kernels, of one direction or
+    of two side by side."""
+    flat = [tensor for each in operands for tensor in each.flat()]
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
-        return list(apply(call, *flat))
-    return runtime.forward(call, operands, saving=False)[0]
+        apply: Any = _Recurrence.apply
+        return _halves(apply(tuple(calls), *flat), len(calls))
+    pairs = zip(calls, operands, strict=True)
+    return [
+        results for results, _ in runtime.run([runtime.forward(*p, saving=False) for p in pairs])
+    ]
+
+
+def _halves(values: Sequence[Any], count: int) -> list[list[Any]]:
+    size = len(values) // count
+    return [list(values[size * i : size * (i + 1)]) for i in range(count)]
 
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, call: Call, *flat: Tensor | None) -> tuple[Tensor, ...]:
-        results, ctx.tape = runtime.forward(call, operands_of(call.step, flat), saving=True)
-        results = [_not_a_view(result) for result in results]
-        ctx.call, ctx.inputs = call, len(flat)
+    def forward(ctx: Any, calls: tuple[Call, ...], *flat: Tensor | None) -> tuple[Tensor, ...]:
+        parts = zip(calls, _halves(flat, len(calls)), strict=True)
+        tasks = [runtime.forward(c, operands_of(c.step, f), saving=True) for c, f in parts]
+        found = runtime.run(tasks)
+        ctx.tapes = [tape for _, tape in found]
+        results = [_not_a_view(each) for part, _ in found for each in part]
+        ctx.calls, ctx.inputs = calls, len(flat)
         # The results stand here so that autograd sees when they are modified in place.
         ctx.save_for_backward(*flat, *results)
         ctx.set_materialize_grads(False)
@@ -32,19 +45,27 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        flat = ctx.saved_tensors[: ctx.inputs]
-        call: Call = ctx.call
-        if all(gradient is None for gradient in gradients):
-            return (None,) * (1 + len(flat))
+        count = len(ctx.calls)
+        flat = _halves(ctx.saved_tensors[: ctx.inputs], count)
+        given, wanted = _halves(gradients, count), _halves(ctx.needs_input_grad[1:], count)
+        found: list[list[Tensor | None]] = [[None] * len(each) for each in flat]
+        asked = [i for i in range(count) if any(g is not None for g in given[i])]
         if torch.is_grad_enabled():
-            return (None, *_differentiable(call, flat, gradients))
-        operands = operands_of(call.step, flat)
-        tape = ctx.tape
-        if tape.gates is None:  # a backward pass before has used it up
-            tape = runtime.forward(call, operands, saving=True)[1]
-        wanted = ctx.needs_input_grad[1:]
-        found = runtime.backward(call, operands, tape, list(gradients), consume=True, wanted=wanted)
-        return (None, *found)
+            for i in asked:
+                found[i] = _differentiable(ctx.calls[i], flat[i], given[i])
+            return (None, *(each for part in found for each in part))
+        operands = [operands_of(ctx.calls[i].step, flat[i]) for i in asked]
+        calls, tapes = [ctx.calls[i] for i in asked], [ctx.tapes[i] for i in asked]
+        if any(tape.gates is None for tape in tapes):  # a backward pass before has used it up
+            again = zip(calls, operands, strict=True)
+            tapes = [t for _, t in runtime.run([runtime.forward(*p, saving=True) for p in again])]
+        tasks = [
+            runtime.backward(call, o, tape, given[i], consume=True, wanted=wanted[i])
+            for i, call, o, tape in zip(asked, calls, operands, tapes, strict=True)
+        ]
+        for i, part in zip(asked, runtime.run(tasks), strict=True):
+            found[i] = part
+        return (None, *(each for part in found for each in part))
 
 
 def _not_a_view(tensor: Tensor) -> Tensor:
@@ -58,7 +79,7 @@ def _not_a_view(tensor: Tensor) -> Tensor:
 
 
 def _differentiable(
-    call: Call, flat: tuple[Tensor | None, ...], gradients: tuple[Tensor | None, ...]
+    call: Call, flat: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
     """The gradients as a graph that can be differentiated again."""
     own = [None if t is None else t.view_as(t) for t in flat]  # apart, if one depends on another

@@ -50,7 +50,7 @@ def _infer(
     from elman.compiler.cpu import runtime
 
     call, operands = _call(tensors, absent, step, reverse, every_state, lengths, resets)
-    return _apart(runtime.forward(call, operands, saving=False)[0])
+    return _apart(runtime.run([runtime.forward(call, operands, saving=False)])[0][0])
 
 
 @torch.library.custom_op("elman::train", mutates_args=())
@@ -67,7 +67,7 @@ def _train(
     from elman.compiler.cpu import runtime
 
     call, operands = _call(tensors, absent, step, reverse, every_state, lengths, resets)
-    results, tape = runtime.forward(call, operands, saving=True)
+    ((results, tape),) = runtime.run([runtime.forward(call, operands, saving=True)])
     shapes = _tape_shapes(operands, step, resets)
     kept = [_grown(own, shape) for own, shape in zip(_tape_tensors(tape), shapes, strict=True)]
     return _apart([*results, *kept, torch.tensor([call.threads])])
@@ -93,7 +93,8 @@ def _backward(
     given = _tape(tape[:-1], call, operands)
     wanted = [True] * (len(tensors) + len(absent))
     flows = _filled(gradients, missing)
-    found = runtime.backward(call, operands, given, flows, consume=False, wanted=wanted)
+    task = runtime.backward(call, operands, given, flows, consume=False, wanted=wanted)
+    (found,) = runtime.run([task])
     pairs = zip(found, _filled(tensors, absent), strict=True)
     return _apart([torch.zeros_like(t) if g is None else g for g, t in pairs if t is not None])
 

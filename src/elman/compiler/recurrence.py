@@ -1,5 +1,8 @@
 """What the layers call: a recurrence on tensors, cut for this machine's threads."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -13,33 +16,40 @@ _LEAST_WORK = 1 << 16  # multiplications for which a second thread pays
 _LEAST_SPLIT = 1 << 17  # the same, a step, for which meeting after every step pays
 
 
-def run(
-    step: Equations,
-    operands: Operands,
-    *,
-    lengths: Tensor | None = None,
-    resets: Tensor | None = None,
-    reverse: bool = False,
-    every_state: bool = False,
-) -> list[Tensor]:
-    """Sequences of states, (T, B, H) each, and the last states, (B, H) each.
+class Direction(NamedTuple):
+    """One direction's part: `lengths` (B,) int64, `resets` (T, B) bool."""
 
-    **Arguments:** `lengths` (B,) int64, `resets` (T, B) bool. Of the sequences only the first is
-    returned unless `every_state`; they are 0 on padding.
+    operands: Operands
+    lengths: Tensor | None = None
+    resets: Tensor | None = None
+    reverse: bool = False
+
+
+def run(
+    step: Equations, directions: Sequence[Direction], *, every_state: bool = False
+) -> list[list[Tensor]]:
+    """Of each direction sequences of states, (T, B, H) each, and the last states, (B, H) each.
+
+    Of the sequences only the first is returned unless `every_state`; they are 0 on padding. Two
+    directions are run side by side, each by half of the threads.
     """
-    call = plan_call(
-        step, operands, lengths=lengths, resets=resets, reverse=reverse, every_state=every_state
-    )
-    return autograd.run(call, operands)
+    count = torch.get_num_threads()
+    side_by_side = len(directions) == 2 and count > 1
+    count = count // 2 if side_by_side else count
+    calls = [plan_call(step, *each, every_state=every_state, threads=count) for each in directions]
+    operands = [each.operands for each in directions]
+    if side_by_side or len(directions) == 1:
+        return autograd.run(calls, operands)
+    return [autograd.run([c], [o])[0] for c, o in zip(calls, operands, strict=True)]
 
 
 def plan_call(
     step: Equations,
     operands: Operands,
-    *,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
     reverse: bool = False,
+    *,
     every_state: bool = False,
     threads: int | None = None,
 ) -> Call:

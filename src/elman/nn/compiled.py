@@ -1,6 +1,8 @@
 """The recurrence by kernels compiled from the cell's equations."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,54 +49,51 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
     return None
 
 
+class Direction(NamedTuple):
+    """One direction of a layer and what it runs on."""
+
+    w: Weights
+    x: Tensor
+    s: State
+    extras: Extras
+    reverse: bool
+
+
 def run(
-    cell: Cell,
-    w: Weights,
-    x: Tensor,
-    s: State,
-    extras: Extras,
-    *,
-    reverse: bool = False,
-    every_state: bool = False,
-) -> tuple[State, State]:
-    """As `reference.run`, but 0 on padding, and of the states at every step only the first
-    unless `every_state`.
+    cell: Cell, directions: Sequence[Direction], *, every_state: bool = False
+) -> list[tuple[State, State]]:
+    """Of each direction what `reference.run` gives, but 0 on padding, and of the states at every
+    step only the first unless `every_state`.
 
     Of bfloat16 and float16, and under autocast, the weights and the input are taken as they are
     and all else, sums and states too, is float32; the results are rounded at the end.
     """
     from elman.compiler import recurrence
 
-    low = low_precision(x)
+    low = low_precision(directions[0].x)
     if low is not None:
         with torch.autocast("cpu", enabled=False):
-            w, x, s, extras = as_float(w, low), rounded(x, low), as_float(s), as_float(extras)
-            output, last = run(cell, w, x, s, extras, reverse=reverse, every_state=every_state)
-        return tuple(each.to(low) for each in output), tuple(each.to(low) for each in last)
-    step = _equations(cell, w, extras)
-    operands = _operands(w, x, s, extras)
-    found = recurrence.run(
-        step,
-        operands,
-        lengths=extras.lengths,
-        resets=extras.resets,
-        reverse=reverse,
-        every_state=every_state,
-    )
-    return _halves(found, len(cell.state))
+            longer = [
+                Direction(as_float(w, low), rounded(x, low), as_float(s), as_float(e), reverse)
+                for w, x, s, e, reverse in directions
+            ]
+            found = run(cell, longer, every_state=every_state)
+        return [
+            (tuple(each.to(low) for each in output), tuple(each.to(low) for each in last))
+            for output, last in found
+        ]
+    step = _equations(cell, directions[0].w, directions[0].extras)
+    given = [
+        recurrence.Direction(_operands(w, x, s, e), e.lengths, e.resets, reverse)
+        for w, x, s, e, reverse in directions
+    ]
+    results = recurrence.run(step, given, every_state=every_state)
+    return [_halves(each, len(cell.state)) for each in results]
 
 
-def run_in_graph(
-    text: str,
-    w: Weights,
-    x: Tensor,
-    s: State,
-    extras: Extras,
-    *,
-    reverse: bool = False,
-    every_state: bool = False,
-) -> tuple[State, State]:
-    """As `run`, by an operator that torch.compile keeps whole; `text` from `text_of`."""
+def run_in_graph(text: str, direction: Direction, *, every_state: bool) -> tuple[State, State]:
+    """As `run`, by an operator that torch.compile keeps whole; `text` from `texts_of`."""
+    w, x, s, extras, reverse = direction
     found = operators.run(
         _operands(w, x, s, extras).flat(),
         text,

@@ -47,24 +47,27 @@ class DenseInference:
                 return None
         if inside_transform():
             return None
-        key = (steps, batch, torch.get_num_threads())
+        threads = torch.get_num_threads()
+        key = (steps, batch, threads)
+        side_by_side = threads > 1 or not layer.bidirectional
         sessions = kept.sessions.get(key)
         if sessions is None:
             if len(kept.sessions) >= _MOST_SHAPES:
                 kept.sessions.clear()
-            sessions = kept.sessions[key] = _sessions(layer, kept.packed, steps, batch)
+            sessions = kept.sessions[key] = _sessions(layer, kept.packed, steps, batch, threads)
         state = tuple([each.contiguous() for each in state])
         starts, apart = [each.data_ptr() for each in state], state[0].nbytes // len(state[0])
         shape = (*x.shape[:-1], layer.hidden_size)
         last: list[list[Tensor]] = []
         for directions in sessions:
             x = x.contiguous()
-            outputs = []
-            for session in directions:
-                offset = len(last) * apart
-                output, ends = session(x, [start + offset for start in starts], shape)
-                outputs.append(output)
-                last.append(ends)
+            tasks = []
+            for turn, session in enumerate(directions):
+                offset = (len(last) + turn) * apart
+                tasks.append(session(x, [start + offset for start in starts], shape))
+            found = kept.run(tasks) if side_by_side else [kept.run([t])[0] for t in tasks]
+            outputs = [output for output, _ in found]
+            last += [ends for _, ends in found]
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
         x = x if x.dim() == len(shape) else x.squeeze(0)
         if len(last) == 1:
@@ -86,6 +89,7 @@ class _Kept(NamedTuple):
     probes: list[ctypes.c_int32]  # some of the weights' memory: `.data` hides changes from versions
     seen: list[int]
     packed: list[Any]
+    run: Any  # of the compiler, which is loaded late
     sessions: dict[tuple[int, ...], list[list[Any]]]
 
     def fits(self, layer: "Recurrent") -> bool:
@@ -99,6 +103,7 @@ class _Kept(NamedTuple):
 
 
 def _keep(layer: "Recurrent", x: Tensor, state: State) -> _Kept | None:
+    from elman.compiler.cpu.runtime import run
     from elman.compiler.cpu.session import Packed
 
     own: list[Tensor] = [each for each in layer._parameters.values() if each is not None]
@@ -123,14 +128,19 @@ def _keep(layer: "Recurrent", x: Tensor, state: State) -> _Kept | None:
     probes = [probe for each in own for probe in _probes(each)]
     seen = [probe.value for probe in probes]
     settings = dict(layer.cell.__dict__)
-    return _Kept(x.dtype, settings, own, stamps, probes, seen, packed, {})
+    return _Kept(x.dtype, settings, own, stamps, probes, seen, packed, run, {})
 
 
-def _sessions(layer: "Recurrent", packed: list[Any], steps: int, batch: int) -> list[list[Any]]:
+def _sessions(
+    layer: "Recurrent", packed: list[Any], steps: int, batch: int, threads: int
+) -> list[list[Any]]:
     from elman.compiler.cpu.session import Session
 
     count = 2 if layer.bidirectional else 1
-    each = [Session(p, steps, batch, reverse=at % count == 1) for at, p in enumerate(packed)]
+    threads = max(1, threads // count)
+    each = [
+        Session(p, steps, batch, threads, reverse=at % count == 1) for at, p in enumerate(packed)
+    ]
     return [each[at : at + count] for at in range(0, len(each), count)]
 
 

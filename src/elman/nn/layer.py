@@ -177,14 +177,14 @@ class Recurrent(nn.Module):
         last: list[State] = []
         histories: list[State] = []
         for index in range(self.num_layers):
-            outputs = []
-            for direction in range(len(self._suffixes(index))):
-                at = len(last)
-                s = self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
-                history, final = self._run(at, x, s, lengths, resets, direction == 1, return_states)
-                outputs.append(history[0])
-                last.append(final)
-                histories.append(history)
+            starts = [
+                self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
+                for at in range(len(last), len(last) + len(self._suffixes(index)))
+            ]
+            found = self._run(len(last), x, starts, lengths, resets, return_states)
+            histories += [history for history, _ in found]
+            last += [final for _, final in found]
+            outputs = [history[0] for history, _ in found]
             x = self._between(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], x, index)
         states = tuple(
             each[0].unsqueeze(0) if len(each) == 1 else torch.stack(each)
@@ -279,39 +279,40 @@ class Recurrent(nn.Module):
         self,
         at: int,
         x: Tensor,
-        s: State,
+        starts: list[State],
         lengths: Tensor | None,
         resets: Tensor | None,
-        reverse: bool,
         every_state: bool,
-    ) -> tuple[State, State]:
-        w = self._weights(at)
-        if reverse and resets is not None:
-            resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-        extras = Extras(
-            lengths,
-            resets,
-            None if resets is None else self._initial(at, x),
-            self._zoneout(x, s),
-            self._mask_of_h(s[0]),
-        )
+    ) -> list[tuple[State, State]]:
+        """The directions of a layer, the first of which is number `at`."""
+        directions = []
+        for turn, s in enumerate(starts):
+            if turn and resets is not None:
+                resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+            anew = None if resets is None else self._initial(at + turn, x)
+            masks = (self._zoneout(x, s), self._mask_of_h(s[0]))
+            extras = Extras(lengths, resets, anew, *masks)
+            w = self._weights(at + turn)
+            directions.append(compiled.Direction(w, x, s, extras, turn == 1))
+        w, _, s, extras, _ = directions[0]
         self.backend_used = self._choose(w, x, s, extras, every_state)
         if self.backend_used == "compiled" and torch.compiler.is_compiling():
             text = str(self._traced[1][self.training])
-            return compiled.run_in_graph(
-                text, w, x, s, extras, reverse=reverse, every_state=every_state
-            )
+            return [
+                compiled.run_in_graph(text, each, every_state=every_state) for each in directions
+            ]
         if self.backend_used == "compiled":
-            return compiled.run(
-                self.cell, w, x, s, extras, reverse=reverse, every_state=every_state
-            )
+            return compiled.run(self.cell, directions, every_state=every_state)
         padding = None if lengths is None else ~mask_of(lengths, len(x)).unsqueeze(-1)
         x = x if padding is None else x.masked_fill(padding, 0)
         run = fused.run if self.backend_used == "torch" else reference.run
-        history, last = run(self.cell, w, x, s, extras, reverse=reverse)
-        if padding is not None:
-            history = tuple(each.masked_fill(padding, 0) for each in history)
-        return history, last
+        results = []
+        for w, _, s, extras, reverse in directions:
+            history, final = run(self.cell, w, x, s, extras, reverse=reverse)
+            if padding is not None:
+                history = tuple(each.masked_fill(padding, 0) for each in history)
+            results.append((history, final))
+        return results
 
     def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
         if self.backend == "reference":

@@ -20,8 +20,8 @@ def build(plan: Plan, shape: Shape) -> str:
     """The module of a recurrence: `train`, `infer`, `backward`, `pack_forward`, `pack_input` and
     `pack_single`.
 
-    Each of the first three is `(arguments, thread, threads)`; with OpenMP there is also
-    `..._team (arguments)`, which asks OpenMP for the thread.
+    Each of the first three is `(arguments, thread, threads)`; with OpenMP there are
+    also `..._team (arguments)` and `..._pair (two arguments)`, which ask OpenMP for the thread.
     """
     module = ir.Module("elman")
     panels = Panels(module, shape)
@@ -55,9 +55,27 @@ def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, pa
     code.finish()
     if shape.team:
         team = Code(module, shape, f"{name}_team", (("arguments", POINTER),), exported=True)
-        numbers = [
-            team.b.sext(team.b.call(team.external(each, I32, []), []), I64)
-            for each in ("omp_get_thread_num", "omp_get_num_threads")
-        ]
-        team.b.call(code.function, [team["arguments"], *numbers])
+        team.b.call(code.function, [team["arguments"], *_numbers(team)])
         team.finish()
+        _pair(module, shape, name, code.function)
+
+
+def _pair(module: ir.Module, shape: Shape, name: str, one: Any) -> None:
+    """Write `name_pair (two blocks of arguments)`: a half of OpenMP's threads does each."""
+    code = Code(module, shape, f"{name}_pair", (("blocks", POINTER),), exported=True)
+    thread, count = _numbers(code)
+    half = code.b.udiv(count, code.whole(2))
+    alone = code.is_zero(half)
+    half = code.b.select(alone, code.whole(1), half)
+    first = code.b.udiv(thread, half)
+    last = code.b.select(alone, code.whole(2), code.add(first, 1))
+    with code.loop(code.least(first, 2), code.least(last, 2)) as each:
+        block = code.b.inttoptr(code.load_int(code["blocks"], each), POINTER)
+        code.b.call(one, [block, code.b.urem(thread, half), half])
+    code.finish()
+
+
+def _numbers(code: Code) -> list[Any]:
+    """This thread's number in OpenMP's team, and how many there are."""
+    names = ("omp_get_thread_num", "omp_get_num_threads")
+    return [code.b.sext(code.b.call(code.external(n, I32, []), []), I64) for n in names]

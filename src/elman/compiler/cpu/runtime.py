@@ -1,10 +1,10 @@
 """Running a recurrence's kernels on tensors: forward, and backward to all gradients."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,10 +17,35 @@ from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_Result = TypeVar("_Result")
+Task = Generator[tuple["Kernel", str, "Block"], None, _Result]  # stops where its kernel runs
 _PACK = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
 
 
 _ROWS = 64  # of which the product with the input is worth its pass over the weights
+
+
+class Block(NamedTuple):
+    """A kernel's arguments in memory, and how many threads it is for."""
+
+    address: int
+    threads: int
+    held: object  # what owns the memory
+
+    @classmethod
+    def of(cls, names: Sequence[str], call: Call, values: dict[str, int]) -> "Block":
+        """The block of a call, of the arguments of those names."""
+        table, barrier = call.layout.table, ctypes.c_int64(0)
+        values |= {
+            "groups": len(table),
+            "split": int(call.split),
+            "stride": table.shape[1],
+            "Table": table.ctypes.data,
+            "Barrier": ctypes.addressof(barrier),
+        }
+        memory = (ctypes.c_int64 * len(names))(*[values[each] for each in names])
+        count = call.threads if call.split else min(call.threads, len(table))
+        return cls(ctypes.addressof(memory), count, (memory, barrier))
 
 
 class Kernel:
@@ -36,7 +61,8 @@ class Kernel:
             "infer": arguments.forward_arguments(self.plan),
             "backward": arguments.backward_arguments(self.plan),
         }
-        teams = [f"{name}_team" for name in self.arguments if shape.team]
+        kinds = ("team", "pair") if shape.team else ()
+        teams = [f"{name}_{kind}" for name in self.arguments for kind in kinds]
         packs = ["pack_input", "pack_single", *(["pack_forward"] if step.recurrent else [])]
         self.address = target.load(
             machine,
@@ -47,25 +73,16 @@ class Kernel:
         self._entry = {name: _ENTRY(self.address[name]) for name in self.arguments}
         self._pack = {name: _PACK(self.address[name]) for name in packs}
 
-    def run(self, name: str, call: Call, values: dict[str, int]) -> None:
-        """Run one of the kernels with the values of its arguments."""
-        barrier = ctypes.c_int64(0)
-        table = call.layout.table
-        values |= {
-            "groups": len(table),
-            "split": int(call.split),
-            "stride": table.shape[1],
-            "Table": table.ctypes.data,
-            "Barrier": ctypes.addressof(barrier),
-        }
-        names = self.arguments[name].names
-        block = (ctypes.c_int64 * len(names))(*[values[each] for each in names])
-        count = call.threads if call.split else min(call.threads, len(table))
-        threads.run(*self.entry(name), ctypes.addressof(block), count)
-
-    def entry(self, name: str) -> tuple[Any, int | None]:
-        """What `threads.run` takes of one of the kernels."""
-        return self._entry[name], self.address.get(f"{name}_team")
+    def run(self, name: str, *blocks: Block) -> None:
+        """Run one of the kernels: alone, or on two blocks of arguments side by side."""
+        one, address = self._entry[name], self.address
+        if len(blocks) == 1:
+            threads.run(one, address.get(f"{name}_team"), blocks[0].address, blocks[0].threads)
+            return
+        both = (blocks[0].address, blocks[1].address)
+        pair = (ctypes.c_int64 * 2)(*both)
+        team, count = address.get(f"{name}_pair"), blocks[0].threads
+        threads.run_pair(one, team, ctypes.addressof(pair), both, count)
 
     def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
         """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
@@ -107,7 +124,22 @@ def bias_of(plan: Plan, o: Operands) -> Tensor | None:
     return o.bias_ih + o.bias_hh
 
 
-def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tape]:
+def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
+    """Let one or two passes of the same kernel go up to it, run it for all, and let them end."""
+    asked = [next(task) for task in tasks]
+    if asked:
+        compiled, name, _ = asked[0]
+        compiled.run(name, *(block for *_, block in asked))
+    results = []
+    for task in tasks:
+        try:
+            next(task)
+        except StopIteration as end:
+            results.append(end.value)
+    return results
+
+
+def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor], Tape]]:
     """The results as `interpreter.run` gives them, and the tape (of use when `saving`)."""
     compiled = kernel_of(call.step, o.x.dtype)
     p, layout = compiled.plan, call.layout
@@ -168,7 +200,8 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         values[f"S{i}"], values[f"keep{i}"] = sequences[i].data_ptr(), int(keeps[i])
         values[f"First{i}"], values[f"Last{i}"] = first[i].data_ptr(), last[i].data_ptr()
         values[f"Out{i}"] = outs[i].data_ptr() if i < len(outs) else 0
-    compiled.run("train" if saving else "infer", call, values)
+    name = "train" if saving else "infer"
+    yield compiled, name, Block.of(compiled.arguments[name].names, call, values)
     del held
     scratch.give(packed, packed_input)
     outputs = outs or [_view(call, each[layout.after]) for each in _kept(call, sequences)]
@@ -240,7 +273,7 @@ def backward(
     *,
     consume: bool,
     wanted: Sequence[bool],
-) -> list[Tensor | None]:
+) -> Task[list[Tensor | None]]:
     """Gradients of `Operands.flat`, from those of the results; `consume` gives the tape up.
 
     `wanted` tells of which of them; where not, there may be None.
@@ -290,7 +323,7 @@ def backward(
         values[f"S{i}"], values[f"D{i}"] = tape.sequences[i].data_ptr(), running[i].data_ptr()
         values[f"O{i}"] = (nothing if flow is None else flow).data_ptr()
         values[f"row{i}"] = 0 if flow is None else size
-    compiled.run("backward", call, values)
+    yield compiled, "backward", Block.of(compiled.arguments["backward"].names, call, values)
     del held
     of_states = any(wanted[FIXED + call.step.params :])
     if o.hh is not None and of_states:

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from elman.compiler.cpu import layout, runtime, scratch, threads
+from elman.compiler.cpu import layout, runtime, scratch
 from elman.compiler.operands import Operands
 from elman.compiler.recurrence import threads_for
 from elman.compiler.trace import Equations
@@ -48,14 +48,16 @@ class Packed:
 class Session:
     """A direction of a layer for dense batches of one shape."""
 
-    def __init__(self, packed: Packed, steps: int, batch: int, *, reverse: bool) -> None:
-        step, kernel, size = packed.step, packed.kernel, packed.size
-        self._split, groups, self._threads = threads_for(step, size, steps, batch)
+    def __init__(
+        self, packed: Packed, steps: int, batch: int, threads: int, *, reverse: bool
+    ) -> None:
+        step, size = packed.step, packed.size
+        kernel = self.kernel = packed.kernel
+        self._split, groups, count = threads_for(step, size, steps, batch, threads)
         place = layout.dense(steps, batch, reverse, groups)
         self._place, self._size = place, size
-        self._count = self._threads if self._split else min(self._threads, groups)
-        self._entry, self._team = kernel.entry("infer")
-        hh, ih = packed.weights(self._threads if self._split else 1)
+        self.threads = count if self._split else min(count, groups)
+        hh, ih = packed.weights(count if self._split else 1)
         bias, recurrent = packed.biases
         span = runtime.span_of(place)
         self._gates = (batch * span, step.gates * size)
@@ -90,16 +92,15 @@ class Session:
 
     def __call__(
         self, x: Tensor, state: Sequence[int], shape: tuple[int, ...]
-    ) -> tuple[Tensor, list[Tensor]]:
+    ) -> runtime.Task[tuple[Tensor, list[Tensor]]]:
         """The output, of that shape if there is one step, else (T, B, H), and the last states,
         (1, B, H); of contiguous x, (T, B, I), and the addresses of the first states, (B, H)."""
         block, at, place = type(self._block).from_buffer_copy(self._block), self._at, self._place
         batch, size = place.batch, self._size
         gates = scratch.take(x, *self._gates)
         block[at["X"]], block[at["Input"]] = gates.data_ptr(), x.data_ptr()
-        if self._count > 1:
-            barrier = ctypes.c_int64(0)
-            block[at["Barrier"]] = ctypes.addressof(barrier)
+        barrier = ctypes.c_int64(0)
+        block[at["Barrier"]] = ctypes.addressof(barrier)
         sequences, last = [], []
         for first, keep, indices in zip(state, self._rows, self._states, strict=True):
             end = x.new_empty(1, batch, size)
@@ -116,6 +117,10 @@ class Session:
             rows = sequences[0]
             block[at["Feed"]] = rows.data_ptr()
             output = rows[:-1] if place.reverse else rows[1:]
-        threads.run(self._entry, self._team, ctypes.addressof(block), self._count)
+        yield (
+            self.kernel,
+            "infer",
+            runtime.Block(ctypes.addressof(block), self.threads, (block, barrier)),
+        )
         scratch.give(gates)
         return output, last

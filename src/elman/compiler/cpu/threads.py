@@ -61,6 +61,28 @@ def run(
             job.result()
 
 
+def run_pair(
+    one: Callable[[Any, int, int], None],
+    team: int | None,
+    pair: Any,
+    arguments: tuple[int, int],
+    threads: int,
+) -> None:
+    """As `run` with each of two arguments at the same time, with so many threads each.
+
+    `team` is the address of the same for OpenMP, which takes the address `pair` of both.
+    """
+    if team is not None and has_team():
+        _openmp().GOMP_parallel(team, pair, 2 * threads, 0)
+        return
+    shares = [(each, t) for each in arguments for t in range(threads)]
+    pool = _pool(os.getpid())
+    jobs = [pool.submit(one, each, t, threads) for each, t in shares[1:]]
+    one(arguments[0], 0, threads)
+    for job in jobs:
+        job.result()
+
+
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
     del process  # a pool belongs to one process
