@@ -4,7 +4,6 @@ Equal expressions are one object (hash-consing), so that common parts are found 
 Simplifications keep NaN and infinity: `x * 0` stays, since x may be NaN.
 """
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,8 @@ from weakref import WeakValueDictionary
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from elman.compiler.locks import ForkLock
 
 FUNCTIONS = ("sigmoid", "tanh", "exp", "log", "sqrt", "sin", "cos", "softplus")
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
@@ -51,7 +52,7 @@ class Node:
 
 
 _known: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
-_lock = threading.Lock()
+_lock = ForkLock()
 
 
 def _shared(op: str, args: tuple[Node, ...], leaf: float | Input | None = None) -> Node:

@@ -1,6 +1,7 @@
 """The recurrence by kernels compiled from the cell's equations."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -43,9 +44,21 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
     if inside_transform():
         return "torch.func and forward-mode derivatives are not compiled"
     try:
-        _equations(cell, w, extras)
+        step = _equations(cell, w, extras)
     except UntraceableError as error:
         return str(error)
+    return _failure(step, torch.float64 if x.dtype == torch.float64 else torch.float32)
+
+
+@cache
+def _failure(step: Equations, dtype: torch.dtype) -> str | None:
+    """What went wrong when these equations were compiled, None if nothing did."""
+    from elman.compiler.cpu.runtime import kernel_of
+
+    try:
+        kernel_of(step, dtype)
+    except Exception as error:  # LLVM may fail on a machine in any way; the reference does not
+        return f"the compiler failed: {type(error).__name__}: {error}"
     return None
 
 

@@ -1,15 +1,16 @@
 """Large buffers kept for the next call: fresh memory costs more than what is done with it."""
 
-import threading
 from collections import OrderedDict
 
 import torch
 from torch import Tensor
 
+from elman.compiler.locks import ForkLock
+
 MOST_BYTES = 256 << 20
 _SMALL = 1 << 15  # numbers; such buffers are cheap, and not kept
 _free: OrderedDict[int, Tensor] = OrderedDict()  # by their address, the oldest first
-_lock = threading.Lock()
+_lock = ForkLock()
 
 
 def take(like: Tensor, rows: int, columns: int) -> Tensor:

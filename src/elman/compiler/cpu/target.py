@@ -2,7 +2,6 @@
 
 import os
 import platform
-import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,9 +12,10 @@ import llvmlite.binding as llvm
 from elman.compiler import cache as disk
 from elman.compiler.cpu import threads
 from elman.compiler.cpu.emit import Shape
+from elman.compiler.locks import ForkLock
 
 EMITTER = 10  # raise it whenever the code that is written changes
-_lock = threading.Lock()
+_lock = ForkLock()
 _kept: list[Any] = []  # what owns the machine code
 
 
