@@ -77,6 +77,7 @@ class Panels:
     def __init__(self, module: ir.Module, shape: Shape) -> None:
         self.module, self.shape = module, shape
         self._kernels: dict[tuple[int, int], Any] = {}
+        self._multipliers: dict[Tile, Any] = {}
 
     def scratch(self, code: Code, tile: Tile) -> Any:
         """Room for a tile of C."""
@@ -118,9 +119,8 @@ class Panels:
                 if tile.gates:
                     height = code.sub(bottom, top)
                     left = code.at(rows.a, code.mul(top, rows.stride))
-                    self._multiply(
-                        code, tile, width, height, left, rows.stride, source, rows.depth, scratch
-                    )
+                    sizes = [width, height, code.whole(rows.stride), code.whole(rows.depth)]
+                    code.b.call(self._multiplier(tile), [*sizes, left, source, scratch])
                 with code.loop(top, bottom) as row, code.loop(0, width) as j:
                     column = code.mul(code.add(block, j), lanes)
                     in_row = code.mul(code.sub(row, top), width)
@@ -129,23 +129,20 @@ class Panels:
                     for is_tail in code.either(code.less(left, lanes)):
                         epilogue(row, column, place, code.tail(left) if is_tail else None)
 
-    def _multiply(
-        self,
-        code: Code,
-        tile: Tile,
-        width: Any,
-        height: Any,
-        a: Any,
-        a_stride: Any,
-        packed: Any,
-        depth: Any,
-        scratch: Any,
-    ) -> None:
-        """Call the micro-kernels for this size of tile."""
+    def _multiplier(self, tile: Tile) -> Any:
+        """The function that calls the micro-kernels for a panel's width and a number of rows."""
+        if tile in self._multipliers:
+            return self._multipliers[tile]
+        integers = ("width", "height", "a_stride", "depth")
+        names = [(n, I64) for n in integers] + [(n, POINTER) for n in ("a", "packed", "scratch")]
+        code = Code(self.module, self.shape, f"panel_{len(self._multipliers)}", names)
+        code.function.attributes.add("noinline")
         end = code.function.append_basic_block("multiplied")
-        wrong = code.function.append_basic_block("unreachable")
-        size = code.add(code.mul(code.sub(width, 1), tile.rows), code.sub(height, 1))
-        switch = code.b.switch(size, wrong)
+        size = code.add(
+            code.mul(code.sub(code["width"], 1), tile.rows), code.sub(code["height"], 1)
+        )
+        switch = code.b.switch(size, end)
+        depth = code["depth"]
         for vectors in range(1, tile.vectors + 1):
             for rows in range(1, tile.rows + 1):
                 case = code.function.append_basic_block("case")
@@ -153,14 +150,14 @@ class Panels:
                 code.b.position_at_end(case)
                 for first, columns in tile.chunks(vectors):
                     kernel = self._kernel(rows, columns)
-                    b = code.at(packed, code.mul(depth, first * code.lanes))
-                    c = code.at(scratch, first * code.lanes)
+                    b = code.at(code["packed"], code.mul(depth, first * code.lanes))
+                    c = code.at(code["scratch"], first * code.lanes)
                     stride = code.whole(vectors * tile.gates * code.lanes)
-                    code.b.call(kernel, [a, code.whole(a_stride), b, code.whole(depth), c, stride])
+                    code.b.call(kernel, [code["a"], code["a_stride"], b, depth, c, stride])
                 code.b.branch(end)
-        code.b.position_at_end(wrong)
-        code.b.unreachable()
         code.b.position_at_end(end)
+        self._multipliers[tile] = code.finish()
+        return self._multipliers[tile]
 
     def _kernel(self, rows: int, columns: int) -> Any:
         if (rows, columns) not in self._kernels:
@@ -180,31 +177,29 @@ class Panels:
             code.loop(0, code["parts"]) as part,
             tile.panels(code, blocks, (part, code["parts"])) as (block, width),
         ):
-            base = code.sum((block, tile.gates * lanes, depth))
-            end = code.function.append_basic_block("packed")
-            switch = code.b.switch(width, end)
-            for vectors in range(1, tile.vectors + 1):
-                case = code.function.append_basic_block("case")
-                switch.add_case(code.whole(vectors), case)
-                code.b.position_at_end(case)
-                for first, columns in tile.chunks(vectors):
-                    start = code.sum(base, (depth, first * lanes))
-                    for each in range(columns):
-                        j, gate = divmod(first + each, tile.gates)
-                        column = code.mul(code.add(block, j), lanes)
-                        with code.loop(0, depth) as k, code.loop(0, lanes) as lane:
-                            unit = code.add(column, lane)
-                            inside = code.less(unit, hidden)
-                            unit = code.least(unit, code.sub(hidden, 1))
-                            unit = code.sum((gate, hidden), unit)
-                            place = code.sum((k, down), (unit, across))
-                            value = code.load_scalar(code["source"], place)
-                            value = code.b.select(inside, value, ir.Constant(code.scalar, 0))
-                            row = code.sum((k, columns * lanes), each * lanes, lane)
-                            place = code.at(code["target"], code.add(start, row))
-                            code.b.store(value, place, align=code.shape.size)
-                code.b.branch(end)
-            code.b.position_at_end(end)
+            total = code.mul(width, tile.gates)
+            chunks = code.quotient_up(total, tile.chunk)
+            with code.loop(0, chunks) as chunk:  # as `Tile.chunks` has them
+                first = code.share(total, chunk, chunks)
+                columns = code.sub(code.share(total, code.add(chunk, 1), chunks), first)
+                start = code.sum((code.sum((block, tile.gates), first), lanes, depth))
+                with (
+                    code.loop(0, columns) as each,
+                    code.loop(0, depth) as k,
+                    code.loop(0, lanes) as lane,
+                ):
+                    own = code.add(first, each)
+                    j, gate = (
+                        divide(own, code.whole(max(1, tile.gates)))
+                        for divide in (code.b.udiv, code.b.urem)
+                    )
+                    unit = code.sum((code.add(block, j), lanes), lane)
+                    inside = code.less(unit, hidden)
+                    unit = code.sum((gate, hidden), code.least(unit, code.sub(hidden, 1)))
+                    value = code.load_scalar(code["source"], code.sum((k, down), (unit, across)))
+                    value = code.b.select(inside, value, code.number(0.0))
+                    row = code.sum((k, columns, lanes), (each, lanes), lane)
+                    code.store_scalar(value, code["target"], code.add(start, row))
         code.finish()
 
 
