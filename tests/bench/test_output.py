@@ -67,15 +67,23 @@ elman's share of the float32 peak, 100 Gflop/s, in %, inference / train:
     )
 
 
+def test_a_machine_that_was_not_quiet_is_told() -> None:
+    text = markdown.tables([*ROWS, ROWS[0]._replace(others=0.41)])
+    assert text.endswith(
+        "Measure again: other processes took up to 41% of the processors"
+        " (lstm 100,1,64,64 inference)."
+    )
+
+
 def test_lines_come_as_they_are_made(capsys: pytest.CaptureFixture[str]) -> None:
     made = lines.printed(iter(ROWS), as_json=False)
     assert next(made) is ROWS[0]
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "cell\tT,B,I,H\tmode\tagainst\tits ms\tms\tratio\t% of peak"
-    assert out[1] == "lstm\t100,1,64,64\tinference\ttorch.nn\t20.0\t10.0\t2.0\t40.0"
+    assert out[0] == "cell\tT,B,I,H\tmode\tagainst\tits ms\tms\tratio\t% of peak\t% others"
+    assert out[1] == "lstm\t100,1,64,64\tinference\ttorch.nn\t20.0\t10.0\t2.0\t40.0\t0"
     assert len(out) == 2
     assert list(made) == ROWS[1:]
-    assert capsys.readouterr().out.splitlines()[-1].endswith("1.0\t")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("1.0\t\t0")
 
 
 def test_columns_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +101,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert first == {
         **{"cell": "lstm", "T,B,I,H": "100,1,64,64", "mode": "inference", "against": "torch.nn"},
         **{"T": 100, "B": 1, "I": 64, "H": 64, "its ms": 20.0, "ms": 10.0, "ratio": 2.0},
-        **{"% of peak": 40.0, "its % of peak": 20.0},
+        **{"% of peak": 40.0, "its % of peak": 20.0, "% others": 0},
     }
     assert last["% of peak"] is None
 

@@ -12,7 +12,7 @@ QUICK = ("bench", "layers", "--shapes", "3,2,4,4", "--seconds", "0")
 def test_a_table_and_a_picture(at_work: Any, trained: Path) -> None:
     words = ("--cells", "gru", "mgu", "--modes", "train", "step", "--rivals", "torch.nn", "loop")
     done = at_work(*QUICK, *words, "--plot", "ratios.png")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     head, *rows = (line.split("\t") for line in done.stdout.splitlines())
     assert head[:4] == ["cell", "T,B,I,H", "mode", "against"]
     assert [row[:4] for row in rows] == [
@@ -29,7 +29,7 @@ def test_a_table_and_a_picture(at_work: Any, trained: Path) -> None:
 def test_json_and_markdown(here: Any) -> None:
     words = (*QUICK, "--cells", "gru", "--modes", "inference", "--rivals", "loop")
     done = here(*words, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["against"] == "loop"
     done = here(*words, "--markdown")
     assert "| T, B, I, H | gru / loop |\n|---|---|\n| 3, 2, 4, 4 | " in done.stdout

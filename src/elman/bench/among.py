@@ -51,8 +51,9 @@ def ragged(cell: str, shape: Shape, seconds: float) -> list[Row]:
         job = work(own, x, gradients=gradients)
         padded = ours(job, lengths=lengths)
         check("the reference", ours(job._replace(layer=plain), lengths=lengths)(), padded())
-        dense, mine = interleaved([ours(job), padded], seconds)
-        rows.append(Row(cell, shape, f"ragged {name}", "dense batch", dense, mine))
+        (dense, mine), others = interleaved([ours(job), padded], seconds)
+        mode = f"ragged {name}"
+        rows.append(Row(cell, shape, mode, "dense batch", dense, mine, others=others))
     return rows
 
 
@@ -76,8 +77,9 @@ def halves(cell: str, shape: Shape, seconds: float) -> list[Row]:
         whole = ours(job._replace(layer=full, x=x.float(), upstream=upstream))
         mine = ours(job)
         check("float32", whole(), mine(), _COARSE)
-        theirs, own = interleaved([whole, mine], seconds)
-        rows.append(Row(cell, shape, f"bfloat16 {name}", "float32", theirs, own))
+        (theirs, own), others = interleaved([whole, mine], seconds)
+        mode = f"bfloat16 {name}"
+        rows.append(Row(cell, shape, mode, "float32", theirs, own, others=others))
     return rows
 
 
@@ -97,8 +99,9 @@ def gates(shape: Shape, seconds: float) -> list[Row]:
             work(layer(cell, features, hidden, backend="compiled"), x, gradients=gradients)
             for cell in cells.values()
         ]
-        lstm, *others = interleaved([ours(job) for job in jobs], seconds)
-        for (cell, kind), mine in zip(OTHERS.items(), others, strict=True):
+        (lstm, *rest), others = interleaved([ours(job) for job in jobs], seconds)
+        for (cell, kind), mine in zip(OTHERS.items(), rest, strict=True):
             scaled = lstm * len(kind.gates) / len(BUILTIN["lstm"].gates)
-            rows.append(Row(cell, shape, f"gates {name}", "lstm per gate", scaled, mine))
+            mode = f"gates {name}"
+            rows.append(Row(cell, shape, mode, "lstm per gate", scaled, mine, others=others))
     return rows

@@ -126,15 +126,13 @@ def _rows(cell: str, shape: Shape, mode: str, rivals: Sequence[Rival], seconds: 
             check(rival.name, runs[rival.name](), expected)
     if not runs:
         return []
-    if mode in ("inference", "train"):
-        limit = Peak()
-        own, *theirs, at_best = interleaved([mine, *runs.values(), limit], seconds)
-        peak: float | None = limit.operations / at_best
-    else:
-        own, *theirs = interleaved([mine, *runs.values()], seconds)
-        peak = None
+    limit = Peak() if mode in ("inference", "train") else None
+    (own, *theirs), others = interleaved(
+        [mine, *runs.values(), *([limit] if limit else [])], seconds
+    )
+    peak = limit.operations / theirs.pop() if limit else None
     return [
-        Row(cell, shape, mode, name, each, own, job.operations, peak)
+        Row(cell, shape, mode, name, each, own, job.operations, peak, others)
         for name, each in zip(runs, theirs, strict=True)
     ]
 

@@ -9,14 +9,15 @@ from elman.bench.row import Row, sizes
 
 # Columns and their width on a terminal, below 0 to the right.
 _WIDTHS = {
-    "cell": 14,
-    "T,B,I,H": 16,
-    "mode": 19,
-    "against": 14,
-    "its ms": -9,
-    "ms": -9,
-    "ratio": -7,
+    "cell": 13,
+    "T,B,I,H": 15,
+    "mode": 18,
+    "against": 13,
+    "its ms": -8,
+    "ms": -8,
+    "ratio": -6,
     "% of peak": -10,
+    "% others": -9,
 }
 
 
@@ -42,6 +43,7 @@ def _record(row: Row) -> dict[str, Any]:
         round(1e3 * row.seconds, 4),
         round(row.ratio, 2),
         _percent(row.share),
+        round(100 * row.others),
     )
     return dict(
         zip(_WIDTHS, (row.cell, sizes(row.shape), row.mode, row.rival, *numbers), strict=True)

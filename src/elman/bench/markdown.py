@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from elman.bench import machine
-from elman.bench.row import Row, geometric_mean
+from elman.bench.row import Row, geometric_mean, sizes
 from elman.bench.work import Shape
 
+_QUIET = 0.1  # more than that of the processors for others, and figures are not to be trusted
 Column = tuple[str, str]  # a cell and its rival
 
 
@@ -20,7 +21,8 @@ def tables(rows: Sequence[Row]) -> str:
     ...     Row("gru", (9, 1, 4, 4), "inference", "loop", 0.3, 0.1),
     ...     Row("gru", (9, 1, 4, 4), "train", "loop", 0.8, 0.1),
     ... ]
-    >>> print(tables(rows).partition("\n\n")[2])
+    >>> _, *found = tables(rows).splitlines()[1:]
+    >>> print(*found, sep="\\n")
     inference / train:
     <BLANKLINE>
     | T, B, I, H | gru / loop |
@@ -28,7 +30,7 @@ def tables(rows: Sequence[Row]) -> str:
     | 9, 1, 4, 4 | 3.00 / 8.00 |
     """
     head = f"{machine.describe()}: the rival's time divided by elman's, more than 1 is faster."
-    return "\n\n".join([head, *_blocks(rows)])
+    return "\n\n".join([head, *_blocks(rows), *_disturbed(rows)])
 
 
 def _blocks(rows: Sequence[Row]) -> Iterator[str]:
@@ -42,6 +44,15 @@ def _blocks(rows: Sequence[Row]) -> Iterator[str]:
     measured = [row for row in rows if row.share is not None]
     if measured:
         yield from _shares(measured)
+
+
+def _disturbed(rows: Sequence[Row]) -> Iterator[str]:
+    busiest = max(rows, key=lambda row: row.others)
+    if busiest.others > _QUIET:
+        yield (
+            f"Measure again: other processes took up to {busiest.others:.0%} of the processors"
+            f" ({busiest.cell} {sizes(busiest.shape)} {busiest.mode})."
+        )
 
 
 def _kind(mode: str) -> str:

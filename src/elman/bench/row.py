@@ -17,6 +17,7 @@ class Row(NamedTuple):
     - `operations`: floating-point operations of the matrix products, of either.
     - `peak`: operations a second that the machine's processors did meanwhile at their best; None
       where it was not measured.
+    - `others`: share of the processors that other processes took meanwhile.
 
     >>> row = Row("gru", (100, 1, 64, 64), "train", "loop", 0.04, 0.01, 3e6, 1e9)
     >>> row.ratio, round(row.share, 2), round(row.share_rival, 3)
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     seconds: float
     operations: int = 0
     peak: float | None = None
+    others: float = 0.0
 
     @property
     def ratio(self) -> float:
