@@ -48,9 +48,10 @@ def test_layers_among_themselves() -> None:
 def test_bfloat16_is_left_out_where_it_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     modes = ["bfloat16 inference", "bfloat16 train"]
     assert [row.mode for row in among.halves("gru", SHAPE, 0.0)] in ([], modes)
-    for dtype, expected in ((torch.float64, modes), (torch.float16, [])):
-        monkeypatch.setattr(among, "_HALF", dtype)
-        assert [row.mode for row in among.halves("gru", SHAPE, 0.0)] == expected
+    monkeypatch.setattr(among, "_HALF", torch.float64)  # compiled on any machine
+    assert [row.mode for row in among.halves("gru", SHAPE, 0.0)] == modes
+    monkeypatch.setattr("elman.nn.compiled.obstacle", lambda *_: "none is for it")
+    assert among.halves("gru", SHAPE, 0.0) == []
 
 
 def test_a_cell_that_torch_lacks_meets_the_loop() -> None:
