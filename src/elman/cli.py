@@ -266,37 +266,62 @@ def info(
     show.info()
 
 
+def _several(text: str) -> Parameter:
+    """A flag that takes one word or more: `--cells gru rnn`."""
+    return Parameter(help=text, negative="", consume_multiple=True, show_default=False)
+
+
 @bench_app.command(name="layers")
 def bench_layers(
     *,
-    cells: Annotated[tuple[str, ...], Parameter(help="Cells to measure.", negative="")] = (
-        "lstm",
-        "gru",
-        "rnn",
-        "peephole_lstm",
-    ),
+    cells: Annotated[
+        tuple[str, ...],
+        _several("Cells to measure; lstm, gru, rnn and peephole_lstm if none are named."),
+    ] = (),
+    shapes: Annotated[
+        tuple[str, ...],
+        _several("T,B,I,H each, such as 100,32,128,128: steps, batch, inputs, hidden units."),
+    ] = (),
+    modes: Annotated[
+        tuple[str, ...],
+        _several("Of inference, train, step, step-train, ragged, bfloat16, gates; all by default."),
+    ] = (),
+    rivals: Annotated[
+        tuple[str, ...],
+        _several(
+            "Of torch.nn, loop, torch.compile, jax, onnxruntime; by default all that are"
+            " installed, without torch.compile, which takes a minute to compile each loop."
+        ),
+    ] = (),
     seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
     json: AsJson = False,
+    markdown: Annotated[
+        bool,
+        Parameter(help="Print tables for a README.", negative="", show_default=False),
+    ] = False,
+    plot: Annotated[
+        Path | None, Parameter(help="Draw the ratios, too, to this file (.png, .svg, .pdf).")
+    ] = None,
 ) -> None:
-    """Compare compiled layers with torch.nn and with a loop over the equations.
+    """Compare compiled layers with torch.nn, a loop over the equations, jax and ONNX Runtime.
 
-    Example: `elman bench layers --cells gru --seconds 0.5`
+    Example: `elman bench layers --cells gru rnn --modes inference train --plot ratios.png`
     """
     from elman import bench
 
-    rows = (
-        {
-            "cell": row.cell,
-            "T,B,I,H": ",".join(map(str, row.shape)),
-            "mode": row.mode,
-            "against": row.rival,
-            "its ms": round(1e3 * row.seconds_rival, 3),
-            "ms": round(1e3 * row.seconds, 3),
-            "ratio": round(row.ratio, 2),
-        }
-        for row in bench.layers(cells, seconds=seconds)
+    bench.report(
+        bench.comparisons(
+            cells or bench.CELLS,
+            [bench.parse_shape(shape) for shape in shapes] or bench.SHAPES,
+            seconds,
+            modes or bench.MODES,
+            rivals,
+        ),
+        seconds,
+        as_json=json,
+        as_markdown=markdown,
+        plot_path=plot,
     )
-    show.rows(list(rows), as_json=json)
 
 
 @app.command

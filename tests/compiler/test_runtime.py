@@ -66,7 +66,7 @@ def _in_child(queue: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_process_works() -> None:
     layer = elman.layer("lstm", 3, 8, backend="compiled")
     layer(torch.randn(4, 6, 3))

@@ -1,0 +1,13 @@
+"""Speed of the layers on this machine, side by side with other ways of running them."""
+
+from elman.bench.clock import interleaved as interleaved
+from elman.bench.compare import CELLS as CELLS
+from elman.bench.compare import MODES as MODES
+from elman.bench.compare import SHAPES as SHAPES
+from elman.bench.compare import comparisons as comparisons
+from elman.bench.compare import layers as layers
+from elman.bench.compare import parse_shape as parse_shape
+from elman.bench.output import report as report
+from elman.bench.peak import Peak as Peak
+from elman.bench.rivals import RIVALS as RIVALS
+from elman.bench.row import Row as Row
