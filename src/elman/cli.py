@@ -181,6 +181,35 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
 
 
 @app.command
+def diagnose(
+    model: Model,
+    /,
+    *,
+    data: Source = None,
+    sequences: Annotated[int, Parameter(help="Sequences followed through time.")] = 16,
+    out: Annotated[
+        Path | None, Parameter(help="Where to write the page; MODEL/diagnosis.html by default.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Say why a trained network learns or not: gradient through time, Jacobians, gates.
+
+    Example: `elman diagnose runs/classify --data text_sst2:validation`
+    """
+    from elman.diagnose import diagnose
+
+    if data is None:
+        raise SettingsError("--data is missing: name a file or a dataset to diagnose on")
+    found = diagnose(load(model), data, sequences=sequences)
+    found = show.with_history(found, Path(model))
+    page = found.to_html(out or Path(model) / "diagnosis.html")
+    if json:
+        print(found.to_json())
+    else:
+        show.diagnosis(found, page)
+
+
+@app.command
 def generate(
     model: Model,
     prompt: Annotated[str, Parameter(help="What the text begins with.", show_default=False)] = "",

@@ -69,7 +69,7 @@ def through_time(tracks: Sequence[Track]) -> ThroughTime:
     >>> layer = elman.RNN(3, 5)
     >>> tracks = run(layer, torch.randn(30, 8, 3), state_gradient=[torch.randn(1, 8, 5)])
     >>> measured = through_time(tracks)
-    >>> len(measured.norms), measured.lags[0], measured.rate < 1, measured.memory < 30
+    >>> len(measured.norms), float(measured.lags[0]), measured.rate < 1, measured.memory < 30
     (30, 1.0, True, True)
     """
     return _finished(_sum(track) for track in tracks)
