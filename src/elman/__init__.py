@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from elman import data as data
     from elman import tasks as tasks
     from elman import train as train
-    from elman.diagnose import diagnose as diagnose
-    from elman.tasks import load as load
+    from elman.tasks import load as load  # isort: skip
+    from elman.diagnose.report import diagnose as diagnose
 
 __version__ = "0.1.0"
 

@@ -196,12 +196,12 @@ def diagnose(
 
     Example: `elman diagnose runs/classify --data text_sst2:validation`
     """
-    from elman.diagnose import diagnose
+    from elman.diagnose.monitor import read_history
+    from elman.diagnose.report import diagnose as examine
 
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to diagnose on")
-    found = diagnose(load(model), data, sequences=sequences)
-    found = show.with_history(found, Path(model))
+    found = examine(load(model), data, sequences=sequences, history=read_history(model))
     page = found.to_html(out or Path(model) / "diagnosis.html")
     if json:
         print(found.to_json())

@@ -20,6 +20,7 @@ import elman
 from elman.cells import BUILTIN
 from elman.compiler import cache
 from elman.data import Dataset
+from elman.diagnose.report import Diagnosis
 from elman.errors import SettingsError
 from elman.tasks import Task
 from elman.tasks.load import TASKS
@@ -81,6 +82,13 @@ def metrics(
     for name, value in values.items():
         table.add_row(name.replace("_", " "), f"{value:.4f}")
     _print(table)
+
+
+def diagnosis(found: Diagnosis, page: Path) -> None:
+    """Print what a diagnosis found and where its page is."""
+    width = None if sys.stdout.isatty() else 100
+    Console(width=width, highlight=False).print(found.summary())
+    print(f"the page is {page}")
 
 
 def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> None:

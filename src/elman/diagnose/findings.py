@@ -44,28 +44,29 @@ class Finding:
     remedies: tuple[Remedy, ...]
 
 
-CLIP = Remedy("clip the gradient's norm, clip=1", "docs/training.md#exploding-and-vanishing-gradients")
+_OPTIONS = "docs/layers.md#what-torchnn-lacks"
+_CLIPPING = "docs/training.md#exploding-and-vanishing-gradients"
+_TRUNCATED = "docs/training.md#full-and-truncated-backpropagation"
+CLIP = Remedy("clip the gradient's norm, clip=1", _CLIPPING)
 SLOWER = Remedy("lower lr, or a longer warmup", "docs/training.md#settings")
 GATED = Remedy('a gated cell: cell="lstm" or "gru"', "docs/cells.md#what-is-built-in")
-FORGET_BIAS = Remedy("forget_bias=1 (Gers et al. 2000) or more", "docs/layers.md#what-torchnn-lacks")
+FORGET_BIAS = Remedy("forget_bias=1 (Gers et al. 2000) or more", _OPTIONS)
 CHRONO = Remedy(
     "chrono initialisation for the lags of the task (Tallec & Ollivier 2018)",
     "docs/diagnose.md#chrono-initialisation",
 )
-ORTHOGONAL = Remedy('init="orthogonal" (Saxe et al. 2014)', "docs/layers.md#what-torchnn-lacks")
+ORTHOGONAL = Remedy('init="orthogonal" (Saxe et al. 2014)', _OPTIONS)
 IDENTITY = Remedy(
     'ReLU units that start from the identity: cell="rnn_relu", init="identity" (Le et al. 2015)',
-    "docs/layers.md#what-torchnn-lacks",
+    _OPTIONS,
 )
-NORM = Remedy("layer_norm=True (Ba et al. 2016)", "docs/layers.md#what-torchnn-lacks")
-RESIDUAL = Remedy("residual=True, so that gradients pass the layers", "docs/layers.md#what-torchnn-lacks")
+NORM = Remedy("layer_norm=True (Ba et al. 2016)", _OPTIONS)
+RESIDUAL = Remedy("residual=True, so that gradients pass the layers", _OPTIONS)
 SHORTER = Remedy(
     "shorter sequences or truncated backpropagation",
-    "docs/training.md#full-and-truncated-backpropagation",
+    _TRUNCATED,
 )
-LONGER = Remedy(
-    "longer chunks: chunk_length", "docs/training.md#full-and-truncated-backpropagation"
-)
+LONGER = Remedy("longer chunks: chunk_length", _TRUNCATED)
 SCALE = Remedy("inputs of mean 0 and deviation 1, smaller first weights", "docs/layers.md")
 DATA = Remedy("look for NaN and huge values in the data", "docs/data.md")
 
@@ -148,6 +149,7 @@ def _vanishing(layer: LayerReport) -> Finding | None:
         f" the sequences {length} ({g.rate:.3g} a step)"
     )
     evidence = {"memory": g.memory, "steps": float(length), "rate": g.rate, **_radius(layer)}
+    remedies: tuple[Remedy, ...]
     if layer.gated:
         remedies = (FORGET_BIAS, CHRONO) if layer.can_forget else (GATED,)
     else:
@@ -166,9 +168,7 @@ def _forget(layer: LayerReport) -> Finding | None:
                 " a step"
             )
             evidence = {"kept a step": kept}
-            return Finding(
-                "forget", "warning", layer.name, words, evidence, (FORGET_BIAS, CHRONO)
-            )
+            return Finding("forget", "warning", layer.name, words, evidence, (FORGET_BIAS, CHRONO))
     return None
 
 
@@ -180,9 +180,13 @@ def _gates(layer: LayerReport) -> Iterator[Finding]:
         share = gate.low + gate.high if both else max(gate.low, gate.high)
         if share > (0.9 if both else PINNED):
             end = "at their ends" if both else "shut" if gate.low > gate.high else "wide open"
-            words = f"gate {gate.name} of {layer.name} is saturated: {share:.0%} of its values {end}"
+            words = (
+                f"gate {gate.name} of {layer.name} is saturated: {share:.0%} of its values {end}"
+            )
             evidence = {"low": gate.low, "high": gate.high}
-            yield Finding("saturated", "warning", layer.name, words, evidence, (NORM, SCALE, SLOWER))
+            yield Finding(
+                "saturated", "warning", layer.name, words, evidence, (NORM, SCALE, SLOWER)
+            )
 
 
 def _units(layer: LayerReport) -> Iterator[Finding]:

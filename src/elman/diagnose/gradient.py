@@ -61,7 +61,7 @@ class _Sums:
     lags: Curve
 
 
-def through_time(tracks: Sequence[Track]) -> ThroughTime:
+def through_time(tracks: Sequence[Track], dtype: torch.dtype = torch.float64) -> ThroughTime:
     """Measure the gradient through time of a direction, on the tracks of one or more batches.
 
     >>> import elman
@@ -72,7 +72,7 @@ def through_time(tracks: Sequence[Track]) -> ThroughTime:
     >>> len(measured.norms), float(measured.lags[0]), measured.rate < 1, measured.memory < 30
     (30, 1.0, True, True)
     """
-    return _finished(_sum(track) for track in tracks)
+    return _finished(_sum(track, dtype) for track in tracks)
 
 
 def follow(track: Track, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,7 +100,7 @@ def follow(track: Track, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Te
 
 def _sources(norms: Tensor) -> Tensor:
     """Of each sequence the last step at which a gradient enters, and some before it."""
-    steps, batch = norms.shape
+    batch = norms.shape[1]
     enters = norms > _NOTHING * norms.amax(0).clamp(min=torch.finfo(norms.dtype).tiny)
     found = torch.full((batch, SOURCES), -1, dtype=torch.int64, device=norms.device)
     for b in range(batch):
@@ -112,8 +112,8 @@ def _sources(norms: Tensor) -> Tensor:
     return found
 
 
-def _sum(track: Track) -> _Sums:
-    total, single, sources = follow(track)
+def _sum(track: Track, dtype: torch.dtype) -> _Sums:
+    total, single, sources = follow(track, dtype)
     steps, batch = total.shape
     device = total.device
     real = torch.ones(steps, batch, dtype=torch.bool, device=device)

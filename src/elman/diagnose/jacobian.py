@@ -82,7 +82,8 @@ def leading(
     rows = _backward(steps, lag, start.to(steps.device))
     for _ in range(power):
         rows = _backward(steps, lag, _orthonormal(_forward(steps, lag, _orthonormal(rows))))
-    return torch.linalg.svdvals(_forward(steps, lag, _orthonormal(rows)))[:, :rank]
+    found: Tensor = torch.linalg.svdvals(_forward(steps, lag, _orthonormal(rows)))
+    return found[:, :rank]
 
 
 def _backward(steps: Steps, lag: int, g: Tensor) -> Tensor:
@@ -98,7 +99,8 @@ def _forward(steps: Steps, lag: int, v: Tensor) -> Tensor:
 
 
 def _orthonormal(rows: Tensor) -> Tensor:
-    return torch.linalg.qr(rows.transpose(1, 2))[0].transpose(1, 2)
+    q: Tensor = torch.linalg.qr(rows.transpose(1, 2))[0]
+    return q.transpose(1, 2)
 
 
 def _geometric(values: Tensor) -> Values:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from elman.diagnose.gates import Gate, Unit, gates, states
 from elman.diagnose.gradient import ThroughTime, through_time
 from elman.diagnose.jacobian import Spectra, spectra, spectral_radii
-from elman.diagnose.linear import Steps
+from elman.diagnose.linear import Steps, keeps
 from elman.diagnose.lyapunov import of_steps
 from elman.diagnose.trajectory import Track
 
+_NO_GRADIENT = (np.zeros(0), np.zeros(0), math.nan, math.nan, False)
 EXPONENTS = 16  # of the leading Lyapunov exponents that a report holds
 
 
@@ -39,49 +41,49 @@ class LayerReport:
     gated: bool
     can_forget: bool
     forget: str | None
-    gradient: ThroughTime
-    entering: float
-    spectra: Spectra
-    exponents: NDArray[np.float64]
-    gates: list[Gate]
-    states: list[Unit]
-    radii: dict[str, float] = field(default_factory=dict)
+    radii: dict[str, float]
+    gradient: ThroughTime = field(default_factory=lambda: ThroughTime(*_NO_GRADIENT))
+    entering: float = math.nan
+    spectra: Spectra = field(default_factory=lambda: Spectra([], [], [], np.zeros((4, 0))))
+    exponents: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    gates: list[Gate] = field(default_factory=list)
+    states: list[Unit] = field(default_factory=list)
     broken_at: int | None = None
     broken_what: str = ""
 
 
-def measure(name: str, tracks: Sequence[Track]) -> LayerReport:
+def measure(name: str, tracks: Sequence[Track], *, quick: bool = False) -> LayerReport:
     """Measure a direction on the tracks of one or more batches.
 
     The gradient is averaged over the batches; Jacobians, exponents, gates and states are those of
-    the first.
+    the first. `quick` leaves all of these out, and the spectral radii.
     """
     first = tracks[0]
     cell = first.cell
     at, what = _broken(tracks)
-    radii = spectral_radii(first.weights, cell.recurrent)
-    length = max(len(track.after[0]) for track in tracks)
-    sizes = first.after[-1].shape[-1]
-    common = (name, type(cell).__name__, sizes, length)
-    if at is not None or not length or not first.after[0].shape[1]:
-        nothing = ThroughTime(np.zeros(0), np.zeros(0), math.nan, math.nan, False)
-        empty = Spectra([], [], [], np.zeros((4, 0)))
-        rest = (cell.forget is not None, cell.forget, nothing, math.nan, empty, np.zeros(0), [], [])
-        return LayerReport(*common, False, *rest, radii, at, what)
+    known: dict[str, Any] = {
+        "name": name,
+        "cell": type(cell).__name__,
+        "hidden_size": first.after[-1].shape[-1],
+        "length": max(len(track.after[0]) for track in tracks),
+        "gated": any(rate or keeps(cell, i) for i, rate in enumerate(first.zoneout)),
+        "can_forget": cell.forget is not None,
+        "forget": cell.forget,
+        "radii": {} if quick else spectral_radii(first.weights, cell.recurrent),
+    }
+    if at is not None or not first.after[0].numel():
+        return LayerReport(**known, broken_at=at, broken_what=what)
+    known["gradient"] = through_time(tracks, torch.float32 if quick else torch.float64)
+    known["entering"] = _entering(tracks)
+    if quick:
+        return LayerReport(**known)
     steps = Steps(first)
-    units = states(first, steps)
     return LayerReport(
-        *common,
-        any(unit.gated for unit in units),
-        cell.forget is not None,
-        cell.forget,
-        through_time(tracks),
-        _entering(tracks),
-        spectra(steps),
-        of_steps(steps, 0, min(EXPONENTS, steps.size)).numpy(),
-        gates(first),
-        units,
-        radii,
+        **known,
+        spectra=spectra(steps),
+        exponents=of_steps(steps, 0, min(EXPONENTS, steps.size)).numpy(),
+        gates=gates(first),
+        states=states(first, steps),
     )
 
 

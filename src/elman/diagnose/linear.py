@@ -118,7 +118,7 @@ class Steps:
         w = self.weights
         if self.resets is not None:
             v = v.masked_fill(self.resets[t].view(-1, 1, 1), 0)
-        parts = v.split(self.sizes, -1)
+        parts = torch.split(v, self.sizes, -1)
         u: tuple[Tensor, ...] = ()
         if w.hh is not None:
             flat = parts[0] @ w.hh.T
@@ -127,7 +127,9 @@ class Steps:
             u = flat.chunk(len(self.of_products[0]), -1)
         new = []
         for index, rate in enumerate(self.zoneout):
-            pairs = zip((*self.of_states[index], *self.of_products[index]), (*parts, *u))
+            pairs = zip(
+                (*self.of_states[index], *self.of_products[index]), (*parts, *u), strict=True
+            )
             terms = [d[t].unsqueeze(1) * each for d, each in pairs if d is not None]
             total = sum(terms[1:], terms[0]) if terms else None
             if index == 0 and w.hr is not None and total is not None:
@@ -140,11 +142,12 @@ class Steps:
     def vjp(self, t: int, g: Tensor) -> Tensor:
         """J_t^T g for k vectors a sequence: (B, k, S) to the same."""
         w = self.weights
-        parts = list(g.split(self.sizes, -1))
-        inner = [(1 - rate) * part if rate else part for rate, part in zip(self.zoneout, parts)]
+        parts = list(torch.split(g, self.sizes, -1))
+        rates = list(zip(self.zoneout, parts, strict=True))
+        inner = [(1 - rate) * part if rate else part for rate, part in rates]
         if w.hr is not None:
             inner[0] = inner[0] @ w.hr
-        old = [rate * part if rate else None for rate, part in zip(self.zoneout, parts)]
+        old = [rate * part if rate else None for rate, part in rates]
         for j in range(len(parts)):
             for index, part in enumerate(inner):
                 d = self.of_states[index][j]
@@ -157,7 +160,7 @@ class Steps:
             for q in range(len(self.of_products[0])):
                 terms = [
                     row[q][t].unsqueeze(1) * part  # type: ignore[index]
-                    for row, part in zip(self.of_products, inner)
+                    for row, part in zip(self.of_products, inner, strict=True)
                     if row[q] is not None
                 ]
                 width = len(w.hh) // len(self.of_products[0])
@@ -183,6 +186,26 @@ class Steps:
         return self.jvp(t, eye.expand(self.batch, -1, -1)).transpose(1, 2)
 
 
+def keeps(cell: Cell, index: int) -> bool:
+    """Whether a cell's new state number `index` depends elementwise on the old one.
+
+    >>> from elman.cells import GRU, LSTM
+    >>> keeps(GRU(), 0), keeps(LSTM(), 0), keeps(LSTM(), 1)
+    (True, False, True)
+    """
+
+    def some(names: Sequence[str]) -> tuple[Tensor, ...]:
+        return tuple(torch.full((2, 2), 0.5) for _ in names)
+
+    with torch.enable_grad():
+        s = tuple(part.requires_grad_() for part in some(cell.state))
+        params = tuple(torch.full((2,), 0.5) for _ in cell.params)
+        new = cell.advance(some(cell.gates), some(cell.recurrent), s, params)[index]
+        if not new.requires_grad:
+            return False
+        return torch.autograd.grad(new.sum(), s[index], allow_unused=True)[0] is not None
+
+
 def _in(made: Trajectory, dtype: torch.dtype) -> Trajectory:
     """The same in another dtype, without history."""
 
@@ -193,7 +216,7 @@ def _in(made: Trajectory, dtype: torch.dtype) -> Trajectory:
         return tuple(to(part) for part in given)
 
     *plain, params = made.weights
-    weights = Weights(*(None if p is None else to(p) for p in plain), states(params))  # type: ignore[arg-type]
+    weights = Weights._make([*(None if p is None else to(p) for p in plain), states(params)])
     return Trajectory(
         made.cell,
         weights,

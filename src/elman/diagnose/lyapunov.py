@@ -73,9 +73,7 @@ def lyapunov_exponents(
     length = x.shape[1 if layer.batch_first else 0]
     if length <= warmup:
         raise SettingsError(f"{length} steps of input are no more than warmup={warmup}")
-    found = [
-        of_steps(Steps(track), warmup, count, every, seed) for track in run(layer, x, state)
-    ]
+    found = [of_steps(Steps(track), warmup, count, every, seed) for track in run(layer, x, state)]
     return found[0] if len(found) == 1 else torch.stack(found)
 
 
@@ -122,7 +120,7 @@ def exponents_of_map(
     frame = _frame(1, count, len(state), state.dtype, seed)
     sums = state.new_zeros(1, count)
     for t in range(warmup + steps):
-        matrix = jacobian(step, state)
+        matrix = jacobian(step, state)  # type: ignore[no-untyped-call]
         state = step(state)
         frame, logs = _renewed(frame @ matrix.T)
         if t >= warmup:
@@ -133,7 +131,8 @@ def exponents_of_map(
 def _frame(batch: int, count: int, size: int, dtype: torch.dtype, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(batch, count, size, generator=generator, dtype=dtype)
-    return torch.linalg.qr(rows.transpose(1, 2))[0].transpose(1, 2)
+    q: Tensor = torch.linalg.qr(rows.transpose(1, 2))[0]
+    return q.transpose(1, 2)
 
 
 def _renewed(frame: Tensor) -> tuple[Tensor, Tensor]:

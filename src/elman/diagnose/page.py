@@ -126,20 +126,36 @@ def _layer(layer: "LayerReport") -> report.Section:
     parts.append(report.charts(*charts))
     if layer.gates:
         rows = [
-            (gate.name, gate.function, f"{gate.mean.mean():.3f}", f"{gate.low:.1%}", f"{gate.high:.1%}")
+            (
+                gate.name,
+                gate.function,
+                f"{gate.mean.mean():.3f}",
+                f"{gate.low:.1%}",
+                f"{gate.high:.1%}",
+            )
             for gate in layer.gates
         ]
         header = ["gate", "function", "mean", "at the low end", "at the high end"]
         parts.append(report.table(header, rows, caption="Within 5 % of the ends of their range."))
     kept = [unit for unit in layer.states if unit.gated and len(unit.half_life)]
     if kept:
-        header = ["state", "kept a step", "half-life: 1 unit in 10 below", "median", "1 in 10 above"]
-        rows = [
-            (unit.name, f"{unit.kept.mean():.3f}", *(_quantile(unit.half_life, q) for q in (10, 50, 90)))
+        header = [
+            "state",
+            "kept a step",
+            "half-life: 1 unit in 10 below",
+            "median",
+            "1 in 10 above",
+        ]
+        halves = [
+            (
+                unit.name,
+                f"{unit.kept.mean():.3f}",
+                *(_quantile(unit.half_life, q) for q in (10, 50, 90)),
+            )
             for unit in kept
         ]
         caption = "What the gates let a unit keep, and the steps until half of it is left."
-        parts.append(report.table(header, rows, caption=caption))
+        parts.append(report.table(header, halves, caption=caption))
     return report.Section(layer.name, parts)
 
 

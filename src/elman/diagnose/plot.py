@@ -1,7 +1,7 @@
 """A diagnosis drawn: each chart once, for the page and for the figure."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ DASHES = ("-", "--", ":", "-.")
 MOST = 12  # curves that one chart can hold
 _FLOOR = 1e-12
 
-Style = dict[str, str]
+Style = dict[str, Any]
 Draw = Callable[[Axes], None]
 
 

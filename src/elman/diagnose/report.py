@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,7 @@ def diagnose(
     loss: Callable[..., Any] | None = None,
     sequences: int = SEQUENCES,
     chunk: int | None = None,
+    history: Sequence[dict[str, Any]] = (),
 ) -> Diagnosis:
     """Say why a recurrent network learns or does not learn.
 
@@ -115,6 +116,7 @@ def diagnose(
       of the output (of a layer alone: of its last state).
     - `sequences`: how many sequences of each batch are followed through time.
     - `chunk`: the chunk length of truncated backpropagation that is in use, to be judged.
+    - `history`: a monitored run's `Result.gradients`, for the page to draw.
 
     **Returns:** a `Diagnosis`, with `.summary()`, `.plot()`, `.to_html(path)` and `.to_dict()`.
 
@@ -138,13 +140,15 @@ def diagnose(
     if sequences < 1:
         raise SettingsError(f"sequences must be 1 or more, got {sequences}")
     function = loss_of(loss)
-    per_batch, losses, norms = [], [], {}
+    per_batch, losses = [], []
+    norms: dict[str, float] = {}
     with _as_after_training(model):
         for each in batches:
             calls, value, norms = backward(model, each, function)
             per_batch.append([call.first(sequences) for call in calls])
             losses.append(value)
-        return _report(model, per_batch, losses, norms, chunk)
+        found = _report(model, per_batch, losses, norms, chunk)
+        return replace(found, history=list(history))
 
 
 def backward(

@@ -69,9 +69,7 @@ def truncation(
                     heads.append(output)
                     given.append(output_gradient.narrow(dim, start, end - start).to(output.dtype))
                 if end == steps and ends is not None:
-                    pairs = [
-                        (p, g) for p, g in zip(parts, ends, strict=True) if g is not None
-                    ]
+                    pairs = [(p, g) for p, g in zip(parts, ends, strict=True) if g is not None]
                     heads += [p for p, _ in pairs]
                     given += [g.to(p.dtype) for p, g in pairs]
                 if heads:

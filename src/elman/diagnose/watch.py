@@ -207,7 +207,8 @@ def _hook(name: str, calls: list[Call]) -> Any:
         state = values.get("state", values.get("hx"))
         lengths, resets = values.get("lengths"), values.get("resets")
         plain = _detached(given)
-        batch = to_batch(plain, lengths, resets, int(module.input_size), bool(module.batch_first))  # type: ignore[call-overload]
+        known: Any = module
+        batch = to_batch(plain, lengths, resets, known.input_size, known.batch_first)
         batched = not isinstance(given, Tensor) or given.dim() == 3
         parts = None if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
         first = None if parts is None else parts[0]
@@ -215,7 +216,7 @@ def _hook(name: str, calls: list[Call]) -> Any:
             parts = tuple(part.detach() for part in (parts if batched else _with_batch(parts)))
         call = Call(name, module, batch.x, parts, batch.lengths, batch.resets, given=first)
         calls.append(call)
-        return _watch(call, result, batched, bool(module.batch_first))
+        return _watch(call, result, batched, bool(known.batch_first))
 
     return hook
 
@@ -249,7 +250,7 @@ def _watch(call: Call, result: Any, batched: bool, batch_first: bool) -> Any:
             g = g.transpose(0, 1)
         call.gradients[OUTPUT] = g
 
-    flat.register_hook(keep_output)
+    flat.register_hook(keep_output)  # type: ignore[no-untyped-call]
     for index, part in enumerate(parts):
 
         def keep(g: Tensor | None, name: str = f"{STATE} {index}") -> None:
