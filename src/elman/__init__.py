@@ -15,10 +15,10 @@ from elman.nn import layer as layer
 
 if TYPE_CHECKING:
     from elman import data as data
+    from elman import diagnose as diagnose
     from elman import tasks as tasks
     from elman import train as train
-    from elman.tasks import load as load  # isort: skip
-    from elman.diagnose.report import diagnose as diagnose
+    from elman.tasks import load as load
 
 __version__ = "0.1.0"
 
