@@ -185,6 +185,6 @@ def memory_of(lags: Curve, rate: float) -> tuple[float, bool]:
     last = int(above[-1]) if len(above) else -1
     if last < len(lags) - 1:
         return float(last + 1), True
-    if math.isnan(rate) or rate >= 1:
+    if math.isnan(rate) or rate >= 1 - 1e-9:
         return math.inf, False
     return last + math.log(FORGOTTEN / lags[-1]) / math.log(rate), False

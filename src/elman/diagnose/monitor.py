@@ -1,13 +1,15 @@
 """Gradients watched while a network trains, at a cost that does not show.
 
-At every step the norm of the gradient is held against those before, and nothing else is done. Every
-`every` steps, and where that norm jumps, a few sequences of the batch are run once more and their
-gradient followed back over the last steps, from the very gradients that the step brought.
+At every step the norm of the gradient is held against those before, and nothing else is done. Now
+and then, as often as a small share of the time allows, and where that norm jumps, a few sequences
+of the batch are run once more and their gradient is followed back over the last steps, from the
+very gradients that the step brought.
 """
 
 import json
 import math
 import statistics
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,9 @@ from elman.diagnose.watch import Call, as_layer, joined, watched
 
 SEQUENCES = 4  # of a batch that are followed
 WINDOW = 128  # steps that they are followed back
+SHARE = 0.03  # of the time that looks may take, if not told how often to look
+SELDOM = 20  # steps at least between looks
+REFERENCE = 512  # steps up to which no kernel is worth compiling for a look
 JUMP = 100.0  # times the median of the last norms that is a jump
 _RECENT, _ENOUGH = 50, 10
 METRICS = ("rate", "memory", "growth", "entering")
@@ -65,7 +70,8 @@ class Monitor:
     """Watches the recurrent layers of `model`; used by `elman.train.fit`.
 
     Within `with monitor.watching:` call `begin()` before each forward pass and `look(step, norm)`
-    after the backward pass.
+    after the backward pass. It looks `every` so many steps; None for as often as 3 % of the time
+    allows, but no more than every 20 steps.
 
     >>> import torch
     >>> model = nn.LSTM(2, 3)
@@ -78,11 +84,12 @@ class Monitor:
     (['LSTM'], ['entering', 'growth', 'memory', 'rate'])
     """
 
-    def __init__(self, model: nn.Module, every: int) -> None:
+    def __init__(self, model: nn.Module, every: int | None) -> None:
         self.every = every
         self.memory = Memory()
         self._calls: list[Call] = []
         self._amiss: list[Finding] = []
+        self._began, self._spent, self._looked = time.perf_counter(), 0.0, 0
         self.watching: AbstractContextManager[Any] = _Watching(self, model)
 
     def begin(self) -> None:
@@ -96,9 +103,12 @@ class Monitor:
         jumped = not math.isfinite(norm) or norm > JUMP * usual
         if math.isfinite(norm):
             self.memory.recent = [*known[1 - _RECENT :], norm]
-        if not jumped and step % self.every and step != 1:
+        if not jumped and not self._due(step):
             return None
+        start = time.perf_counter()
         seen = self._measured(step)
+        self._spent += time.perf_counter() - start
+        self._looked = step
         if jumped and math.isfinite(norm):
             words = f"the gradient's norm jumped to {norm:.3g} from a usual {usual:.3g}"
             seen = replace(seen, warnings=[f"step {step}: {words}", *seen.warnings])
@@ -110,6 +120,14 @@ class Monitor:
             f"since step {self.memory.since[_key(finding)]} {finding.words}"
             for finding in self._amiss
         )
+
+    def _due(self, step: int) -> bool:
+        if step == 1:
+            return True
+        if self.every is not None:
+            return step % self.every == 0
+        passed = time.perf_counter() - self._began
+        return step >= self._looked + SELDOM and self._spent <= SHARE * passed
 
     def _measured(self, step: int) -> Seen:
         reports = quick_reports([call.first(SEQUENCES) for call in joined(self._calls)])
@@ -160,7 +178,8 @@ def quick_reports(calls: Sequence[Call]) -> list[LayerReport]:
     reports = []
     for call in calls:
         layer = as_layer(call.module)
-        for track in call.tracks():
+        short = len(call.x) <= REFERENCE
+        for track in call.tracks("reference" if short else None):
             name = call.name or type(layer.cell).__name__
             name += f", layer {track.layer}" if layer.num_layers > 1 else ""
             name += (", backward" if track.reverse else ", forward") * layer.bidirectional

@@ -51,12 +51,14 @@ def run(
     resets: Tensor | None = None,
     output_gradient: Tensor | None = None,
     state_gradient: Sequence[Tensor | None] | None = None,
+    backend: str | None = None,
 ) -> list[Track]:
     """Run a layer as it runs after training (no dropout), and keep all that it went through.
 
     **Arguments:** as the layer's `forward`, x as one tensor of the layer's form.
     `output_gradient` has the form of the output, `state_gradient` that of the state, one a state:
-    the loss's derivatives by them. Without either the tracks have no `entering`.
+    the loss's derivatives by them. Without either the tracks have no `entering`. `backend` is for
+    this run; by default the layer's own.
 
     **Returns:** a track for each layer and direction.
 
@@ -65,29 +67,29 @@ def run(
     [(0, False), (1, False)]
     """
     found: list[_Raw] = []
-    training = layer.training
+    training, own_backend = layer.training, layer.backend
     with torch.enable_grad(), _watched(layer, found):
         layer.eval()
+        layer.backend = backend or own_backend
         try:
             output, last = layer(x, state, lengths=lengths, resets=resets)
         finally:
+            layer.backend = own_backend
             layer.train(training)
         parts = last if isinstance(last, tuple) else (last,)
-        heads, gradients = [], []
         given = (output_gradient, *(state_gradient or [None] * len(parts)))
-        for head, gradient in zip((output, *parts), given, strict=True):
-            if gradient is not None:
-                heads.append(head)
-                gradients.append(gradient.to(head.dtype))
+        pairs = zip((output, *parts), given, strict=True)
+        terms = [(head * g.to(head.dtype)).sum() for head, g in pairs if g is not None]
         entering: list[Tensor | None] = [None] * sum(1 + len(raw.final) for raw in found)
-        if heads:
+        if terms:
             inputs = [each for raw in found for each in (raw.output, *raw.final)]
-            entering = list(torch.autograd.grad(heads, inputs, gradients, allow_unused=True))
+            value = torch.stack(terms).sum()
+            entering = list(torch.autograd.grad(value, inputs, allow_unused=True))
     tracks = []
     for raw in found:
         count = 1 + len(raw.final)
         own, entering = entering[:count], entering[count:]
-        tracks.append(_track(layer, raw, own if heads else None))
+        tracks.append(_track(layer, raw, own if terms else None))
     return tracks
 
 

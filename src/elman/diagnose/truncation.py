@@ -64,16 +64,15 @@ def truncation(
                 }
                 output, s = layer(x.narrow(dim, start, end - start), s, **options)
                 parts = s if isinstance(s, tuple) else (s,)
-                heads, given = [], []
+                pairs: list[tuple[Tensor, Tensor | None]] = []
                 if output_gradient is not None:
-                    heads.append(output)
-                    given.append(output_gradient.narrow(dim, start, end - start).to(output.dtype))
+                    pairs.append((output, output_gradient.narrow(dim, start, end - start)))
                 if end == steps and ends is not None:
-                    pairs = [(p, g) for p, g in zip(parts, ends, strict=True) if g is not None]
-                    heads += [p for p, _ in pairs]
-                    given += [g.to(p.dtype) for p, g in pairs]
-                if heads:
-                    found = torch.autograd.grad(heads, parameters, given, allow_unused=True)
+                    pairs += zip(parts, ends, strict=True)
+                terms = [(value * g.to(value.dtype)).sum() for value, g in pairs if g is not None]
+                if terms:
+                    together = torch.stack(terms).sum()
+                    found = torch.autograd.grad(together, parameters, allow_unused=True)
                     for each, g in zip(total, found, strict=True):
                         if g is not None:
                             each += g

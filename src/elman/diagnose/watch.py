@@ -78,10 +78,10 @@ class Call:
             "state_gradient": self.state_gradients(),
         }
 
-    def tracks(self) -> list[Track]:
+    def tracks(self, backend: str | None = None) -> list[Track]:
         """What each layer and direction went through, see `elman.diagnose.trajectory.run`."""
         layer = as_layer(self.module)
-        return run(layer, **self.options(layer))
+        return run(layer, **self.options(layer), backend=backend)
 
 
 def recurrent_modules(model: nn.Module) -> dict[str, nn.Module]:

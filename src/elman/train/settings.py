@@ -75,7 +75,9 @@ class TrainSettings(BaseModel):
         description="gradients: log the gradient through time and warn where it vanishes or "
         "explodes.",
     )
-    monitor_every: int = Field(100, ge=1, description="Steps between looks of the monitor.")
+    monitor_every: int | None = Field(
+        None, ge=1, description="Steps between looks of the monitor; none for 3 % of the time."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of every random number.")
     device: str = Field(
         "auto",
