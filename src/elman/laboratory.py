@@ -31,16 +31,17 @@ _EVALUATION, _SEED = 512, 10**6
 
 @dataclass(frozen=True)
 class Contender:
-    """A cell and how it is begun; `chrono` for the lag of each task."""
+    """A cell, how it is begun (`chrono` for the lag of each task) and its learning rate."""
 
     cell: str
     options: Mapping[str, Any]
     chrono: bool = False
+    lr: float = 5e-3
 
 
 CONTENDERS: Mapping[str, Contender] = {
     "rnn": Contender("rnn", {}),
-    "irnn": Contender("rnn_relu", {"init": "identity"}),
+    "irnn": Contender("rnn_relu", {"init": "identity"}, lr=5e-4),
     "lstm": Contender("lstm", {"init": "orthogonal"}, chrono=True),
     "gru": Contender("gru", {"init": "orthogonal"}, chrono=True),
     "lstm_default": Contender("lstm", {}),
@@ -138,11 +139,11 @@ def run(
     task: str,
     lag: int,
     *,
-    hidden_size: int = 64,
+    hidden_size: int = 32,
     batch: int = 32,
-    steps: int = 1500,
+    steps: int = 2000,
     seconds: float = math.inf,
-    lr: float = 5e-3,
+    lr: float | None = None,
     seed: int = 0,
 ) -> Outcome:
     """Predict, train and measure one contender.
@@ -160,7 +161,11 @@ def run(
     start = time.perf_counter()
     held_out = asked.make(lag, _EVALUATION, seed=_SEED)
     settings = TrainSettings(
-        epochs=1, lr=lr, clip=1.0, evaluate_every=max(1, steps // 30), patience=None, seed=seed
+        epochs=1,
+        lr=lr or CONTENDERS[contender].lr,
+        clip=1.0,
+        evaluate_every=max(1, steps // 30),
+        seed=seed,
     )
     taken = 0
     best = (0.0, _measure(model, asked, held_out))
