@@ -328,6 +328,43 @@ def bench_layers(
     show.rows(list(rows), as_json=json)
 
 
+@bench_app.command(name="memory")
+def bench_memory(
+    *,
+    cells: Annotated[tuple[str, ...], Parameter(help="Cells to teach.", negative="")] = (
+        "rnn",
+        "irnn",
+        "lstm",
+        "gru",
+    ),
+    tasks: Annotated[tuple[str, ...], Parameter(help="adding, copy, recall.", negative="")] = (
+        "adding",
+        "copy",
+    ),
+    lags: Annotated[tuple[int, ...], Parameter(help="Steps to remember.", negative="")] = (
+        10,
+        30,
+        100,
+        300,
+        1000,
+    ),
+    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 2000,
+    seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
+    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 32,
+    out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
+
+    Example: `elman bench memory --cells rnn --cells gru --tasks adding --lags 10 --lags 100`
+    """
+    from elman import laboratory
+
+    laboratory.check(cells, tasks, lags)
+    options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
+    show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
+
+
 @app.command
 def quickstart(
     *,

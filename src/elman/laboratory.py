@@ -31,17 +31,22 @@ _EVALUATION, _SEED = 512, 10**6
 
 @dataclass(frozen=True)
 class Contender:
-    """A cell, how it is begun (`chrono` for the lag of each task) and its learning rate."""
+    """A cell, how it is begun and its learning rate.
+
+    `chrono`: for the lag of each task. `glorot`: input weights by Glorot's rule in place of the
+    IRNN's tiny ones, with which it hardly begins to learn in a few thousand steps.
+    """
 
     cell: str
     options: Mapping[str, Any]
     chrono: bool = False
+    glorot: bool = False
     lr: float = 5e-3
 
 
 CONTENDERS: Mapping[str, Contender] = {
     "rnn": Contender("rnn", {}),
-    "irnn": Contender("rnn_relu", {"init": "identity"}, lr=5e-4),
+    "irnn": Contender("rnn_relu", {"init": "identity"}, glorot=True, lr=1e-3),
     "lstm": Contender("lstm", {"init": "orthogonal"}, chrono=True),
     "gru": Contender("gru", {"init": "orthogonal"}, chrono=True),
     "lstm_default": Contender("lstm", {}),
@@ -68,7 +73,7 @@ class Outcome:
     """What came of one cell on one task at one lag.
 
     - `predicted`: the memory in steps before training, from the gradient on the task's batch, no
-      more than its steps T.
+      more than its steps T. `memory`: the same after training.
     - `score`: after training, from 0 (as good as guessing) to 1 (perfect), on new sequences.
     - `metric`: mean square error (adding) or accuracy at the steps that count.
     """
@@ -78,6 +83,7 @@ class Outcome:
     lag: int
     steps: int
     predicted: float
+    memory: float
     score: float
     metric: float
     training_steps: int
@@ -119,18 +125,27 @@ class _Batches:
             yield self.make(self.lag, self.batch, seed=1 + e * self.steps + i)
 
 
+def check(contenders: Sequence[str], tasks: Sequence[str], lags: Sequence[int]) -> None:
+    """Raise `SettingsError` for a name that is unknown or a lag that is too short."""
+    for kind, names, known in (("cell", contenders, CONTENDERS), ("task", tasks, TASKS)):
+        for name in names:
+            if name not in known:
+                raise SettingsError(f"{kind} {name!r} is unknown; there are {', '.join(known)}")
+    if short := [lag for lag in lags if lag < 2]:
+        raise SettingsError(f"lag {short[0]} is too short: 2 steps or more")
+
+
 def network(contender: str, task: str, lag: int, hidden_size: int, seed: int = 0) -> Rememberer:
     """The network of a contender for a task at a lag, at its first weights."""
-    if contender not in CONTENDERS:
-        raise SettingsError(f"cell {contender!r} is unknown; there are {', '.join(CONTENDERS)}")
-    if task not in TASKS:
-        raise SettingsError(f"task {task!r} is unknown; there are {', '.join(TASKS)}")
+    check([contender], [task], [lag])
     known, asked = CONTENDERS[contender], TASKS[task]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layer = Recurrent(resolve(known.cell), asked.inputs, hidden_size, **known.options)
         if known.chrono:
             chrono(layer, max(lag, 3))
+        if known.glorot:
+            nn.init.xavier_uniform_(layer.get_parameter("weight_ih_l0"))
         return Rememberer(layer, asked.outputs, asked.last)
 
 
@@ -157,7 +172,7 @@ def run(
     model = network(contender, task, lag, hidden_size, seed)
     asked = TASKS[task]
     first = asked.make(lag, 16, seed=_SEED + 1)
-    found = diagnose(model, first, loss=partial(_loss, asked)).layers[0].gradient
+    predicted = _memory(model, asked, first)
     start = time.perf_counter()
     held_out = asked.make(lag, _EVALUATION, seed=_SEED)
     settings = TrainSettings(
@@ -197,10 +212,15 @@ def run(
         )
     except (_Enough, ElmanError):  # solved, out of time, or diverged: what was reached counts
         evaluate(model)
-    length = first.inputs.shape[0]
-    predicted = 0.0 if math.isnan(found.memory) else min(found.memory, float(length))
     passed = time.perf_counter() - start
-    return Outcome(task, contender, lag, length, predicted, *best, taken, passed)
+    memory = _memory(model, asked, first)
+    length = len(first.inputs)
+    return Outcome(task, contender, lag, length, predicted, memory, *best, taken, passed)
+
+
+def _memory(model: Rememberer, asked: _Task, given: MemoryBatch) -> float:
+    found = diagnose(model, given, loss=partial(_loss, asked)).layers[0].gradient.memory
+    return 0.0 if math.isnan(found) else min(found, float(len(given.inputs)))
 
 
 class _Enough(Exception):  # noqa: N818
@@ -260,14 +280,15 @@ def reached(outcomes: Sequence[Outcome]) -> dict[tuple[str, str], int]:
     return found
 
 
-def rank_correlation(outcomes: Sequence[Outcome]) -> float:
-    """Spearman's correlation of predicted memory and score over contenders, a mean over the tasks.
+def rank_correlation(outcomes: Sequence[Outcome], what: str = "predicted") -> float:
+    """Spearman's correlation of memory and score over contenders, a mean over the tasks.
 
-    Each contender counts with its means over the lags: of predicted memory as a share of the
-    sequence, and of the score. NaN with fewer than three contenders.
+    Each contender counts with its means over the lags: of its memory, `what` "predicted" before or
+    "memory" after training, as a share of the sequence, and of the score. NaN with fewer than
+    three contenders.
 
     >>> def made(name, predicted, score):
-    ...     return Outcome("adding", name, 10, 10, predicted, score, 0.0, 1, 1.0)
+    ...     return Outcome("adding", name, 10, 10, predicted, predicted, score, 0.0, 1, 1.0)
     >>> rank_correlation([made("a", 1, 0.1), made("b", 5, 0.4), made("c", 9, 0.9)])
     1.0
     """
@@ -278,11 +299,20 @@ def rank_correlation(outcomes: Sequence[Outcome]) -> float:
         if len(names) < 3:
             return math.nan
         predicted = [
-            np.mean([e.predicted / e.steps for e in own if e.contender == n]) for n in names
+            np.mean([getattr(e, what) / e.steps for e in own if e.contender == n]) for n in names
         ]
         scores = [np.mean([e.score for e in own if e.contender == n]) for n in names]
         values.append(_spearman(np.array(predicted), np.array(scores)))
     return round(float(np.mean(values)), 6) if values else math.nan
+
+
+def correlations(outcomes: Sequence[Outcome]) -> str:
+    """Both rank correlations in words."""
+    before, after = (rank_correlation(outcomes, what) for what in ("predicted", "memory"))
+    return (
+        f"Rank correlation of score and memory: {before:.2f} predicted before training,"
+        f" {after:.2f} measured after it."
+    )
 
 
 def _spearman(a: Any, b: Any) -> float:
@@ -319,13 +349,15 @@ def page(outcomes: Sequence[Outcome]) -> str:
     furthest = reached(outcomes)
     table = [(task, name, lag or "none") for (task, name), lag in furthest.items()]
     rows = [
-        (e.task, e.contender, e.lag, f"{e.predicted:.0f}", f"{e.score:.3f}", f"{e.metric:.4g}")
+        (
+            *(e.task, e.contender, e.lag, f"{e.predicted:.0f}", f"{e.memory:.0f}"),
+            *(f"{e.score:.3f}", f"{e.metric:.4g}"),
+        )
         for e in outcomes
     ]
-    header = ["task", "cell", "lag", "predicted memory", "score", "error or accuracy"]
-    correlation = f"Rank correlation of prediction and score: {rank_correlation(outcomes):.2f}."
+    header = ["task", "cell", "lag", "memory before", "and after", "score", "error or accuracy"]
     sections = [
-        report.Section("How far each remembers", [report.strong(correlation)]),
+        report.Section("How far each remembers", [report.strong(correlations(outcomes))]),
         report.Section("Over the lag", [report.charts(*charts)]),
         report.Section("Solved up to", [report.table(["task", "cell", "lag"], table)]),
         report.Section("Every run", [report.table(header, rows)]),

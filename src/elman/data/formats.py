@@ -119,7 +119,8 @@ def _one_series(
 
 def pen_strokes(path: Path) -> Iterator[Labelled]:
     """A file of UNIPEN segments: each digit's points, (T, 3): x, y, and 1 where a stroke begins."""
-    label, points, begins, start = "", [], False, 0
+    points: list[tuple[float, float, float]] = []
+    label, begins, start = "", False, 0
     for number, line in read_lines(path):
         word, _, rest = line.strip().partition(" ")
         if word == ".SEGMENT":

@@ -1,6 +1,6 @@
 """Tasks that ask for memory, made on the spot: how far back does a network reach?
 
-Each function makes a batch: inputs with time first, and targets. The same seed makes the same batch.
+Each function makes a batch, inputs with time first, and targets; a seed always makes the same one.
 """
 
 from typing import NamedTuple
@@ -46,15 +46,15 @@ def adding_problem(
 def copy_memory(
     lag: int, batch: int, *, seed: int = 0, symbols: int = 8, length: int = 10
 ) -> MemoryBatch:
-    """Repeat ten symbols after a long silence (Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016).
+    """Repeat ten symbols after a silence (Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016).
 
     **Returns:** inputs (T, B) int64, T = lag + 2 * length: the symbols, 1 to `symbols`, then zeros,
-    the last of which before the end but `length` is the sign `symbols` + 1 to begin; targets (T, B):
+    among them, `length` + 1 steps before the end, the sign `symbols` + 1 to begin; targets (T, B):
     zeros, and the symbols in the last `length` steps.
 
     >>> inputs, targets = copy_memory(5, 1, length=2, seed=3)
     >>> inputs.T.tolist(), targets.T.tolist()
-    ([[1, 8, 0, 0, 0, 0, 9, 0, 0]], [[0, 0, 0, 0, 0, 0, 0, 1, 8]])
+    ([[3, 1, 0, 0, 0, 0, 9, 0, 0]], [[0, 0, 0, 0, 0, 0, 0, 3, 1]])
     """
     generator = _generator(seed, lag=lag, batch=batch)
     said = torch.randint(1, symbols + 1, (length, batch), generator=generator)
@@ -106,7 +106,7 @@ def dyck(length: int, batch: int, *, seed: int = 0, kinds: int = 2, depth: int =
 
     >>> inputs, targets = dyck(6, 1, seed=2)
     >>> inputs[:, 0].tolist(), targets[:, 0].tolist()
-    ([0, 2, 1, 3, 1, 3], [1, 0, 2, 0, 2, 0])
+    ([0, 1, 3, 1, 3, 2], [1, 2, 1, 2, 1, 0])
     """
     generator = _generator(seed, length=length, batch=batch, least=2)
     if length % 2:

@@ -1,7 +1,7 @@
 """Handwritten digits read pixel by pixel: a long sequence of little information a step.
 
-As sequential and permuted MNIST (Le et al. 2015), but of pen-based digits: the strokes of 44 writers
-(UCI 81), drawn on a small grid. These are not the pictures of MNIST, and figures do not compare.
+As sequential and permuted MNIST (Le et al. 2015), but of pen-based digits: the strokes of 44
+writers (UCI 81), drawn on a small grid. They are not MNIST's pictures: figures do not compare.
 """
 
 import numpy as np

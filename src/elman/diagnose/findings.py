@@ -71,6 +71,17 @@ SCALE = Remedy("inputs of mean 0 and deviation 1, smaller first weights", "docs/
 DATA = Remedy("look for NaN and huge values in the data", "docs/data.md")
 
 
+def of_layers(layers: Sequence[LayerReport]) -> list[Finding]:
+    """What the layers' numbers say, one layer after the other.
+
+    Of layers whose states are not finite only the first is named: the rest follows from it.
+    """
+    first = next((layer for layer in layers if layer.broken_what == "states"), None)
+    told = [layer for layer in layers if first is None or layer is first or not layer.broken_what]
+    found = [finding for layer in told for finding in of_layer(layer)]
+    return [*found, *of_depth([layer for layer in layers if not layer.broken_what])]
+
+
 def of_layer(layer: LayerReport) -> Iterator[Finding]:
     """What a layer's numbers say, the gravest first."""
     broken = _not_finite(layer)

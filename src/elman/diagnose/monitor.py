@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-from elman.diagnose.findings import Finding, of_depth, of_layer
+from elman.diagnose.findings import Finding, of_layers
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.trajectory import Track
 from elman.diagnose.watch import Call, as_layer, joined, watched
@@ -131,9 +131,7 @@ class Monitor:
 
     def _measured(self, step: int) -> Seen:
         reports = quick_reports([call.first(SEQUENCES) for call in joined(self._calls)])
-        findings = [finding for report in reports for finding in of_layer(report)]
-        findings += of_depth([report for report in reports if report.broken_at is None])
-        amiss = [finding for finding in findings if finding.level != "note"]
+        amiss = [finding for finding in of_layers(reports) if finding.level != "note"]
         before, since = self.memory.since, {}
         warnings = []
         for finding in amiss:

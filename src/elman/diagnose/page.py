@@ -78,7 +78,7 @@ def _through_time(found: "Diagnosis") -> report.Section:
             " hardly changes the weights."
         ),
         *(report.strong(_memory(layer)) for layer in layers),
-        report.table(list(LAYER_HEADER), [layer_row(layer) for layer in found.layers]),
+        report.table(list(LAYER_HEADER), map(layer_row, found.layers), stacked=True),
     ]
     if layers:
         left = "The share of a gradient that is left, so many steps back; dotted, 1 %."

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from rich.console import Group
 from torch import Tensor, nn
 
-from elman.diagnose.findings import Finding, of_depth, of_layer, of_truncation
+from elman.diagnose.findings import Finding, of_layers, of_truncation
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
@@ -208,8 +208,7 @@ def _report(
             lengths = sorted({*(1 << k for k in range(2, 20) if 1 << k < steps), chunk or 1})
             lengths = [k for k in lengths if 1 < k < steps]
             cuts[name] = truncation(layer, **calls[0].options(layer), chunks=lengths)
-    findings = [f for layer in layers for f in of_layer(layer)]
-    findings += of_depth([layer for layer in layers if layer.broken_at is None])
+    findings = of_layers(layers)
     findings += [f for name, found in cuts.items() for f in of_truncation(name, found, chunk)]
     findings.sort(key=lambda finding: _LEVELS[finding.level])
     count = max(call.x.shape[1] for calls in per_batch for call in calls)

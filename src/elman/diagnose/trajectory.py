@@ -68,29 +68,29 @@ def run(
     """
     found: list[_Raw] = []
     training, own_backend = layer.training, layer.backend
-    with torch.enable_grad(), _watched(layer, found):
-        layer.eval()
-        layer.backend = backend or own_backend
-        try:
+    layer.eval()
+    layer.backend = backend or own_backend
+    try:
+        with torch.enable_grad(), _watched(layer, found):
             output, last = layer(x, state, lengths=lengths, resets=resets)
-        finally:
-            layer.backend = own_backend
-            layer.train(training)
-        parts = last if isinstance(last, tuple) else (last,)
-        given = (output_gradient, *(state_gradient or [None] * len(parts)))
-        pairs = zip((output, *parts), given, strict=True)
-        terms = [(head * g.to(head.dtype)).sum() for head, g in pairs if g is not None]
-        entering: list[Tensor | None] = [None] * sum(1 + len(raw.final) for raw in found)
-        if terms:
-            inputs = [each for raw in found for each in (raw.output, *raw.final)]
-            value = torch.stack(terms).sum()
-            entering = list(torch.autograd.grad(value, inputs, allow_unused=True))
-    tracks = []
-    for raw in found:
-        count = 1 + len(raw.final)
-        own, entering = entering[:count], entering[count:]
-        tracks.append(_track(layer, raw, own if terms else None))
-    return tracks
+            parts = last if isinstance(last, tuple) else (last,)
+            given = (output_gradient, *(state_gradient or [None] * len(parts)))
+            pairs = zip((output, *parts), given, strict=True)
+            terms = [(head * g.to(head.dtype)).sum() for head, g in pairs if g is not None]
+            entering: list[Tensor | None] = [None] * sum(1 + len(raw.final) for raw in found)
+            if terms:
+                inputs = [each for raw in found for each in (raw.output, *raw.final)]
+                value = torch.stack(terms).sum()
+                entering = list(torch.autograd.grad(value, inputs, allow_unused=True))
+        tracks = []
+        for raw in found:
+            count = 1 + len(raw.final)
+            own, entering = entering[:count], entering[count:]
+            tracks.append(_track(layer, raw, own if terms else None))
+        return tracks
+    finally:
+        layer.backend = own_backend
+        layer.train(training)
 
 
 @contextmanager

@@ -41,12 +41,15 @@ def truncation(
     """The bias of each chunk length, for a layer with one direction.
 
     **Arguments:** as `elman.diagnose.trajectory.run`; `chunks` the lengths to compare, in steps.
+    Empty where no parameter is trained.
     """
     if layer.bidirectional:
         raise SettingsError("truncation needs a layer that reads one way, not bidirectional")
     dim = 1 if layer.batch_first else 0
     steps = x.shape[dim]
     parameters = [p for p in layer.parameters() if p.requires_grad]
+    if not parameters:
+        return []
     training = layer.training
     layer.eval()
     try:
