@@ -210,7 +210,7 @@ def test_forms_of_a_report(tmp_path: Any) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(found.summary())
     text = console.export_text()
-    for words in ("your memory is", "half-life", "how far chunks change its gradient"):
+    for words in ("your memory is", "half-life", "relative error"):
         assert words in text
     assert isinstance(found.plot(), Figure)
     assert len(found.plot().axes) == 5

@@ -35,7 +35,7 @@ def test_of_a_sum_the_last_chunk_is_left(batch_first: bool) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_as_a_loop_that_detaches(cell: str) -> None:
     torch.manual_seed(0)
-    layer = elman.layer(cell, 2, 5, 2, dtype=torch.float64)
+    layer = elman.layer(cell, 2, 5, num_layers=2, dtype=torch.float64)
     x = torch.randn(11, 3, 2, dtype=torch.float64)
     to_output = torch.randn(11, 3, 5, dtype=torch.float64)
 

@@ -27,13 +27,13 @@ def drawn(points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     low, extent = places.min(0), max(float(np.ptp(places, 0).max()), 1e-6)
     middle = (1 - np.ptp(places, 0) / extent) / 2
     scaled = ((places - low) / extent + middle) * (size - 1)
+    before = np.concatenate([scaled[:1], scaled[:-1]])
+    fresh = points[:, 2:3] == 1
+    start = np.where(fresh, scaled, before)
+    share = np.linspace(0, 1, 2 * size)[:, None, None]
+    column, row = np.moveaxis(np.rint(start + share * (scaled - start)).astype(int), -1, 0)
     picture = np.zeros((size, size), np.float32)
-    for i, (x, y) in enumerate(scaled):
-        fresh = i == 0 or points[i, 2] == 1
-        x0, y0 = (x, y) if fresh else scaled[i - 1]
-        for share in np.linspace(0, 1, 2 * size):
-            column, row = x0 + share * (x - x0), y0 + share * (y - y0)
-            picture[size - 1 - round(float(row)), round(float(column))] = 1.0
+    picture[size - 1 - row, column] = 1.0
     return picture
 
 
