@@ -336,6 +336,8 @@ def bench_memory(
         "irnn",
         "lstm",
         "gru",
+        "lstm_default",
+        "gru_default",
     ),
     tasks: Annotated[tuple[str, ...], Parameter(help="adding, copy, recall.", negative="")] = (
         "adding",

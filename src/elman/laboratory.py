@@ -254,7 +254,7 @@ def _score(task: str, metric: float) -> float:
 
 
 def memory(
-    contenders: Sequence[str] = ("rnn", "irnn", "lstm", "gru"),
+    contenders: Sequence[str] = tuple(CONTENDERS),
     tasks: Sequence[str] = ("adding", "copy"),
     lags: Sequence[int] = LAGS,
     **options: Any,
