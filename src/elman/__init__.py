@@ -15,13 +15,14 @@ from elman.nn import layer as layer
 
 if TYPE_CHECKING:
     from elman import data as data
+    from elman import diagnose as diagnose
     from elman import tasks as tasks
     from elman import train as train
     from elman.tasks import load as load
 
 __version__ = "0.1.0"
 
-_ON_FIRST_USE = {"data": "elman.data", "tasks": "elman.tasks", "train": "elman.train"}
+_ON_FIRST_USE = {name: f"elman.{name}" for name in ("data", "diagnose", "tasks", "train")}
 
 
 def __getattr__(name: str) -> Any:

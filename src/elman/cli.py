@@ -181,6 +181,35 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
 
 
 @app.command
+def diagnose(
+    model: Model,
+    /,
+    *,
+    data: Source = None,
+    sequences: Annotated[int, Parameter(help="Sequences followed through time.")] = 16,
+    out: Annotated[
+        Path | None, Parameter(help="Where to write the page; MODEL/diagnosis.html by default.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Say why a trained network learns or not: gradient through time, Jacobians, gates.
+
+    Example: `elman diagnose runs/classify --data text_sst2:validation`
+    """
+    from elman.diagnose.monitor import read_history
+    from elman.diagnose.report import diagnose as examine
+
+    if data is None:
+        raise SettingsError("--data is missing: name a file or a dataset to diagnose on")
+    found = examine(load(model), data, sequences=sequences, history=read_history(model))
+    page = found.to_html(out or Path(model) / "diagnosis.html")
+    if json:
+        print(found.to_json())
+    else:
+        show.diagnosis(found, page)
+
+
+@app.command
 def generate(
     model: Model,
     prompt: Annotated[str, Parameter(help="What the text begins with.", show_default=False)] = "",
@@ -322,6 +351,45 @@ def bench_layers(
         as_markdown=markdown,
         plot_path=plot,
     )
+
+
+@bench_app.command(name="memory")
+def bench_memory(
+    *,
+    cells: Annotated[tuple[str, ...], Parameter(help="Cells to teach.", negative="")] = (
+        "rnn",
+        "irnn",
+        "lstm",
+        "gru",
+        "lstm_default",
+        "gru_default",
+    ),
+    tasks: Annotated[tuple[str, ...], Parameter(help="adding, copy, recall.", negative="")] = (
+        "adding",
+        "copy",
+    ),
+    lags: Annotated[tuple[int, ...], Parameter(help="Steps to remember.", negative="")] = (
+        10,
+        30,
+        100,
+        300,
+        1000,
+    ),
+    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 2000,
+    seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
+    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 32,
+    out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
+
+    Example: `elman bench memory --cells rnn --cells gru --tasks adding --lags 10 --lags 100`
+    """
+    from elman import laboratory
+
+    laboratory.check(cells, tasks, lags)
+    options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
+    show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
 
 
 @app.command

@@ -4,9 +4,9 @@ import json
 import platform
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,8 +21,13 @@ from elman.cells import BUILTIN
 from elman.compiler import cache
 from elman.data import Dataset
 from elman.errors import SettingsError
+from elman.files import write_atomic
 from elman.tasks import Task
 from elman.tasks.load import TASKS
+
+if TYPE_CHECKING:
+    from elman.diagnose import Diagnosis
+    from elman.laboratory import Outcome
 
 MOST_CLASSES = 20
 
@@ -83,6 +88,13 @@ def metrics(
     _print(table)
 
 
+def diagnosis(found: "Diagnosis", page: Path) -> None:
+    """Print what a diagnosis found and where its page is."""
+    width = None if sys.stdout.isatty() else 100
+    Console(width=width, highlight=False).print(found.summary())
+    print(f"the page is {page}")
+
+
 def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> None:
     """Print how often each true label (row) was taken for each (column)."""
     if len(labels) > MOST_CLASSES:
@@ -106,6 +118,33 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
             f"{v:.4f}" if isinstance(v, float) else " ".join(str(v).split()) for v in row.values()
         )
         print("\t".join(cells))
+
+
+def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = False) -> None:
+    """Print who remembers how far as it comes, and what that says of the prediction."""
+    from elman import laboratory
+
+    kept = []
+    for each in outcomes:
+        kept.append(each)
+        if as_json:
+            print(json.dumps(each.row()), flush=True)
+        else:
+            known = f"memory {each.predicted:.0f}, then {each.memory:.0f} of {each.steps} steps"
+            metric = f"{'error' if each.task == 'adding' else 'accuracy'} {each.metric:.4g}"
+            name = f"{each.task}  lag {each.lag}  {each.contender}"
+            print(f"{name}: {known}, score {each.score:.3f} ({metric})", flush=True)
+    if out is not None:
+        write_atomic(out, laboratory.page(kept))
+    if as_json:
+        return
+    table = Table("task", "cell", "solved up to a lag of")
+    for (task, name), lag in laboratory.reached(kept).items():
+        table.add_row(task, name, str(lag or "none"))
+    _print(table)
+    print(laboratory.correlations(kept))
+    if out is not None:
+        print(f"the page is {out}")
 
 
 def datasets() -> None:

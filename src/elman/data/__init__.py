@@ -18,6 +18,13 @@ from elman.data.download import cache_folder as cache_folder
 from elman.data.download import fetch as fetch
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
+from elman.data.memory import MemoryBatch as MemoryBatch
+from elman.data.memory import adding_problem as adding_problem
+from elman.data.memory import copy_memory as copy_memory
+from elman.data.memory import delayed_recall as delayed_recall
+from elman.data.memory import dyck as dyck
+from elman.data.memory import parity as parity
+from elman.data.pen_digits import pixel_digits as pixel_digits
 from elman.data.registry import datasets as datasets
 from elman.data.registry import get as get
 from elman.data.registry import is_reference as is_reference

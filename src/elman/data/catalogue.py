@@ -25,6 +25,7 @@ _MV_UEA_SMALL = _checksums("mv_uea_small")
 _LM_TINYSHAKESPEARE = _checksums("lm_tinyshakespeare")
 _LM_NAMES = _checksums("lm_names")
 _LM_TANG_POEMS = _checksums("lm_tang_poems")
+_HW_PENDIGITS_ORIG = _checksums("hw_pendigits_orig")
 
 
 def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -46,6 +47,12 @@ def _name_addresses() -> dict[str, str]:
     return {
         file: f"{_RAW}/{languages}/{file.removeprefix('by_language/')}" for file in _LM_NAMES
     } | _at("karpathy/makemore/988aa59e4d8fefa526d06f3b453ad116258398d4", {"names.txt": ""})
+
+
+def _pen_digit_addresses() -> dict[str, str]:
+    folder = "choucavalier/pendigits-hmm/03382e1457941714439d40b67e53eaf117fe4d08/data"
+    theirs = {"pendigits-orig.tra": "pendigits-train", "pendigits-orig.tes": "pendigits-test"}
+    return {file: f"{_RAW}/{folder}/{theirs[file]}" for file in _HW_PENDIGITS_ORIG}
 
 
 def _snips_files(kind: str) -> tuple[str, ...]:
@@ -162,6 +169,17 @@ _DATASETS = (
                 text=formats.poems,
             ),
             "": Part(tuple(_LM_TANG_POEMS), text=formats.poems),
+        },
+    ),
+    Dataset(
+        name="hw_pendigits_orig",
+        title="Pen-based digits of 44 writers as strokes, writers apart",
+        licence="CC BY 4.0",
+        files=_HW_PENDIGITS_ORIG,
+        urls=_pen_digit_addresses(),
+        parts={
+            ":train": Part(("pendigits-orig.tra",), examples=formats.pen_strokes),
+            ":test": Part(("pendigits-orig.tes",), examples=formats.pen_strokes),
         },
     ),
 )

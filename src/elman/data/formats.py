@@ -115,3 +115,26 @@ def _one_series(
     if len(set(lengths)) > 1:
         raise DataError(f"{where}: dimensions of unequal lengths {lengths}")
     return Labelled(np.stack(columns, axis=1), label, number)
+
+
+def pen_strokes(path: Path) -> Iterator[Labelled]:
+    """A file of UNIPEN segments: each digit's points, (T, 3): x, y, and 1 where a stroke begins."""
+    points: list[tuple[float, float, float]] = []
+    label, begins, start = "", False, 0
+    for number, line in read_lines(path):
+        word, _, rest = line.strip().partition(" ")
+        if word == ".SEGMENT":
+            if points:
+                yield Labelled(np.array(points, np.float32), label, start)
+            label, points, start = rest.rpartition(" ")[2].strip('"'), [], number
+        elif word == ".PEN_DOWN":
+            begins = True
+        elif word and not word.startswith(".") and label:
+            try:
+                x, y = float(word), float(rest)
+            except ValueError:
+                raise DataError(f"{path}:{number}: two numbers were expected: {line!r}") from None
+            points.append((x, y, float(begins)))
+            begins = False
+    if points:
+        yield Labelled(np.array(points, np.float32), label, start)

@@ -112,6 +112,7 @@ class Classify(Task):
     several: bool
     vocabulary: Vocabulary | None = None
     features: int | None = None
+    _class_weights: Tensor | None = None
 
     def evaluate(self, data: Any) -> dict[str, float]:
         """Metrics of labelled data; see `elman.tasks.metrics` for what each is."""
@@ -222,6 +223,12 @@ class Classify(Task):
         else:
             loss = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing)
         return Step(loss, len(batch.lengths), state)
+
+    def _batch(self, data: Any) -> Padded:
+        examples = self._read(data, labelled=True)
+        sequences, targets = self._sequences(examples), self._targets(examples)
+        batches = PaddedBatches(sequences, targets, self.settings.batch_size, seed=0)
+        return next(batches.epoch(0))
 
     def _network(self, sequences: Sequence[Tensor] | None) -> SequenceModel:
         """The model; of feature sequences, `sequences` are what the scale is learnt from."""

@@ -23,6 +23,7 @@ from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
 VOCABULARY = "vocabulary.json"
+_FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
 _BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
 
 
@@ -216,6 +217,14 @@ class Language(Task):
             "training_sha256": corpus.sha256,
         }
         return Prepared(batches, lambda _: self._metrics(held_out), facts, "loss")
+
+    def _batch(self, data: Any) -> tuple[Tensor, Tensor]:
+        settings, tokens = self.settings, read_corpus(data, self.vocabulary).tokens
+        if len(tokens) < 3:
+            raise DataError("the text is too short to diagnose: three tokens are needed")
+        streams = max(1, min(settings.batch_size, len(tokens) // (2 * settings.chunk_length)))
+        length = min(max(_FOLLOWED, 2 * settings.chunk_length), len(tokens) // streams)
+        return next(Chunks(tokens, streams, length).epoch(0))
 
     def _network(self) -> SequenceModel:
         settings = self.settings

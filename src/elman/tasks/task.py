@@ -19,6 +19,7 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.saved import Saved, write_model
 from elman.tasks.settings import validated
 from elman.train import Batches, Step, fit
+from elman.train.nest import move
 
 _PROGRESS = ("step", "epoch", "training_loss")
 
@@ -97,6 +98,10 @@ class Task(ABC):
     @abstractmethod
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The predictions with their inputs, a dict each: for tables and files."""
+
+    @abstractmethod
+    def _batch(self, data: Any) -> Any:
+        """A batch of the data, as `_loss` takes it."""
 
     # What all share
 
@@ -177,6 +182,17 @@ class Task(ABC):
         if folder is not None:
             self.save(folder)
         return self
+
+    def examine(
+        self, data: Any
+    ) -> tuple[SequenceModel, Any, Callable[[Any, Any], Any], int | None]:
+        """What `elman.diagnose` looks at: the network, a batch of the data, loss, chunk length."""
+        model = self.model
+        if data is None:
+            raise SettingsError("data is missing: name a file or a dataset to diagnose on")
+        batch = move(self._batch(data), self.device)
+        chunk: int | None = getattr(self.settings, "chunk_length", None)
+        return model, batch, lambda model, batch: self._loss(model, batch, None), chunk
 
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card."""

@@ -1,7 +1,7 @@
 """What goes into the fit loop and what comes out of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from torch import Tensor
@@ -45,6 +45,9 @@ class Result:
       "training_loss" (its mean since the last entry) and the metrics.
     - `stopped_because`: "finished", "patience" or "interrupted".
     - `seconds`: wall time. `clipped`: share of steps whose gradient was clipped.
+    - `gradients`: with monitor="gradients" an entry a look: "step", by layer the gradient's factor
+      a time step ("rate"), "memory" in steps, largest "growth" and the norm "entering" it, and
+      "warnings". `warnings`: all of these.
     """
 
     best: float | None
@@ -54,6 +57,8 @@ class Result:
     stopped_because: Literal["finished", "patience", "interrupted"]
     seconds: float
     clipped: float
+    gradients: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class TrainingInterrupted(KeyboardInterrupt):

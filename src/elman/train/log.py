@@ -35,7 +35,7 @@ class MetricsLog:
         self.lines = len(kept)
         self._file = path.open("a", encoding="utf-8")
 
-    def write(self, kind: str, values: Mapping[str, float | int | bool | None]) -> None:
+    def write(self, kind: str, values: Mapping[str, float | int | bool | str | None]) -> None:
         """Add a line; `values` holds at least "step"."""
         if self._file is not None:
             line = {key: value if _is_json(value) else None for key, value in values.items()}
@@ -44,7 +44,7 @@ class MetricsLog:
             self.lines += 1
         if self._writer is not None:
             for key, value in values.items():
-                if key != "step" and value is not None:
+                if key != "step" and value is not None and not isinstance(value, str):
                     self._writer.add_scalar(f"{kind}/{key}", float(value), values["step"])
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class MetricsLog:
             self._writer.close()
 
 
-def _is_json(value: float | int | bool | None) -> bool:
+def _is_json(value: float | int | bool | str | None) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 

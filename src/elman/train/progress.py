@@ -84,6 +84,13 @@ class Display:
         else:
             self._console.print(line, markup=False)
 
+    def warning(self, words: str) -> None:
+        """Something is amiss; shown on a line of its own."""
+        if self._console is not None:
+            self._console.print(f"warning: {words}", style="yellow", markup=False)
+        elif self._shown:
+            print(f"warning: {words}", file=sys.stderr, flush=True)
+
     def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from elman.errors import SettingsError
+from elman.errors import SettingsError, TrainingDivergedError
 from elman.train.checkpoint import read_checkpoint, write_checkpoint
 from elman.train.clip import clip_gradients, gradient_norm
 from elman.train.contract import Batches, Result, Step, TrainingInterrupted
@@ -33,7 +33,12 @@ from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
 from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
 
-_MAY_DIFFER_ON_RESUME = {"checkpoint_every", "log_every", "tensorboard", "device"}
+if TYPE_CHECKING:
+    from elman.diagnose.monitor import Monitor
+
+_MAY_DIFFER_ON_RESUME = {
+    *("checkpoint_every", "log_every", "tensorboard", "device", "monitor", "monitor_every"),
+}
 _MAY_GROW = {"epochs", "max_steps"}
 
 
@@ -58,6 +63,8 @@ class Position:
     entry_sum: float = 0.0
     entry_count: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    gradients: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     stopped: Literal["finished", "patience"] | None = None
 
 
@@ -99,6 +106,11 @@ class Run:
         self.best_weights: dict[str, Tensor] | None = None
         self.at = Position()
         self.guard = Guard()
+        self.monitor: Monitor | None = None
+        if settings.monitor == "gradients":
+            from elman.diagnose import monitor
+
+            self.monitor = monitor.Monitor(self.model, settings.monitor_every)
         self.state: Any = None
 
     # -- checkpoints
@@ -128,6 +140,7 @@ class Run:
             "device": self.device.type,
             "at": dataclasses.asdict(self.at),
             "guard": dataclasses.asdict(self.guard),
+            "monitor": self.monitor and dataclasses.asdict(self.monitor.memory),
             "weights": live_weights(self.model),
             "best_weights": self.best_weights,
             "average": average and {"updates": average.updates, "values": average.values},
@@ -145,6 +158,8 @@ class Run:
         assign(self.model, saved["weights"])
         self.at = Position(**saved["at"])
         self.guard = Guard(**saved["guard"])
+        if self.monitor is not None and saved.get("monitor"):
+            self.monitor.memory = type(self.monitor.memory)(**saved["monitor"])
         load_optimizer(self.optimizer, saved["optimizer"])
         self.best_weights = saved["best_weights"] and move(saved["best_weights"], self.device)
         if self.average is not None:
@@ -187,6 +202,7 @@ class Run:
             ) as self.log,
             Display(self.total, at.step, at.seen, unit=self.unit, shown=progress) as self.display,
             StopRequest(announce=progress) as self.request,
+            self.monitor.watching if self.monitor else nullcontext(),
         ):
             done = at.stopped is not None
             while at.stopped is None and not self._asked_to_stop():
@@ -244,6 +260,8 @@ class Run:
             batch = move(batch, self.device)
         for parameter in self.parameters:
             parameter.grad = None
+        if self.monitor is not None:
+            self.monitor.begin()
         step = self.loss(self.model, batch, self.state)
         loss, count = step.loss, step.count
         if loss.dim() != 0:
@@ -251,7 +269,13 @@ class Run:
         loss.backward()  # type: ignore[no-untyped-call]
         norm = gradient_norm(self.parameters)
         loss_value, norm_value = loss.item(), norm.item()
-        self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
+        if self.monitor is not None:
+            self._look(at.step + 1, norm_value)
+        try:
+            self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
+        except TrainingDivergedError as error:
+            amiss = self.monitor.words() if self.monitor is not None else ""
+            raise TrainingDivergedError(f"{error}. {amiss}" if amiss else str(error)) from None
         if settings.clip is not None and norm_value > settings.clip:
             clip_gradients(self.parameters, norm, settings.clip)
             at.clipped += 1
@@ -315,6 +339,24 @@ class Run:
 
     # -- records
 
+    def _look(self, step: int, norm: float) -> None:
+        """Have the monitor look at the gradients, and record what it sees."""
+        assert self.monitor is not None
+        seen = self.monitor.look(step, norm)
+        if seen is None:
+            return
+        self.at.gradients.append(seen.entry())
+        self.at.warnings += seen.warnings
+        flat = {
+            f"{name}: {metric}": value
+            for name, values in seen.layers.items()
+            for metric, value in values.items()
+        }
+        self.log.write("gradients", {"step": step, **flat})
+        for words in seen.warnings:
+            self.log.write("warning", {"step": step, "text": words})
+            self.display.warning(words)
+
     def _log_training(self, lr: float, norm: float) -> None:
         at = self.at
         line = {
@@ -357,4 +399,6 @@ class Run:
             stopped_because=because,
             seconds=at.seconds,
             clipped=at.clipped / max(1, at.step),
+            gradients=at.gradients,
+            warnings=at.warnings,
         )

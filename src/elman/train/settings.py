@@ -70,6 +70,14 @@ class TrainSettings(BaseModel):
     )
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
+    monitor: Literal["gradients"] | None = Field(
+        None,
+        description="gradients: log the gradient through time and warn where it vanishes or "
+        "explodes.",
+    )
+    monitor_every: int | None = Field(
+        None, ge=1, description="Steps between looks of the monitor; none for 2 % of the time."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of every random number.")
     device: str = Field(
         "auto",
