@@ -31,6 +31,11 @@ def gradients(layer: Any, x: torch.Tensor, **options: Any) -> list[torch.Tensor]
     return [output, *torch.autograd.grad(output.square().sum(), list(layer.parameters()))]
 
 
+def flat(result: tuple[Any, ...]) -> list[torch.Tensor]:
+    parts = [part if isinstance(part, tuple) else (part,) for part in result]
+    return [tensor for part in parts for tensor in part]
+
+
 @pytest.mark.parametrize("batch", [2, 24])  # threads share the hidden units; the batch
 @pytest.mark.parametrize("name", ["lstm", "gru", "indrnn"])
 @pytest.mark.usefixtures("two_threads")
@@ -184,6 +189,62 @@ def test_torch_compile_keeps_one_graph(name: str) -> None:
         loss = output.sin().sum() + sum(part.cos().sum() for part in parts)
         results.append([output, *torch.autograd.grad(loss, [x, *layer.parameters()])])
     assert_close(results[0], results[1], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_torch_compile_keeps_lengths_resets_and_masks(name: str) -> None:
+    torch.manual_seed(0)
+    rates = {"zoneout": 0.2, "recurrent_dropout": 0.3, "layer_norm": True}
+    options = {"bidirectional": True, "backend": "compiled", "dtype": torch.float64}
+    layer = elman.layer(name, 3, 5, **rates, **options)
+    x = torch.randn(4, 3, 3, dtype=torch.float64, requires_grad=True)
+    lengths = torch.tensor([4, 0, 2])
+    resets = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]]).bool()
+    for given in ({"lengths": lengths}, {"resets": resets, "lengths": lengths}):
+        torch.compiler.reset()
+        compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+        results = []
+        for each in (compiled, layer):
+            torch.manual_seed(1)
+            parts = flat(each(x, return_states=True, **given))
+            loss = sum(part.sin().sum() for part in parts)
+            results.append([*parts, *torch.autograd.grad(loss, [x, *layer.parameters()])])
+        assert layer.backend_used == "compiled"
+        assert_close(results[0], results[1], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("team", [True, False])
+@pytest.mark.parametrize("batch", [1, 9])
+def test_directions_side_by_side(team: bool, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By OpenMP's threads or Python's they do what one thread does, one after the other."""
+    torch.manual_seed(0)
+    layer = elman.layer(
+        "gru", 3, 20, num_layers=2, bidirectional=True, backend="compiled", dtype=torch.float64
+    )
+    x = torch.randn(7, batch, 3, dtype=torch.float64)
+    lengths = torch.randint(0, 8, (batch,))
+    if not team:
+        monkeypatch.setattr("elman.compiler.cpu.threads.has_team", lambda: False)
+    for options in ({}, {"lengths": lengths}):
+        together = gradients(layer, x, **options)
+        with torch.no_grad():
+            assert_close(layer(x, **options)[0], together[0], rtol=1e-10, atol=1e-12)
+        torch.set_num_threads(1)
+        assert_close(gradients(layer, x, **options), together, rtol=1e-10, atol=1e-12)
+        torch.set_num_threads(2)
+
+
+def test_one_direction_alone_gets_a_gradient() -> None:
+    layer = elman.layer("lstm", 3, 5, bidirectional=True, backend="compiled", dtype=torch.float64)
+    x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+    oracle = elman.layer("lstm", 3, 5, bidirectional=True, backend="reference", dtype=torch.float64)
+    oracle.load_state_dict(layer.state_dict())
+    for half in (slice(5), slice(5, None)):
+        found = [torch.autograd.grad(each(x)[0][..., half].sum(), x)[0] for each in (layer, oracle)]
+        assert_close(found[0], found[1], rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore")

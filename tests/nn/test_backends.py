@@ -62,6 +62,54 @@ def test_auto_takes_compiled_kernels_for_what_they_compute(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", BUILTIN)
+def test_auto_trains_one_step_by_torchs_operations(cell: str) -> None:
+    x = torch.randn(1, 2, 3, dtype=D)
+    assert used(make(cell, 3, 4), x) == ("torch" if cell in FUSED else "reference")
+    assert used(make(cell, 3, 4, backend="compiled"), x) == "compiled"
+    assert used(make(cell, 3, 4), x, lengths=torch.tensor([1, 0])) == "compiled"
+    with torch.no_grad():
+        assert used(make(cell, 3, 4), x) == "compiled"
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "peephole_lstm"])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_short_numbers_are_rounded_once(cell: str, kind: torch.dtype) -> None:
+    """Sums and states are float32, so that only the result is rounded: half a unit of its last
+    place, and what float32 loses."""
+    layer = make(cell, 7, 33, num_layers=1, bidirectional=True, dtype=torch.float32).to(kind)
+    x = torch.randn(50, 3, 7).to(kind)
+    exact = make(cell, 7, 33, num_layers=1, bidirectional=True, backend="reference")
+    exact.load_state_dict(layer.state_dict())
+    lengths = torch.tensor([50, 7, 0])
+    output, _ = layer(x, lengths=lengths)
+    assert (layer.backend_used, output.dtype) == ("compiled", kind)
+    expected = exact(x.to(D), lengths=lengths)[0]
+    assert_close(output.to(D), expected, rtol=torch.finfo(kind).eps / 2, atol=1e-5)
+    with torch.no_grad():
+        assert_close(layer(x, lengths=lengths)[0], output, rtol=0, atol=0)
+        dense = layer(x)[0]
+    assert_close(dense.to(D), exact(x.to(D))[0], rtol=torch.finfo(kind).eps / 2, atol=1e-5)
+
+
+def test_a_compiler_that_fails_is_told_of_and_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unlucky(elman.Cell):
+        gates = ("a",)
+
+        def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
+            return {"h": 0.123 * (x.a + r.a) - 0.456 * s.h}
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no memory may be made executable here")
+
+    monkeypatch.setattr("elman.compiler.cpu.runtime.kernel_of", fail)
+    x = torch.randn(5, 2, 3, dtype=D)
+    assert used(make(Unlucky, 3, 4), x) == "reference"
+    layer = make(Unlucky, 3, 4, backend="compiled")
+    with pytest.warns(UserWarning, match="the compiler failed: RuntimeError: no memory"):
+        assert used(layer, x) == "reference"
+
+
+@pytest.mark.parametrize("cell", BUILTIN)
 def test_auto_takes_torch_for_just_this_where_nothing_is_compiled(cell: str) -> None:
     x = torch.randn(5, 2, 3, dtype=D)
     usual = "torch" if cell in FUSED else "reference"

@@ -31,10 +31,12 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
     )
 
 
-def is_fastest(x: Tensor, extras: Extras) -> bool:
-    """Whether torch's kernel has been measured to be faster than a compiled one: for one step,
-    of which its fixed costs are less."""
-    return len(x) == 1 and extras.lengths is None
+def is_fastest(x: Tensor, s: State, w: Weights, extras: Extras) -> bool:
+    """Whether a chain of torch's operations has been measured to be faster than a kernel: where
+    one step is trained, for its fixed costs are less."""
+    if len(x) != 1 or extras.lengths is not None or not torch.is_grad_enabled():
+        return False
+    return x.device.type == "cpu" and any(t.requires_grad for t in (x, w.ih, *s))
 
 
 def run(

@@ -318,8 +318,8 @@ class Recurrent(nn.Module):
         if self.backend == "reference":
             return "reference"
         applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        if self.backend == "auto" and applies and fused.is_fastest(x, extras):
-            return "torch"
+        if self.backend == "auto" and fused.is_fastest(x, s, w, extras):
+            return "torch" if applies else "reference"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)
             if torch.compiler.is_compiling() and (
