@@ -41,7 +41,7 @@ def flat(result: tuple[Any, ...]) -> list[torch.Tensor]:
 @pytest.mark.usefixtures("two_threads")
 def test_threads_do_not_change_results(name: str, batch: int) -> None:
     torch.manual_seed(0)
-    layer = elman.layer(name, 3, 96, backend="compiled", dtype=torch.float64)
+    layer = elman.layer(name, 3, 163, backend="compiled", dtype=torch.float64)
     x, lengths = torch.randn(6, batch, 3, dtype=torch.float64), torch.randint(0, 7, (batch,))
     for options in ({}, {"lengths": lengths}):
         together = gradients(layer, x, **options)
