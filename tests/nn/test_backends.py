@@ -14,6 +14,7 @@ from torch.testing import assert_close
 
 import elman
 from elman.cells import BUILTIN
+from elman.nn import compiled
 
 D = torch.float64
 BACKENDS = ("auto", "reference")
@@ -89,6 +90,30 @@ def test_short_numbers_are_rounded_once(cell: str, kind: torch.dtype) -> None:
         assert_close(layer(x, lengths=lengths)[0], output, rtol=0, atol=0)
         dense = layer(x)[0]
     assert_close(dense.to(D), exact(x.to(D))[0], rtol=torch.finfo(kind).eps / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mgu", "indrnn"])
+def test_products_of_bfloat16_pairs(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that round h and the gradients to bfloat16 before each product, sizes odd and even;
+    taken apart where the processor has no such products."""
+    monkeypatch.setattr(compiled, "multiplies_pairs", lambda: True)
+    for sizes in ((7, 33), (4, 16)):
+        layer = make(cell, *sizes, bidirectional=True, dtype=torch.float32).to(torch.bfloat16)
+        exact = make(cell, *sizes, bidirectional=True, backend="reference")
+        exact.load_state_dict(layer.state_dict())
+        x = torch.randn(20, 5, sizes[0]).bfloat16()
+        results = []
+        for each, kind in ((layer, torch.bfloat16), (exact, D)):
+            own = x.to(kind).requires_grad_()
+            output, _ = each(own, lengths=torch.tensor([20, 3, 0, 11, 20]))
+            weights = torch.arange(output.numel()).view_as(output).cos().to(kind)
+            wanted = [own, *each.parameters()]
+            found = torch.autograd.grad((output * weights).sum(), wanted)
+            results.append([output.to(D), *(g.to(D) for g in found)])
+        assert layer.backend_used == "compiled"
+        for got, expected in zip(*results, strict=True):
+            scale = expected.abs().max().clamp(min=1e-3)
+            assert_close(got / scale, expected / scale, rtol=0, atol=0.03)
 
 
 def test_a_compiler_that_fails_is_told_of_and_done_without(monkeypatch: pytest.MonkeyPatch) -> None:

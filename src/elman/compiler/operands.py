@@ -46,6 +46,7 @@ class Call:
     every_state: bool  # return each state at every step, and not only the first
     split: bool  # threads share the hidden units and not the batch
     threads: int
+    half: bool = False  # products are of bfloat16 numbers
 
     @property
     def parts(self) -> int:

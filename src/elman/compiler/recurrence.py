@@ -26,7 +26,11 @@ class Direction(NamedTuple):
 
 
 def run(
-    step: Equations, directions: Sequence[Direction], *, every_state: bool = False
+    step: Equations,
+    directions: Sequence[Direction],
+    *,
+    every_state: bool = False,
+    half: bool = False,
 ) -> list[list[Tensor]]:
     """Of each direction sequences of states, (T, B, H) each, and the last states, (B, H) each.
 
@@ -36,7 +40,10 @@ def run(
     count = torch.get_num_threads()
     side_by_side = len(directions) == 2 and count > 1
     count = count // 2 if side_by_side else count
-    calls = [plan_call(step, *each, every_state=every_state, threads=count) for each in directions]
+    calls = [
+        plan_call(step, *each, every_state=every_state, threads=count, half=half)
+        for each in directions
+    ]
     operands = [each.operands for each in directions]
     if side_by_side or len(directions) == 1:
         return autograd.run(calls, operands)
@@ -52,6 +59,7 @@ def plan_call(
     *,
     every_state: bool = False,
     threads: int | None = None,
+    half: bool = False,
 ) -> Call:
     """Lay the batch out, for as many threads as torch has unless their number is given."""
     steps, batch = operands.x.shape[:2]
@@ -61,7 +69,7 @@ def plan_call(
         if lengths is None and resets is None
         else layout.ragged(lengths, resets, (steps, batch), reverse, groups)
     )
-    return Call(step, place, every_state, split, count)
+    return Call(step, place, every_state, split, count, half)
 
 
 def threads_for(

@@ -62,6 +62,13 @@ def _failure(step: Equations, dtype: torch.dtype) -> str | None:
     return None
 
 
+def multiplies_pairs() -> bool:
+    """Whether the processor multiplies bfloat16 numbers two at a time, and rightly."""
+    from elman.compiler.cpu.pairs_check import works
+
+    return works()
+
+
 class Direction(NamedTuple):
     """One direction of a layer and what it runs on."""
 
@@ -73,7 +80,11 @@ class Direction(NamedTuple):
 
 
 def run(
-    cell: Cell, directions: Sequence[Direction], *, every_state: bool = False
+    cell: Cell,
+    directions: Sequence[Direction],
+    *,
+    every_state: bool = False,
+    half: bool = False,
 ) -> list[tuple[State, State]]:
     """Of each direction what `reference.run` gives, but 0 on padding, and of the states at every
     step only the first unless `every_state`.
@@ -90,7 +101,8 @@ def run(
                 Direction(as_float(w, low), rounded(x, low), as_float(s), as_float(e), reverse)
                 for w, x, s, e, reverse in directions
             ]
-            found = run(cell, longer, every_state=every_state)
+            half = low == torch.bfloat16 and multiplies_pairs()
+            found = run(cell, longer, every_state=every_state, half=half)
         return [
             (tuple(each.to(low) for each in output), tuple(each.to(low) for each in last))
             for output, last in found
@@ -100,7 +112,7 @@ def run(
         recurrence.Direction(_operands(w, x, s, e), e.lengths, e.resets, reverse)
         for w, x, s, e, reverse in directions
     ]
-    results = recurrence.run(step, given, every_state=every_state)
+    results = recurrence.run(step, given, every_state=every_state, half=half)
     return [_halves(each, len(cell.state)) for each in results]
 
 

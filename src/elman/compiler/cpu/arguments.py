@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from elman.compiler.cpu import pairs
 from elman.compiler.cpu.emit import I64, POINTER, Arguments, Code
 from elman.compiler.cpu.layout import HEAD, PER_STEP
-from elman.compiler.cpu.panels import Panels
+from elman.compiler.cpu.panels import MOST_ROWS, Panels
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
@@ -88,6 +89,9 @@ class Group:
         arguments.bind(code, code["arguments"])
         table = code.at(code["Table"], code.mul(code["group"], code["stride"]), I64)
         steps, base = code.load_int(table, 0), code.load_int(table, 1)
+        if panels.shape.half:
+            widest = code.sum((code["hidden"], plan.step.gates + 1), code["features"])
+            code.values["Pairs"] = pairs.room(code, MOST_ROWS, widest)
         return cls(code, panels, plan, table, steps, base)
 
     @property

@@ -24,6 +24,8 @@ class Shape:
     x86: bool  # there is a `pause`
     posix: bool  # there is a `sched_yield`
     team: bool  # there is an OpenMP runtime
+    half: bool = False  # the products are of bfloat16 numbers, two at a time
+    dots: bool = False  # the processor multiplies such pairs
 
     @property
     def size(self) -> int:

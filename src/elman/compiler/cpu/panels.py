@@ -13,9 +13,11 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from elman.compiler.cpu.emit import I64, POINTER, Code, Shape
+from elman.compiler.cpu import pairs
+from elman.compiler.cpu.emit import I32, I64, POINTER, Code, Shape
 
 Epilogue = Callable[[Any, Any, Any, Any], None]  # row, column, offset of its gates in C, mask
+MOST_ROWS = 8  # of a tile
 _LATENCY = 8  # sums that must be under way for the multipliers to be busy
 
 
@@ -37,7 +39,7 @@ class Tile:
         else:
             vectors, chunk = (1 if gates % 3 == 0 else 3), 3
         widest = max(1, min(chunk, gates * vectors))
-        return cls(gates, vectors, chunk, min(8, (shape.registers - 1 - widest) // widest))
+        return cls(gates, vectors, chunk, min(MOST_ROWS, (shape.registers - 1 - widest) // widest))
 
     def chunks(self, vectors: int) -> Iterator[tuple[int, int]]:
         """First column and number of columns of each chunk of a panel so wide."""
@@ -109,7 +111,8 @@ class Panels:
         size = code["hidden"] if size is None else size
         blocks = code.quotient_up(size, lanes)
         with tile.panels(code, blocks, share) as (block, width), code.loop(*steps) as step:
-            source = code.at(packed, code.sum((block, tile.gates * lanes, depth)))
+            deep = pairs.count(code, depth) if self.shape.half else depth
+            source = code.at(packed, code.sum((block, tile.gates * lanes, deep)))
             rows = rows_of(step)
             count = code.sub(rows.bottom, rows.top)
             tiles = code.quotient_up(count, tile.rows)
@@ -120,7 +123,10 @@ class Panels:
                     height = code.sub(bottom, top)
                     left = code.at(rows.a, code.mul(top, rows.stride))
                     sizes = [width, height, code.whole(rows.stride), code.whole(rows.depth)]
-                    code.b.call(self._multiplier(tile), [*sizes, left, source, scratch])
+                    places = [left, source, scratch]
+                    if self.shape.half:
+                        places.append(code["Pairs"])
+                    code.b.call(self._multiplier(tile), [*sizes, *places])
                 with code.loop(top, bottom) as row, code.loop(0, width) as j:
                     column = code.mul(code.add(block, j), lanes)
                     in_row = code.mul(code.sub(row, top), width)
@@ -134,15 +140,20 @@ class Panels:
         if tile in self._multipliers:
             return self._multipliers[tile]
         integers = ("width", "height", "a_stride", "depth")
-        names = [(n, I64) for n in integers] + [(n, POINTER) for n in ("a", "packed", "scratch")]
+        places = ("a", "packed", "scratch", *(("Pairs",) if self.shape.half else ()))
+        names = [(n, I64) for n in integers] + [(n, POINTER) for n in places]
         code = Code(self.module, self.shape, f"panel_{len(self._multipliers)}", names)
         code.function.attributes.add("noinline")
         end = code.function.append_basic_block("multiplied")
         size = code.add(
             code.mul(code.sub(code["width"], 1), tile.rows), code.sub(code["height"], 1)
         )
+        a, stride, depth = code["a"], code["a_stride"], code["depth"]
+        if self.shape.half:
+            pairs.convert(code, a, stride, depth, code["height"], code["Pairs"])
+            depth = pairs.count(code, depth)
+            a, stride = code["Pairs"], depth
         switch = code.b.switch(size, end)
-        depth = code["depth"]
         for vectors in range(1, tile.vectors + 1):
             for rows in range(1, tile.rows + 1):
                 case = code.function.append_basic_block("case")
@@ -152,8 +163,8 @@ class Panels:
                     kernel = self._kernel(rows, columns)
                     b = code.at(code["packed"], code.mul(depth, first * code.lanes))
                     c = code.at(code["scratch"], first * code.lanes)
-                    stride = code.whole(vectors * tile.gates * code.lanes)
-                    code.b.call(kernel, [code["a"], code["a_stride"], b, depth, c, stride])
+                    apart = code.whole(vectors * tile.gates * code.lanes)
+                    code.b.call(kernel, [a, stride, b, depth, c, apart])
                 code.b.branch(end)
         code.b.position_at_end(end)
         self._multipliers[tile] = code.finish()
@@ -177,15 +188,16 @@ class Panels:
             code.loop(0, code["parts"]) as part,
             tile.panels(code, blocks, (part, code["parts"])) as (block, width),
         ):
+            deep = code.mul(pairs.count(code, depth), 2) if self.shape.half else depth
             total = code.mul(width, tile.gates)
             chunks = code.quotient_up(total, tile.chunk)
             with code.loop(0, chunks) as chunk:  # as `Tile.chunks` has them
                 first = code.share(total, chunk, chunks)
                 columns = code.sub(code.share(total, code.add(chunk, 1), chunks), first)
-                start = code.sum((code.sum((block, tile.gates), first), lanes, depth))
+                start = code.sum((code.sum((block, tile.gates), first), lanes, deep))
                 with (
                     code.loop(0, columns) as each,
-                    code.loop(0, depth) as k,
+                    code.loop(0, deep) as k,
                     code.loop(0, lanes) as lane,
                 ):
                     own = code.add(first, each)
@@ -196,10 +208,19 @@ class Panels:
                     unit = code.sum((code.add(block, j), lanes), lane)
                     inside = code.less(unit, hidden)
                     unit = code.sum((gate, hidden), code.least(unit, code.sub(hidden, 1)))
-                    value = code.load_scalar(code["source"], code.sum((k, down), (unit, across)))
+                    if self.shape.half:
+                        inside = code.b.and_(inside, code.less(k, depth))
+                    at = code.least(k, code.sub(depth, 1))
+                    value = code.load_scalar(code["source"], code.sum((at, down), (unit, across)))
                     value = code.b.select(inside, value, code.number(0.0))
-                    row = code.sum((k, columns, lanes), (each, lanes), lane)
-                    code.store_scalar(value, code["target"], code.add(start, row))
+                    if self.shape.half:
+                        pair, turn = (code.b.udiv(k, code.whole(2)), code.b.urem(k, code.whole(2)))
+                        row = code.sum((pair, columns, lanes), (each, lanes), lane)
+                        place = code.sum(start, (row, 2), turn)
+                        pairs.store(code, value, code["target"], place)
+                    else:
+                        row = code.sum((k, columns, lanes), (each, lanes), lane)
+                        code.store_scalar(value, code["target"], code.add(start, row))
         code.finish()
 
 
@@ -221,19 +242,26 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
     ]
     for place in (place for row in sums for places in row for place in places):
         code.b.store(ir.Constant(code.vector, None), place)
-    tops = [code.at(code["a"], code.mul(code["a_stride"], row)) for row in range(rows)]
+    kind = I32 if shape.half else code.scalar
+    tops = [code.at(code["a"], code.mul(code["a_stride"], row), kind) for row in range(rows)]
 
     def advance(k: Any, turn: int) -> None:
         start = code.mul(k, columns * code.lanes)
+        load = pairs.load if shape.half else Code.load
         right = [
-            code.load(code["b"], code.add(start, (turn * columns + column) * code.lanes))
+            load(code, code["b"], code.add(start, (turn * columns + column) * code.lanes))
             for column in range(columns)
         ]
         for top, totals in zip(tops, sums, strict=True):
-            factor = code.splat(code.load_scalar(top, code.add(k, turn)))
+            at = code.add(k, turn)
+            if shape.half:
+                factor = pairs.spread(code, top, at)
+            else:
+                factor = code.splat(code.load_scalar(top, at))
             for value, places in zip(right, totals, strict=True):
                 place = places[turn % copies]
-                total = code.fma(factor, value, code.b.load(place, typ=code.vector))
+                multiply = pairs.dot if shape.half else Code.fma
+                total = multiply(code, factor, value, code.b.load(place, typ=code.vector))
                 code.b.store(total, place)
 
     whole = code.mul(code.b.udiv(code["depth"], code.whole(unroll)), unroll)

@@ -51,10 +51,12 @@ class Block(NamedTuple):
 class Kernel:
     """The compiled functions of some equations for one dtype."""
 
-    def __init__(self, step: Equations, dtype: torch.dtype, machine: target.Target) -> None:
+    def __init__(
+        self, step: Equations, dtype: torch.dtype, machine: target.Target, *, half: bool = False
+    ) -> None:
         assert dtype in (torch.float32, torch.float64)
         self.plan: Plan = plan(step)
-        shape = machine.shape(double=dtype == torch.float64)
+        shape = machine.shape(double=dtype == torch.float64, half=half)
         self.lanes = shape.lanes
         self.arguments = {
             "train": arguments.forward_arguments(self.plan),
@@ -66,7 +68,7 @@ class Kernel:
         packs = ["pack_input", "pack_single", *(["pack_forward"] if step.recurrent else [])]
         self.address = target.load(
             machine,
-            f"{dtype}\n{step}",
+            f"{dtype} {half}\n{step}",
             lambda: kernel.build(self.plan, shape),
             (*self.arguments, *teams, *packs),
         )
@@ -93,15 +95,17 @@ class Kernel:
         if kind == "single":
             columns, depth, hidden = depth, columns, depth
         padded = -(-hidden // self.lanes) * self.lanes
-        packed = scratch.take(weight, depth * (columns // hidden), padded)
+        deep = -(-depth // 2) * 2  # bfloat16 comes in pairs
+        packed = scratch.take(weight, deep * (columns // hidden), padded)
         self._pack[f"pack_{kind}"](weight.data_ptr(), packed.data_ptr(), depth, hidden, parts)
         return packed
 
 
 @cache
-def kernel_of(step: Equations, dtype: torch.dtype) -> Kernel:
-    """The kernel for this processor, compiled at the first call."""
-    return Kernel(step, dtype, target.host())
+def kernel_of(step: Equations, dtype: torch.dtype, half: bool = False) -> Kernel:
+    """The kernel for this processor, compiled at the first call; with `half`, its products are of
+    bfloat16 numbers."""
+    return Kernel(step, dtype, target.host(), half=half)
 
 
 @dataclass
@@ -141,7 +145,7 @@ def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
 
 def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor], Tape]]:
     """The results as `interpreter.run` gives them, and the tape (of use when `saving`)."""
-    compiled = kernel_of(call.step, o.x.dtype)
+    compiled = kernel_of(call.step, o.x.dtype, call.half)
     p, layout = compiled.plan, call.layout
     size, count = o.hidden(p.step), p.step.states
     rows, segments, ragged = layout.rows, layout.segments, layout.packing is not None
@@ -278,7 +282,7 @@ def backward(
 
     `wanted` tells of which of them; where not, there may be None.
     """
-    compiled = kernel_of(call.step, o.x.dtype)
+    compiled = kernel_of(call.step, o.x.dtype, call.half)
     p, layout = compiled.plan, call.layout
     rows, size, count = layout.rows, o.hidden(p.step), len(o.state)
     groups, recurrent = len(layout.table), len(p.step.recurrent) * size
@@ -357,15 +361,21 @@ def _weight_gradients(
     ih = bias_ih = hh = bias_hh = None
     if o.ih is not None and wanted[1]:
         assert tape.x is not None
-        ih = dx.t() @ tape.x
+        ih = _outer(dx, tape.x, half=call.half)
     if o.bias_ih is not None and wanted[3]:
         bias_ih = dx.sum(0)
     if o.hh is not None and wanted[2]:
         feed = tape.feed if tape.feed is not None else tape.sequences[0]
-        hh = dr.t() @ call.layout.before(feed)
+        hh = _outer(dr, call.layout.before(feed), half=call.half)
     if o.bias_hh is not None and wanted[4] and not call.step.normed:
         bias_hh = bias_ih.clone() if dr is dx and bias_ih is not None else dr.sum(0)
     return [ih, hh, bias_ih, bias_hh]
+
+
+def _outer(d: Tensor, rows: Tensor, *, half: bool) -> Tensor:
+    if half:
+        return (d.bfloat16().t() @ rows.bfloat16()).float()
+    return d.t() @ rows
 
 
 def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:

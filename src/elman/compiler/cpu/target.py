@@ -14,7 +14,7 @@ from elman.compiler.cpu import threads
 from elman.compiler.cpu.emit import Shape
 from elman.compiler.locks import ForkLock
 
-EMITTER = 12  # raise it whenever the code that is written changes
+EMITTER = 13  # raise it whenever the code that is written changes
 _lock = ForkLock()
 _kept: list[Any] = []  # what owns the machine code
 
@@ -28,8 +28,13 @@ class Target:
     width: int  # bytes of a vector
     registers: int
 
-    def shape(self, *, double: bool) -> Shape:
-        """What to write for one number type."""
+    @property
+    def multiplies_pairs(self) -> bool:
+        """Whether the processor has products of bfloat16 pairs for whole vectors."""
+        return self.width == 64 and "+avx512bf16" in self.features.split(",")
+
+    def shape(self, *, double: bool, half: bool = False) -> Shape:
+        """What to write for one number type; with `half`, float32 with bfloat16 products."""
         return Shape(
             double,
             self.width // (8 if double else 4),
@@ -37,6 +42,8 @@ class Target:
             _is_x86(),
             os.name == "posix",
             bool(threads.openmp_symbols()),
+            half,
+            half and self.multiplies_pairs,
         )
 
 
