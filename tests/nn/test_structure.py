@@ -40,6 +40,20 @@ def test_layer_norm_by_hand(bias: bool) -> None:
     assert_close(last, (h[None], c[None]))
 
 
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_one_step_in_both_directions_with_a_given_state(cell: str) -> None:
+    layer = randomised(cell, 3, H, bidirectional=True, num_layers=2)
+    oracle = elman.layer(
+        cell, 3, H, bidirectional=True, num_layers=2, backend="reference", dtype=torch.float64
+    )
+    oracle.load_state_dict(layer.state_dict())
+    x = torch.randn(1, 4, 3, dtype=torch.float64)
+    state = tuple(torch.randn(4, 4, H, dtype=torch.float64) for _ in layer.cell.state)
+    given = state if len(state) > 1 else state[0]
+    with torch.no_grad():
+        assert_close(layer(x, given), oracle(x, given), rtol=1e-10, atol=1e-12)
+
+
 def test_layer_norm_starts_with_gain_one_and_has_gains_for_what_is_there() -> None:
     layer = elman.layer("indrnn", 3, H, layer_norm=True)
     assert [n for n, _ in layer.named_parameters()] == [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NoReturn
 
 import torch
@@ -36,6 +36,13 @@ class Equations:
     normed: bool  # the recurrent products are layer-normalised
     new: tuple[Node, ...]
     feed: Node
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.gates, self.recurrent, self.zones, self.new, self.feed))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         flags = (int(self.masked), int(self.normed))

@@ -16,6 +16,7 @@ from elman.nn.precision import LOW, as_float, low_precision, rounded
 from elman.nn.reference import Extras, State, Weights, product
 
 _DTYPES = (torch.float32, torch.float64)
+_KINDS = "float32, float64, bfloat16 or float16"
 
 
 def lack() -> str | None:
@@ -25,16 +26,20 @@ def lack() -> str | None:
 
 def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str | None:
     """Why no kernel computes this, None if one does."""
-    tensors = [x, *s, *w.params, *(e for e in w[:7] if isinstance(e, Tensor))]
     in_graph = torch.compiler.is_compiling()
-    if not in_graph and any(type(t) not in (Tensor, nn.Parameter) for t in tensors):
-        return "a tensor is of a class of its own"
-    if any(t.device.type != "cpu" for t in tensors):
-        return "kernels are for the CPU"
     low = low_precision(x)
-    kinds = {torch.float32, low} if torch.is_autocast_enabled("cpu") else {low or x.dtype}
-    if (low or x.dtype) not in (*_DTYPES, *LOW) or any(t.dtype not in kinds for t in tensors):
-        return "kernels are for numbers of one kind: float32, float64, bfloat16 or float16"
+    if (low or x.dtype) not in (*_DTYPES, *LOW):
+        return f"kernels are for {_KINDS}, not for {x.dtype}"
+    kinds = (torch.float32, low) if torch.is_autocast_enabled("cpu") else (low or x.dtype,)
+    for tensor in (x, *s, *w[:7], *w.params):
+        if tensor is None:
+            continue
+        if not in_graph and type(tensor) not in (Tensor, nn.Parameter):
+            return "a tensor is of a class of its own"
+        if not tensor.is_cpu:
+            return "kernels are for the CPU"
+        if tensor.dtype not in kinds:
+            return f"kernels are for numbers of one kind, {_KINDS}"
     if w.hr is not None:
         return "proj_size is not compiled"
     if x.numel() == 0:

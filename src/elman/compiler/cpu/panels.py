@@ -195,33 +195,58 @@ class Panels:
                 first = code.share(total, chunk, chunks)
                 columns = code.sub(code.share(total, code.add(chunk, 1), chunks), first)
                 start = code.sum((code.sum((block, tile.gates), first), lanes, deep))
-                with (
-                    code.loop(0, columns) as each,
-                    code.loop(0, deep) as k,
-                    code.loop(0, lanes) as lane,
-                ):
+                with code.loop(0, columns) as each:
                     own = code.add(first, each)
                     j, gate = (
                         divide(own, code.whole(max(1, tile.gates)))
                         for divide in (code.b.udiv, code.b.urem)
                     )
-                    unit = code.sum((code.add(block, j), lanes), lane)
-                    inside = code.less(unit, hidden)
-                    unit = code.sum((gate, hidden), code.least(unit, code.sub(hidden, 1)))
-                    if self.shape.half:
-                        inside = code.b.and_(inside, code.less(k, depth))
-                    at = code.least(k, code.sub(depth, 1))
-                    value = code.load_scalar(code["source"], code.sum((at, down), (unit, across)))
-                    value = code.b.select(inside, value, code.number(0.0))
-                    if self.shape.half:
-                        pair, turn = (code.b.udiv(k, code.whole(2)), code.b.urem(k, code.whole(2)))
-                        row = code.sum((pair, columns, lanes), (each, lanes), lane)
-                        place = code.sum(start, (row, 2), turn)
-                        pairs.store(code, value, code["target"], place)
-                    else:
-                        row = code.sum((k, columns, lanes), (each, lanes), lane)
-                        code.store_scalar(value, code["target"], code.add(start, row))
+                    column = code.mul(code.add(block, j), lanes)
+                    write = self._pack_pairs if self.shape.half else self._pack_vectors
+                    write(code, start, (columns, each), column, (gate, hidden), (down, across))
         code.finish()
+
+    def _pack_vectors(
+        self, code: Code, start: Any, chunk: Any, column: Any, gate: Any, strides: Any
+    ) -> None:
+        """One vector of columns, over the whole depth."""
+        (columns, each), (down, across) = chunk, strides
+        lanes, hidden, source = code.lanes, code["hidden"], code["source"]
+        mask = code.tail(code.sub(hidden, column))
+        last = code.sub(hidden, 1)
+        tops = [
+            code.at(source, code.mul(code.sum(gate, code.least(code.add(column, i), last)), across))
+            for i in range(lanes)
+        ]
+        with code.loop(0, code["depth"]) as k:
+            if across == 1:
+                value = code.load(tops[0], code.mul(k, down), mask)
+            else:
+                value = ir.Constant(code.vector, None)
+                for lane, top in enumerate(tops):
+                    one = code.load_scalar(top, code.mul(k, down))
+                    value = code.b.insert_element(value, one, ir.Constant(I32, lane))
+                value = code.b.select(mask, value, code.splat(0.0))
+            row = code.sum((k, columns, lanes), (each, lanes))
+            code.store(value, code["target"], code.add(start, row))
+
+    def _pack_pairs(
+        self, code: Code, start: Any, chunk: Any, column: Any, gate: Any, strides: Any
+    ) -> None:
+        """The same of bfloat16 numbers, two of the depth in each place."""
+        (columns, each), (down, across) = chunk, strides
+        lanes, depth = code.lanes, code["depth"]
+        deep = code.mul(pairs.count(code, depth), 2)
+        with code.loop(0, deep) as k, code.loop(0, lanes) as lane:
+            unit = code.add(column, lane)
+            inside = code.b.and_(code.less(unit, code["hidden"]), code.less(k, depth))
+            unit = code.sum(gate, code.least(unit, code.sub(code["hidden"], 1)))
+            at = code.sum((code.least(k, code.sub(depth, 1)), down), (unit, across))
+            value = code.load_scalar(code["source"], at)
+            value = code.b.select(inside, value, code.number(0.0))
+            pair, turn = (divide(k, code.whole(2)) for divide in (code.b.udiv, code.b.urem))
+            row = code.sum((pair, columns, lanes), (each, lanes), lane)
+            pairs.store(code, value, code["target"], code.sum(start, (row, 2), turn))
 
 
 def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> Any:

@@ -54,7 +54,8 @@ class Session:
         step, size = packed.step, packed.size
         kernel = self.kernel = packed.kernel
         self._split, groups, count = threads_for(step, size, steps, batch, threads)
-        place = layout.dense(steps, batch, reverse, groups)
+        # One step is the same in both directions; its old state, not behind a row, comes first.
+        place = layout.dense(steps, batch, reverse and steps > 1, groups)
         self._place, self._size = place, size
         self.threads = count if self._split else min(count, groups)
         hh, ih = packed.weights(count if self._split else 1)
