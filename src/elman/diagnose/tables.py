@@ -60,7 +60,7 @@ def memory_words(memory: float, seen: bool) -> str:
     """A memory as people say it.
 
     >>> memory_words(37.0, True), memory_words(314.6, False), memory_words(math.inf, False)
-    ('37 steps long', 'about 315 steps long, beyond the data', 'longer than can be told')
+    ('37 steps long', 'about 315 steps long, beyond the sequences', 'longer than can be told')
     """
     if math.isnan(memory):
         return "unknown"
