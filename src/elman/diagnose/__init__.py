@@ -15,8 +15,8 @@ from elman.diagnose.report import diagnose as diagnose
 
 class _Callable(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Diagnosis:
+        """Diagnose a model: see `elman.diagnose.report.diagnose`."""
         return diagnose(*args, **options)
 
 
-_Callable.__call__.__doc__ = diagnose.__doc__
 sys.modules[__name__].__class__ = _Callable
