@@ -112,6 +112,10 @@ class Code:
         """a == 0."""
         return self.b.icmp_signed("==", a, ir.Constant(a.type, 0))
 
+    def is_given(self, pointer: Any) -> Any:
+        """Whether an address is not 0."""
+        return self.b.icmp_unsigned("!=", self.b.ptrtoint(pointer, I64), self.whole(0))
+
     def share(self, count: Any, part: Any, parts: Any) -> Any:
         """Where the share of `part` begins when `count` is split evenly among `parts`."""
         return self.b.udiv(self.mul(count, part), self.whole(parts))
@@ -208,7 +212,7 @@ class Code:
     def tail(self, valid: Any) -> Any:
         """Mask of the lanes below `valid`."""
         kind = ir.VectorType(I32, self.lanes)
-        count = self._splat(self.b.trunc(valid, I32), kind)
+        count = self.spread(self.b.trunc(valid, I32), kind)
         return self.b.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), count)
 
     # vectors
@@ -217,7 +221,7 @@ class Code:
         """A vector of one number."""
         if isinstance(value, int | float):
             return ir.Constant(self.vector, [float(value)] * self.lanes)
-        return self._splat(value, self.vector)
+        return self.spread(value, self.vector)
 
     def number(self, value: float) -> Any:
         """One number."""
@@ -235,7 +239,8 @@ class Code:
         name = f"llvm.sqrt.f{8 * self.shape.size}"
         return self.b.call(self.external(name, self.scalar, [self.scalar]), [value])
 
-    def _splat(self, value: Any, kind: Any) -> Any:
+    def spread(self, value: Any, kind: Any) -> Any:
+        """A vector of that kind, one value in every lane."""
         nothing = ir.Constant(kind, ir.Undefined)
         first = self.b.insert_element(nothing, value, ir.Constant(I32, 0))
         lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)

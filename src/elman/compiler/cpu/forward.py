@@ -113,7 +113,7 @@ def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
     code, gates = group.code, group.plan.step.gates
     hidden, features = code["hidden"], code["features"]
     scratch = group.panels.scratch(code, tile)
-    padded = code.b.icmp_unsigned("!=", code.b.ptrtoint(code["Rows"], hidden.type), code.whole(0))
+    padded = code.is_given(code["Rows"])
     with code.loop(begin, code.b.select(padded, end, begin)) as t:
         here = group.step(t)
         with code.loop(0, here.rows) as m:
@@ -185,8 +185,7 @@ def _scatter(group: Group, here: Step, now: list[Any]) -> None:
     code, hidden = group.code, group.code["hidden"]
     for i in range(group.plan.step.states):
         out = code[f"Out{i}"]
-        asked = code.b.icmp_unsigned("!=", code.b.ptrtoint(out, hidden.type), code.whole(0))
-        asked = code.b.and_(asked, code.is_zero(code["part"]))
+        asked = code.b.and_(code.is_given(out), code.is_zero(code["part"]))
         with code.loop(0, code.b.select(asked, here.rows, code.whole(0))) as m:
             target = code.mul(code.load_int(code["Source"], code.add(here.at, m)), hidden)
             code.copy(code[f"S{i}"], code.mul(code.add(now[i], m), hidden), out, target, hidden)

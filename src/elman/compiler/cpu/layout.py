@@ -51,12 +51,6 @@ class Layout:
         return self.steps, self.batch
 
     @property
-    def first(self) -> slice:
-        """Of a state's sequence: where the states before the first steps are."""
-        start = self.rows if self.packing is None and self.reverse else 0
-        return slice(start, start + self.segments)
-
-    @property
     def after(self) -> slice:
         """Of a state's sequence: the states after each step, in the order of rows."""
         start = 0 if self.packing is None and self.reverse else self.segments

@@ -33,14 +33,21 @@ def count(code: Code, depth: Any) -> Any:
 
 
 def rounded(code: Code, value: Any) -> Any:
-    """The bits of the nearest bfloat16, ties to even, of one float32; NaN stays NaN."""
-    bits = code.b.bitcast(value, I32)
-    odd = code.b.and_(code.b.lshr(bits, ir.Constant(I32, 16)), ir.Constant(I32, 1))
-    up = code.b.add(code.b.add(bits, ir.Constant(I32, 0x7FFF)), odd)
-    quiet = code.b.or_(bits, ir.Constant(I32, 0x00400000))
+    """The bits of the nearest bfloat16, ties to even, of a float32 or a vector; NaN stays NaN."""
+    is_vector = isinstance(value.type, ir.VectorType)
+
+    def kind(single: ir.Type) -> ir.Type:
+        return ir.VectorType(single, code.lanes) if is_vector else single
+
+    def every(number: int) -> Any:
+        return ir.Constant(kind(I32), [number] * code.lanes if is_vector else number)
+
+    bits = code.b.bitcast(value, kind(I32))
+    odd = code.b.and_(code.b.lshr(bits, every(16)), every(1))
+    up = code.b.add(code.b.add(bits, every(0x7FFF)), odd)
     is_nan = code.b.fcmp_unordered("uno", value, value)
-    bits = code.b.select(is_nan, quiet, up)
-    return code.b.trunc(code.b.lshr(bits, ir.Constant(I32, 16)), _I16)
+    bits = code.b.select(is_nan, code.b.or_(bits, every(0x00400000)), up)
+    return code.b.trunc(code.b.lshr(bits, every(16)), kind(_I16))
 
 
 def convert(code: Code, a: Any, stride: Any, depth: Any, height: Any, target: Any) -> None:
@@ -52,27 +59,13 @@ def convert(code: Code, a: Any, stride: Any, depth: Any, height: Any, target: An
         goal = code.at(target, code.mul(row, code.mul(count(code, depth), 2)), _I16)
         with code.loop(0, whole, lanes) as column:
             value = code.load(source, column)
-            store = code.b.store(_rounded_vector(code, value), code.at(goal, column, _I16))
+            store = code.b.store(rounded(code, value), code.at(goal, column, _I16))
             store.align = 2
         with code.loop(whole, code.mul(count(code, depth), 2)) as column:
             inside = code.less(column, depth)
             value = code.load_scalar(source, code.least(column, code.sub(depth, 1)))
             value = code.b.select(inside, rounded(code, value), ir.Constant(_I16, 0))
             code.b.store(value, code.at(goal, column, _I16), align=2)
-
-
-def _rounded_vector(code: Code, value: Any) -> Any:
-    kind = ir.VectorType(I32, code.lanes)
-
-    def every(number: int) -> Any:
-        return ir.Constant(kind, [number] * code.lanes)
-
-    bits = code.b.bitcast(value, kind)
-    odd = code.b.and_(code.b.lshr(bits, every(16)), every(1))
-    up = code.b.add(code.b.add(bits, every(0x7FFF)), odd)
-    is_nan = code.b.fcmp_unordered("uno", value, value)
-    bits = code.b.select(is_nan, code.b.or_(bits, every(0x00400000)), up)
-    return code.b.trunc(code.b.lshr(bits, every(16)), ir.VectorType(_I16, code.lanes))
 
 
 def load(code: Code, base: Any, offset: Any) -> Any:
@@ -84,10 +77,7 @@ def load(code: Code, base: Any, offset: Any) -> Any:
 def spread(code: Code, base: Any, offset: Any) -> Any:
     """One pair in every lane."""
     one = code.b.load(code.at(base, offset, I32), typ=I32, align=4)
-    kind = ir.VectorType(I32, code.lanes)
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = code.b.insert_element(nothing, one, ir.Constant(I32, 0))
-    return code.b.shuffle_vector(first, nothing, ir.Constant(kind, [0] * code.lanes))
+    return code.spread(one, ir.VectorType(I32, code.lanes))
 
 
 def dot(code: Code, a: Any, b: Any, total: Any) -> Any:

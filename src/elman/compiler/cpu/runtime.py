@@ -336,7 +336,9 @@ def backward(
             running[0].addmm_(start, o.hh)
         else:
             running[0].addcmul_(start @ o.hh, mask)
-    of_x = d_input if o.ih is not None else layout.scatter(dx).clone()
+    of_x = d_input
+    if o.ih is None:  # dx is a buffer that others will use
+        of_x = _view(call, dx).clone() if layout.packing is None else layout.scatter(dx)
     of_norm = None if d_norm is None else d_norm.sum(1)
     weights = _weight_gradients(o, call, tape, dx, dr, wanted)
     if of_norm is not None and o.bias_hh is not None:
