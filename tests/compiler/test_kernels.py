@@ -215,10 +215,11 @@ def test_narrower_vectors(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     narrow = {}
 
-    def kernel_of(step: Any, dtype: torch.dtype) -> Any:
-        if (step, dtype) not in narrow:
-            narrow[step, dtype] = runtime.Kernel(step, dtype, target.host(width))
-        return narrow[step, dtype]
+    def kernel_of(step: Any, dtype: torch.dtype, half: bool = False) -> Any:
+        key = (step, dtype, half)
+        if key not in narrow:
+            narrow[key] = runtime.Kernel(step, dtype, target.host(width), half=half)
+        return narrow[key]
 
     monkeypatch.setattr(runtime, "kernel_of", kernel_of)
     torch.manual_seed(0)
