@@ -1,7 +1,7 @@
 """Where the time of a compiled layer goes: the kernels, the packing of weights, the weights'
 gradients, and all the Python around them.
 
-    python benchmarks/profile.py
+    python benchmarks/where_time_goes.py
 
 prints the median microseconds of each part, of one step of one sequence, of a training on one step
 and of a training on a batch; and of the same by torch.nn.
