@@ -7,7 +7,7 @@ import pytest
 
 from elman.cells import BUILTIN
 from elman.compiler import equations
-from elman.compiler.cpu import kernel, target
+from elman.compiler.cpu import kernel, pairs_check, target
 from elman.compiler.schedule import plan
 
 on_x86 = pytest.mark.skipif(
@@ -37,10 +37,17 @@ def test_avx512(double: bool) -> None:
 def test_bfloat16_pairs_are_multiplied_by_the_processor_where_it_can() -> None:
     able = target.Target("znver4", "+avx512f,+avx512bf16", 64, 32)
     assert able.multiplies_pairs
+    assert able.gains_by_pairs
+    assert not target.Target("emeraldrapids", able.features, 64, 32).gains_by_pairs
     assert assembly(able, half=True).count("vdpbf16ps") > 100
     unable = target.Target("x86-64-v4", "+avx512f", 64, 32)
     assert not unable.multiplies_pairs
     assert "vdpbf16ps" not in assembly(unable, half=True)
+
+
+@pytest.mark.skipif(not target.host().multiplies_pairs, reason="not on this processor")
+def test_bfloat16_pairs_are_multiplied_rightly_here() -> None:
+    assert pairs_check.works()
 
 
 @on_x86

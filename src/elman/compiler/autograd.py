@@ -1,14 +1,48 @@
 """The compiled recurrence in torch's autograd."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from elman.compiler import interpreter
 from elman.compiler.cpu import runtime
+from elman.compiler.cpu.runtime import Tape, Task
 from elman.compiler.operands import Call, Operands, operands_of
+
+Flat = Sequence[Tensor | None]  # operands in one list
+
+
+class Pass(Protocol):
+    """A direction's forward pass with a tape, and its backward pass, which gives the tape up."""
+
+    @property
+    def call(self) -> Call:
+        """What it is told besides its operands."""
+
+    def forward(self, flat: Flat) -> Task[tuple[list[Tensor], Tape]]:
+        """The results, and the tape."""
+
+    def backward(
+        self, flat: Flat, tape: Tape, gradients: Flat, *, wanted: Sequence[bool]
+    ) -> Task[list[Tensor | None]]:
+        """The gradients of the operands, from those of the results."""
+
+
+class _General(NamedTuple):
+    """The passes of any call."""
+
+    call: Call
+
+    def forward(self, flat: Flat) -> Task[tuple[list[Tensor], Tape]]:
+        return runtime.forward(self.call, operands_of(self.call.step, flat), saving=True)
+
+    def backward(
+        self, flat: Flat, tape: Tape, gradients: Flat, *, wanted: Sequence[bool]
+    ) -> Task[list[Tensor | None]]:
+        o = operands_of(self.call.step, flat)
+        return runtime.backward(self.call, o, tape, gradients, consume=True, wanted=wanted)
 
 
 def run(calls: Sequence[Call], operands: Sequence[Operands]) -> list[list[Tensor]]:
@@ -16,28 +50,32 @@ def run(calls: Sequence[Call], operands: Sequence[Operands]) -> list[list[Tensor
     of two side by side."""
     flat = [tensor for each in operands for tensor in each.flat()]
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
-        apply: Any = _Recurrence.apply
-        return _halves(apply(tuple(calls), *flat), len(calls))
+        return train([_General(call) for call in calls], flat)
     pairs = zip(calls, operands, strict=True)
     return [
         results for results, _ in runtime.run([runtime.forward(*p, saving=False) for p in pairs])
     ]
 
 
-def _halves(values: Sequence[Any], count: int) -> list[list[Any]]:
+def train(passes: Sequence[Pass], flat: Flat) -> list[list[Tensor]]:
+    """The same of the passes' operands, one after the other, within torch's autograd."""
+    return _parts(_apply(passes, *flat), len(passes))
+
+
+def _parts(values: Sequence[Any], count: int) -> list[list[Any]]:
     size = len(values) // count
     return [list(values[size * i : size * (i + 1)]) for i in range(count)]
 
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, calls: tuple[Call, ...], *flat: Tensor | None) -> tuple[Tensor, ...]:
-        parts = zip(calls, _halves(flat, len(calls)), strict=True)
-        tasks = [runtime.forward(c, operands_of(c.step, f), saving=True) for c, f in parts]
-        found = runtime.run(tasks)
+    def forward(ctx: Any, passes: Sequence[Pass], *flat: Tensor | None) -> tuple[Tensor, ...]:
+        count = len(passes)
+        parts = _parts(flat, count)
+        found = runtime.run([passes[i].forward(parts[i]) for i in range(count)])
         ctx.tapes = [tape for _, tape in found]
         results = [_not_a_view(each) for part, _ in found for each in part]
-        ctx.calls, ctx.inputs = calls, len(flat)
+        ctx.passes, ctx.inputs = passes, len(flat)
         # The results stand here so that autograd sees when they are modified in place.
         ctx.save_for_backward(*flat, *results)
         ctx.set_materialize_grads(False)
@@ -45,27 +83,30 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        count = len(ctx.calls)
-        flat = _halves(ctx.saved_tensors[: ctx.inputs], count)
-        given, wanted = _halves(gradients, count), _halves(ctx.needs_input_grad[1:], count)
+        passes, count = ctx.passes, len(ctx.passes)
+        flat = _parts(ctx.saved_tensors[: ctx.inputs], count)
+        given, wanted = _parts(gradients, count), _parts(ctx.needs_input_grad[1:], count)
         found: list[list[Tensor | None]] = [[None] * len(each) for each in flat]
         asked = [i for i in range(count) if any(g is not None for g in given[i])]
         if torch.is_grad_enabled():
             for i in asked:
-                found[i] = _differentiable(ctx.calls[i], flat[i], given[i])
+                found[i] = _differentiable(passes[i].call, flat[i], given[i])
             return (None, *(each for part in found for each in part))
-        operands = [operands_of(ctx.calls[i].step, flat[i]) for i in asked]
-        calls, tapes = [ctx.calls[i] for i in asked], [ctx.tapes[i] for i in asked]
+        tapes = [ctx.tapes[i] for i in asked]
         if any(tape.gates is None for tape in tapes):  # a backward pass before has used it up
-            again = zip(calls, operands, strict=True)
-            tapes = [t for _, t in runtime.run([runtime.forward(*p, saving=True) for p in again])]
+            again = runtime.run([passes[i].forward(flat[i]) for i in asked])
+            tapes = [tape for _, tape in again]
         tasks = [
-            runtime.backward(call, o, tape, given[i], consume=True, wanted=wanted[i])
-            for i, call, o, tape in zip(asked, calls, operands, tapes, strict=True)
+            passes[i].backward(flat[i], tape, given[i], wanted=wanted[i])
+            for i, tape in zip(asked, tapes, strict=True)
         ]
         for i, part in zip(asked, runtime.run(tasks), strict=True):
             found[i] = part
         return (None, *(each for part in found for each in part))
+
+
+# What stands before it looks at each argument for torch.func's wrappers, which never come here.
+_apply: Any = super(torch.autograd.Function, _Recurrence).apply
 
 
 def _not_a_view(tensor: Tensor) -> Tensor:

@@ -68,10 +68,11 @@ def _failure(step: Equations, dtype: torch.dtype) -> str | None:
 
 
 def multiplies_pairs() -> bool:
-    """Whether the processor multiplies bfloat16 numbers two at a time, and rightly."""
+    """Whether the processor gains by multiplying bfloat16 numbers in pairs, and does it rightly."""
     from elman.compiler.cpu.pairs_check import works
+    from elman.compiler.cpu.target import host
 
-    return works()
+    return host().gains_by_pairs and works()
 
 
 class Direction(NamedTuple):

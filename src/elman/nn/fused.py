@@ -31,12 +31,11 @@ def applies(cell: Cell, w: Weights, x: Tensor, extras: Extras, *, every_state: b
     )
 
 
-def is_fastest(x: Tensor, s: State, w: Weights, extras: Extras) -> bool:
-    """Whether a chain of torch's operations has been measured to be faster than a kernel: where
-    one step is trained, for its fixed costs are less."""
-    if len(x) != 1 or extras.lengths is not None or not torch.is_grad_enabled():
-        return False
-    return x.device.type == "cpu" and any(t.requires_grad for t in (x, w.ih, *s))
+def is_fastest(cell: Cell, steps: int, extras: Extras) -> bool:
+    """Whether torch's kernel has been measured to be faster than a compiled one: where one step
+    of a cell with a single gate is trained, for its fixed costs are less."""
+    one = steps == 1 and extras.lengths is None and torch.is_grad_enabled()
+    return one and type(cell) in (RNN, ReLURNN)
 
 
 def run(

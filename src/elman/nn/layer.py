@@ -11,10 +11,10 @@ from elman.cells import Cell, resolve
 from elman.errors import SettingsError
 from elman.nn import compiled, fused, parameters, reference
 from elman.nn.backends import backends, warn_once
-from elman.nn.dense import DenseInference
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
-from elman.nn.lengths import mask_of
+from elman.nn.lengths import check_lengths, mask_of
+from elman.nn.prepared import Prepared
 from elman.nn.probe import probe, uses_previous_output
 from elman.nn.reference import Extras, State, Weights
 
@@ -102,7 +102,7 @@ class Recurrent(nn.Module):
         self.backend = backend
         self.backend_used: str | None = None
         self._compiles = backend != "reference" and compiled.lack() is None
-        self._dense = DenseInference()
+        self._prepared = Prepared()
         self._check()
         self._traced = (self._equation_settings(), self._texts())
         for index in range(num_layers):
@@ -162,10 +162,10 @@ class Recurrent(nn.Module):
         **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
         x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
-        if lengths is None and resets is None and not return_states:
-            quick = self._infer_padded(x, state)
-            if quick is not None:
-                return quick
+        if resets is None and not return_states:
+            usual = self._usual_batch(x, state, lengths)
+            if usual is not None:
+                return usual
         given = x
         batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
@@ -220,53 +220,60 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
-        if state is not None and not torch.is_grad_enabled():
-            quick = self._infer(x_t, state, 1)
-            if quick is not None:
-                return quick
+        usual = self._usual(x_t, state, None)
+        if usual is not None:
+            return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
-    def _infer_padded(self, x: Input, state: AnyState | None) -> tuple[Any, ...] | None:
-        """As `forward` of a tensor with a batch, if `_infer` does it."""
-        if torch.is_grad_enabled() or not isinstance(x, Tensor) or x.dim() != 3:
-            return None
-        if state is None and self.learn_initial_state:
+    def _usual_batch(
+        self, x: Input, state: AnyState | None, lengths: Tensor | None
+    ) -> tuple[Any, ...] | None:
+        """As `forward` of a tensor with a batch, if `_usual` does it."""
+        if not isinstance(x, Tensor) or x.dim() != 3:
             return None
         x = x.transpose(0, 1) if self.batch_first else x
-        if state is None:
-            state = tuple(x.new_zeros(shape) for shape in self._state_shapes(x.shape[1]))
-        new = self._infer(x, state, len(x))
-        if new is None or not self.batch_first:
-            return new
-        return new[0].transpose(0, 1), new[1]
+        usual = self._usual(x, state, lengths)
+        if usual is None or not self.batch_first:
+            return usual
+        return usual[0].transpose(0, 1), usual[1]
 
-    def _infer(self, x: Tensor, state: AnyState, steps: int) -> tuple[Tensor, Any] | None:
-        """Without gradients, by kernels that keep packed weights: the output and last state of
-        x, (T, B, I) or of one step (B, I); None if there are none, or if the layer is more than
-        its equations."""
-        if not self._compiles or self.residual or torch.compiler.is_compiling():
+    def _usual(
+        self, x: Tensor, state: AnyState | None, lengths: Tensor | None
+    ) -> tuple[Tensor, Any] | None:
+        """By kernels that keep packed weights: the output and last state of x, (T, B, I) or of
+        one step (B, I); None if there are none, or if the layer is more than its equations."""
+        if not self._compiles or self.layer_norm or any(self.zoneout) or self.proj_size:
             return None
-        if self.training and (self.dropout or self.recurrent_dropout or self.weight_dropout):
+        if self.training and (self.recurrent_dropout or self.weight_dropout):
+            return None
+        if torch.compiler.is_compiling() or len(self._parameters) != len(self._names):
             return None
         batch, features = x.shape[-2:]
         if features != self.input_size or not x.numel():
             return None
-        if any(self.zoneout) or len(self._parameters) != len(self._names):
+        if state is None and self.learn_initial_state:
             return None
         parts = (state,) if isinstance(state, Tensor) else state
-        shape = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
-        for part in parts:
-            if part.shape != shape:
+        if parts is not None:
+            shape = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
+            if len(parts) != len(self.cell.state) or any(p.shape != shape for p in parts):
                 return None
-        if len(parts) != len(self.cell.state):
+        if lengths is not None:
+            lengths = check_lengths(lengths, len(x), batch)
+            least = int(lengths.min())
+            if self.residual or not least or not lengths.is_cpu:
+                return None
+            lengths = None if least == len(x) else lengths
+        steps = 1 if x.dim() == 2 else len(x)
+        if self.backend == "auto" and fused.is_fastest(self.cell, steps, Extras(lengths)):
             return None
-        found = self._dense(self, x, parts, steps, batch)
+        found = self._prepared(self, x, parts, lengths)
         if found is None:
             return None
         if self.backend_used != "compiled":
             self.backend_used = "compiled"
-        return found[0], found[1] if len(parts) > 1 else found[1][0]
+        return found[0], found[1] if len(found[1]) > 1 else found[1][0]
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
@@ -318,8 +325,8 @@ class Recurrent(nn.Module):
         if self.backend == "reference":
             return "reference"
         applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        if self.backend == "auto" and fused.is_fastest(x, s, w, extras):
-            return "torch" if applies else "reference"
+        if applies and self.backend == "auto" and fused.is_fastest(self.cell, len(x), extras):
+            return "torch"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)
             if torch.compiler.is_compiling() and (

@@ -72,12 +72,12 @@ class Kernel:
             lambda: kernel.build(self.plan, shape),
             (*self.arguments, *teams, *packs),
         )
-        self._entry = {name: _ENTRY(self.address[name]) for name in self.arguments}
+        self.entry = {name: _ENTRY(self.address[name]) for name in self.arguments}
         self._pack = {name: _PACK(self.address[name]) for name in packs}
 
     def run(self, name: str, *blocks: Block) -> None:
         """Run one of the kernels: alone, or on two blocks of arguments side by side."""
-        one, address = self._entry[name], self.address
+        one, address = self.entry[name], self.address
         if len(blocks) == 1:
             threads.run(one, address.get(f"{name}_team"), blocks[0].address, blocks[0].threads)
             return
@@ -86,17 +86,21 @@ class Kernel:
         team, count = address.get(f"{name}_pair"), blocks[0].threads
         threads.run_pair(one, team, ctypes.addressof(pair), both, count)
 
-    def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
+    def pack(
+        self, kind: str, weight: Tensor, hidden: int, parts: int = 1, into: Tensor | None = None
+    ) -> Tensor:
         """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
         for the product with the state and the input, `single` either one for that with its
-        gradients."""
+        gradients. `into` are older panels of that kind, to be written over."""
         weight = weight.contiguous()
         columns, depth = weight.shape
         if kind == "single":
             columns, depth, hidden = depth, columns, depth
         padded = -(-hidden // self.lanes) * self.lanes
         deep = -(-depth // 2) * 2  # bfloat16 comes in pairs
-        packed = scratch.take(weight, deep * (columns // hidden), padded)
+        packed = into
+        if packed is None:
+            packed = scratch.take(weight, deep * (columns // hidden), padded)
         self._pack[f"pack_{kind}"](weight.data_ptr(), packed.data_ptr(), depth, hidden, parts)
         return packed
 
@@ -273,7 +277,7 @@ def backward(
     call: Call,
     o: Operands,
     tape: Tape,
-    gradients: list[Tensor | None],
+    gradients: Sequence[Tensor | None],
     *,
     consume: bool,
     wanted: Sequence[bool],
@@ -393,7 +397,7 @@ def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:
 
 
 def _state_gradients(
-    call: Call, o: Operands, running: list[Tensor], last: list[Tensor | None]
+    call: Call, o: Operands, running: list[Tensor], last: Sequence[Tensor | None]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Of the given states and of those after resets, (B, H) each."""
     packing = call.layout.packing

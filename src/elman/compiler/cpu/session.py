@@ -1,127 +1,315 @@
-"""Inference on dense batches with weights packed once, and little else around the kernel."""
+"""A direction of a layer on batches of one layout: its weights packed, its arguments prepared, and
+little else around the kernels."""
 
 import ctypes
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from elman.compiler.cpu import layout, runtime, scratch
-from elman.compiler.operands import Operands
+from elman.compiler.cpu.packed import Packed
+from elman.compiler.cpu.runtime import Block, Tape, Task
+from elman.compiler.operands import FIXED, Call
 from elman.compiler.recurrence import threads_for
-from elman.compiler.trace import Equations
-
-
-class Packed:
-    """One direction of one layer, its weights packed for so many parts as share a row."""
-
-    def __init__(self, step: Equations, o: Operands) -> None:
-        self.step, self.operands, self.size = step, o, o.hidden(step)
-        self.kernel = runtime.kernel_of(step, o.x.dtype)
-        self._kept: dict[int, list[Tensor | None]] = {}
-
-    def weights(self, parts: int) -> list[Tensor | None]:
-        """Recurrent and input weights as panels."""
-        if parts not in self._kept:
-            o, pack = self.operands, self.kernel.pack
-            hh = None if o.hh is None else pack("forward", o.hh.detach(), self.size, parts)
-            assert o.ih is not None
-            self._kept[parts] = [hh, pack("input", o.ih.detach(), self.size, parts)]
-        return self._kept[parts]
-
-    @cached_property
-    def biases(self) -> list[Tensor]:
-        """Of the gate inputs, and of the recurrent products."""
-        o, plan = self.operands, self.kernel.plan
-        bias, recurrent = runtime.bias_of(plan, o), o.bias_hh
-        zeros = o.x.new_zeros(self.step.gates * self.size)
-        return [(zeros if b is None else b.detach().clone()) for b in (bias, recurrent)]
-
-    @cached_property
-    def params(self) -> list[Tensor]:
-        """The cell's own parameters."""
-        kept = torch.contiguous_format
-        return [p.detach().clone(memory_format=kept) for p in self.operands.params]
 
 
 class Session:
-    """A direction of a layer for dense batches of one shape."""
+    """Runs of one shape, (T, B), with lengths (B,), from 1 on, or without.
+
+    It does what `runtime.forward` and `runtime.backward` do where nothing is masked, reset,
+    normalised or zoned out.
+    """
 
     def __init__(
-        self, packed: Packed, steps: int, batch: int, threads: int, *, reverse: bool
+        self,
+        packed: Packed,
+        steps: int,
+        batch: int,
+        threads: int,
+        *,
+        reverse: bool,
+        lengths: Tensor | None = None,
     ) -> None:
         step, size = packed.step, packed.size
-        kernel = self.kernel = packed.kernel
-        self._split, groups, count = threads_for(step, size, steps, batch, threads)
+        split, groups, count = threads_for(step, size, steps, batch, threads)
         # One step is the same in both directions; its old state, not behind a row, comes first.
-        place = layout.dense(steps, batch, reverse and steps > 1, groups)
-        self._place, self._size = place, size
-        self.threads = count if self._split else min(count, groups)
-        hh, ih = packed.weights(count if self._split else 1)
-        bias, recurrent = packed.biases
-        span = runtime.span_of(place)
-        self._gates = (batch * span, step.gates * size)
-        values = dict.fromkeys(kernel.arguments["infer"].names, 0)
-        values |= {f"P{i}": p.data_ptr() for i, p in enumerate(packed.params)}
-        values |= {
-            "hidden": size,
-            "groups": groups,
-            "split": int(self._split),
+        place = (
+            layout.dense(steps, batch, reverse and steps > 1, groups)
+            if lengths is None
+            else layout.ragged(lengths, None, (steps, batch), reverse, groups)
+        )
+        self.call = Call(step, place, False, split, count)
+        self._packed, self.kernel, self._plan = packed, packed.kernel, packed.kernel.plan
+        self._place, self._size, self._batch = place, size, batch
+        self.threads = count if split else min(count, len(place.table))
+        self._span = runtime.span_of(place)
+        # The new state needs no row beside the old one.
+        self._once = steps == 1 and not split and place.packing is None
+        self._turns = {"forward": -1, "backward": -1}  # of the weights that were packed last
+
+    @cached_property
+    def zeros(self) -> Tensor:
+        """A state that nobody writes to, (B, H)."""
+        with torch.inference_mode(False):
+            like = self._packed.operands.x
+            return torch.zeros(self._batch, self._size, dtype=like.dtype)
+
+    @cached_property
+    def _order(self) -> Tensor | None:
+        """Of each sequence its segment, (B,); None if they are the same."""
+        packing = self._place.packing
+        if packing is None:
+            return None
+        with torch.inference_mode(False):
+            return torch.argsort(packing.sequence)
+
+    @cached_property
+    def arguments(self) -> "_Arguments":
+        """Those of `infer`."""
+        keeps = [self.call.split or (i == 0 and not self._once) for i in range(self._states)]
+        return self._prepared("infer", {"once": self._place.segments}, keeps)
+
+    @cached_property
+    def _train(self) -> "_Arguments":
+        return self._prepared("train", {"once": 0}, [True] * self._states)
+
+    @cached_property
+    def _backward(self) -> "_Arguments":
+        return self._prepared("backward", {}, [])
+
+    @property
+    def gates(self) -> int:
+        """How many numbers a row of gate inputs has."""
+        return self._packed.step.gates * self._size
+
+    @property
+    def _states(self) -> int:
+        return self._packed.step.states
+
+    def _prepared(self, kind: str, own: dict[str, int], keeps: list[bool]) -> "_Arguments":
+        packed, place = self._packed, self._place
+        values = {
+            "hidden": self._size,
+            "groups": len(place.table),
+            "split": int(self.call.split),
             "stride": place.table.shape[1],
             "Table": place.table.ctypes.data,
             "Source": place.source.data_ptr(),
-            "Packed": 0 if hh is None else hh.data_ptr(),
-            "PackedInput": 0 if ih is None else ih.data_ptr(),
-            "InputBias": bias.data_ptr(),
-            "Bias": recurrent.data_ptr(),
-            "features": packed.operands.x.shape[-1],
-            "span": span,
-            "once": batch,
+            "features": packed.features,
+            "span": self._span,
+            **own,
+            **{f"keep{i}": int(keep) for i, keep in enumerate(keeps)},
+            **{f"P{i}": p.data_ptr() for i, p in enumerate(packed.operands.params)},
         }
-        self._once = steps == 1 and not self._split  # the new state needs no row beside the old
-        self._rows = [self._split or (i == 0 and not self._once) for i in range(step.states)]
-        values |= {f"keep{i}": int(keep) for i, keep in enumerate(self._rows)}
-        self._held = (packed, place, hh, ih)
-        names = list(values)
-        self._block = (ctypes.c_int64 * len(names))(*values.values())
-        self._at = {name: names.index(name) for name in ("X", "Feed", "Input", "Barrier", "Out0")}
-        self._states = [
-            [names.index(f"{kind}{i}") for kind in ("S", "First", "Last")]
-            for i in range(step.states)
-        ]
+        use = "backward" if kind == "backward" else "forward"
+        values["Packed"], values["PackedInput"] = packed.addresses(use, self._parts)
+        if use == "forward":
+            values["InputBias"], values["Bias"] = packed.bias
+        return _Arguments(self.kernel.arguments[kind].names, values, keeps)
 
-    def __call__(
-        self, x: Tensor, state: Sequence[int], shape: tuple[int, ...]
-    ) -> runtime.Task[tuple[Tensor, list[Tensor]]]:
+    def infer(
+        self, x: Tensor, first: Sequence[Tensor | None], shape: tuple[int, ...]
+    ) -> Task[tuple[Tensor, list[Tensor]]]:
         """The output, of that shape if there is one step, else (T, B, H), and the last states,
-        (1, B, H); of contiguous x, (T, B, I), and the addresses of the first states, (B, H)."""
-        block, at, place = type(self._block).from_buffer_copy(self._block), self._at, self._place
-        batch, size = place.batch, self._size
-        gates = scratch.take(x, *self._gates)
-        block[at["X"]], block[at["Input"]] = gates.data_ptr(), x.data_ptr()
-        barrier = ctypes.c_int64(0)
-        block[at["Barrier"]] = ctypes.addressof(barrier)
+        (1, B, H); of contiguous x, (T, B, I), and the first states, (B, H), None for 0."""
+        place, size, arguments = self._place, self._size, self.arguments
+        own, at = arguments.copy(), arguments.at
+        gates = scratch.take(x, place.segments * self._span, self.gates)
+        own[at["X"]], own[at["Input"]] = gates.data_ptr(), x.data_ptr()
+        self.pack("forward")
+        gathered, held = None, []
+        if place.packing is not None:
+            gathered = scratch.take(x, place.rows, self._packed.features)
+            own[at["Rows"]] = gathered.data_ptr()
         sequences, last = [], []
-        for first, keep, indices in zip(state, self._rows, self._states, strict=True):
-            end = x.new_empty(1, batch, size)
-            rows = x.new_empty(place.steps + 1, batch, size) if keep else end
-            of_rows, of_first, of_last = indices
-            block[of_rows], block[of_first] = rows.data_ptr(), first
-            block[of_last] = end.data_ptr()
+        for i, keep in enumerate(arguments.keeps):
+            begin = self._first(first[i])
+            end = x.new_empty(1, place.segments, size)
+            rows = x.new_empty(place.rows + place.segments, size) if keep else end
+            own[at[f"S{i}"]], own[at[f"First{i}"]] = rows.data_ptr(), begin.data_ptr()
+            own[at[f"Last{i}"]] = end.data_ptr()
+            held.append(begin)
             sequences.append(rows)
             last.append(end)
         if self._once:
             output = x.new_empty(shape)
-            block[at["Feed"]], block[at["Out0"]] = state[0], output.data_ptr()
+            own[at["Feed"]], own[at["Out0"]] = held[0].data_ptr(), output.data_ptr()
         else:
-            rows = sequences[0]
-            block[at["Feed"]] = rows.data_ptr()
-            output = rows[:-1] if place.reverse else rows[1:]
-        yield (
-            self.kernel,
-            "infer",
-            runtime.Block(ctypes.addressof(block), self.threads, (block, barrier)),
-        )
-        scratch.give(gates)
-        return output, last
+            own[at["Feed"]] = sequences[0].data_ptr()
+            output = self._output(own, at, x, sequences[0])
+        yield self.kernel, "infer", Block(ctypes.addressof(own), self.threads, own)
+        del held
+        scratch.give(gates, gathered)
+        order = self._order
+        return output, last if order is None else [each.index_select(1, order) for each in last]
+
+    def forward(self, flat: Sequence[Tensor | None]) -> Task[tuple[list[Tensor], Tape]]:
+        """The output, (T, B, H), the last states, (B, H), and the tape; of the operands in one
+        list."""
+        place, size, arguments = self._place, self._size, self._train
+        own, at, plan = arguments.copy(), arguments.at, self._plan
+        x = flat[0]
+        assert x is not None
+        x = x.contiguous()
+        gates = scratch.take(x, place.rows, self.gates)
+        own[at["X"]], own[at["Input"]] = gates.data_ptr(), x.data_ptr()
+        self.pack("forward")
+        saves = None
+        if plan.extra_saves:
+            saves = scratch.take(x, place.rows, plan.extra_saves * size)
+            own[at["Saves"]] = saves.data_ptr()
+        rows_in = x
+        if place.packing is not None:
+            rows_in = x.new_empty(place.rows, self._packed.features)
+            own[at["Rows"]] = rows_in.data_ptr()
+        sequences, last, held = [], [], []
+        for i, state in enumerate(self._states_of(flat)):
+            begin = self._first(state)
+            end = x.new_empty(place.segments, size)
+            rows = x.new_empty(place.rows + place.segments, size)
+            own[at[f"S{i}"]], own[at[f"First{i}"]] = rows.data_ptr(), begin.data_ptr()
+            own[at[f"Last{i}"]] = end.data_ptr()
+            held.append(begin)
+            sequences.append(rows)
+            last.append(end)
+        own[at["Feed"]] = sequences[0].data_ptr()
+        output = self._output(own, at, x, sequences[0])
+        yield self.kernel, "train", Block(ctypes.addressof(own), self.threads, own)
+        del held
+        order = self._order
+        ends = last if order is None else [each.index_select(0, order) for each in last]
+        rows_in = rows_in.view(place.rows, -1)
+        return [output, *ends], Tape(sequences, None, gates, saves, rows_in)
+
+    def backward(
+        self,
+        flat: Sequence[Tensor | None],
+        tape: Tape,
+        gradients: Sequence[Tensor | None],
+        *,
+        wanted: Sequence[bool],
+    ) -> Task[list[Tensor | None]]:
+        """Gradients of the operands where they are wanted, from those of the results; gives the
+        tape up."""
+        place, size, arguments = self._place, self._size, self._backward
+        own, at, plan = arguments.copy(), arguments.at, self._plan
+        x, hh = flat[0], flat[2]
+        assert x is not None
+        assert tape.gates is not None
+        assert tape.x is not None
+        dx = dr = tape.gates
+        if hh is not None and not plan.shared:
+            dr = scratch.take(x, place.rows, len(hh))
+        own[at["X"]] = own[at["Dx"]] = dx.data_ptr()
+        own[at["Dr"]] = dr.data_ptr()
+        self.pack("backward")
+        if tape.saves is not None:
+            own[at["Saves"]] = tape.saves.data_ptr()
+        d_input = d_params = None
+        if wanted[0]:
+            d_input = torch.empty_like(x, memory_format=torch.contiguous_format)
+            if place.packing is not None:
+                d_input.zero_()
+            own[at["Dinput"]] = d_input.data_ptr()
+        else:
+            own[at["features"]] = 0
+        if plan.step.params:
+            d_params = x.new_zeros(len(place.table), plan.step.params, size)
+            own[at["Dp"]] = d_params.data_ptr()
+        flow, *of_ends = gradients
+        flow = None if flow is None else flow.contiguous()
+        running = [self._running(x, end) for end in of_ends]
+        for i, d in enumerate(running):
+            own[at[f"S{i}"]], own[at[f"D{i}"]] = tape.sequences[i].data_ptr(), d.data_ptr()
+            asked = flow if i == 0 else None
+            own[at[f"O{i}"]] = (self.zeros if asked is None else asked).data_ptr()
+            own[at[f"row{i}"]] = 0 if asked is None else size
+        yield self.kernel, "backward", Block(ctypes.addressof(own), self.threads, own)
+        del flow
+        found: list[Tensor | None] = [None] * len(flat)
+        found[0] = d_input
+        if wanted[1]:
+            found[1] = dx.t() @ tape.x
+        if hh is not None and wanted[2]:
+            found[2] = dr.t() @ place.before(tape.sequences[0])
+        if wanted[3]:
+            found[3] = dx.sum(0)
+        if wanted[4]:
+            found[4] = found[3] if dr is dx and found[3] is not None else dr.sum(0)
+        states = FIXED + plan.step.params
+        if d_params is not None:
+            found[FIXED:states] = d_params.sum(0).unbind(0)
+        if any(wanted[states:]):
+            if hh is not None:
+                running[0].addmm_(place.beginning(dr), hh)
+            order = self._order
+            found[states:] = running if order is None else [r[order] for r in running]
+        scratch.give(dr if dr is not dx else None, dx, tape.saves)
+        tape.gates = tape.saves = tape.x = None
+        return found
+
+    def pack(self, use: str) -> None:
+        """See to it that the kernels find the weights as they are now."""
+        turn = self._packed.turn
+        if self._turns[use] != turn:
+            self._packed.addresses(use, self._parts)
+            if use == "forward":
+                _ = self._packed.bias
+            self._turns[use] = turn
+
+    @property
+    def _parts(self) -> int:
+        return self.threads if self.call.split else 1
+
+    def _states_of(self, flat: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        return flat[FIXED + self._packed.step.params :]
+
+    def _first(self, state: Tensor | None) -> Tensor:
+        """A state before the first step as the kernel finds it, one row a segment."""
+        if state is None or state is self.zeros:
+            return self.zeros
+        packing = self._place.packing
+        return state.contiguous() if packing is None else state.index_select(0, packing.sequence)
+
+    def _output(self, own: Any, at: dict[str, int], x: Tensor, rows: Tensor) -> Tensor:
+        """Where the output, (T, B, H), is written: among the rows of h, or scattered from them."""
+        place = self._place
+        if place.packing is None:  # a tensor of its own, that may be modified in place
+            steps, batch, size = place.steps, place.batch, self._size
+            start, sizes = place.after.start * size, (batch * size, size, 1)
+            memory = rows.untyped_storage()
+            return x.new_empty(0).set_(memory, start, (steps, batch, size), sizes)
+        output = x.new_zeros(*place.shape, self._size)
+        own[at["Out0"]] = output.data_ptr()
+        return output
+
+    def _running(self, x: Tensor, end: Tensor | None) -> Tensor:
+        """The gradient of a state after each segment's last step, to be written to."""
+        packing = self._place.packing
+        if end is None:
+            return x.new_zeros(self._place.segments, self._size)
+        if packing is None:
+            return end.clone(memory_format=torch.contiguous_format)
+        return end.index_select(0, packing.sequence)
+
+
+class _Arguments:
+    """A kernel's block of arguments, to be copied for a call and completed; with room for what
+    threads meet at."""
+
+    def __init__(self, names: Sequence[str], values: dict[str, int], keeps: list[bool]) -> None:
+        known = [values.get(name, 0) for name in names]
+        self._block = (ctypes.c_int64 * (len(names) + 1))(*known, 0)
+        self._barrier = names.index("Barrier"), 8 * len(names)
+        self.at = {name: index for index, name in enumerate(names)}
+        self.keeps = keeps
+
+    def copy(self) -> Any:
+        """The block of one call."""
+        own = type(self._block).from_buffer_copy(self._block)
+        index, offset = self._barrier
+        own[index] = ctypes.addressof(own) + offset
+        return own

@@ -33,6 +33,12 @@ class Target:
         """Whether the processor has products of bfloat16 pairs for whole vectors."""
         return self.width == 64 and "+avx512bf16" in self.features.split(",")
 
+    @property
+    def gains_by_pairs(self) -> bool:
+        """Whether such products take less time than those of float32: AMD's processors do twice
+        as many a second, Intel's, whose bfloat16 is quick in AMX only, half as many."""
+        return self.multiplies_pairs and self.name.startswith("znver")
+
     def shape(self, *, double: bool, half: bool = False) -> Shape:
         """What to write for one number type; with `half`, float32 with bfloat16 products."""
         return Shape(

@@ -1,0 +1,285 @@
+"""A layer's usual runs, with weights packed and arguments prepared from call to call."""
+
+import ctypes
+import operator
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from elman.compiler import equations
+from elman.compiler.operands import Operands
+from elman.nn.compiled import obstacle
+from elman.nn.fused import inside_transform
+from elman.nn.precision import low_precision
+from elman.nn.reference import Extras, State, Weights
+
+if TYPE_CHECKING:
+    from elman.nn.layer import Recurrent
+
+_MOST_SHAPES = 16
+_FEW = 16  # rows of input that do not pay for comparing all weights
+
+
+class Prepared:
+    """Runs all layers and directions, with and without gradients, for whatever shapes come.
+
+    A change of the weights, be it in place or through `.data`, is noticed and they are packed
+    anew. Only of few rows of float32, which would not pay for reading all weights once more, a
+    change behind torch's back, through `.data` or numpy, is overlooked if it spares all eight
+    places of each weight that are looked at.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+
+    def __call__(
+        self, layer: "Recurrent", x: Tensor, state: State | None, lengths: Tensor | None
+    ) -> tuple[Tensor, State] | None:
+        """The output and last states of x, (T, B, I), or of one step, (B, I), from states
+        (layers * directions, B, H), None for 0; None where no kernel can do it.
+
+        `lengths`, (B,) int64, may only hold numbers from 1 on.
+        """
+        if low_precision(x) is not None or inside_transform():
+            return None
+        trains = torch.is_grad_enabled()
+        kept = self._kept
+        exactly = x.numel() >= _FEW * x.shape[-1] or x.dtype is torch.float64
+        if kept is None or not kept.fits(layer, exactly=exactly):
+            kept = self._kept = _keep(layer, x)
+            if kept is None:
+                return None
+        for each in (x, *(state or ())):
+            if type(each) is not Tensor or each.dtype is not kept.dtype:
+                return None
+        if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
+            singles = kept.singles_for(layer, x.shape[-2])
+            if singles is not None:
+                return _step(singles, x, state)
+        shape = (1, len(x)) if x.dim() == 2 else x.shape[:2]
+        sessions = kept.sessions_for(layer, shape, lengths)
+        if trains and _any_gradient(x, *kept.weights, *(state or ())):
+            return _train(layer, kept, sessions, x, state)
+        return _infer(layer, kept, sessions, x, state)
+
+    def __deepcopy__(self, memo: Any) -> "Prepared":
+        return Prepared()
+
+    def __reduce__(self) -> tuple[type["Prepared"], tuple[()]]:
+        return Prepared, ()
+
+
+def _step(singles: list[Any], x: Tensor, state: State | None) -> tuple[Tensor, State]:
+    x = x.contiguous()
+    whole = x.dim() == 3  # the output then, too
+    ends = []
+    for at, single in enumerate(singles):
+        first = None
+        if state is not None:
+            parts = state if len(singles) == 1 else [part[at] for part in state]
+            first = [part.contiguous() for part in parts]
+        x, last = single(x, first)
+        ends.append(last)
+    x = x.unsqueeze(0) if whole else x
+    if len(ends) == 1:
+        return x, tuple(ends[0])
+    return x, tuple([torch.cat(each) for each in zip(*ends, strict=True)])
+
+
+def _infer(
+    layer: "Recurrent", kept: "_Kept", sessions: list[list[Any]], x: Tensor, state: State | None
+) -> tuple[Tensor, State]:
+    side_by_side, shape = kept.side_by_side(layer), (*x.shape[:-1], layer.hidden_size)
+    nothing = [None] * len(layer.cell.state)
+    last: list[list[Tensor]] = []
+    for index, directions in enumerate(sessions):
+        given, tasks = x.contiguous(), []
+        for turn, session in enumerate(directions):
+            at = len(last) + turn
+            first = nothing if state is None else [part[at] for part in state]
+            tasks.append(session.infer(given, first, shape))
+        found = kept.run(tasks) if side_by_side else [kept.run([t])[0] for t in tasks]
+        outputs = [output for output, _ in found]
+        last += [ends for _, ends in found]
+        x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
+    x = x if x.dim() == len(shape) else x.squeeze(0)
+    if len(last) == 1:
+        return x, tuple(last[0])
+    return x, tuple(torch.cat(each) for each in zip(*last, strict=True))
+
+
+def _train(
+    layer: "Recurrent", kept: "_Kept", sessions: list[list[Any]], x: Tensor, state: State | None
+) -> tuple[Tensor, State]:
+    side_by_side = kept.side_by_side(layer)
+    single = x.dim() == 2
+    x = x.unsqueeze(0) if single else x
+    last: list[list[Tensor]] = []
+    for index, directions in enumerate(sessions):
+        parts: list[list[Tensor | None]] = []
+        for turn, session in enumerate(directions):
+            at = len(last) + turn
+            w = kept.directions[at]
+            first = [session.zeros] * len(layer.cell.state)
+            if state is not None:
+                first = [part[at] for part in state]
+            fixed = (x, w.ih, w.hh, w.bias_ih, w.bias_hh, None, None)
+            parts.append([*fixed, *w.params, *first])
+        if side_by_side:
+            found = kept.train(directions, [each for part in parts for each in part])
+        else:
+            found = [kept.train([s], part)[0] for s, part in zip(directions, parts, strict=True)]
+        outputs = [output for output, *_ in found]
+        last += [ends for _, *ends in found]
+        x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
+    x = x.squeeze(0) if single else x
+    if len(last) == 1:
+        return x, tuple([each.unsqueeze(0) for each in last[0]])
+    return x, tuple(torch.stack(each) for each in zip(*last, strict=True))
+
+
+def _any_gradient(*tensors: Tensor) -> bool:
+    return any(each.requires_grad for each in tensors)
+
+
+@dataclass
+class _Kept:
+    """What is kept of a layer as it is."""
+
+    dtype: torch.dtype
+    settings: dict[str, Any]  # of the cell
+    weights: list[Tensor]  # held, so that no other one comes to lie at their addresses
+    directions: list[Weights]
+    packed: list[Any]
+    run: Any  # of the compiler, which is loaded late
+    train: Any
+
+    def __post_init__(self) -> None:
+        self.sessions: dict[tuple[Any, ...], list[list[Any]]] = {}
+        self.singles: dict[tuple[int, int], list[Any] | None] = {}  # by batch and threads
+        self._places = [each.data_ptr() for each in self.weights]
+        self._versions = [each._version for each in self.weights]
+        self._probes = [probe for each in self.weights for probe in _probes(each)]
+        self._seen = [probe.value for probe in self._probes]
+        self._copies: list[Tensor] = []
+
+    def fits(self, layer: "Recurrent", *, exactly: bool) -> bool:
+        """Whether neither the cell nor what the weights are has changed. If their values have,
+        they are packed anew; changes past torch's counters are seen at some places, or, if
+        `exactly`, everywhere."""
+        if not all(map(operator.is_, self.weights, layer._parameters.values())):
+            return False
+        if [w.data_ptr() for w in self.weights] != self._places:
+            return False
+        if self.settings != layer.cell.__dict__:
+            return False
+        versions = [w._version for w in self.weights]
+        seen = [probe.value for probe in self._probes]
+        known = versions == self._versions and seen == self._seen
+        if not known and any(w.dtype is not self.dtype or not w.is_cpu for w in self.weights):
+            return False
+        if not known or (exactly and not self._is_copied()):
+            for each in self.packed:
+                each.changed()
+            self._versions, self._seen, self._copies = versions, seen, []
+            if exactly:
+                self._copies = [w.detach().clone() for w in self.weights]
+        return True
+
+    def _is_copied(self) -> bool:
+        """Whether the weights are what their copies are."""
+        return bool(self._copies) and not any(
+            _compare(place, copy.data_ptr(), copy.nbytes)
+            for place, copy in zip(self._places, self._copies, strict=True)
+        )
+
+    def side_by_side(self, layer: "Recurrent") -> bool:
+        """Whether both directions are run at the same time."""
+        return torch.get_num_threads() > 1 or not layer.bidirectional
+
+    def sessions_for(
+        self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None
+    ) -> list[list[Any]]:
+        """Of each layer its directions' sessions for a batch of this shape, (T, B)."""
+        steps, batch = shape
+        threads = torch.get_num_threads()
+        key = (steps, batch, threads, None if lengths is None else lengths.numpy().tobytes())
+        found = self.sessions.get(key)
+        if found is None:
+            if len(self.sessions) >= _MOST_SHAPES:
+                self.sessions.clear()
+            found = _sessions(layer, self.packed, steps, batch, threads, lengths)
+            self.sessions[key] = found
+        return found
+
+    def singles_for(self, layer: "Recurrent", batch: int) -> list[Any] | None:
+        """Of each layer the quick way of one step, None where there is none."""
+        key = batch, torch.get_num_threads()
+        if key not in self.singles:
+            from elman.compiler.cpu.single import Single
+
+            found = None
+            if not layer.bidirectional and not (layer.residual or layer.dropout):
+                sessions = [each for (each,) in self.sessions_for(layer, (1, batch), None)]
+                found = [Single(each) for each in sessions if Single.fits(each)]
+                found = found if len(found) == len(sessions) else None
+            if len(self.singles) >= _MOST_SHAPES:
+                self.singles.clear()
+            self.singles[key] = found
+        return self.singles[key]
+
+
+def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
+    from elman.compiler.autograd import train
+    from elman.compiler.cpu.packed import Packed
+    from elman.compiler.cpu.runtime import run
+
+    own: list[Tensor] = [each for each in layer._parameters.values() if each is not None]
+    if any(each.is_inference() for each in own):
+        return None  # such a tensor does not tell when it is changed
+    if not all(each.is_contiguous() for each in own):
+        return None
+    directions, packed = [], []
+    for at in range(layer.num_layers * (2 if layer.bidirectional else 1)):
+        w = layer._weights(at)
+        like = x.new_empty(0, 0, w.ih.shape[1])
+        s = tuple(x.new_empty(0, layer.hidden_size) for _ in layer.cell.state)
+        some = x.new_empty(1, 1, w.ih.shape[1])
+        if obstacle(layer.cell, w, some, s, Extras()) is not None:
+            return None
+        rest = (w.bias_ih, w.bias_hh, None, None, w.params, s, (), ())
+        packed.append(Packed(equations(layer.cell), Operands(like, w.ih, w.hh, *rest)))
+        directions.append(w)
+    return _Kept(x.dtype, dict(layer.cell.__dict__), own, directions, packed, run, train)
+
+
+def _sessions(
+    layer: "Recurrent",
+    packed: list[Any],
+    steps: int,
+    batch: int,
+    threads: int,
+    lengths: Tensor | None,
+) -> list[list[Any]]:
+    from elman.compiler.cpu.session import Session
+
+    count = 2 if layer.bidirectional else 1
+    threads = max(1, threads // count)
+    each = [
+        Session(p, steps, batch, threads, reverse=at % count == 1, lengths=lengths)
+        for at, p in enumerate(packed)
+    ]
+    return [each[at : at + count] for at in range(0, len(each), count)]
+
+
+def _probes(weight: Tensor) -> list[ctypes.c_int32]:
+    size, start = weight.element_size(), weight.data_ptr()
+    places = {weight.numel() * part // 8 for part in range(8)} if weight.numel() else set()
+    return [ctypes.c_int32.from_address(start + size * (place + 1) - 4) for place in places]
+
+
+_compare: Any = ctypes.CDLL("msvcrt" if os.name == "nt" else None).memcmp
+_compare.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]

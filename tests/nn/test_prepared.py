@@ -1,0 +1,170 @@
+"""Runs with kept weights: they follow every change, and are what the equations give."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.testing import assert_close
+
+import elman
+from elman.cells import BUILTIN
+
+D = torch.float64
+
+
+def pair(cell: str, inputs: int, hidden: int, **options: object) -> tuple[elman.nn.Recurrent, ...]:
+    torch.manual_seed(1)
+    layer = elman.layer(cell, inputs, hidden, backend="compiled", **options)
+    plain = elman.layer(cell, inputs, hidden, backend="reference", **options)
+    plain.load_state_dict(layer.state_dict())
+    return layer, plain
+
+
+def gradients(layer: elman.nn.Recurrent, x: Tensor, **given: object) -> list[Tensor]:
+    """Output, last states and the gradients of all that can have one."""
+    x = x.clone().requires_grad_()
+    output, state = layer(x, **given)
+    ends = state if isinstance(state, tuple) else (state,)
+    loss = output.square().sum() + sum((3 + i) * s.sin().sum() for i, s in enumerate(ends))
+    found = torch.autograd.grad(loss, [x, *layer.parameters()])
+    return [output.detach(), *(s.detach() for s in ends), *found]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cell=st.sampled_from(sorted(BUILTIN)),
+    sizes=st.tuples(*[st.integers(1, 20)] * 4),
+    layers=st.integers(1, 2),
+    bidirectional=st.booleans(),
+    bias=st.booleans(),
+    batch_first=st.booleans(),
+    is_ragged=st.booleans(),
+    has_state=st.booleans(),
+    data=st.data(),
+)
+def test_training_equals_the_equations(
+    cell: str,
+    sizes: tuple[int, ...],
+    layers: int,
+    bidirectional: bool,
+    bias: bool,
+    batch_first: bool,
+    is_ragged: bool,
+    has_state: bool,
+    data: st.DataObject,
+) -> None:
+    steps, batch, inputs, hidden = sizes
+    layer, plain = pair(
+        cell,
+        inputs,
+        hidden,
+        num_layers=layers,
+        bidirectional=bidirectional,
+        bias=bias,
+        batch_first=batch_first,
+        dtype=D,
+    )
+    shape = (batch, steps) if batch_first else (steps, batch)
+    options: dict[str, object] = {}
+    if is_ragged:
+        each = st.lists(st.integers(1, steps), min_size=batch, max_size=batch)
+        options["lengths"] = torch.tensor(data.draw(each))
+    if has_state:
+        count = layers * (1 + bidirectional)
+        parts = tuple(torch.randn(count, batch, hidden, dtype=D) for _ in layer.cell.state)
+        options["state"] = parts if len(parts) > 1 else parts[0]
+    for _ in range(2):  # the second time with what was kept
+        x = torch.randn(*shape, inputs, dtype=D)
+        for a, b in zip(
+            gradients(layer, x, **options), gradients(plain, x, **options), strict=True
+        ):
+            assert_close(a, b, rtol=1e-9, atol=1e-10)
+    assert layer.backend_used == "compiled"
+    with torch.no_grad():
+        for a, b in zip(layer(x, **options), plain(x, **options), strict=True):
+            assert_close(a, b, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [1, 6])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "peephole_lstm", "indrnn"])
+def test_gradients_of_given_states(cell: str, steps: int) -> None:
+    results = []
+    for layer in pair(cell, 3, 5, dtype=D):
+        torch.manual_seed(2)
+        x = torch.randn(steps, 4, 3, dtype=D)
+        state = [torch.randn(1, 4, 5, dtype=D).requires_grad_() for _ in layer.cell.state]
+        output, _ = layer(x, tuple(state), lengths=torch.tensor([steps, 1, steps, 1]))
+        results.append(torch.autograd.grad(output.cos().sum(), state, retain_graph=True))
+        results.append(torch.autograd.grad(output.sin().sum(), state))  # the tape once more
+    for a, b in zip(results[:2], results[2:], strict=True):
+        for mine, theirs in zip(a, b, strict=True):
+            assert_close(mine, theirs, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("gradients_too", [False, True])
+def test_a_single_weight_written_through_data_is_seen(gradients_too: bool) -> None:
+    layer, plain = pair("gru", 16, 32)
+    x = torch.randn(20, 2, 16)
+    for place in ((5, 7), (90, 31), (0, 0)):
+        layer.weight_hh_l0.data[place] += 1
+        layer.bias_ih_l0.detach().numpy()[place[0]] -= 1  # which torch does not count either
+        plain.load_state_dict(layer.state_dict())
+        with torch.set_grad_enabled(gradients_too):
+            assert_close(layer(x)[0], plain(x)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_training_one_step_at_a_time(cell: str) -> None:
+    """As a decoder does: the weights stay for some steps, and the state is part of the graph."""
+    layer, plain = pair(cell, 6, 8, num_layers=2)
+    optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (layer, plain)]
+    for _ in range(4):
+        x = torch.randn(5, 3, 6)
+        losses = []
+        for each, optimizer in zip((layer, plain), optimizers, strict=True):
+            state, loss = None, torch.zeros(())
+            for x_t in x:
+                output, state = each.step(x_t, state)
+                loss = loss + output.square().sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        assert_close(*losses, rtol=1e-4, atol=1e-5)
+    assert layer.backend_used == "compiled"
+
+
+def test_weights_changed_before_the_backward_pass_are_an_error() -> None:
+    layer, _ = pair("lstm", 3, 4)
+    output, _ = layer(torch.randn(20, 2, 3))
+    with torch.no_grad():
+        layer.weight_hh_l0.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.sum().backward()
+
+
+def test_dropout_between_layers_is_drawn_in_the_same_order() -> None:
+    torch.manual_seed(0)
+    layer, plain = pair("gru", 5, 7, num_layers=3, dropout=0.4, residual=True)
+    x = torch.randn(6, 4, 5)
+    results = []
+    for each in (layer, plain):
+        torch.manual_seed(3)
+        results.append(gradients(each, x))
+    for a, b in zip(*results, strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_copy_keeps_nothing_of_the_original() -> None:
+    layer, _ = pair("gru", 3, 4)
+    x = torch.randn(5, 2, 3)
+    layer(x)
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+        assert layer(x)[0].abs().max() == 0
+        assert other(x)[0].abs().max() > 0
