@@ -67,9 +67,10 @@ def inputs(shape: Shape) -> tuple[Tensor, Tensor]:
 
 
 def kept(who: str, cell: str, shape: Shape) -> int:
-    """Bytes allocated and not freed by a forward pass, its output among them."""
+    """Bytes allocated and not freed by a forward pass, its output among them; not what a layer
+    keeps from its first pass on, packed weights."""
     module = make(who, cell, *shape[2:])
-    train(module, *inputs((2, 1, *shape[2:])))
+    train(module, *inputs((32, 1, *shape[2:])))
     x, _ = inputs(shape)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         output = module(x)[0]

@@ -123,8 +123,10 @@ def test_damaged_kernels_are_built_anew(damage: Any, tmp_path: Path) -> None:
 @forks
 def test_a_fork_after_use_computes_the_same(tmp_path: Path) -> None:
     code = """
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     expected = digest(["lstm", "gru"])
+    torch.set_num_threads(2)
+    both = digest(["lstm", "gru"])  # torch's sums of the weights' gradients may be others
     child = os.fork()
     if child == 0:
         torch.set_num_threads(1)  # torch's own: OpenMP's pool does not survive a fork
@@ -133,7 +135,7 @@ def test_a_fork_after_use_computes_the_same(tmp_path: Path) -> None:
         os._exit(0 if same else 3)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, status
-    assert digest(["lstm", "gru"]) == expected
+    assert digest(["lstm", "gru"]) == both
     """
     finish(start(code, tmp_path))
 

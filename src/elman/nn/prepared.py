@@ -50,7 +50,7 @@ class Prepared:
         exactly = x.numel() >= _FEW * x.shape[-1] or x.dtype is torch.float64
         if kept is None or not kept.fits(layer, exactly=exactly):
             kept = self._kept = _keep(layer, x)
-            if kept is None:
+            if kept is None or not kept.fits(layer, exactly=exactly):
                 return None
         for each in (x, *(state or ())):
             if type(each) is not Tensor or each.dtype is not kept.dtype:
