@@ -19,6 +19,7 @@ from elman.compiler.cpu.emit import I32, I64, POINTER, Code, Shape
 Epilogue = Callable[[Any, Any, Any, Any], None]  # row, column, offset of its gates in C, mask
 MOST_ROWS = 8  # of a tile
 _LATENCY = 8  # sums that must be under way for the multipliers to be busy
+_LINE = 64  # bytes that memory gives at a time
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,10 @@ class Panels:
                     height = code.sub(bottom, top)
                     left = code.at(rows.a, code.mul(top, rows.stride))
                     sizes = [width, height, code.whole(rows.stride), code.whole(rows.depth)]
-                    places = [left, source, scratch]
+                    # Each tile of rows fetches a part of the next panel.
+                    passed = (code.mul(index, _LINE // code.shape.size), rows.depth)
+                    ahead = code.sum((code.mul(width, tile.gates * lanes), deep), passed)
+                    places = [left, source, scratch, code.at(source, ahead)]
                     if self.shape.half:
                         places.append(code["Pairs"])
                     code.b.call(self._multiplier(tile), [*sizes, *places])
@@ -140,7 +144,7 @@ class Panels:
         if tile in self._multipliers:
             return self._multipliers[tile]
         integers = ("width", "height", "a_stride", "depth")
-        places = ("a", "packed", "scratch", *(("Pairs",) if self.shape.half else ()))
+        places = ("a", "packed", "scratch", "ahead", *(("Pairs",) if self.shape.half else ()))
         names = [(n, I64) for n in integers] + [(n, POINTER) for n in places]
         code = Code(self.module, self.shape, f"panel_{len(self._multipliers)}", names)
         code.function.attributes.add("noinline")
@@ -164,7 +168,7 @@ class Panels:
                     b = code.at(code["packed"], code.mul(depth, first * code.lanes))
                     c = code.at(code["scratch"], first * code.lanes)
                     apart = code.whole(vectors * tile.gates * code.lanes)
-                    code.b.call(kernel, [a, stride, b, depth, c, apart])
+                    code.b.call(kernel, [a, stride, b, depth, c, apart, code["ahead"]])
                 code.b.branch(end)
         code.b.position_at_end(end)
         self._multipliers[tile] = code.finish()
@@ -253,9 +257,11 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
     """C[rows][columns] = A[rows][depth] B[depth][columns], columns in vectors.
 
     Several steps of the depth are written out; where there are few sums, each step has its own.
+    With every step a line from `ahead` on is fetched, for later, into the second cache.
     """
     names = (("a", POINTER), ("a_stride", I64), ("b", POINTER), ("depth", I64), ("c", POINTER))
-    code = Code(module, shape, f"multiply_{rows}_{columns}", (*names, ("c_stride", I64)))
+    more = (("c_stride", I64), ("ahead", POINTER))
+    code = Code(module, shape, f"multiply_{rows}_{columns}", (*names, *more))
     for index in (0, 2, 4):
         code.function.args[index].add_attribute("noalias")
     code.function.attributes.add("noinline")
@@ -293,6 +299,7 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
     with code.loop(0, whole, unroll) as k:
         for turn in range(unroll):
             advance(k, turn)
+            code.prefetch(code["ahead"], code.mul(code.add(k, turn), _LINE // shape.size))
     with code.loop(whole, code["depth"]) as k:
         advance(k, 0)
     for row in range(rows):
