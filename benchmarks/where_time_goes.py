@@ -1,5 +1,5 @@
-"""Where the time of a compiled layer goes: the kernels, the packing of weights, the weights'
-gradients, and all the Python around them.
+"""Where the time of a compiled layer goes: the kernels, the weights' gradients, and all the Python
+around them, its weights packed; and what packing them takes, which a change of them asks for.
 
     python benchmarks/where_time_goes.py
 
@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 import elman
-from elman.compiler.cpu import runtime, threads
+from elman.compiler.cpu import threads
+from elman.compiler.cpu.session import Session
 
 CASES = (
     ("step", "rnn", (1, 1, 128, 128)),
@@ -29,8 +30,7 @@ CASES = (
 )
 PARTS = {
     "kernels": (threads, "run"),
-    "packing": (runtime.Kernel, "pack"),
-    "weights' gradients": (runtime, "_weight_gradients"),
+    "weights' gradients": (Session, "_of_weights"),
 }
 RIVALS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -39,17 +39,33 @@ def main() -> None:
     spent: dict[str, float] = defaultdict(float)
     for name, (owner, attribute) in PARTS.items():
         setattr(owner, attribute, timed(getattr(owner, attribute), spent, name))
-    print("| | T, B, I, H | elman |", " | ".join(PARTS), "| Python and torch's own | torch.nn |")
-    print("|---|" + "---|" * (len(PARTS) + 4))
+    columns = ("T, B, I, H", "elman", *PARTS, "Python and torch's own", "packing", "torch.nn")
+    print("| |", " | ".join(columns), "|")
+    print("|---|" + "---|" * len(columns))
     for mode, name, shape in CASES:
         layer = elman.layer(name, *shape[2:], backend="compiled")
         rival = RIVALS[name](*shape[2:])
         total, parts = measured(call_of(mode, layer, shape), spent)
         others, _ = measured(call_of(mode, rival, shape), spent)
         rest = total - sum(parts.values())
-        figures = (total, *(parts[part] for part in PARTS), rest, others)
+        figures = (total, *(parts[part] for part in PARTS), rest, packing(layer), others)
         shown = " | ".join(f"{1e6 * figure:,.0f}" for figure in figures)
         print(f"| {name}, {mode} | {', '.join(map(str, shape))} | {shown} |")
+
+
+def packing(layer: elman.nn.Recurrent) -> float:
+    """Median seconds to pack all weights for both passes, as after every step of an optimizer."""
+    kept = layer._prepared._kept
+    assert kept is not None
+    times = []
+    for _ in range(30):
+        start = time.perf_counter()
+        for each in kept.packed:
+            each.changed()
+            for use in ("forward", "backward"):
+                each.addresses(use, 1)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Any:

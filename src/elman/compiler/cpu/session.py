@@ -231,14 +231,7 @@ class Session:
         del flow
         found: list[Tensor | None] = [None] * len(flat)
         found[0] = d_input
-        if wanted[1]:
-            found[1] = dx.t() @ tape.x
-        if hh is not None and wanted[2]:
-            found[2] = dr.t() @ place.before(tape.sequences[0])
-        if wanted[3]:
-            found[3] = dx.sum(0)
-        if wanted[4]:
-            found[4] = found[3] if dr is dx and found[3] is not None else dr.sum(0)
+        found[1:5] = self._of_weights(tape, dx, dr, wanted)
         states = FIXED + plan.step.params
         if d_params is not None:
             found[FIXED:states] = d_params.sum(0).unbind(0)
@@ -250,6 +243,22 @@ class Session:
         scratch.give(dr if dr is not dx else None, dx, tape.saves)
         tape.gates = tape.saves = tape.x = None
         return found
+
+    def _of_weights(
+        self, tape: Tape, dx: Tensor, dr: Tensor, wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Of ih, hh, bias_ih and bias_hh, where they are wanted."""
+        assert tape.x is not None
+        ih = hh = bias_ih = bias_hh = None
+        if wanted[1]:
+            ih = dx.t() @ tape.x
+        if wanted[2]:
+            hh = dr.t() @ self._place.before(tape.sequences[0])
+        if wanted[3]:
+            bias_ih = dx.sum(0)
+        if wanted[4]:
+            bias_hh = bias_ih if dr is dx and bias_ih is not None else dr.sum(0)
+        return [ih, hh, bias_ih, bias_hh]
 
     def pack(self, use: str) -> None:
         """See to it that the kernels find the weights as they are now."""

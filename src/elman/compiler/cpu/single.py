@@ -65,10 +65,7 @@ class Single:
         own[self._feed] = (held if self._keeps[0] else first)[0].data_ptr()
         output = x.new_empty(shape[1:])
         own[self._out] = output.data_ptr()
-        if self._threads == 1:
-            self._one(address, 0, 1)
-        else:
-            threads.run(self._one, self._team, address, self._threads)
+        threads.run(self._one, self._team, address, self._threads)
         return output, last
 
 
