@@ -8,18 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
-from elman.errors import SettingsError
 from elman.nn import compiled, fused, parameters, reference
-from elman.nn.backends import backends, warn_once
+from elman.nn.backends import warn_once
+from elman.nn.checks import check, rates
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
-from elman.nn.lengths import check_lengths, mask_of
+from elman.nn.lengths import mask_of
 from elman.nn.prepared import Prepared
-from elman.nn.probe import probe, uses_previous_output
 from elman.nn.reference import Extras, State, Weights
 
 AnyState = Tensor | tuple[Tensor, ...]
-BACKENDS = ("auto", "reference", "compiled")
 
 
 class Recurrent(nn.Module):
@@ -95,7 +93,7 @@ class Recurrent(nn.Module):
         self.dropout, self.bidirectional, self.proj_size = dropout, bidirectional, proj_size
         self.recurrent_dropout, self.variational = recurrent_dropout, variational
         self.weight_dropout = weight_dropout
-        self.zoneout = _rates(zoneout, self.cell)
+        self.zoneout = rates(zoneout, self.cell)
         self.layer_norm, self.residual = layer_norm, residual
         self.forget_bias, self.init = forget_bias, init
         self.learn_initial_state = learn_initial_state
@@ -103,7 +101,7 @@ class Recurrent(nn.Module):
         self.backend_used: str | None = None
         self._compiles = backend != "reference" and compiled.lack() is None
         self._prepared = Prepared()
-        self._check()
+        check(self)
         self._traced = (self._equation_settings(), self._texts())
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
@@ -220,7 +218,7 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
-        usual = self._usual(x_t, state, None)
+        usual = self._prepared(self, x_t, state, None)
         if usual is not None:
             return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
@@ -229,51 +227,14 @@ class Recurrent(nn.Module):
     def _usual_batch(
         self, x: Input, state: AnyState | None, lengths: Tensor | None
     ) -> tuple[Any, ...] | None:
-        """As `forward` of a tensor with a batch, if `_usual` does it."""
+        """As `forward` of a tensor with a batch, by `Prepared` if it can."""
         if not isinstance(x, Tensor) or x.dim() != 3:
             return None
         x = x.transpose(0, 1) if self.batch_first else x
-        usual = self._usual(x, state, lengths)
+        usual = self._prepared(self, x, state, lengths)
         if usual is None or not self.batch_first:
             return usual
         return usual[0].transpose(0, 1), usual[1]
-
-    def _usual(
-        self, x: Tensor, state: AnyState | None, lengths: Tensor | None
-    ) -> tuple[Tensor, Any] | None:
-        """By kernels that keep packed weights: the output and last state of x, (T, B, I) or of
-        one step (B, I); None if there are none, or if the layer is more than its equations."""
-        if not self._compiles or self.layer_norm or any(self.zoneout) or self.proj_size:
-            return None
-        if self.training and (self.recurrent_dropout or self.weight_dropout):
-            return None
-        if torch.compiler.is_compiling() or len(self._parameters) != len(self._names):
-            return None
-        batch, features = x.shape[-2:]
-        if features != self.input_size or not x.numel():
-            return None
-        if state is None and self.learn_initial_state:
-            return None
-        parts = (state,) if isinstance(state, Tensor) else state
-        if parts is not None:
-            shape = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
-            if len(parts) != len(self.cell.state) or any(p.shape != shape for p in parts):
-                return None
-        if lengths is not None:
-            lengths = check_lengths(lengths, len(x), batch)
-            least = int(lengths.min())
-            if self.residual or not least or not lengths.is_cpu:
-                return None
-            lengths = None if least == len(x) else lengths
-        steps = 1 if x.dim() == 2 else len(x)
-        if self.backend == "auto" and fused.is_fastest(self.cell, steps, Extras(lengths)):
-            return None
-        found = self._prepared(self, x, parts, lengths)
-        if found is None:
-            return None
-        if self.backend_used != "compiled":
-            self.backend_used = "compiled"
-        return found[0], found[1] if len(found[1]) > 1 else found[1][0]
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
@@ -421,42 +382,6 @@ class Recurrent(nn.Module):
         sizes = [self.proj_size or self.hidden_size] + [self.hidden_size] * len(self.cell.state[1:])
         return [(count, batch, size) for size in sizes]
 
-    def _check(self) -> None:
-        for name in ("input_size", "hidden_size", "num_layers"):
-            value = getattr(self, name)
-            if not isinstance(value, int):
-                raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-            lowest = 0 if name == "input_size" else 1
-            if value < lowest:
-                raise ValueError(f"{name} must be at least {lowest}, got {value}")
-        for name in ("dropout", "recurrent_dropout", "weight_dropout"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")
-        if self.backend not in BACKENDS:
-            raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got "{self.backend}"')
-        if self.backend == "compiled" and not backends()["compiled"].available:
-            raise SettingsError(f'backend="compiled": {backends()["compiled"].note}')
-        if self.init not in parameters.INITS:
-            raise ValueError(
-                f'init must be one of {", ".join(parameters.INITS)}, got "{self.init}"'
-            )
-        if not 0 <= self.proj_size < self.hidden_size:
-            raise ValueError(
-                f"proj_size must be below hidden_size={self.hidden_size}, got {self.proj_size}"
-            )
-        if self.forget_bias is not None and (self.cell.forget is None or not self.bias):
-            lack = "no biases" if self.cell.forget else "no forget gate"
-            raise SettingsError(
-                f"forget_bias={self.forget_bias} was asked of {type(self.cell).__name__}, which has"
-                f" {lack} here"
-            )
-        probe(self.cell)
-        if self.proj_size and uses_previous_output(self.cell):
-            raise ValueError(
-                f"proj_size cannot be used with {type(self.cell).__name__}: its equations use the"
-                f" previous {self.cell.state[0]} elementwise, and a projection changes its size"
-            )
-
 
 def layer(
     cell: Cell | type[Cell] | str, input_size: int, hidden_size: int, **options: Any
@@ -468,15 +393,3 @@ def layer(
     torch.Size([7, 2, 5])
     """
     return Recurrent(cell, input_size, hidden_size, **options)
-
-
-def _rates(zoneout: float | Mapping[str, float], cell: Cell) -> tuple[float, ...]:
-    if isinstance(zoneout, Mapping):
-        if unknown := set(zoneout) - set(cell.state):
-            raise ValueError(f"zoneout names {sorted(unknown)}, but the states are {cell.state}")
-        rates = tuple(zoneout.get(name, 0.0) for name in cell.state)
-    else:
-        rates = (zoneout,) * len(cell.state)
-    if any(not 0 <= rate <= 1 for rate in rates):
-        raise ValueError(f"zoneout must be a share from 0 to 1, got {zoneout}")
-    return rates

@@ -12,7 +12,8 @@ from torch import Tensor
 from elman.compiler import equations
 from elman.compiler.operands import Operands
 from elman.nn.compiled import obstacle
-from elman.nn.fused import inside_transform
+from elman.nn.fused import inside_transform, is_fastest
+from elman.nn.lengths import check_lengths
 from elman.nn.precision import low_precision
 from elman.nn.reference import Extras, State, Weights
 
@@ -36,13 +37,49 @@ class Prepared:
         self._kept: _Kept | None = None
 
     def __call__(
+        self,
+        layer: "Recurrent",
+        x: Tensor,
+        state: Tensor | State | None,
+        lengths: Tensor | None,
+    ) -> tuple[Tensor, Any] | None:
+        """The output and last state of x, (T, B, I), or of one step, (B, I); None where no kernel
+        can do it, or where the layer is more than its equations."""
+        if not layer._compiles or layer.layer_norm or any(layer.zoneout) or layer.proj_size:
+            return None
+        if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
+            return None
+        if torch.compiler.is_compiling() or len(layer._parameters) != len(layer._names):
+            return None
+        steps, (batch, features) = (1 if x.dim() == 2 else len(x)), x.shape[-2:]
+        if features != layer.input_size or not x.numel():
+            return None
+        if state is None and layer.learn_initial_state:
+            return None
+        parts = (state,) if isinstance(state, Tensor) else state
+        if parts is not None:
+            count = layer.num_layers * (2 if layer.bidirectional else 1)
+            shape = (count, batch, layer.hidden_size)
+            if len(parts) != len(layer.cell.state) or any(p.shape != shape for p in parts):
+                return None
+        if lengths is not None:
+            lengths = check_lengths(lengths, steps, batch)
+            least = int(lengths.min())
+            if layer.residual or not least or not lengths.is_cpu:
+                return None
+            lengths = None if least == steps else lengths
+        if layer.backend == "auto" and is_fastest(layer.cell, steps, Extras(lengths)):
+            return None
+        found = self._run(layer, x, parts, lengths)
+        if found is None:
+            return None
+        if layer.backend_used != "compiled":
+            layer.backend_used = "compiled"
+        return found[0], found[1] if len(found[1]) > 1 else found[1][0]
+
+    def _run(
         self, layer: "Recurrent", x: Tensor, state: State | None, lengths: Tensor | None
     ) -> tuple[Tensor, State] | None:
-        """The output and last states of x, (T, B, I), or of one step, (B, I), from states
-        (layers * directions, B, H), None for 0; None where no kernel can do it.
-
-        `lengths`, (B,) int64, may only hold numbers from 1 on.
-        """
         if low_precision(x) is not None or inside_transform():
             return None
         trains = torch.is_grad_enabled()
