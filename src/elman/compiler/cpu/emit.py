@@ -142,6 +142,32 @@ class Code:
         self.b.branch(head)
         self.b.position_at_end(end)
 
+    @contextmanager
+    def carrying(
+        self, start: Any, stop: Any, step: int, values: list[Any]
+    ) -> Iterator[tuple[Any, list[Any]]]:
+        """The same loop with values that go from turn to turn: yields them in a list, in which the
+        body leaves those of the next turn and, at the end, the last ones are found."""
+        begin = self.b.block
+        head, body, end = (self.function.append_basic_block(n) for n in ("head", "loop", "end"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        index = self.b.phi(I64)
+        index.add_incoming(self.whole(start), begin)
+        merged = [self.b.phi(each.type) for each in values]
+        for phi, value in zip(merged, values, strict=True):
+            phi.add_incoming(value, begin)
+        self.b.cbranch(self.less(index, stop), body, end)
+        self.b.position_at_end(body)
+        values[:] = merged
+        yield index, values
+        index.add_incoming(self.add(index, step), self.b.block)
+        for phi, value in zip(merged, values, strict=True):
+            phi.add_incoming(value, self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(end)
+        values[:] = merged
+
     def either(self, condition: Any) -> Iterator[bool]:
         """Write both branches: yields True, then False."""
         yes, no, end = (self.function.append_basic_block(n) for n in ("yes", "no", "join"))

@@ -267,44 +267,39 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
     code.function.attributes.add("noinline")
     unroll = 2 if rows * columns > _LATENCY else 4
     copies = unroll if rows * columns * unroll <= shape.registers - 1 - columns else 1
-    sums = [
-        [[code.entry.alloca(code.vector) for _ in range(copies)] for _ in range(columns)]
-        for _ in range(rows)
-    ]
-    for place in (place for row in sums for places in row for place in places):
-        code.b.store(ir.Constant(code.vector, None), place)
+    sums = [ir.Constant(code.vector, None)] * (rows * columns * copies)
     kind = I32 if shape.half else code.scalar
     tops = [code.at(code["a"], code.mul(code["a_stride"], row), kind) for row in range(rows)]
 
-    def advance(k: Any, turn: int) -> None:
+    def advance(k: Any, turn: int, totals: list[Any]) -> None:
         start = code.mul(k, columns * code.lanes)
         load = pairs.load if shape.half else Code.load
+        multiply = pairs.dot if shape.half else Code.fma
         right = [
             load(code, code["b"], code.add(start, (turn * columns + column) * code.lanes))
             for column in range(columns)
         ]
-        for top, totals in zip(tops, sums, strict=True):
-            at = code.add(k, turn)
+        at = code.add(k, turn)
+        for row, top in enumerate(tops):
             if shape.half:
                 factor = pairs.spread(code, top, at)
             else:
                 factor = code.splat(code.load_scalar(top, at))
-            for value, places in zip(right, totals, strict=True):
-                place = places[turn % copies]
-                multiply = pairs.dot if shape.half else Code.fma
-                total = multiply(code, factor, value, code.b.load(place, typ=code.vector))
-                code.b.store(total, place)
+            for column, value in enumerate(right):
+                place = (row * columns + column) * copies + turn % copies
+                totals[place] = multiply(code, factor, value, totals[place])
 
     whole = code.mul(code.b.udiv(code["depth"], code.whole(unroll)), unroll)
-    with code.loop(0, whole, unroll) as k:
+    with code.carrying(0, whole, unroll, sums) as (k, totals):
         for turn in range(unroll):
-            advance(k, turn)
+            advance(k, turn, totals)
             code.prefetch(code["ahead"], code.mul(code.add(k, turn), _LINE // shape.size))
-    with code.loop(whole, code["depth"]) as k:
-        advance(k, 0)
+    with code.carrying(whole, code["depth"], 1, sums) as (k, totals):
+        advance(k, 0, totals)
     for row in range(rows):
         for column in range(columns):
-            value, *rest = (code.b.load(place, typ=code.vector) for place in sums[row][column])
+            first = (row * columns + column) * copies
+            value, *rest = sums[first : first + copies]
             for more in rest:
                 value = code.b.fadd(value, more)
             offset = code.add(code.mul(code["c_stride"], row), column * code.lanes)
