@@ -24,6 +24,10 @@ from elman.data.memory import copy_memory as copy_memory
 from elman.data.memory import delayed_recall as delayed_recall
 from elman.data.memory import dyck as dyck
 from elman.data.memory import parity as parity
+from elman.data.panel import Columns as Columns
+from elman.data.panel import Panel as Panel
+from elman.data.panel import PanelSeries as PanelSeries
+from elman.data.panel import read_panel as read_panel
 from elman.data.pen_digits import pixel_digits as pixel_digits
 from elman.data.registry import datasets as datasets
 from elman.data.registry import get as get

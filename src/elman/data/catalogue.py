@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import quote
 
-from elman.data import formats
+from elman.data import formats, series_formats
 from elman.data.dataset import Dataset, Part
+from elman.data.tables import read_table
 from elman.data.text import read_blocks
 
 _RAW = "https://raw.githubusercontent.com"
@@ -26,6 +27,11 @@ _LM_TINYSHAKESPEARE = _checksums("lm_tinyshakespeare")
 _LM_NAMES = _checksums("lm_names")
 _LM_TANG_POEMS = _checksums("lm_tang_poems")
 _HW_PENDIGITS_ORIG = _checksums("hw_pendigits_orig")
+_FC_M4_HOURLY = _checksums("fc_m4_hourly")
+_FC_ETTH1 = _checksums("fc_etth1")
+_FC_BIKE_SHARING = _checksums("fc_bike_sharing")
+_FC_SMALL_SERIES = _checksums("fc_small_series")
+_FC_VIX_DAILY = _checksums("fc_vix_daily")
 
 
 def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -181,6 +187,75 @@ _DATASETS = (
             ":train": Part(("pendigits-orig.tra",), examples=formats.pen_strokes),
             ":test": Part(("pendigits-orig.tes",), examples=formats.pen_strokes),
         },
+    ),
+    Dataset(
+        name="fc_m4_hourly",
+        title="M4 competition, 414 hourly series",
+        licence="not stated; published openly by the organisers",
+        files=_FC_M4_HOURLY,
+        urls={
+            file: f"{_RAW}/Mcompetitions/M4-methods/6c1067e5a57161249b17289a565178dc7a3fb3ca/"
+            f"Dataset/{kind}/{file}"
+            for file, kind in (("Hourly-train.csv", "Train"), ("Hourly-test.csv", "Test"))
+        },
+        parts={
+            ":train": Part(("Hourly-train.csv",), table=read_table),
+            ":test": Part(("Hourly-test.csv",), table=read_table),
+        },
+    ),
+    Dataset(
+        name="fc_etth1",
+        title="Electricity transformer temperature, hourly, with six loads",
+        licence="CC BY-ND 4.0",
+        files=_FC_ETTH1,
+        urls=_at(
+            "zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small", _FC_ETTH1
+        ),
+        parts={"": Part(("ETTh1.csv",), table=series_formats.columns(ds="date", y="OT"))},
+    ),
+    Dataset(
+        name="fc_bike_sharing",
+        title="Bike rentals in Washington with the weather, hourly and daily",
+        licence="CC BY 4.0",
+        files=_FC_BIKE_SHARING,
+        urls=_at(
+            "drscott173/DLD-my-first-neural-network/"
+            "30b428e7e4419c1502a18f81f6748a222e41f822/Bike-Sharing-Dataset",
+            _FC_BIKE_SHARING,
+        ),
+        parts={
+            "/hour": Part(("hour.csv",), table=series_formats.hours_of_days),
+            "/day": Part(("day.csv",), table=series_formats.columns(ds="dteday", y="cnt")),
+        },
+    ),
+    Dataset(
+        name="fc_small_series",
+        title="Airline passengers, minimum temperatures in Melbourne, car sales in Quebec",
+        licence="not stated; classic public series",
+        files=_FC_SMALL_SERIES,
+        urls=_at("jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f", _FC_SMALL_SERIES),
+        parts={
+            "/passengers": Part(
+                ("airline-passengers.csv",),
+                table=series_formats.columns(ds="Month", y="Passengers"),
+            ),
+            "/temperatures": Part(
+                ("daily-min-temperatures.csv",), table=series_formats.columns(ds="Date", y="Temp")
+            ),
+            "/car_sales": Part(
+                ("monthly-car-sales.csv",), table=series_formats.columns(ds="Month", y="Sales")
+            ),
+        },
+    ),
+    Dataset(
+        name="fc_vix_daily",
+        title="VIX, the volatility index of Chicago's options exchange, daily since 1990",
+        licence="PDDL",
+        files=_FC_VIX_DAILY,
+        urls=_at(
+            "datasets/finance-vix/6f56e2760520824b787cf6b85945c62186d38bc6/data", _FC_VIX_DAILY
+        ),
+        parts={"": Part(("vix-daily.csv",), table=series_formats.columns(ds="DATE", y="CLOSE"))},
     ),
 )
 CATALOGUE: Mapping[str, Dataset] = {dataset.name: dataset for dataset in _DATASETS}

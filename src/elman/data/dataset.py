@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.tables import Table
+
 Input: TypeAlias = str | NDArray[np.float32]
 
 
@@ -23,12 +25,14 @@ class Labelled(NamedTuple):
 class Part:
     """What one reference names: some files of a dataset and the reader of each.
 
-    Exactly one reader is set: `examples` (labelled examples) or `text` (blocks of a corpus).
+    Exactly one reader is set: `examples` (labelled examples), `text` (blocks of a corpus) or
+    `table` (series over time, see `elman.data.read_panel`).
     """
 
     files: tuple[str, ...]
     examples: Callable[[Path], Iterator[Labelled]] | None = None
     text: Callable[[Path], Iterator[str]] | None = None
+    table: Callable[[Path], Table] | None = None
 
 
 @dataclass(frozen=True)
