@@ -72,20 +72,24 @@ class Calendar:
 
     def times(self, positions: NDArray[np.int64]) -> Times:
         """The times at these positions."""
+        origin, found = self.origin, self.origin
         if self.kind == "months":
-            months = self.origin.astype("datetime64[M]") + positions * self.step
+            months = origin.astype("datetime64[M]") + positions * self.step
             if self.at_end:
-                within = self.origin - self.origin.astype("datetime64[D]")
                 last = (months + 1).astype("datetime64[D]") - 1
-                return last.astype("datetime64[s]") + within
-            return months.astype("datetime64[s]") + (self.origin - self.origin.astype("M8[M]"))
-        if self.kind == "business":
-            first = self.origin.astype("datetime64[D]")
+                found = last.astype("datetime64[s]") + (origin - origin.astype("datetime64[D]"))
+            else:
+                found = months.astype("datetime64[s]") + (origin - origin.astype("datetime64[M]"))
+        elif self.kind == "business":
+            first = origin.astype("datetime64[D]")
             days = np.busday_offset(first, positions, roll="forward")
-            return days.astype("datetime64[s]") + (self.origin - first)
-        if self.kind == "number":
-            return self.origin + positions * self.step
-        return self.origin + (positions * self.step).astype("timedelta64[s]")
+            found = days.astype("datetime64[s]") + (origin - first)
+        elif self.kind == "number":
+            found = origin + positions * self.step
+        else:
+            found = origin + (positions * self.step).astype("timedelta64[s]")
+        times: Times = found
+        return times
 
     def features(self, times: Times) -> NDArray[np.float32]:
         """Of each time where it stands in the day, the week and the year, (T, C), from -1 to 1."""

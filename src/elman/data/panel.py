@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def _panel(table: Table, columns: Columns, frequency: str | int | None, native: 
     static = [table.column(name, "static") for name in columns.static]
     edges = np.flatnonzero(np.diff(group, prepend=-1, append=len(names)))
     found, gaps = [], 0
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         own = slice(int(first), int(last))
         index = positions[own] - positions[first]
         known = np.flatnonzero(np.isfinite(y[own]).any(-1))

@@ -118,11 +118,13 @@ def _watched(layer: Recurrent, found: list[_Raw]) -> Iterator[None]:
             results.append(((output, *history[1:]), final))
         return results
 
-    layer.__dict__["_run"] = watching
+    prepared = layer._prepared
+    layer.__dict__ |= {"_run": watching, "_prepared": lambda *_: None}  # every run goes this way
     try:
         yield
     finally:
         del layer.__dict__["_run"]
+        layer._prepared = prepared
 
 
 def _node(value: Tensor) -> Tensor:

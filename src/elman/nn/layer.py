@@ -218,9 +218,10 @@ class Recurrent(nn.Module):
             )
         if x_t.dim() != 2:
             raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
-        usual = self._prepared(self, x_t, state, None)
-        if usual is not None:
-            return usual
+        if not torch.is_grad_enabled():
+            usual = self._prepared(self, x_t, state, None)
+            if usual is not None:
+                return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 

@@ -1,0 +1,257 @@
+"""What a forecaster knows of a series at each step, from that step and those before it alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data import Panel, PanelSeries
+from elman.errors import DataError
+
+Array = NDArray[np.float64]
+_WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too
+
+
+@dataclass(frozen=True)
+class View:
+    """How series become numbers: seasons, covariates and their scale; learnt from training data."""
+
+    seasons: tuple[int, ...]
+    horizon: int
+    mean: tuple[float, ...]  # of the past's and then the future's covariates
+    deviation: tuple[float, ...]
+    categories: tuple[tuple[str, ...] | None, ...]  # of each static column; None for numbers
+    static_scale: tuple[tuple[float, float], ...]
+    targets: int
+    past: int
+    future: int
+    calendar: int
+
+    @cached_property
+    def memory(self) -> int:
+        """Values before a forecast that its head sees: the longest season, or two short ones."""
+        return max(self.seasons[-1], 2 * self.seasons[0], 14)
+
+    @cached_property
+    def decay(self) -> float:
+        """Of a series' level a step: half in the longest season, or in 20 steps."""
+        return float(0.5 ** (1 / max(self.seasons[-1], 20)))
+
+    @cached_property
+    def features(self) -> int:
+        """Inputs of the network a step."""
+        static = sum(1 if each is None else len(each) for each in self.categories)
+        of_targets = self.targets * (3 + len(self.seasons))
+        return of_targets + self.calendar + self.past + 2 * self.future + static
+
+    @cached_property
+    def ahead(self) -> int:
+        """Numbers known beforehand of each step to come."""
+        return self.calendar + 2 * self.future
+
+
+class Level(NamedTuple):
+    """A series' running mean and mean size, (K,), as decayed sums and their weight."""
+
+    total: Array
+    size: Array
+    weight: Array
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a series, from which it can be read on without what came before.
+
+    `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step.
+    """
+
+    position: int
+    filled: Array
+    mean: Array
+    scale: Array
+    level: Level
+
+
+@dataclass(frozen=True)
+class History:
+    """A stretch of a series with what was known at each step.
+
+    **Fields:** `y` (T, K) with NaN; `filled`, `mean`, `scale` (M + T, K): values with gaps filled,
+    running mean and size, of the M steps before the stretch, too; `features` (T, F) float32.
+    """
+
+    name: object
+    y: Array
+    before: int
+    filled: Array
+    mean: Array
+    scale: Array
+    features: NDArray[np.float32]
+    ahead: NDArray[np.float32]  # (T + F, C), known beforehand, from the first step on
+    known: int  # steps of `ahead` that are known
+    level: Level
+    start: int
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def tail(self, memory: int) -> Tail:
+        """Its end."""
+        ends = (values[-memory:] for values in (self.filled, self.mean, self.scale))
+        return Tail(self.start + len(self), *ends, self.level)
+
+
+def view_of(panel: Panel, horizon: int, season: int | None) -> View:
+    """Learn from training data how to look at series."""
+    first = season or panel.calendar.season
+    seasons = (first, 7 * first) if first in _WEEK else (first,)
+    columns = panel.columns
+    covariates = [
+        np.concatenate([getattr(each, kind) for each in panel.series]) for kind in ("past", "future")
+    ]
+    mean, deviation = [], []
+    for column in (c for values in covariates for c in values.T):
+        known = column[np.isfinite(column)]
+        mean.append(float(known.mean()) if len(known) else 0.0)
+        deviation.append(float(known.std()) or 1.0 if len(known) else 1.0)
+    categories: list[tuple[str, ...] | None] = []
+    scales = []
+    for i in range(len(columns.static)):
+        values = [each.static[i] for each in panel.series]
+        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if len(numbers) == len(values):
+            spread = float(np.std(numbers)) or 1.0
+            categories.append(None)
+            scales.append((float(np.mean(numbers)), spread))
+        else:
+            categories.append(tuple(sorted({str(v) for v in values})))
+            scales.append((0.0, 1.0))
+    times = panel.times(panel.series[0], 0, 1)
+    return View(
+        seasons,
+        horizon,
+        tuple(mean),
+        tuple(deviation),
+        tuple(categories),
+        tuple(scales),
+        len(columns.target),
+        len(columns.past),
+        len(columns.future),
+        panel.calendar.features(times).shape[1],
+    )
+
+
+def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None) -> History:
+    """Look at a series from its beginning, or where a tail ends.
+
+    The series is all of the new rows then; DataError where they do not follow the old ones.
+    """
+    y = series.y
+    memory, keys = view.memory, view.targets
+    start = series.start
+    if tail is not None:
+        if start < tail.position:
+            time = panel.calendar.times(np.array([tail.position]))[0]
+            raise DataError(
+                f"the new rows of {series.name} begin before {time}, up to which it is known"
+            )
+        gap = start - tail.position
+        y = np.concatenate([np.full((gap, keys), np.nan), y])
+        start = tail.position
+    level = tail.level if tail else Level(*(np.zeros(keys) for _ in range(3)))
+    filled, mean, scale = (np.empty((memory + len(y), keys)) for _ in range(3))
+    begin = (
+        (tail.filled, tail.mean, tail.scale)
+        if tail
+        else (np.full((memory, keys), np.nan), *(np.full((memory, keys), np.nan) for _ in range(2)))
+    )
+    for values, old in zip((filled, mean, scale), begin, strict=True):
+        values[:memory] = old
+    level = _run(y, filled, mean, scale, level, view)
+    known = np.isfinite(y)
+    ahead, count = _ahead(panel, series, view, start, len(y))
+    now = slice(memory, None)
+    place, size = mean[now], scale[now]
+    parts = [(filled[now] - place) / size, known]
+    for season in view.seasons:
+        lag = filled[memory + 1 - season : memory + 1 - season + len(y)]
+        parts.append(np.where(np.isfinite(lag), (lag - place) / size, 0))
+    earlier = scale[memory - view.seasons[0] : memory - view.seasons[0] + len(y)]
+    parts.append(np.nan_to_num(np.log(size / earlier)))
+    past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
+    parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
+    parts += [ahead[1 : len(y) + 1], np.tile(_static(series, view), (len(y), 1))]
+    features = np.concatenate(parts, 1).astype(np.float32)
+    return History(
+        series.name, y, memory, filled, mean, scale, features, ahead, count, level, start
+    )
+
+
+def _run(
+    y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View
+) -> Level:
+    """Fill `filled`, `mean` and `scale` from the step where y begins on."""
+    memory, season, decay = view.memory, view.seasons[0], view.decay
+    total, size, weight = (each.copy() for each in level)
+    for t, values in enumerate(y):
+        at = memory + t
+        known = np.isfinite(values)
+        total = np.where(known, decay * total + (1 - decay) * np.where(known, values, 0), total)
+        size = np.where(known, decay * size + (1 - decay) * np.abs(np.where(known, values, 0)), size)
+        weight = np.where(known, decay * weight + (1 - decay), weight)
+        some = np.maximum(weight, 1e-12)
+        mean[at], scale[at] = total / some, np.maximum(size / some, 1e-6)
+        if known.all():
+            filled[at] = values
+        else:
+            guess = filled[at - season]
+            guess = np.where(np.isfinite(guess), guess, filled[at - 1])
+            guess = np.where(np.isfinite(guess), guess, mean[at])
+            filled[at] = np.where(known, values, guess)
+    return Level(total, size, weight)
+
+
+def _ahead(
+    panel: Panel, series: PanelSeries, view: View, start: int, steps: int
+) -> tuple[NDArray[np.float32], int]:
+    """What is known beforehand of every step and the horizon beyond, and of how many it is."""
+    count = steps + view.horizon
+    times = panel.calendar.times(start + np.arange(count))
+    parts = [panel.calendar.features(times)]
+    given = series.future
+    if view.future:
+        offset = series.start - start
+        mean, deviation = view.mean[view.past :], view.deviation[view.past :]
+        values = np.full((count, view.future), np.nan)
+        values[offset : offset + len(given)] = given[: count - offset]
+        parts += [_standard(values, mean, deviation), np.isfinite(values).astype(np.float64)]
+        known = offset + len(given)
+    else:
+        known = count
+    return np.concatenate(parts, 1).astype(np.float32), known
+
+
+def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) -> Array:
+    """At mean 0 and deviation 1, 0 where a value is missing."""
+    standard: Array = np.nan_to_num((values - np.array(mean)) / np.array(deviation))
+    return standard
+
+
+def _static(series: PanelSeries, view: View) -> Array:
+    parts: list[float] = []
+    for value, names, (mean, deviation) in zip(
+        series.static, view.categories, view.static_scale, strict=True
+    ):
+        if names is None:
+            parts.append((float(value) - mean) / deviation)
+        else:
+            parts += [float(str(value) == name) for name in names]
+    return np.array(parts)
+
+
+def shortened(view: View, horizon: int) -> View:
+    """The same for another horizon."""
+    return replace(view, horizon=horizon)

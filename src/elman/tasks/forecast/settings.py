@@ -1,0 +1,74 @@
+"""What a forecaster may be told; every field is a keyword and a flag of the command line."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from elman.data import Columns
+from elman.tasks.settings import RecurrentSettings
+from elman.train import TrainSettings
+
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+class ForecastSettings(RecurrentSettings, TrainSettings):
+    """Settings of `Forecast`."""
+
+    horizon: int = Field(24, ge=1, description="Steps to be forecast.")
+    context: int | None = Field(
+        None, ge=2, description="Steps of a training window; two long seasons if none."
+    )
+    season: int | None = Field(
+        None, ge=1, description="Steps of the usual season; by the calendar (a day, a year) if none."
+    )
+    frequency: str | None = Field(
+        None, description="The calendar's step: 15min, h, D, B, W, MS, ...; found if none."
+    )
+    mode: Literal["direct", "autoregressive"] = Field(
+        "direct",
+        description="All steps at once as quantiles, or one after the other as samples.",
+    )
+    likelihood: Literal["student", "normal", "negative_binomial"] = Field(
+        "student", description="Distribution of the next value, where autoregressive."
+    )
+    samples: int = Field(200, ge=2, description="Sample paths, where autoregressive.")
+    dilation: int = Field(
+        1, ge=1, description="Each further layer sees steps so many times further apart."
+    )
+    held_out: int | None = Field(
+        None, ge=1, description="Steps at the end kept for validation; a tenth or more if none."
+    )
+    id: str = Field("unique_id", description="Column of the series' names.")
+    time: str = Field("ds", description="Column of the times.")
+    target: tuple[str, ...] = Field(("y",), description="Columns to be forecast.")
+    past: tuple[str, ...] = Field((), description="Columns known only afterwards.")
+    future: tuple[str, ...] = Field((), description="Columns known beforehand.")
+    static: tuple[str, ...] = Field((), description="Columns that describe a series.")
+    hidden_size: int = Field(64, ge=1, description="Hidden units a layer.")
+    lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    epochs: int | None = Field(15, ge=1, description="Passes of 100 batches each.")
+    warmup: float = Field(
+        0.03, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="Weight decay of the matrices.")
+    ema: float = Field(
+        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
+    )
+
+    @field_validator("target", "past", "future", "static", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        """One name is a list of one; a name of several has commas."""
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        names = [*self.target, *self.past, *self.future, *self.static, self.id, self.time]
+        if len(set(names)) < len(names) or not self.target:
+            raise ValueError(f"the columns must be different and one a target, got {names}")
+        return self
+
+    @property
+    def columns(self) -> Columns:
+        """The columns' names together."""
+        return Columns(self.id, self.time, self.target, self.past, self.future, self.static)
