@@ -1,7 +1,7 @@
 """What a forecaster knows of a series at each step, from that step and those before it alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import Panel, PanelSeries
+from elman.data.calendar import Calendar
 from elman.errors import DataError
 
 Array = NDArray[np.float64]
@@ -91,7 +92,6 @@ class History:
     scale: Array
     features: NDArray[np.float32]
     ahead: NDArray[np.float32]  # (T + F, C), known beforehand, from the first step on
-    known: int  # steps of `ahead` that are known
     level: Level
     start: int
 
@@ -172,7 +172,7 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
         values[:memory] = old
     level = _run(y, filled, mean, scale, level, view)
     known = np.isfinite(y)
-    ahead, count = _ahead(panel, series, view, start, len(y))
+    ahead = ahead_of(panel.calendar, series, view, start, len(y) + view.horizon)
     now = slice(memory, None)
     place, size = mean[now], scale[now]
     parts = [(filled[now] - place) / size, known]
@@ -186,7 +186,7 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts += [ahead[1 : len(y) + 1], np.tile(_static(series, view), (len(y), 1))]
     features = np.concatenate(parts, 1).astype(np.float32)
     return History(
-        series.name, y, memory, filled, mean, scale, features, ahead, count, level, start
+        series.name, y, memory, filled, mean, scale, features, ahead, level, start
     )
 
 
@@ -214,24 +214,18 @@ def _run(
     return Level(total, size, weight)
 
 
-def _ahead(
-    panel: Panel, series: PanelSeries, view: View, start: int, steps: int
-) -> tuple[NDArray[np.float32], int]:
-    """What is known beforehand of every step and the horizon beyond, and of how many it is."""
-    count = steps + view.horizon
-    times = panel.calendar.times(start + np.arange(count))
-    parts = [panel.calendar.features(times)]
-    given = series.future
+def ahead_of(
+    calendar: Calendar, series: PanelSeries, view: View, start: int, count: int
+) -> NDArray[np.float32]:
+    """What is known beforehand of so many steps from position `start` on, (count, C)."""
+    parts = [calendar.features(calendar.times(start + np.arange(count)))]
     if view.future:
         offset = series.start - start
         mean, deviation = view.mean[view.past :], view.deviation[view.past :]
         values = np.full((count, view.future), np.nan)
-        values[offset : offset + len(given)] = given[: count - offset]
+        values[offset : offset + len(series.future)] = series.future[: count - offset]
         parts += [_standard(values, mean, deviation), np.isfinite(values).astype(np.float64)]
-        known = offset + len(given)
-    else:
-        known = count
-    return np.concatenate(parts, 1).astype(np.float32), known
+    return np.concatenate(parts, 1).astype(np.float32)
 
 
 def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) -> Array:
@@ -250,8 +244,3 @@ def _static(series: PanelSeries, view: View) -> Array:
         else:
             parts += [float(str(value) == name) for name in names]
     return np.array(parts)
-
-
-def shortened(view: View, horizon: int) -> View:
-    """The same for another horizon."""
-    return replace(view, horizon=horizon)
