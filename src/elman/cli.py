@@ -15,7 +15,16 @@ import elman
 from elman import show
 from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
-from elman.tasks import Classify, ClassifySettings, Language, LanguageSettings, Task, load
+from elman.tasks import (
+    Classify,
+    ClassifySettings,
+    Forecast,
+    ForecastSettings,
+    Language,
+    LanguageSettings,
+    Task,
+    load,
+)
 from elman.tasks.settings import RecurrentSettings, in_one_line
 from elman.train import TrainingInterrupted, TrainSettings
 
@@ -39,16 +48,22 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 )
 
 
+_COLUMNS = {
+    *("text", "label", "features", "separator"),
+    *("id", "time", "target", "past", "future", "static"),
+}
+
+
 def _grouped(settings: type[BaseModel]) -> None:
     """Have the settings listed in help under what they are about, the task's own first."""
     for name, field in settings.model_fields.items():
         group = OF_NETWORK if name in RecurrentSettings.model_fields else OF_TASK
         group = OF_TRAINING if name in TrainSettings.model_fields else group
-        group = OF_DATA if name in ("text", "label", "features", "separator") else group
+        group = OF_DATA if name in _COLUMNS else group
         field.metadata.append(Parameter(group=group))
 
 
-for _settings in (ClassifySettings, LanguageSettings):
+for _settings in (ClassifySettings, ForecastSettings, LanguageSettings):
     _grouped(_settings)
 
 Source = Annotated[
@@ -106,6 +121,24 @@ def train_classify(
     _train(Classify, settings, data, validation, out, resume, print_config)
 
 
+@train.command(name="forecast")
+def train_forecast(
+    *,
+    data: TrainingData = None,
+    out: Out = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    settings: Annotated[ForecastSettings, Parameter(name="*")] = ForecastSettings(),  # noqa: B008
+) -> None:
+    """Train a forecaster of one series or many, a row for each series and time.
+
+    Example: `elman train forecast --data sales.csv --id shop --time day --target sold --horizon 28`
+    """
+    del config  # read before the flags
+    _train(Forecast, settings, data, None, out, resume, print_config)
+
+
 @train.command(name="language")
 def train_language(
     *,
@@ -153,13 +186,20 @@ def predict(
     data: Source = None,
     json: AsJson = False,
 ) -> None:
-    """Say what a model makes of texts given here, or of the lines or rows of a file.
+    """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
+    without data, of the series that it was trained on.
 
     Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
     """
+    task = load(model)
+    if isinstance(task, Forecast):
+        if inputs:
+            raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
+        show.rows(task.rows(data), as_json=json)
+        return
     if bool(inputs) == (data is not None):
         raise SettingsError("give either texts or --data FILE to predict")
-    show.rows(load(model).rows(list(inputs) if inputs else data), as_json=json)
+    show.rows(task.rows(list(inputs) if inputs else data), as_json=json)
 
 
 @app.command
@@ -176,6 +216,8 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
         show.metrics(report.metrics, as_json=json)
         if report.confusion is not None and not json:
             show.confusion(report.labels, report.confusion)
+    elif isinstance(task, Forecast) and not json:
+        show.table(task.backtest(data).summary())
     else:
         show.metrics(task.evaluate(data), as_json=json)
 

@@ -106,6 +106,11 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> None:
     _print(table)
 
 
+def table(made: Table) -> None:
+    """A table that something made of itself."""
+    _print(made)
+
+
 def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     """Print predictions a line each, tab-separated under their names, or as JSON lines."""
     if as_json:

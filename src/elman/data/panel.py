@@ -102,16 +102,29 @@ class Panel:
 
     def frame(self, columns: Mapping[str, Any]) -> Any:
         """Columns as the kind of dataframe that the panel came from; as they are, of a file."""
-        if self.native is None:
-            return dict(columns)
-        import narwhals as nw
+        return to_frame(columns, self.native)
 
-        plain = {name: np.asarray(values) for name, values in columns.items()}
-        return nw.from_dict(plain, backend=self.native).to_native()
+
+def to_frame(columns: Mapping[str, Any], native: Any) -> Any:
+    """Columns as a dataframe of a library, by its namespace; as they are if it is None."""
+    if native is None:
+        return dict(columns)
+    import narwhals as nw
+
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    fine = {  # which all libraries know
+        name: values.astype("datetime64[ms]") if values.dtype.kind == "M" else values
+        for name, values in arrays.items()
+    }
+    return nw.from_dict(fine, backend=native).to_native()
 
 
 def read_panel(
-    data: Any, columns: Columns | None = None, *, frequency: str | int | None = None
+    data: Any,
+    columns: Columns | None = None,
+    *,
+    frequency: str | int | None = None,
+    calendar: Calendar | None = None,
 ) -> Panel:
     """Read series from a table.
 
@@ -122,6 +135,7 @@ def read_panel(
       in the M competitions, a row for each series, its id and its values.
     - `columns`: the names; a table without the id's column is one series.
     - `frequency`: the calendar's, found in the times if None.
+    - `calendar`: the one that positions are to be on, such as that of an earlier panel.
 
     Rows may come in any order. Raises `DataError` for what cannot be a series: two rows of one
     time, a value that is no number or infinite, times that fit no calendar.
@@ -142,10 +156,12 @@ def read_panel(
         table = read_table(data)
     if all(name not in table.columns for name in columns.target):
         table, columns = _long(table, columns)
-    return _panel(table, columns, frequency, native)
+    return _panel(table, columns, calendar or frequency, native)
 
 
-def _panel(table: Table, columns: Columns, frequency: str | int | None, native: Any) -> Panel:
+def _panel(
+    table: Table, columns: Columns, frequency: Calendar | str | int | None, native: Any
+) -> Panel:
     notes: list[str] = []
     has_ids = columns.id in table.columns
     names, group = _groups(table, columns)
@@ -156,9 +172,7 @@ def _panel(table: Table, columns: Columns, frequency: str | int | None, native: 
         if (np.diff(times[kept])[np.diff(group[kept]) == 0] < times[:1] - times[:1]).any():
             notes.append("the rows were not in order of time, and were sorted")
     group, times = group[order], times[order]
-    calendar = calendar_of(times, group, frequency)
-    positions = calendar.positions(times)
-    same = (np.diff(positions) == 0) & (np.diff(group) == 0)
+    same = (np.diff(times) == times[:1] - times[:1]) & (np.diff(group) == 0)
     if same.any():
         at = int(np.flatnonzero(same)[0])
         of = f" of {names[group[at]]}" if has_ids else ""
@@ -166,6 +180,14 @@ def _panel(table: Table, columns: Columns, frequency: str | int | None, native: 
             f"{table.rows[order[at + 1]]}: a second row for {times[at]}{of}: each series may have"
             " one row a time (sum or average them)"
         )
+    if isinstance(frequency, Calendar):
+        calendar = frequency
+        if (calendar.kind == "number") != (times.dtype.kind != "M"):
+            kind = "numbers" if calendar.kind == "number" else "dates"
+            raise DataError(f"{columns.time} must hold {kind}, as the data that is known does")
+    else:
+        calendar = calendar_of(times, group, frequency)
+    positions = calendar.positions(times)
     kinds = (columns.target, columns.past, columns.future)
     y, past, future = (_numbers(table, each, order) for each in kinds)
     static = [table.column(name, "static") for name in columns.static]

@@ -6,11 +6,12 @@ from pathlib import Path
 from elman.cells import Cell, resolve
 from elman.errors import ModelError
 from elman.tasks.classify import Classify
+from elman.tasks.forecast import Forecast
 from elman.tasks.language import Language
 from elman.tasks.saved import read_model
 from elman.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Language)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Forecast, Language)}
 _FILES = ["*.json", "*.safetensors", "README.md"]
 
 

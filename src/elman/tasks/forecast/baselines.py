@@ -31,7 +31,8 @@ def seasonal_naive(history: Array, horizon: int, season: int) -> Array:
     """
     if len(history) < season:
         return naive(history, horizon, 1)
-    return history[len(history) - season + np.arange(horizon) % season]
+    last: Array = history[len(history) - season + np.arange(horizon) % season]
+    return last
 
 
 def drift(history: Array, horizon: int, season: int) -> Array:  # noqa: ARG001
@@ -41,20 +42,22 @@ def drift(history: Array, horizon: int, season: int) -> Array:  # noqa: ARG001
     array([4., 5.])
     """
     slope = (history[-1] - history[0]) / max(1, len(history) - 1)
-    return history[-1] + slope * np.arange(1, horizon + 1)
+    line: Array = history[-1] + slope * np.arange(1, horizon + 1)
+    return line
 
 
 def naive2(history: Array, horizon: int, season: int) -> Array:
     """The M4 competition's benchmark: naive, of the series without its season where it has one.
 
-    The season is divided out by the classical decomposition, where the autocorrelation at its lag is
-    significant at 90 % (Makridakis et al. 2020).
+    The season is divided out by the classical decomposition, where the autocorrelation at its lag
+    is significant at 90 % (Makridakis et al. 2020).
     """
     if not is_seasonal(history, season):
         return naive(history, horizon, season)
     index = seasonal_indices(history, season)
     adjusted = history[-1] / index[(len(history) - 1) % season]
-    return adjusted * index[(len(history) + np.arange(horizon)) % season]
+    seasonal: Array = adjusted * index[(len(history) + np.arange(horizon)) % season]
+    return seasonal
 
 
 def is_seasonal(history: Array, season: int) -> bool:

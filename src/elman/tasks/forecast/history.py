@@ -1,9 +1,9 @@
 """What a forecaster knows of a series at each step, from that step and those before it alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,8 +100,9 @@ class History:
 
     def tail(self, memory: int) -> Tail:
         """Its end."""
-        ends = (values[-memory:] for values in (self.filled, self.mean, self.scale))
-        return Tail(self.start + len(self), *ends, self.level)
+        end = self.start + len(self)
+        filled, mean, scale = (v[-memory:] for v in (self.filled, self.mean, self.scale))
+        return Tail(end, filled, mean, scale, self.level)
 
 
 def view_of(panel: Panel, horizon: int, season: int | None) -> View:
@@ -109,11 +110,10 @@ def view_of(panel: Panel, horizon: int, season: int | None) -> View:
     first = season or panel.calendar.season
     seasons = (first, 7 * first) if first in _WEEK else (first,)
     columns = panel.columns
-    covariates = [
-        np.concatenate([getattr(each, kind) for each in panel.series]) for kind in ("past", "future")
-    ]
+    past = np.concatenate([each.past for each in panel.series])
+    future = np.concatenate([each.future[: len(each)] for each in panel.series])
     mean, deviation = [], []
-    for column in (c for values in covariates for c in values.T):
+    for column in (*past.T, *future.T):
         known = column[np.isfinite(column)]
         mean.append(float(known.mean()) if len(known) else 0.0)
         deviation.append(float(known.std()) or 1.0 if len(known) else 1.0)
@@ -142,6 +142,15 @@ def view_of(panel: Panel, horizon: int, season: int | None) -> View:
         len(columns.future),
         panel.calendar.features(times).shape[1],
     )
+
+
+def view_from(values: Mapping[str, Any]) -> View:
+    """A view from its fields as JSON has them; TypeError if they are not those of one."""
+
+    def plain(value: Any) -> Any:
+        return tuple(plain(each) for each in value) if isinstance(value, list) else value
+
+    return View(**{name: plain(value) for name, value in values.items()})
 
 
 def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None) -> History:
@@ -183,24 +192,21 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts.append(np.nan_to_num(np.log(size / earlier)))
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[1 : len(y) + 1], np.tile(_static(series, view), (len(y), 1))]
+    parts += [ahead[: len(y)], np.tile(_static(series, view), (len(y), 1))]
     features = np.concatenate(parts, 1).astype(np.float32)
-    return History(
-        series.name, y, memory, filled, mean, scale, features, ahead, level, start
-    )
+    return History(series.name, y, memory, filled, mean, scale, features, ahead, level, start)
 
 
-def _run(
-    y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View
-) -> Level:
+def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:
     """Fill `filled`, `mean` and `scale` from the step where y begins on."""
     memory, season, decay = view.memory, view.seasons[0], view.decay
     total, size, weight = (each.copy() for each in level)
     for t, values in enumerate(y):
         at = memory + t
         known = np.isfinite(values)
-        total = np.where(known, decay * total + (1 - decay) * np.where(known, values, 0), total)
-        size = np.where(known, decay * size + (1 - decay) * np.abs(np.where(known, values, 0)), size)
+        new = np.where(known, values, 0)
+        total = np.where(known, decay * total + (1 - decay) * new, total)
+        size = np.where(known, decay * size + (1 - decay) * np.abs(new), size)
         weight = np.where(known, decay * weight + (1 - decay), weight)
         some = np.maximum(weight, 1e-12)
         mean[at], scale[at] = total / some, np.maximum(size / some, 1e-6)
@@ -218,7 +224,7 @@ def ahead_of(
     calendar: Calendar, series: PanelSeries, view: View, start: int, count: int
 ) -> NDArray[np.float32]:
     """What is known beforehand of so many steps from position `start` on, (count, C)."""
-    parts = [calendar.features(calendar.times(start + np.arange(count)))]
+    parts: list[NDArray[Any]] = [calendar.features(calendar.times(start + np.arange(count)))]
     if view.future:
         offset = series.start - start
         mean, deviation = view.mean[view.past :], view.deviation[view.past :]

@@ -72,9 +72,7 @@ class QuantileHead(nn.Module):
         contexts = self.contexts(z).view(*shape[:3], _CONTEXT)
         local = F.gelu(self.local(torch.cat([contexts, given.ahead], -1)))
         parts = self.spread(local).view(*shape, self.quantiles)
-        below, middle, above = parts.split(
-            [self.median, 1, self.quantiles - self.median - 1], -1
-        )
+        below, middle, above = parts.split([self.median, 1, self.quantiles - self.median - 1], -1)
         median = (weights * given.bases).sum(-1) + self.correction(z).view(shape)
         median = (median + middle.squeeze(-1)).unsqueeze(-1)
         down = F.softplus(below).flip(-1).cumsum(-1).flip(-1)

@@ -1,6 +1,6 @@
 """What a forecaster may be told; every field is a keyword and a flag of the command line."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,21 +19,12 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
         None, ge=2, description="Steps of a training window; two long seasons if none."
     )
     season: int | None = Field(
-        None, ge=1, description="Steps of the usual season; by the calendar (a day, a year) if none."
+        None,
+        ge=1,
+        description="Steps of the usual season; by the calendar (a day, a year) if unset.",
     )
     frequency: str | None = Field(
         None, description="The calendar's step: 15min, h, D, B, W, MS, ...; found if none."
-    )
-    mode: Literal["direct", "autoregressive"] = Field(
-        "direct",
-        description="All steps at once as quantiles, or one after the other as samples.",
-    )
-    likelihood: Literal["student", "normal", "negative_binomial"] = Field(
-        "student", description="Distribution of the next value, where autoregressive."
-    )
-    samples: int = Field(200, ge=2, description="Sample paths, where autoregressive.")
-    dilation: int = Field(
-        1, ge=1, description="Each further layer sees steps so many times further apart."
     )
     held_out: int | None = Field(
         None, ge=1, description="Steps at the end kept for validation; a tenth or more if none."

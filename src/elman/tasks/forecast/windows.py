@@ -35,7 +35,10 @@ def origin(history: History, view: View, at: int) -> tuple[np.ndarray, ...]:
         np.isfinite(past := history.filled[now + 1 - view.memory : now + 1]), past, last
     )
     steps = np.arange(view.horizon)
-    rules = [np.broadcast_to(last, (view.horizon, len(last))), np.broadcast_to(mean, (view.horizon, len(mean)))]
+    rules = [
+        np.broadcast_to(last, (view.horizon, len(last))),
+        np.broadcast_to(mean, (view.horizon, len(mean))),
+    ]
     for season in view.seasons:
         rule = history.filled[now + 1 - season + steps % season]
         rules.append(np.where(np.isfinite(rule), rule, last))

@@ -1,0 +1,154 @@
+"""Run the network over series: to where they end, or for forecasts from many of their steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.data import Columns, Panel, PanelSeries
+from elman.data.calendar import Calendar
+from elman.errors import DataError
+from elman.tasks.forecast.history import History, View, ahead_of, read
+from elman.tasks.forecast.known import Known
+from elman.tasks.forecast.network import Origins
+from elman.tasks.forecast.windows import origin, origins_of, scaled_target
+
+_AT_ONCE = 64  # series read side by side
+
+
+@torch.inference_mode()
+def scaled_forecasts(
+    model: Any, view: View, histories: Sequence[History], at: Sequence[Sequence[int]]
+) -> tuple[Tensor, Tensor]:
+    """Scaled quantiles (n, h, K, Q) and what came, (n, h, K), of forecasts after some steps of
+    each history, history by history."""
+    found, actual = [], []
+    was_training = model.training
+    model.eval()
+    for history, steps in zip(histories, at, strict=True):
+        features = torch.from_numpy(history.features).unsqueeze(1).to(device_of(model))
+        output, _ = model.recurrent(features)
+        for first in range(0, len(steps), 512):
+            some = steps[first : first + 512]
+            given = origins_of([history], view, [some], [0])
+            given = Origins(*(part.to(device_of(model)) for part in given))
+            found.append(model.head(output[some], given)[:, 0].cpu())
+            actual.append(np.stack([scaled_target(history, view, a) for a in some]))
+    model.train(was_training)
+    return torch.cat(found), torch.from_numpy(np.concatenate(actual).astype(np.float32))
+
+
+@torch.inference_mode()
+def read_known(
+    model: Any, view: View, panel: Panel, known: Mapping[Any, Known] | None = None
+) -> dict[Any, Known]:
+    """Read series from their beginning, or on from what is known of them."""
+    device = device_of(model)
+    found: dict[Any, Known] = {}
+    for begin in range(0, len(panel), _AT_ONCE):
+        some = panel.series[begin : begin + _AT_ONCE]
+        before = [(known or {}).get(each.name) for each in some]
+        histories = [
+            read(panel, each, view, old.tail if old else None)
+            for each, old in zip(some, before, strict=True)
+        ]
+        lengths = torch.tensor([len(each) for each in histories])
+        steps = int(lengths.max())
+        features = torch.zeros(steps, len(some), view.features)
+        for i, history in enumerate(histories):
+            features[: len(history), i] = torch.from_numpy(history.features)
+        states = len(model.recurrent.cell.state)
+        layers, size = model.recurrent.num_layers, model.recurrent.hidden_size
+        zero = torch.zeros(layers, size)
+        state = tuple(
+            torch.stack([old.state[s] if old else zero for old in before], 1).to(device)
+            for s in range(states)
+        )
+        output, last = model.recurrent(
+            features.to(device), state if states > 1 else state[0], lengths=lengths
+        )
+        last = last if isinstance(last, tuple) else (last,)
+        for i, (series, history) in enumerate(zip(some, histories, strict=True)):
+            rest = series.future[len(series) :]
+            found[series.name] = Known(
+                PanelSeries(
+                    series.name,
+                    history.start + len(history),
+                    series.y[:0],
+                    series.past[:0],
+                    rest,
+                    series.static,
+                ),
+                history.tail(view.memory),
+                output[len(history) - 1, i].cpu(),
+                tuple(part[:, i].cpu() for part in last),
+            )
+    return found
+
+
+def origins_at_end(
+    known: Mapping[Any, Known],
+    future: Mapping[Any, PanelSeries],
+    view: View,
+    calendar: Calendar,
+    columns: Columns,
+    h: int,
+) -> Origins:
+    """What the head needs of each series (B) for one forecast (O = 1) from its end."""
+    rows = [
+        _origin_of(each, future.get(name), view, calendar, columns, h)
+        for name, each in known.items()
+    ]
+    parts = [np.stack(part)[None].astype(np.float32) for part in zip(*rows, strict=True)]
+    at = torch.zeros(1, len(known), dtype=torch.int64)
+    return Origins(at, *(torch.from_numpy(part) for part in parts))
+
+
+def _origin_of(
+    known: Known,
+    future: PanelSeries | None,
+    view: View,
+    calendar: Calendar,
+    columns: Columns,
+    h: int,
+) -> tuple[Any, ...]:
+    """Memory, bases and what is known beforehand of a forecast from the end of a series."""
+    tail = known.tail
+    series = known.series
+    if future is not None:
+        offset = future.start - tail.position
+        if offset > 0:
+            raise DataError(
+                f"the future of {series.name} begins {offset} steps after its last known one"
+            )
+        series = PanelSeries(
+            series.name, tail.position, series.y, series.past, future.future[-offset:], ()
+        )
+    if view.future and len(series.future) < h:
+        names = ", ".join(columns.future)
+        raise DataError(
+            f"{names} of {h} steps to come are needed of the series {known.series.name}, and"
+            f" {len(series.future)} are known: give them as rows without"
+            f" {columns.target[0]}, or as future=..."
+        )
+    history = History(
+        series.name,
+        np.zeros((0, view.targets)),
+        len(tail.filled),
+        tail.filled,
+        tail.mean,
+        tail.scale,
+        np.zeros((0, 0), np.float32),
+        ahead_of(calendar, series, view, tail.position, view.horizon),
+        tail.level,
+        tail.position,
+    )
+    return origin(history, view, -1)
+
+
+def device_of(model: Any) -> torch.device:
+    """Where a network's weights are."""
+    device: torch.device = next(model.parameters()).device
+    return device

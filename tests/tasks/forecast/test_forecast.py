@@ -1,0 +1,262 @@
+"""The forecaster: nothing from the future, exact continuation, and answers to bad input."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+
+import elman
+from elman.data import Columns, read_panel
+from elman.errors import DataError, SettingsError
+from elman.tasks import Forecast
+from elman.tasks.forecast.history import read, view_of
+
+DAYS = np.arange("2023-01-02", "2024-01-01", dtype="datetime64[D]")
+SETTINGS: dict[str, Any] = {
+    "horizon": 7,
+    "hidden_size": 12,
+    "epochs": 1,
+    "max_steps": 60,
+    "future": ("offer",),
+    "past": ("visits",),
+    "static": ("size", "region"),
+}
+
+
+def shops(count: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Daily sales with a week, an offer that lifts them, gaps, and shops of unequal age."""
+    draw = np.random.default_rng(seed)
+    frames = []
+    for i in range(count):
+        days = DAYS[40 * i :]
+        offer = draw.random(len(days)) < 0.2
+        week = 1 + 0.4 * np.sin(2 * np.pi * np.arange(len(days)) / 7)
+        sold = (20 + 10 * i) * week * (1 + 0.5 * offer) + draw.normal(0, 1, len(days))
+        sold[draw.integers(10, len(days) - 20, 4)] = np.nan
+        frames.append(
+            pd.DataFrame(
+                {
+                    "unique_id": f"shop {i}",
+                    "ds": days,
+                    "y": sold,
+                    "offer": offer.astype(float),
+                    "visits": sold * 3 + draw.normal(0, 5, len(days)),
+                    "size": 10.0 * (i + 1),
+                    "region": "north" if i % 2 else "south",
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def ahead(frame: pd.DataFrame, steps: int = 7) -> pd.DataFrame:
+    """The offers of the days after a frame's last."""
+    ends = frame.groupby("unique_id")["ds"].max()
+    return pd.DataFrame(
+        [
+            {"unique_id": name, "ds": end + pd.Timedelta(days=k), "offer": float(k == 2)}
+            for name, end in ends.items()
+            for k in range(1, steps + 1)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def task() -> Forecast:
+    frame = shops()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a network of 60 steps may be of no use
+        return Forecast(**SETTINGS).fit(frame, progress=False)
+
+
+def test_a_frame_of_the_same_kind_comes_back(task: Forecast) -> None:
+    found = task.predict(future=ahead(shops()), level=[80, 50], h=5)
+    assert isinstance(found, pd.DataFrame)
+    names = ["unique_id", "ds", "mean", "median", "lo-50", "hi-50", "lo-80", "hi-80"]
+    assert list(found.columns) == names
+    assert len(found) == 15
+    assert found["ds"].min() == pd.Timestamp("2024-01-01")
+    assert (found["lo-80"] <= found["lo-50"]).all()
+    assert (found["lo-50"] <= found["median"]).all()
+    assert (found["hi-50"] <= found["hi-80"]).all()
+    assert (found["lo-80"] >= 0).all()  # sales are never negative
+
+
+def test_the_past_says_the_same_whatever_the_future_is() -> None:
+    """Values after a step change nothing that is known at it."""
+    frame = shops()
+    panel = read_panel(frame, Columns(past=("visits",), future=("offer",)))
+    view = view_of(panel.cut(60), 7, None)
+    changed = frame.copy()
+    late = changed["ds"] >= "2023-11-15"
+    changed.loc[late, "y"] *= 10
+    changed.loc[late, "visits"] = -1
+    other = read_panel(changed, Columns(past=("visits",), future=("offer",)))
+    for one, two in zip(panel.series, other.series, strict=True):
+        first, second = read(panel, one, view), read(other, two, view)
+        cut = int((panel.times(one, 0, len(one)) < np.datetime64("2023-11-15")).sum())
+        np.testing.assert_array_equal(first.features[:cut], second.features[:cut])
+        assert (first.features[cut:] != second.features[cut:]).any()
+        both = slice(0, first.before + cut)
+        for name in ("filled", "mean", "scale"):
+            np.testing.assert_array_equal(getattr(first, name)[both], getattr(second, name)[both])
+
+
+def test_forecasts_do_not_see_what_came(task: Forecast) -> None:
+    frame = shops()
+    early = frame[frame["ds"] < "2023-11-15"]
+    changed = frame.copy()
+    changed.loc[changed["ds"] >= "2023-11-15", ["y", "visits"]] = 1e6
+    offers = frame.loc[frame["ds"] >= "2023-11-15", ["unique_id", "ds", "offer"]]
+    expected = task.predict(early, future=offers)
+    blank = changed.copy()
+    blank.loc[blank["ds"] >= "2023-11-15", ["y", "visits"]] = np.nan
+    pd.testing.assert_frame_equal(task.predict(blank), expected)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_an_update_is_as_reading_everything_again(
+    task: Forecast, pieces: int, tmp_path: Path
+) -> None:
+    """Also after saving, and with rows one day at a time."""
+    frame = shops()
+    old, new = frame[frame["ds"] < "2023-12-20"], frame[frame["ds"] >= "2023-12-20"]
+    task.save(tmp_path)
+    other = elman.load(tmp_path)
+    assert isinstance(other, Forecast)
+    other.known = {}
+    other.update(old)
+    days = np.array_split(np.unique(new["ds"]), pieces)
+    for some in days:
+        other.update(new[new["ds"].isin(some)])
+    offers = ahead(frame)
+    found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)
+    np.testing.assert_allclose(found.quantiles, expected.quantiles, rtol=1e-5)
+    assert (found.times == expected.times).all()
+
+
+def test_a_saved_model_forecasts_the_same(task: Forecast, tmp_path: Path) -> None:
+    task.save(tmp_path)
+    offers = ahead(shops())
+    loaded = elman.load(tmp_path)
+    np.testing.assert_array_equal(
+        loaded.forecasts(future=offers).quantiles, task.forecasts(future=offers).quantiles
+    )
+    assert (tmp_path / "README.md").read_text(encoding="utf-8").startswith("#")
+
+
+def test_a_new_series_is_answered(task: Forecast) -> None:
+    frame = shops(4)
+    new = frame[frame["unique_id"] == "shop 3"]
+    found = task.predict(new, future=ahead(new))
+    assert len(found) == 7
+    assert found["median"].between(5, 200).all()
+    short = new.tail(3)
+    assert np.isfinite(task.predict(short, future=ahead(short))["median"]).all()
+
+
+def test_anomalies_stand_out(task: Forecast) -> None:
+    frame = shops()
+    strange = frame["ds"] == pd.Timestamp("2023-12-05")
+    frame.loc[strange, "y"] *= 4
+    scores = task.anomalies(frame)
+    assert list(scores.columns) == ["unique_id", "ds", "expected", "score"]
+    worst = scores.loc[scores.groupby("unique_id")["score"].idxmax(), "ds"]
+    assert (worst == pd.Timestamp("2023-12-05")).all()
+
+
+def test_a_backtest_with_the_rules_beside(task: Forecast) -> None:
+    found = task.backtest(shops(), steps=28, stride=7)
+    assert set(found.metrics) == {"model", "naive", "seasonal_naive", "drift", "ets"}
+    assert found.origins == 12
+    assert 0 <= found.metrics["model"]["coverage_80"] <= 1
+    assert task.evaluate(shops())["mae"] > 0
+
+
+def test_several_targets(tmp_path: Path) -> None:
+    t = np.arange(300)
+    table = {"ds": t, "a": 10 + np.sin(t), "b": -5 + 2 * np.cos(t)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        task = Forecast(target=("a", "b"), horizon=4, season=6, max_steps=5, hidden_size=8)
+        task.fit(pl.DataFrame(table), progress=False)
+    found = task.predict(level=[80])
+    assert isinstance(found, pl.DataFrame)
+    assert found.columns[:3] == ["ds", "a-mean", "a-median"]
+    assert found["ds"].to_list() == [300, 301, 302, 303]
+
+
+def test_a_user_is_warned_where_the_rule_is_better() -> None:
+    """A season and nothing else is the seasonal naive rule's own."""
+    t = np.arange(400)
+    with pytest.warns(UserWarning, match="times those of the seasonal naive rule"):
+        Forecast(horizon=7, season=7, max_steps=1, hidden_size=4, lr=0.1).fit(
+            {"ds": t, "y": 10 + (t % 7) ** 2.0 + 1e-3 * np.sin(t)}, progress=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.assign(y=np.where(f["y"] > 40, np.inf, f["y"])), "y is infinite"),
+        (lambda f: pd.concat([f, f.tail(1)]), "a second row for"),
+        (lambda f: f.drop(columns="offer"), "no column 'offer'"),
+        (lambda f: f.groupby("unique_id").head(12), "the longest series has 12 steps"),
+        (lambda f: f.assign(ds="soon"), "ds is 'soon'"),
+    ],
+)
+def test_bad_data(change: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Forecast(**SETTINGS).fit(change(shops()), progress=False)
+
+
+def test_bad_questions(task: Forecast) -> None:
+    with pytest.raises(DataError, match="offer of 7 steps to come are needed"):
+        task.predict()
+    with pytest.raises(DataError, match="and 3 are known"):
+        task.predict(future=ahead(shops(), 3))
+    with pytest.raises(SettingsError, match="h=8: this model was trained for 1 to 7 steps"):
+        task.predict(h=8)
+    with pytest.raises(SettingsError, match="level=99"):
+        task.predict(future=ahead(shops()), level=[99])
+    with pytest.raises(DataError, match="begin before"):
+        task.update(shops())
+    with pytest.raises(SettingsError, match="validation cannot be given"):
+        Forecast(**SETTINGS).fit(shops(), shops())
+    with pytest.raises(SettingsError, match="must be different"):
+        Forecast(target="y", past="y")
+    with pytest.raises(SettingsError, match="not trained"):
+        Forecast().predict()
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "epochs": None, "max_steps": 20, "checkpoint_every": 5}
+    frame = shops()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = Forecast(**settings).fit(frame, progress=False)
+        again = Forecast(**settings).fit(frame, progress=False)
+    for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_m4_hourly_beats_the_competitions_benchmark() -> None:
+    """A sixth of the usual training; the whole is benchmarks/forecasting.py."""
+    from elman.tasks.forecast import metrics
+
+    before, after = read_panel("fc_m4_hourly:train"), read_panel("fc_m4_hourly:test")
+    found = Forecast(horizon=48, season=24, max_steps=250).fit(before, progress=False).forecasts()
+    mean = metrics.mean_of(
+        [
+            metrics.errors(f, a.y[:, 0], b.y[:, 0], 24)
+            for f, a, b in zip(found.median[..., 0], after.series, before.series, strict=True)
+        ]
+    )
+    assert metrics.owa(mean["smape"], mean["mase"], 18.382878, 2.39504) < 0.65
