@@ -183,6 +183,7 @@ def test_a_million_rows_are_read_in_seconds() -> None:
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("dataset_root")
 @pytest.mark.parametrize(
     ("name", "series", "steps", "kind"),
     [

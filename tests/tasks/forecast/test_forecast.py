@@ -246,6 +246,7 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("dataset_root")
 @pytest.mark.slow
 def test_m4_hourly_beats_the_competitions_benchmark() -> None:
     """A sixth of the usual training; the whole is benchmarks/forecasting.py."""

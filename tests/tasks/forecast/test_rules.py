@@ -31,6 +31,7 @@ def test_crps_of_one_sample_is_the_absolute_error() -> None:
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("dataset_root")
 @pytest.mark.parametrize(
     ("rule", "smape", "mase"),
     [("naive2", 18.383, 2.395), ("naive", 43.003, 11.608)],
