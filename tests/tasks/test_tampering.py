@@ -289,7 +289,7 @@ def test_a_format_of_the_future(folder: Path, version: Any) -> None:
 @pytest.mark.parametrize("task", ["translate", None, 3, ["classify"], {}])
 def test_an_unknown_task(folder: Path, task: Any) -> None:
     edit(folder, lambda c: c.update(task=task))
-    refused(folder, "is of the task", "classify, language")
+    refused(folder, "is of the task", "classify, forecast, language")
 
 
 def test_another_task_than_the_folders(folder: Path, language_folder: Path) -> None:

@@ -190,7 +190,8 @@ def _files(source: Source) -> list[tuple[Path, _Reader]] | None:
     if isinstance(source, str) and is_reference(source):
         dataset, part = resolve(source)
         if part.text is None:
-            raise DataError(f"{source} holds labelled examples, not a corpus of plain text")
+            kind = "labelled examples" if part.table is None else "series"
+            raise DataError(f"{source} holds {kind}, not a corpus of plain text")
         return [(file, part.text) for file in fetch(dataset, part.files)]
     path = Path(source)
     if not path.exists():

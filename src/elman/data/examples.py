@@ -220,7 +220,8 @@ def _in_memory(inputs: list[Any], labels: Sequence[Any] | None) -> _Rows:
 def _read_dataset(reference: str) -> _Rows:
     dataset, part = resolve(reference)
     if part.examples is None:
-        raise DataError(f"{reference} is a corpus of plain text, without labelled examples")
+        kind = "a corpus of plain text" if part.table is None else "a table of series"
+        raise DataError(f"{reference} is {kind}, without labelled examples")
     inputs: list[Any] = []
     labels: list[str] = []
     names: list[str] = []
