@@ -67,7 +67,11 @@ def test_a_scalar_tanh_unit_by_hand() -> None:
 
 
 def total_by_autograd(
-    layer: elman.nn.Recurrent, x: Tensor, to_output: Tensor, to_last: tuple[Tensor, ...]
+    layer: elman.nn.Recurrent,
+    x: Tensor,
+    to_output: Tensor,
+    to_last: tuple[Tensor, ...],
+    to_states: tuple[Tensor, ...] = (),
 ) -> Tensor:
     """|dL/ds_t| by leaves added to the states after every step of the reference."""
     w = layer._weights(0)
@@ -80,6 +84,7 @@ def total_by_autograd(
         s = tuple(part + e for part, e in zip(s, leaf, strict=True))
         leaves.append(leaf)
         loss = loss + (s[0] * to_output[t]).sum()
+        loss = loss + sum((p * g[t]).sum() for p, g in zip(s, to_states, strict=False))
     loss = loss + sum((p * g).sum() for p, g in zip(s, to_last, strict=True))
     flat = torch.autograd.grad(loss, [e for leaf in leaves for e in leaf], allow_unused=True)
     width = len(layer.cell.state)
@@ -102,6 +107,20 @@ def test_norms_are_those_of_autograd(cell: str, layer_norm: bool) -> None:
     torch.testing.assert_close(follow(track)[0], expected)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "peephole_lstm", "gru"])
+def test_a_loss_of_every_state_is_followed(cell: str) -> None:
+    torch.manual_seed(0)
+    layer = elman.layer(cell, F, H, dtype=torch.float64)
+    count = len(layer.cell.state)
+    x, to_output = (torch.randn(T, B, n, dtype=torch.float64) for n in (F, H))
+    to_states = torch.randn(count, T, B, H, dtype=torch.float64)
+    nothing = (torch.zeros(B, H, dtype=torch.float64),) * count
+    every = [each.unsqueeze(1) for each in to_states]
+    (track,) = run(layer, x, output_gradient=to_output, states_gradient=every)
+    expected = total_by_autograd(layer, x, to_output, nothing, tuple(to_states))
+    torch.testing.assert_close(follow(track)[0], expected)
+
+
 @pytest.mark.parametrize("backend", ["reference", "compiled"])
 def test_stacked_and_both_ways_with_lengths_as_one_by_one(backend: str) -> None:
     """Padding changes nothing: a sequence in a batch has the norms that it has alone."""
@@ -109,8 +128,17 @@ def test_stacked_and_both_ways_with_lengths_as_one_by_one(backend: str) -> None:
     layer = elman.GRU(F, H, 2, bidirectional=True, dtype=torch.float64, backend=backend)
     x = torch.randn(T, 2, F, dtype=torch.float64)
     gradient = torch.randn(T, 2, 2 * H, dtype=torch.float64)
-    tracks = run(layer, x, lengths=torch.tensor([T, 5]), output_gradient=gradient)
-    alone = run(layer, x[:5, 1:], output_gradient=gradient[:5, 1:])
+    states = torch.randn(T, 4, 2, H, dtype=torch.float64)
+    tracks = run(
+        layer,
+        x,
+        lengths=torch.tensor([T, 5]),
+        output_gradient=gradient,
+        states_gradient=[states],
+    )
+    alone = run(
+        layer, x[:5, 1:], output_gradient=gradient[:5, 1:], states_gradient=[states[:5, :, 1:]]
+    )
     assert [(t.layer, t.reverse) for t in tracks] == [(0, False), (0, True), (1, False), (1, True)]
     for both, single in zip(tracks, alone, strict=True):
         norms, expected = follow(both)[0][:, 1], follow(single)[0][:, 0]

@@ -129,6 +129,40 @@ def test_a_network_that_goes_step_by_step_is_followed_through_all_of_them() -> N
     )
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("form", ["batch", "batch first", "single", "frozen", "chunks"])
+def test_a_loss_of_the_states_of_every_step_is_followed(cell: str, form: str) -> None:
+    """As the same loss of the outputs, of which h is the very same."""
+    torch.manual_seed(0)
+    first = form == "batch first"
+    net = nn.ModuleDict({"r": elman.layer(cell, F, H, batch_first=first, dtype=torch.float64)})
+    for parameter in net.parameters():
+        parameter.requires_grad_(form != "frozen")
+    x = torch.randn(*((B, T) if first else (T,) if form == "single" else (T, B)), F).double()
+    weight = torch.rand(T, B, H, dtype=torch.float64)
+    weight = weight[:, 0] if form == "single" else weight
+
+    def of_states(model: Any, x: Tensor) -> Tensor:
+        state, total, at = None, x.new_zeros(()), 0
+        for part in x.split(7) if form == "chunks" else [x]:
+            _, state, states = model.r(part, state, return_states=True)
+            h = (states[0] if cell == "lstm" else states)[:, 0]
+            total, at = total + (h.square() * weight[at : at + len(h)]).sum(), at + len(h)
+        return total
+
+    def of_output(model: Any, x: Tensor) -> Tensor:
+        output = model.r(x)[0]
+        return ((output.transpose(0, 1) if first else output).square() * weight).sum()
+
+    found, expected = (diagnose(net, x, loss=loss) for loss in (of_states, of_output))
+    assert float(expected.layers[0].gradient.norms[0]) > 0
+    for name in ("norms", "lags"):
+        one, other = (getattr(each.layers[0].gradient, name) for each in (found, expected))
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    cuts = [[cut.error for cut in each.truncation["r"]] for each in (found, expected)]
+    assert cuts[0] == pytest.approx(cuts[1])
+
+
 def test_losses_of_every_kind() -> None:
     net = nn.Sequential(elman.RNN(F, H))
 

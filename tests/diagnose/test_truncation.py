@@ -38,18 +38,21 @@ def test_as_a_loop_that_detaches(cell: str) -> None:
     layer = elman.layer(cell, 2, 5, num_layers=2, dtype=torch.float64)
     x = torch.randn(11, 3, 2, dtype=torch.float64)
     to_output = torch.randn(11, 3, 5, dtype=torch.float64)
+    to_states = torch.randn(len(layer.cell.state), 11, 2, 3, 5, dtype=torch.float64)
 
     def gradient(borders: list[int]) -> torch.Tensor:
         layer.zero_grad()
         state: Any = None
         for start, end in pairwise(borders):
-            output, state = layer(x[start:end], state)
-            (output * to_output[start:end]).sum().backward()
+            output, state, states = layer(x[start:end], state, return_states=True)
+            states = torch.stack(states if isinstance(states, tuple) else [states])
+            loss = (output * to_output[start:end]).sum() + (states * to_states[:, start:end]).sum()
+            loss.backward()
             state = tuple(s.detach() for s in state) if cell == "lstm" else state.detach()
         return torch.cat([p.grad.flatten() for p in layer.parameters() if p.grad is not None])
 
     whole, cut = gradient([0, 11]), gradient([0, 3, 7, 11])
-    (found,) = truncation(layer, x, None, to_output, chunks=[4])
+    (found,) = truncation(layer, x, None, to_output, None, list(to_states), chunks=[4])
     assert found.error == pytest.approx(float((cut - whole).norm() / whole.norm()))
     assert found.cosine == pytest.approx(float(torch.cosine_similarity(cut, whole, 0)))
 

@@ -20,8 +20,9 @@ class Track(Trajectory):
 
     - `at`: number of the direction, layer by layer; `layer`, `reverse`: the same in words.
     - `entering`: (T, B, S), the loss's derivative by every state along all ways but the
-      recurrence of this layer: by the output at that step, and at the last real step also by
-      the final state. Zero on padding. Like all else in the order in which the steps are read.
+      recurrence of this layer: by the output and by the states that were returned at that step,
+      and at the last real step also by the final state. Zero on padding. Like all else in the
+      order in which the steps are read.
     """
 
     at: int = 0
@@ -39,7 +40,7 @@ class _Raw:
     resets: Tensor | None
     reverse: bool
     history: State
-    output: Tensor
+    nodes: State  # stand-ins of the history and of the final state in the graph
     final: State
 
 
@@ -52,14 +53,16 @@ def run(
     resets: Tensor | None = None,
     output_gradient: Tensor | None = None,
     state_gradient: Sequence[Tensor | None] | None = None,
+    states_gradient: Sequence[Tensor | None] | None = None,
     backend: str | None = None,
 ) -> list[Track]:
     """Run a layer as it runs after training (no dropout), and keep all that it went through.
 
     **Arguments:** as the layer's `forward`, x as one tensor of the layer's form.
-    `output_gradient` has the form of the output, `state_gradient` that of the state, one a state:
-    the loss's derivatives by them. Without either the tracks have no `entering`. `backend` is for
-    this run; by default the layer's own.
+    `output_gradient` has the form of the output, `state_gradient` that of the state, one a state,
+    `states_gradient` that of all states, (T, L, B, S), as `return_states` has them: the loss's
+    derivatives by them. Without any the tracks have no `entering`. `backend` is for this run; by
+    default the layer's own.
 
     **Returns:** a track for each layer and direction.
 
@@ -73,19 +76,23 @@ def run(
     layer.backend = backend or own_backend
     try:
         with torch.enable_grad(), _watched(layer, found):
-            output, last = layer(x, state, lengths=lengths, resets=resets)
-            parts = last if isinstance(last, tuple) else (last,)
-            given = (output_gradient, *(state_gradient or [None] * len(parts)))
+            asked = any(g is not None for g in states_gradient or ())
+            options = {"lengths": lengths, "resets": resets, "return_states": asked}
+            output, *several = layer(x, state, **options)
+            parts = [p for each in several for p in (each if isinstance(each, tuple) else (each,))]
+            given = [output_gradient, *(state_gradient or [None] * len(layer.cell.state))]
+            if asked:
+                given += states_gradient or []
             pairs = zip((output, *parts), given, strict=True)
             terms = [(head * g.to(head.dtype)).sum() for head, g in pairs if g is not None]
-            entering: list[Tensor | None] = [None] * sum(1 + len(raw.final) for raw in found)
+            entering: list[Tensor | None] = [None] * sum(2 * len(raw.final) for raw in found)
             if terms:
-                inputs = [each for raw in found for each in (raw.output, *raw.final)]
+                inputs = [each for raw in found for each in (*raw.nodes, *raw.final)]
                 value = torch.stack(terms).sum()
                 entering = list(torch.autograd.grad(value, inputs, allow_unused=True))
         tracks = []
         for raw in found:
-            count = 1 + len(raw.final)
+            count = 2 * len(raw.final)
             own, entering = entering[:count], entering[count:]
             tracks.append(_track(layer, raw, own if terms else None))
         return tracks
@@ -111,11 +118,11 @@ def _watched(layer: Recurrent, found: list[_Raw]) -> Iterator[None]:
         results = []
         for turn, (history, last) in enumerate(original(at, x, starts, lengths, resets, True)):
             # nodes of their own in the graph, so that each way of a gradient is told apart
-            output, final = _node(history[0]), tuple(_node(part) for part in last)
+            nodes, final = (tuple(_node(part) for part in each) for each in (history, last))
             reverse = turn == 1
-            raw = _Raw(at + turn, x, starts[turn], mask, resets, reverse, history, output, final)
+            raw = _Raw(at + turn, x, starts[turn], mask, resets, reverse, history, nodes, final)
             found.append(raw)
-            results.append(((output, *history[1:]), final))
+            results.append((nodes, final))
         return results
 
     prepared = layer._prepared
@@ -187,20 +194,21 @@ def _held(part: Tensor, initial: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _entering(track: Track, gradients: Sequence[Tensor | None]) -> Tensor:
-    output, *final = gradients
+    """Of the gradients by a state at every step, one a state, and by its last, one a state."""
     steps, batch = track.after[0].shape[:2]
     parts = [torch.zeros_like(part) for part in track.after]
-    if output is not None:
-        parts[0] += output.flip(0) if track.reverse else output
-    if track.mask is not None:
-        parts[0].masked_fill_(~track.mask.unsqueeze(-1), 0)
-        rows = torch.arange(steps, device=parts[0].device).unsqueeze(1)
-        last = torch.where(track.mask, rows, -1).amax(0)
-    else:
-        last = torch.full((batch,), steps - 1, device=parts[0].device)
+    every, final = gradients[: len(parts)], gradients[len(parts) :]
+    rows = torch.arange(steps, device=parts[0].device).unsqueeze(1)
+    for part, gradient in zip(parts, every, strict=True):
+        if gradient is not None:
+            part += gradient.flip(0) if track.reverse else gradient
+        if track.mask is not None:
+            part.masked_fill_(~track.mask.unsqueeze(-1), 0)
+    real = rows.expand(-1, batch) if track.mask is None else torch.where(track.mask, rows, -1)
+    last = real.amax(0) if steps else rows.new_full((batch,), -1)
     columns = torch.arange(batch, device=parts[0].device)
     for part, gradient in zip(parts, final, strict=True):
-        if gradient is not None and steps:
+        if gradient is not None:
             some = last >= 0
             part[last[some], columns[some]] += gradient[some]
     return torch.cat(parts, -1)

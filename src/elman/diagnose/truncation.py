@@ -33,6 +33,7 @@ def truncation(
     state: Any,
     output_gradient: Tensor | None,
     state_gradient: Sequence[Tensor | None] | None = None,
+    states_gradient: Sequence[Tensor | None] | None = None,
     *,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
@@ -50,6 +51,7 @@ def truncation(
     parameters = [p for p in layer.parameters() if p.requires_grad]
     if not parameters:
         return []
+    every = states_gradient if any(g is not None for g in states_gradient or ()) else None
     training = layer.training
     layer.eval()
     try:
@@ -64,10 +66,16 @@ def truncation(
                 options = {
                     "lengths": own,
                     "resets": None if resets is None else resets.narrow(dim, start, end - start),
+                    "return_states": every is not None,
                 }
-                output, s = layer(x.narrow(dim, start, end - start), s, **options)
+                output, s, *rest = layer(x.narrow(dim, start, end - start), s, **options)
                 parts = s if isinstance(s, tuple) else (s,)
                 pairs: list[tuple[Tensor, Tensor | None]] = []
+                if every is not None:
+                    states = rest[0] if isinstance(rest[0], tuple) else rest
+                    pairs += zip(
+                        states, [None if g is None else g[start:end] for g in every], strict=True
+                    )
                 if output_gradient is not None:
                     pairs.append((output, output_gradient.narrow(dim, start, end - start)))
                 if end == steps and ends is not None:

@@ -1,6 +1,6 @@
 """The recurrent layers of any model, caught at work: their inputs, and the gradients they get."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from elman.errors import SettingsError
 from elman.nn import Ragged, Recurrent
 from elman.nn.inputs import to_batch
 
-OUTPUT, STATE = "output", "state"
+OUTPUT, STATE, STATES = "output", "state", "states"
 
 
 @dataclass
@@ -24,8 +24,9 @@ class Call:
 
     - `name`: the module's in its model; `module`: itself.
     - `x` (T, B, I), `state`, `lengths`, `resets`: what it was given, detached.
-    - `gradients`: the loss's derivative by the output, (T, B, P), and by each final state, as far
-      as the loss looked at them; there after the backward pass.
+    - `gradients`: the loss's derivative by the output, (T, B, P), by each final state, (L, B, S),
+      and by each state at every step, (T, B, L, S), as far as the loss looked at them; there after
+      the backward pass. L counts layers and directions.
     """
 
     name: str
@@ -57,10 +58,10 @@ class Call:
             {name: value[:, :sequences] for name, value in self.gradients.items()},
         )
 
-    def state_gradients(self) -> list[Tensor | None]:
-        """One a state."""
+    def gradients_of(self, kind: str) -> list[Tensor | None]:
+        """By each of the cell's states: the final ones (STATE), or those of all steps (STATES)."""
         count = len(as_layer(self.module).cell.state)
-        return [self.gradients.get(f"{STATE} {index}") for index in range(count)]
+        return [self.gradients.get(f"{kind} {index}") for index in range(count)]
 
     def options(self, layer: Recurrent) -> dict[str, Any]:
         """What `run` and `truncation` take besides the layer, in the layer's own order."""
@@ -75,7 +76,10 @@ class Call:
             "lengths": self.lengths,
             "resets": resets.T if flip and resets is not None else resets,
             "output_gradient": output.transpose(0, 1) if flip and output is not None else output,
-            "state_gradient": self.state_gradients(),
+            "state_gradient": self.gradients_of(STATE),
+            "states_gradient": [
+                None if g is None else g.transpose(1, 2) for g in self.gradients_of(STATES)
+            ],
         }
 
     def tracks(self, backend: str | None = None) -> list[Track]:
@@ -189,13 +193,20 @@ def joined(calls: Sequence[Call]) -> list[Call]:
 
 
 def _followed(last: Call, call: Call) -> dict[str, Tensor]:
-    gradients = {name: g for name, g in call.gradients.items() if name != OUTPUT}
-    parts = []
-    for each in (last, call):
-        g = each.gradients.get(OUTPUT)
-        width = as_layer(each.module).output_size
-        parts.append(each.x.new_zeros(*each.x.shape[:2], width) if g is None else g)
-    return {OUTPUT: torch.cat(parts), **gradients}
+    """The gradients of two calls as those of one: the second's by the final states, else both's."""
+    found = {name: g for name, g in call.gradients.items() if name.startswith(f"{STATE} ")}
+    for name in {*last.gradients, *call.gradients}:
+        if name == OUTPUT or name.startswith(f"{STATES} "):
+            found[name] = torch.cat([_or_zeros(each, name, last, call) for each in (last, call)])
+    return found
+
+
+def _or_zeros(call: Call, name: str, *like: Call) -> Tensor:
+    """A call's gradient, or zeros of the form that it has in one of the others."""
+    if name in call.gradients:
+        return call.gradients[name]
+    known = next(other.gradients[name] for other in like if name in other.gradients)
+    return known.new_zeros(len(call.x), *known.shape[1:])
 
 
 def _hook(name: str, calls: list[Call]) -> Any:
@@ -226,43 +237,53 @@ def _with_batch(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _watch(call: Call, result: Any, batched: bool, batch_first: bool) -> Any:
-    """Have the output's and the final states' gradients kept; makes them where none would be."""
+    """Have the gradients of all that was returned kept; makes them where none would be."""
     output, state, *rest = result
     parts = list(state) if isinstance(state, tuple) else [state]
+    every = [] if not rest else list(rest[0]) if isinstance(rest[0], tuple) else [rest[0]]
     flat = output if isinstance(output, Tensor) else _flat(output)
-    changed = not flat.requires_grad
-    if changed:  # a frozen model: its outputs become the places where gradients begin
+    frozen = not flat.requires_grad
+    if frozen:  # its outputs become the places where gradients begin
         flat = flat.detach().requires_grad_()
-        output = flat if isinstance(output, Tensor) else _filled(output, flat)
         parts = [part.detach().requires_grad_() for part in parts]
+        every = [part.detach().requires_grad_() for part in every]
+    elif every:  # they may be made of the very output: one of its own tells the ways apart
+        flat = flat.view_as(flat)
+    output = flat if isinstance(output, Tensor) else _filled(output, flat)
 
-    def keep_output(g: Tensor | None) -> None:
-        if g is None:  # the loss does not look at it
-            return
-        g = g.detach()
+    def of_output(g: Tensor) -> Tensor:
         if isinstance(output, PackedSequence):
-            g = pad_packed_sequence(_filled(output, g))[0]
-        elif isinstance(output, Ragged):
-            g = Ragged(g, output.lengths).pad()[0]
-        elif not batched:
-            g = g.unsqueeze(1)
-        elif batch_first:
-            g = g.transpose(0, 1)
-        call.gradients[OUTPUT] = g
+            return pad_packed_sequence(_filled(output, g))[0]
+        if isinstance(output, Ragged):
+            return Ragged(g, output.lengths).pad()[0]
+        if not batched:
+            return g.unsqueeze(1)
+        return g.transpose(0, 1) if batch_first else g
 
-    flat.register_hook(keep_output)  # type: ignore[no-untyped-call]
+    def of_state(g: Tensor) -> Tensor:
+        return g if batched else g.unsqueeze(1)
+
+    def of_states(g: Tensor) -> Tensor:
+        return g.transpose(1, 2) if batched else g.unsqueeze(1)
+
+    def keep(value: Tensor, name: str, form: Callable[[Tensor], Tensor]) -> None:
+        def hook(g: Tensor | None) -> None:
+            if g is not None:  # else the loss does not look at it
+                call.gradients[name] = form(g.detach())
+
+        value.register_hook(hook)  # type: ignore[no-untyped-call]
+
+    keep(flat, OUTPUT, of_output)
     for index, part in enumerate(parts):
-
-        def keep(g: Tensor | None, name: str = f"{STATE} {index}") -> None:
-            if g is not None:
-                call.gradients[name] = g.detach() if batched else g.detach().unsqueeze(1)
-
-        part.register_hook(keep)
-    call.watched = [flat, *parts]
+        keep(part, f"{STATE} {index}", of_state)
+    for index, part in enumerate(every):
+        keep(part, f"{STATES} {index}", of_states)
+    call.watched = [flat, *parts, *every]
     call.returned = tuple(parts)
-    if not changed:
+    if not frozen and not every:
         return None
-    return (output, tuple(parts) if isinstance(state, tuple) else parts[0], *rest)
+    kept = [tuple(every) if isinstance(each, tuple) else every[0] for each in rest]
+    return (output, tuple(parts) if isinstance(state, tuple) else parts[0], *kept)
 
 
 def _detached(given: Any) -> Any:
