@@ -19,7 +19,7 @@ from elman.tasks.forecast.backtest import Backtest, run
 from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
-from elman.tasks.forecast.history import View, read, view_from, view_of
+from elman.tasks.forecast.history import History, View, read, view_from, view_of
 from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
 from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead, pinball
 from elman.tasks.forecast.reader import (
@@ -70,6 +70,7 @@ class Forecast(Task):
     positive: bool = False
     has_ids: bool = False
     native: Any = None
+    against_naive: float  # held-out errors as a share of the seasonal naive rule's
 
     # training
 
@@ -99,16 +100,8 @@ class Forecast(Task):
         with np.errstate(invalid="ignore"):
             self.positive = all(not (each.y < 0).any() for each in panel.series)
         histories = [read(train, each, self.view) for each in usable]
-        context = settings.context or 2 * self.view.memory
         self._model = self._network()
-        windows = TrainingWindows(
-            histories,
-            self.view,
-            context=max(context, 2),
-            batch_size=settings.batch_size,
-            origins=_ORIGINS,
-            seed=settings.seed,
-        )
+        windows = self._windows(histories, settings.seed)
         whole = [read(panel, each, self.view) for each in panel.series]
         checked = places(whole, horizon, held_out, self.view.seasons[0])
 
@@ -213,10 +206,11 @@ class Forecast(Task):
         **Returns:** a table of the kind that came, with `mean`, `median`, `lo-80`, `hi-80`, ...
         """
         found = self.forecasts(data, h=h, future=future)
-        columns = found.table(
-            level, id=self.settings.id if self.has_ids else None, time=self.settings.time
-        )
-        return to_frame(columns, self.native)
+        return to_frame(self._table(found, level), self.native)
+
+    def _table(self, found: Forecasts, level: Sequence[float]) -> dict[str, Any]:
+        settings = self.settings
+        return found.table(level, id=settings.id if self.has_ids else None, time=settings.time)
 
     def update(self, data: Any) -> None:
         """Read new rows, which follow those that are known, from where the reading stood; a new
@@ -254,9 +248,7 @@ class Forecast(Task):
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
         found = self.forecasts(data)
-        columns = found.table(
-            (80, 95), id=self.settings.id if self.has_ids else None, time=self.settings.time
-        )
+        columns = self._table(found, (80, 95))
         return [
             {name: _plain(values[i]) for name, values in columns.items()}
             for i in range(found.times.size)
@@ -276,12 +268,14 @@ class Forecast(Task):
     def _batch(self, data: Any) -> Windows:
         panel = self._panel(data)
         histories = [read(panel, each, self.view) for each in panel.series]
-        context = self.settings.context or 2 * self.view.memory
-        batch_size = self.settings.batch_size
-        windows = TrainingWindows(
-            histories, self.view, context=context, batch_size=batch_size, origins=_ORIGINS, seed=0
+        return next(self._windows(histories, seed=0).epoch(0))
+
+    def _windows(self, histories: Sequence[History], seed: int) -> TrainingWindows:
+        settings, view = self.settings, self.view
+        context, batch_size = settings.context or 2 * view.memory, settings.batch_size
+        return TrainingWindows(
+            histories, view, context=context, batch_size=batch_size, origins=_ORIGINS, seed=seed
         )
-        return next(windows.epoch(0))
 
     def _config(self) -> dict[str, Any]:
         view, calendar = self.view, self.calendar
