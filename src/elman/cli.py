@@ -398,38 +398,37 @@ def bench_layers(
 @bench_app.command(name="memory")
 def bench_memory(
     *,
-    cells: Annotated[tuple[str, ...], Parameter(help="Cells to teach.", negative="")] = (
-        "rnn",
-        "irnn",
-        "lstm",
-        "gru",
-        "lstm_default",
-        "gru_default",
-    ),
-    tasks: Annotated[tuple[str, ...], Parameter(help="adding, copy, recall.", negative="")] = (
-        "adding",
-        "copy",
-    ),
-    lags: Annotated[tuple[int, ...], Parameter(help="Steps to remember.", negative="")] = (
-        10,
-        30,
-        100,
-        300,
-        1000,
-    ),
-    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 2000,
+    cells: Annotated[
+        tuple[str, ...],
+        _several(
+            "Of rnn, irnn, lstm, gru, and lstm_default and gru_default, begun as in torch.nn; the"
+            " first four if none are named."
+        ),
+    ] = (),
+    tasks: Annotated[
+        tuple[str, ...], _several("Of adding, copy, recall; adding and copy if none are named.")
+    ] = (),
+    lags: Annotated[
+        tuple[int, ...], _several("Steps to remember; 10, 30, 100, 300 and 1000 if none are named.")
+    ] = (),
+    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 6000,
     seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
-    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 32,
+    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 64,
     out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
     json: AsJson = False,
 ) -> None:
     """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
 
-    Example: `elman bench memory --cells rnn --cells gru --tasks adding --lags 10 --lags 100`
+    Example: `elman bench memory --cells rnn gru --tasks adding --lags 10 100`
     """
+    import torch
+
     from elman import laboratory
 
+    cells, tasks = cells or laboratory.TEXTBOOK, tasks or laboratory.STORY
+    lags = lags or laboratory.LAGS
     laboratory.check(cells, tasks, lags)
+    torch.set_flush_denormal(True)  # gradients that vanish pass through such numbers, slowly
     options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
     show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
 
