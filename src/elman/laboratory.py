@@ -20,7 +20,7 @@ from elman import report
 from elman.cells import resolve
 from elman.data.memory import MemoryBatch, adding_problem, copy_memory, delayed_recall
 from elman.diagnose.report import diagnose
-from elman.errors import ElmanError, SettingsError
+from elman.errors import SettingsError, TrainingDivergedError
 from elman.nn import Recurrent, chrono
 from elman.train import Step, TrainSettings, fit
 
@@ -29,6 +29,7 @@ SOLVED = 0.9  # of the way from guessing to perfection
 TEXTBOOK, STORY = ("rnn", "irnn", "lstm", "gru"), ("adding", "copy")
 SYMBOLS = 3  # to be copied
 _EVALUATION, _SEED = 512, 10**6
+_SHARES = (1, 1 / 3, 1 / 9)  # of the learning rate, after each divergence
 
 
 @dataclass(frozen=True)
@@ -167,26 +168,19 @@ def run(
 ) -> Outcome:
     """Predict, train and measure one contender.
 
-    Training ends after `steps` steps or `seconds` of time, or once the task is solved to 0.99.
+    Training ends after `steps` steps or `seconds` of time, or once the task is solved to 0.99. One
+    that diverges is begun anew at a third of its learning rate, and again at a ninth.
 
     >>> outcome = run("gru", "recall", 5, hidden_size=16, steps=150, lr=0.02)
     >>> outcome.steps, outcome.score > 0.9
     (6, True)
     """
-    model = network(contender, task, lag, hidden_size, seed)
     asked = TASKS[task]
     first = asked.make(lag, 16, seed=_SEED + 1)
-    predicted = _memory(model, asked, first)
-    start = time.perf_counter()
     held_out = asked.make(lag, _EVALUATION, seed=_SEED)
-    settings = TrainSettings(
-        epochs=1,
-        lr=lr or CONTENDERS[contender].lr * asked.pace,
-        clip=1.0,
-        evaluate_every=max(1, steps // 30),
-        seed=seed,
-    )
-    taken = 0
+    model = network(contender, task, lag, hidden_size, seed)
+    predicted = _memory(model, asked, first)
+    taken, start = 0, time.perf_counter()
     best = (0.0, _measure(model, asked, held_out))
 
     def evaluate(model: Rememberer) -> dict[str, float]:
@@ -202,20 +196,32 @@ def run(
         taken += 1
         return Step(_loss(asked, model, given), given.inputs.shape[1])
 
-    batches = _Batches(asked.make, lag, batch, steps)
-    try:
-        fit(
-            model,
-            batches,
-            loss,
-            settings=settings,
-            evaluate=evaluate,
-            metric="score",
-            maximize=True,
-            progress=False,
+    rate = lr or CONTENDERS[contender].lr * asked.pace
+    for share in _SHARES:
+        model = network(contender, task, lag, hidden_size, seed)
+        settings = TrainSettings(
+            epochs=1,
+            lr=rate * share,
+            clip=1.0,
+            evaluate_every=max(1, steps // 30),
+            seed=seed,
         )
-    except (_Enough, ElmanError):  # solved, out of time, or diverged: what was reached counts
-        evaluate(model)
+        try:
+            fit(
+                model,
+                _Batches(asked.make, lag, batch, steps),
+                loss,
+                settings=settings,
+                evaluate=evaluate,
+                metric="score",
+                maximize=True,
+                progress=False,
+            )
+        except TrainingDivergedError:
+            continue
+        except _Enough:
+            evaluate(model)
+        break
     passed = time.perf_counter() - start
     memory = _memory(model, asked, first)
     length = len(first.inputs)
