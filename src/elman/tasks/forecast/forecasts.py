@@ -17,7 +17,7 @@ class Forecasts:
     """Quantiles of what is to come.
 
     **Fields:** `names` of N series; `times` (N, h); `quantiles` (N, h, K, Q) at `levels`, in the
-    units of the data.
+    units of the data; `average` (N, h, K) of sample paths, None if there are none.
     """
 
     names: tuple[Any, ...]
@@ -25,6 +25,7 @@ class Forecasts:
     quantiles: Array
     levels: tuple[float, ...]
     targets: tuple[str, ...]
+    average: Array | None = None
 
     @property
     def median(self) -> Array:
@@ -33,7 +34,10 @@ class Forecasts:
 
     @property
     def mean(self) -> Array:
-        """(N, h, K): the mean of the distribution that is a line from quantile to quantile."""
+        """(N, h, K): of sample paths, or of the distribution that is a line from quantile to
+        quantile."""
+        if self.average is not None:
+            return self.average
         edges = np.array([0.0, *self.levels, 1.0])
         middle = (edges[1:] + edges[:-1]) / 2
         weights = np.diff([0.0, *middle[1:-1], 1.0])

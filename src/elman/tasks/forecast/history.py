@@ -44,9 +44,13 @@ class View:
     @cached_property
     def features(self) -> int:
         """Inputs of the network a step."""
-        static = sum(1 if each is None else len(each) for each in self.categories)
         of_targets = self.targets * (3 + len(self.seasons))
-        return of_targets + self.calendar + self.past + 2 * self.future + static
+        return of_targets + self.calendar + self.past + 2 * self.future + self.static
+
+    @cached_property
+    def static(self) -> int:
+        """Numbers that describe a series; the last of the features."""
+        return sum(1 if each is None else len(each) for each in self.categories)
 
     @cached_property
     def ahead(self) -> int:
@@ -97,6 +101,13 @@ class History:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def level_at(self, step: int, decay: float) -> Level:
+        """The level's sums after a step, of a history that was read from its beginning."""
+        count = np.isfinite(self.y[: step + 1]).sum(0)
+        weight = 1 - decay**count
+        now = self.before + step
+        return Level(self.mean[now] * weight, self.scale[now] * weight, weight)
 
     def tail(self, memory: int) -> Tail:
         """Its end."""
@@ -192,7 +203,7 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts.append(np.nan_to_num(np.log(size / earlier)))
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[: len(y)], np.tile(_static(series, view), (len(y), 1))]
+    parts += [ahead[: len(y)], np.tile(static_of(series, view), (len(y), 1))]
     features = np.concatenate(parts, 1).astype(np.float32)
     return History(series.name, y, memory, filled, mean, scale, features, ahead, level, start)
 
@@ -240,7 +251,8 @@ def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) 
     return standard
 
 
-def _static(series: PanelSeries, view: View) -> Array:
+def static_of(series: PanelSeries, view: View) -> Array:
+    """What describes a series, as numbers."""
     parts: list[float] = []
     for value, names, (mean, deviation) in zip(
         series.static, view.categories, view.static_scale, strict=True

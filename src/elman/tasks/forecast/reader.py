@@ -5,16 +5,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import Columns, Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.history import History, View, ahead_of, read
 from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.network import Origins
+from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
 from elman.tasks.forecast.windows import origin, origins_of, scaled_target
 
+Array = NDArray[np.float64]
 _AT_ONCE = 64  # series read side by side
 
 
@@ -27,6 +31,10 @@ def scaled_forecasts(
     found, actual = [], []
     was_training = model.training
     model.eval()
+    if isinstance(model, Autoregressive):
+        scaled = sampled_forecasts(model, view, histories, at)
+        model.train(was_training)
+        return scaled
     for history, steps in zip(histories, at, strict=True):
         features = torch.from_numpy(history.features).unsqueeze(1).to(device_of(model))
         output, _ = model.recurrent(features)
@@ -88,6 +96,36 @@ def read_known(
     return found
 
 
+@torch.inference_mode()
+def scaled_at_end(
+    model: Any,
+    view: View,
+    known: Mapping[Any, Known],
+    future: Mapping[Any, PanelSeries],
+    calendar: Calendar,
+    columns: Columns,
+    h: int,
+) -> tuple[Array, Array | None]:
+    """Scaled quantiles (N, h, K, Q) after the ends of series, and of sample paths the mean,
+    (N, h, K), in units of the data."""
+    if isinstance(model, Autoregressive):
+        histories = [
+            history_at_end(each, future.get(name), view, calendar, columns, h)
+            for name, each in known.items()
+        ]
+        values = paths_at_end(model, view, known, histories, h=h, paths=model.paths)
+        mean, scale = (
+            np.stack([getattr(each.tail, part)[-1] for each in known.values()])[:, None, :, None]
+            for part in ("mean", "scale")
+        )
+        return (quantiles_of(values).numpy() - mean) / scale, values.mean(1).numpy()
+    given = origins_at_end(known, future, view, calendar, columns, h)
+    device = device_of(model)
+    output = torch.stack([each.output for each in known.values()])[None]
+    scaled = model.head(output.to(device), Origins(*(part.to(device) for part in given)))
+    return scaled[0, :, :h].double().cpu().numpy(), None
+
+
 def origins_at_end(
     known: Mapping[Any, Known],
     future: Mapping[Any, PanelSeries],
@@ -98,7 +136,7 @@ def origins_at_end(
 ) -> Origins:
     """What the head needs of each series (B) for one forecast (O = 1) from its end."""
     rows = [
-        _origin_of(each, future.get(name), view, calendar, columns, h)
+        origin(history_at_end(each, future.get(name), view, calendar, columns, h), view, -1)
         for name, each in known.items()
     ]
     parts = [np.stack(part)[None].astype(np.float32) for part in zip(*rows, strict=True)]
@@ -106,15 +144,15 @@ def origins_at_end(
     return Origins(at, *(torch.from_numpy(part) for part in parts))
 
 
-def _origin_of(
+def history_at_end(
     known: Known,
     future: PanelSeries | None,
     view: View,
     calendar: Calendar,
     columns: Columns,
     h: int,
-) -> tuple[Any, ...]:
-    """Memory, bases and what is known beforehand of a forecast from the end of a series."""
+) -> History:
+    """No steps, after those of a series, and what is known beforehand of `h` steps to come."""
     tail = known.tail
     series = known.series
     if future is not None:
@@ -133,7 +171,7 @@ def _origin_of(
             f" {len(series.future)} are known: give them as rows without"
             f" {columns.target[0]}, or as future=..."
         )
-    history = History(
+    return History(
         series.name,
         np.zeros((0, view.targets)),
         len(tail.filled),
@@ -141,11 +179,10 @@ def _origin_of(
         tail.mean,
         tail.scale,
         np.zeros((0, 0), np.float32),
-        ahead_of(calendar, series, view, tail.position, view.horizon),
+        ahead_of(calendar, series, view, tail.position, max(h, view.horizon)),
         tail.level,
         tail.position,
     )
-    return origin(history, view, -1)
 
 
 def device_of(model: Any) -> torch.device:

@@ -1,6 +1,6 @@
 """What a forecaster may be told; every field is a keyword and a flag of the command line."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,14 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     past: tuple[str, ...] = Field((), description="Columns known only afterwards.")
     future: tuple[str, ...] = Field((), description="Columns known beforehand.")
     static: tuple[str, ...] = Field((), description="Columns that describe a series.")
+    head: Literal["quantiles", "student_t", "normal", "negative_binomial"] = Field(
+        "quantiles",
+        description="quantiles: of all steps at once. Else: the distribution of the next value, and"
+        " sample paths of any length.",
+    )
+    paths: int = Field(
+        200, ge=20, description="Sample paths of a forecast, if the head is a distribution."
+    )
     hidden_size: int = Field(64, ge=1, description="Hidden units a layer.")
     lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
     epochs: int | None = Field(15, ge=1, description="Passes of 100 batches each.")
@@ -57,6 +65,16 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
         names = [*self.target, *self.past, *self.future, *self.static, self.id, self.time]
         if len(set(names)) < len(names) or not self.target:
             raise ValueError(f"the columns must be different and one a target, got {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _head_can(self) -> Self:
+        if self.head != "quantiles" and self.past:
+            raise ValueError(
+                f'head="{self.head}" goes on from values that it draws, and nobody knows'
+                f" {', '.join(self.past)} beside those: make it a target, too, or choose"
+                ' head="quantiles"'
+            )
         return self
 
     @property
