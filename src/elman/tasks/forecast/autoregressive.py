@@ -14,6 +14,8 @@ from elman.tasks.forecast.distributions import Law, LocationScale, NegativeBinom
 
 _LOCAL = 32  # size of what reads a step
 _ONE = 0.5413  # whose softplus is 1
+_DOUBT = 0.05  # weight at which the usual error of a series counts half
+_FAR = 10.0  # usual errors beyond which a rule is not told apart
 
 
 class Next(NamedTuple):
@@ -22,12 +24,16 @@ class Next(NamedTuple):
     - `rules`: (..., K, S), what simple rules say, in units of the level.
     - `ahead`: (..., C), what is known beforehand.
     - `mean`, `scale`: (..., K), the level.
+    - `error`, `weight`: (..., K), how far off the best rule usually was, in units of the level,
+      and how much that says, from 0 to 1.
     """
 
     rules: Tensor
     ahead: Tensor
     mean: Tensor
     scale: Tensor
+    error: Tensor
+    weight: Tensor
 
 
 class Taught(NamedTuple):
@@ -42,9 +48,10 @@ class Taught(NamedTuple):
 class DistributionHead(nn.Module):
     """The distribution of the next value from the recurrence's output.
 
-    As in the quantile head a mixture of simple rules is corrected. `unit`, (K,), is the usual error
-    of a rule in training, in which corrections and spreads are measured; `kind` is "normal",
-    "student_t" or "negative_binomial".
+    As in the quantile head a mixture of simple rules is corrected. Corrections and spreads are
+    measured in the usual error of the series' best rule so far; `unit`, (K,), is what that is taken
+    to be, in units of the level, as long as little is known. `kind` is "normal", "student_t" or
+    "negative_binomial".
     """
 
     unit: Tensor
@@ -64,7 +71,7 @@ class DistributionHead(nn.Module):
         self.kind, self.targets, self.rules = kind, targets, rules
         self.dropout = LockedDropout(dropout)
         self.register_buffer("unit", unit)
-        width = size + targets * rules + ahead
+        width = size + targets * (rules + 1) + ahead
         self.local = nn.Linear(width, _LOCAL)
         self.mixture = nn.Linear(size + _LOCAL, targets * rules)
         self.shape = nn.Linear(size + _LOCAL, targets * 3)
@@ -83,7 +90,10 @@ class DistributionHead(nn.Module):
         Location and spread are in units of the level; counts are in those of the data.
         """
         output = self.dropout(output)
-        local = torch.cat([output, given.rules.flatten(-2), given.ahead], -1)
+        share = given.weight / (given.weight + _DOUBT)
+        unit = share * given.error + (1 - share) * self.unit
+        scaled = (given.rules / unit.unsqueeze(-1)).clamp(-_FAR, _FAR).flatten(-2)
+        local = torch.cat([output, scaled, unit.log(), given.ahead], -1)
         z = torch.cat([output, F.gelu(self.local(local))], -1)
         weights = self.mixture(z).unflatten(-1, (self.targets, self.rules)).softmax(-1)
         rule = (weights * given.rules).sum(-1)
@@ -96,8 +106,8 @@ class DistributionHead(nn.Module):
         if self.coupling is not None:
             coupling = self.coupling(output).unflatten(-1, (self.targets, self.targets))
         return LocationScale(
-            rule + self.unit * moved,
-            self.unit * (F.softplus(spread + _ONE) + 1e-3),
+            rule + unit * moved,
+            unit * (F.softplus(spread + _ONE) + 1e-3) + 1e-9,
             2 + F.softplus(third + 5) if self.kind == "student_t" else None,
             coupling,
         )

@@ -20,7 +20,7 @@ from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Forecaster, QuantileHead, pinball
 from elman.tasks.forecast.reader import device_of, scaled_forecasts
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
-from elman.tasks.forecast.taught import taught_windows, usual_error
+from elman.tasks.forecast.taught import first_unit, taught_windows
 from elman.tasks.forecast.windows import (
     Stretch,
     TrainingWindows,
@@ -72,7 +72,7 @@ def network_of(
             ),
             QUANTILES,
         )
-    unit = usual_error(histories, view) if histories else np.ones(view.targets, np.float32)
+    unit = first_unit(histories) if histories else np.ones(view.targets, np.float32)
     head = DistributionHead(
         settings.head,
         settings.hidden_size,

@@ -1,6 +1,7 @@
 """Run the network over series: to where they end, or for forecasts from many of their steps."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,9 @@ def read_known(
     device = device_of(model)
     found: dict[Any, Known] = {}
     for begin in range(0, len(panel), _AT_ONCE):
-        some = panel.series[begin : begin + _AT_ONCE]
+        some = list(panel.series[begin : begin + _AT_ONCE])
         before = [(known or {}).get(each.name) for each in some]
+        some = [_joined(each, old) for each, old in zip(some, before, strict=True)]
         histories = [
             read(panel, each, view, old.tail if old else None)
             for each, old in zip(some, before, strict=True)
@@ -94,6 +96,22 @@ def read_known(
                 tuple(part[:, i].cpu() for part in last),
             )
     return found
+
+
+def _joined(series: PanelSeries, old: Known | None) -> PanelSeries:
+    """New rows with the steps without a row before them, and what was known beforehand of all."""
+    gap = series.start - old.tail.position if old else 0
+    if old is None or gap < 0:
+        return series
+    known, new = old.series.future, series.future
+    future = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)
+    future[: len(known)] = known
+    future[gap : gap + len(new)] = new
+    y, past = (
+        np.concatenate([np.full((gap, values.shape[1]), np.nan), values])
+        for values in (series.y, series.past)
+    )
+    return replace(series, start=old.tail.position, y=y, past=past, future=future)
 
 
 @torch.inference_mode()
@@ -182,6 +200,8 @@ def history_at_end(
         ahead_of(calendar, series, view, tail.position, max(h, view.horizon)),
         tail.level,
         tail.position,
+        view,
+        tail.off,
     )
 
 

@@ -17,7 +17,7 @@ class Start(NamedTuple):
     """Where the paths of N forecasts begin.
 
     - `filled`, `scale`: (N, M, K) float64, the last values and sizes; `level`: (3, N, K), the sums
-      of `history.Level`.
+      of `history.Level`; `off`: (N, K, S + 1), of `History.off`.
     - `ahead`: (N, h, C), known beforehand; `static`: (N, V).
     - `output`: (N, H) of the recurrence after the last step; `state`: (layers, N, H) each.
     """
@@ -25,6 +25,7 @@ class Start(NamedTuple):
     filled: Tensor
     scale: Tensor
     level: Tensor
+    off: Tensor
     ahead: Tensor
     static: Tensor
     output: Tensor
@@ -44,6 +45,7 @@ def sample(
             start.filled[some],
             start.scale[some],
             start.level[:, some],
+            start.off[some],
             start.ahead[some],
             start.static[some],
             start.output[some],
@@ -85,21 +87,24 @@ class Reading:
         self.values: list[Tensor] = []  # (N, S, K), those drawn
         self.sizes: list[Tensor] = []
         self.level = start.level.unsqueeze(2).expand(-1, -1, paths, -1)
+        self.off = start.off.unsqueeze(1).expand(-1, paths, -1, -1)
         self._settle()
 
     def next(self) -> Next:
         """What is known of the step to come, (N, S, ...)."""
-        view = self.view
-        last = self._value(1)
-        rules = [last, self.mean]
-        for season in view.seasons:
-            rule = self._value(season)
-            rules.append(torch.where(rule.isfinite(), rule, last))
-        stacked = (torch.stack(rules, -1) - self.mean.unsqueeze(-1)) / self.size.unsqueeze(-1)
-        return Next(stacked, self._ahead(len(self.values)), self.mean, self.size)
+        scaled = (self._rules() - self.mean.unsqueeze(-1)) / self.size.unsqueeze(-1)
+        weight = self.off[..., -1]
+        error = self.off[..., :-1].amin(-1) / weight.clamp(min=1e-12) / self.size
+        ahead = self._ahead(len(self.values))
+        return Next(scaled, ahead, self.mean, self.size, error, weight)
 
     def read(self, value: Tensor) -> Tensor:
         """Go on by one step, (N, S, K)."""
+        slow = self.view.slow_decay
+        error = (self._rules() - value.unsqueeze(-1)).abs()
+        errors = torch.cat([error, torch.ones_like(error[..., :1])], -1)
+        whole = self._value(self.view.seasons[0]).isfinite().unsqueeze(-1)
+        self.off = torch.where(whole, slow * self.off + (1 - slow) * errors, self.off)
         decay = self.view.decay
         new = torch.stack([value, value.abs(), torch.ones_like(value)])
         self.level = decay * self.level + (1 - decay) * new
@@ -120,6 +125,15 @@ class Reading:
         parts.append((self.size / earlier).log().nan_to_num())
         parts += [self._ahead(len(self.values) - 1), self._wide(self.start.static)]
         return torch.cat(parts, -1)
+
+    def _rules(self) -> Tensor:
+        """As `rules.rules_after`, (N, S, K, rules)."""
+        last = self._value(1)
+        rules = [last, self.mean]
+        for season in self.view.seasons:
+            rule = self._value(season)
+            rules.append(torch.where(rule.isfinite(), rule, last))
+        return torch.stack(rules, -1)
 
     def _settle(self) -> None:
         total, size, weight = self.level
