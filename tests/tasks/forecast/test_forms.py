@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import elman
+from elman.errors import SettingsError
 from elman.tasks import Forecast
 
 DAYS = np.arange("2023-01-02", "2023-08-01", dtype="datetime64[D]")
@@ -17,6 +18,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "normal": {"head": "normal", "cell": "gru"},
     "negative_binomial": {"head": "negative_binomial", "num_layers": 2},
     "several": {"head": "student_t", "target": ("y", "z")},
+    "dilated": {"dilations": "1,2,7", "residual": True, "learn_initial_state": True},
+    "dilated student_t": {"head": "student_t", "dilations": (1, 7), "cell": "gru"},
 }
 SETTINGS: dict[str, Any] = {
     "horizon": 5,
@@ -132,3 +135,16 @@ def test_a_new_series_is_answered(task: Forecast) -> None:
     found = task.predict(new, future=ahead(new))
     assert len(found) == 5
     assert np.isfinite(found.select_dtypes(float)).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dilations": "1,0"}, "dilations must be numbers from 1"),
+        ({"dilations": "1,day"}, "dilations.1: Input should be a valid integer"),
+        ({"dilations": (1, 2), "num_layers": 3}, "dilations are of 2 layers, and num_layers=3"),
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Forecast(**settings)

@@ -56,7 +56,7 @@ def network_of(
     histories: Sequence[History] = (),
 ) -> nn.Module:
     """A network without training; `histories` give the first size of errors."""
-    recurrent = settings.layers(cell or settings.cell, view.features)
+    recurrent = settings.recurrence(cell or settings.cell, view.features)
     if settings.head == "quantiles":
         return Forecaster(
             recurrent,

@@ -54,54 +54,53 @@ def read_known(
     model: Any, view: View, panel: Panel, known: Mapping[Any, Known] | None = None
 ) -> dict[Any, Known]:
     """Read series from their beginning, or on from what is known of them."""
-    device = device_of(model)
     found: dict[Any, Known] = {}
-    for begin in range(0, len(panel), _AT_ONCE):
-        some = list(panel.series[begin : begin + _AT_ONCE])
-        before = [(known or {}).get(each.name) for each in some]
-        some = [_joined(each, old) for each, old in zip(some, before, strict=True)]
-        histories = [
-            read(panel, each, view, old.tail if old else None)
-            for each, old in zip(some, before, strict=True)
-        ]
-        lengths = torch.tensor([len(each) for each in histories])
-        steps = int(lengths.max())
-        features = torch.zeros(steps, len(some), view.features)
-        for i, history in enumerate(histories):
-            features[: len(history), i] = torch.from_numpy(history.features)
-        states = len(model.recurrent.cell.state)
-        layers, size = model.recurrent.num_layers, model.recurrent.hidden_size
-        zero = torch.zeros(layers, size)
-        state = tuple(
-            torch.stack([old.state[s] if old else zero for old in before], 1).to(device)
-            for s in range(states)
+    for is_new in (True, False):  # a new series begins in the initial state
+        some = [each for each in panel.series if (each.name not in (known or {})) == is_new]
+        for begin in range(0, len(some), _AT_ONCE):
+            part = some[begin : begin + _AT_ONCE]
+            old = [] if is_new else [(known or {})[each.name] for each in part]
+            found |= _read_on(model, view, panel, part, old)
+    return {each.name: found[each.name] for each in panel.series}
+
+
+def _read_on(
+    model: Any, view: View, panel: Panel, some: Sequence[PanelSeries], old: Sequence[Known]
+) -> dict[Any, Known]:
+    """Read series side by side, all of them new or all of them on from what is known."""
+    device = device_of(model)
+    if old:
+        some = [_joined(*each) for each in zip(some, old, strict=True)]
+    histories = [
+        read(panel, each, view, old[i].tail if old else None) for i, each in enumerate(some)
+    ]
+    lengths = torch.tensor([len(each) for each in histories])
+    features = torch.zeros(int(lengths.max()), len(some), view.features)
+    for i, history in enumerate(histories):
+        features[: len(history), i] = torch.from_numpy(history.features)
+    parts = tuple(
+        torch.stack(part, 1).to(device) for part in zip(*(each.state for each in old), strict=True)
+    )
+    state = parts if len(parts) > 1 else parts[0] if parts else None
+    output, last = model.recurrent(features.to(device), state, lengths=lengths.to(device))
+    last = last if isinstance(last, tuple) else (last,)
+    found = {}
+    for i, (series, history) in enumerate(zip(some, histories, strict=True)):
+        end = history.start + len(history)
+        rest = series.future[len(series) :]
+        found[series.name] = Known(
+            replace(series, start=end, y=series.y[:0], past=series.past[:0], future=rest),
+            history.tail(view.memory),
+            output[len(history) - 1, i].cpu(),
+            tuple(part[:, i].cpu() for part in last),
         )
-        output, last = model.recurrent(
-            features.to(device), state if states > 1 else state[0], lengths=lengths
-        )
-        last = last if isinstance(last, tuple) else (last,)
-        for i, (series, history) in enumerate(zip(some, histories, strict=True)):
-            rest = series.future[len(series) :]
-            found[series.name] = Known(
-                PanelSeries(
-                    series.name,
-                    history.start + len(history),
-                    series.y[:0],
-                    series.past[:0],
-                    rest,
-                    series.static,
-                ),
-                history.tail(view.memory),
-                output[len(history) - 1, i].cpu(),
-                tuple(part[:, i].cpu() for part in last),
-            )
     return found
 
 
-def _joined(series: PanelSeries, old: Known | None) -> PanelSeries:
+def _joined(series: PanelSeries, old: Known) -> PanelSeries:
     """New rows with the steps without a row before them, and what was known beforehand of all."""
-    gap = series.start - old.tail.position if old else 0
-    if old is None or gap < 0:
+    gap = series.start - old.tail.position
+    if gap < 0:
         return series
     known, new = old.series.future, series.future
     future = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)

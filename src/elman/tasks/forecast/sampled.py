@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.nn import Dilated
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.history import History, View, static_of
@@ -89,9 +90,7 @@ def applied(calibration: Calibration, scaled: Array, horizon: int) -> Array:
 def _from_steps(model: Autoregressive, view: View, history: History, steps: Sequence[int]) -> Start:
     features = torch.from_numpy(history.features).unsqueeze(1)
     device = next(model.parameters()).device
-    output, _, states = model.recurrent(features.to(device), return_states=True)
-    at = torch.as_tensor(list(steps), device=device)
-    parts = states if isinstance(states, tuple) else (states,)
+    output, states = _after(model.recurrent, features.to(device), steps)
     now = [history.before + step for step in steps]
     back = view.memory
     return Start(
@@ -101,9 +100,21 @@ def _from_steps(model: Autoregressive, view: View, history: History, steps: Sequ
         _stacked([history.off[s] for s in steps]),
         _stacked([history.ahead[s + 1 : s + 1 + view.horizon] for s in steps]),
         _stacked([history.features[0, len(history.features[0]) - view.static :]] * len(now)),
-        output[at, 0],
-        tuple(part[at, :, 0].transpose(0, 1) for part in parts),
+        output[:, 0],
+        tuple(part[:, :, 0].transpose(0, 1) for part in states),
     )
+
+
+def _after(
+    recurrent: Any, features: Tensor, steps: Sequence[int]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Outputs (N, B, H) and states (N, layers, B, H) after some steps."""
+    at = torch.as_tensor(list(steps), device=features.device)
+    if isinstance(recurrent, Dilated):
+        return recurrent.after(features, at)
+    output, _, states = recurrent(features, return_states=True)
+    parts = states if isinstance(states, tuple) else (states,)
+    return output[at], tuple(part[at] for part in parts)
 
 
 def _generator(seed: int, name: object, position: int) -> np.random.Generator:
