@@ -1,91 +1,195 @@
 """Run the network over series: to where they end, or for forecasts from many of their steps."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import Columns, Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.adaptive import Track, begin, follow
+from elman.tasks.forecast.conformal import Intervals
 from elman.tasks.forecast.history import History, View, ahead_of, read
 from elman.tasks.forecast.known import Known
-from elman.tasks.forecast.network import Origins
+from elman.tasks.forecast.network import Forecaster, Origins
 from elman.tasks.forecast.windows import origin, origins_of, scaled_target
 
+Array = NDArray[np.float64]
 _AT_ONCE = 64  # series read side by side
+_FORECASTS = 1024  # made side by side
 
 
-@torch.inference_mode()
+class Placed:
+    """Forecasts after some steps of each of some histories, prepared once for any network.
+
+    `actual` is what came, (n, h, K), in units of the level, history by history.
+    """
+
+    def __init__(
+        self, histories: Sequence[History], view: View, at: Sequence[Sequence[int]]
+    ) -> None:
+        self._groups = []
+        for first in range(0, len(histories), _AT_ONCE):
+            chosen = [
+                (history, steps)
+                for history, steps in zip(
+                    histories[first : first + _AT_ONCE], at[first : first + _AT_ONCE], strict=True
+                )
+                if len(steps)
+            ]
+            parts = [origins_of([history], view, [steps], [0]) for history, steps in chosen]
+            # Nothing is read beyond the last step after which there is a forecast.
+            features = [history.features[: max(steps) + 1] for history, steps in chosen]
+            if parts:
+                given = Origins(*(torch.cat(part) for part in zip(*parts, strict=True)))
+                column = np.repeat(np.arange(len(chosen)), [len(steps) for _, steps in chosen])
+                self._groups.append((features, torch.from_numpy(column), given))
+        targets = [
+            scaled_target(history, view, step)
+            for history, steps in zip(histories, at, strict=True)
+            for step in steps
+        ]
+        self.actual = torch.from_numpy(np.stack(targets).astype(np.float32))
+
+    @torch.inference_mode()
+    def quantiles(self, model: Any) -> Tensor:
+        """Scaled quantiles by a network, (n, h, K, Q)."""
+        was_training = model.training
+        model.eval()
+        found = []
+        for features, column, given in self._groups:
+            output, _ = run(model, features)
+            found.append(_head(model, output[given.at[:, 0], column].unsqueeze(1), given))
+        model.train(was_training)
+        return torch.cat(found)
+
+
+def run(
+    model: Any, features: Sequence[NDArray[np.float32]], state: Sequence[Tensor] | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Read stretches (T, F) of several series side by side: outputs (T, B, H) and the states after
+    each one's last step."""
+    lengths = torch.tensor([len(each) for each in features])
+    padded = torch.zeros(int(lengths.max()), len(features), features[0].shape[1])
+    for i, each in enumerate(features):
+        padded[: len(each), i] = torch.from_numpy(each)
+    begin = None if state is None else state[0] if len(state) == 1 else tuple(state)
+    output, last = model.recurrent(padded.to(device_of(model)), begin, lengths=lengths)
+    return output, last if isinstance(last, tuple) else (last,)
+
+
+def _head(model: Any, output: Tensor, given: Origins) -> Tensor:
+    """Scaled quantiles (n, h, K, Q) after outputs (n, 1, H)."""
+    found = []
+    for first in range(0, len(output), _FORECASTS):
+        own = slice(first, first + _FORECASTS)
+        some = Origins(*(part[own].to(output.device) for part in given))
+        found.append(model.head(output[own], some)[:, 0].cpu())
+    return torch.cat(found)
+
+
 def scaled_forecasts(
     model: Any, view: View, histories: Sequence[History], at: Sequence[Sequence[int]]
 ) -> tuple[Tensor, Tensor]:
     """Scaled quantiles (n, h, K, Q) and what came, (n, h, K), of forecasts after some steps of
     each history, history by history."""
-    found, actual = [], []
-    was_training = model.training
-    model.eval()
-    for history, steps in zip(histories, at, strict=True):
-        features = torch.from_numpy(history.features).unsqueeze(1).to(device_of(model))
-        output, _ = model.recurrent(features)
-        for first in range(0, len(steps), 512):
-            some = steps[first : first + 512]
-            given = origins_of([history], view, [some], [0])
-            given = Origins(*(part.to(device_of(model)) for part in given))
-            found.append(model.head(output[some], given)[:, 0].cpu())
-            actual.append(np.stack([scaled_target(history, view, a) for a in some]))
-    model.train(was_training)
-    return torch.cat(found), torch.from_numpy(np.concatenate(actual).astype(np.float32))
+    placed = Placed(histories, view, at)
+    return placed.quantiles(model), placed.actual
 
 
 @torch.inference_mode()
 def read_known(
-    model: Any, view: View, panel: Panel, known: Mapping[Any, Known] | None = None
+    model: Any,
+    view: View,
+    panel: Panel,
+    known: Mapping[Any, Known] | None = None,
+    intervals: Intervals | None = None,
 ) -> dict[Any, Known]:
     """Read series from their beginning, or on from what is known of them."""
-    device = device_of(model)
     found: dict[Any, Known] = {}
-    for begin in range(0, len(panel), _AT_ONCE):
-        some = panel.series[begin : begin + _AT_ONCE]
+    for number in range(0, len(panel), _AT_ONCE):
+        some = panel.series[number : number + _AT_ONCE]
         before = [(known or {}).get(each.name) for each in some]
         histories = [
             read(panel, each, view, old.tail if old else None)
             for each, old in zip(some, before, strict=True)
         ]
-        lengths = torch.tensor([len(each) for each in histories])
-        steps = int(lengths.max())
-        features = torch.zeros(steps, len(some), view.features)
-        for i, history in enumerate(histories):
-            features[: len(history), i] = torch.from_numpy(history.features)
-        states = len(model.recurrent.cell.state)
-        layers, size = model.recurrent.num_layers, model.recurrent.hidden_size
-        zero = torch.zeros(layers, size)
-        state = tuple(
-            torch.stack([old.state[s] if old else zero for old in before], 1).to(device)
-            for s in range(states)
-        )
-        output, last = model.recurrent(
-            features.to(device), state if states > 1 else state[0], lengths=lengths
-        )
-        last = last if isinstance(last, tuple) else (last,)
-        for i, (series, history) in enumerate(zip(some, histories, strict=True)):
-            rest = series.future[len(series) :]
+        zero = torch.zeros(model.recurrent.num_layers, model.recurrent.hidden_size)
+        state = [
+            torch.stack([old.state[s] if old else zero for old in before], 1).to(device_of(model))
+            for s in range(len(model.recurrent.cell.state))
+        ]
+        output, last = run(model, [each.features for each in histories], state)
+        for i, (series, history, old) in enumerate(zip(some, histories, before, strict=True)):
+            track = old.track if old else begin(view.horizon, view.targets)
+            if intervals is not None:
+                first = intervals.first(history, view)
+                for reached in along(
+                    model, view, history, output[: len(history), i], first, track, intervals
+                ):
+                    track = reached.track
             found[series.name] = Known(
                 PanelSeries(
                     series.name,
                     history.start + len(history),
                     series.y[:0],
                     series.past[:0],
-                    rest,
+                    series.future[len(series) :],
                     series.static,
                 ),
                 history.tail(view.memory),
                 output[len(history) - 1, i].cpu(),
                 tuple(part[:, i].cpu() for part in last),
+                track,
             )
     return found
+
+
+class Reached(NamedTuple):
+    """Forecasts after successive steps, the first of which is `first`: calibrated quantiles
+    (n, h, K, Q) in units of the data, the logarithms of their intervals' factors (n, K, P), and
+    what is learnt after the last step."""
+
+    first: int
+    quantiles: Array
+    log_factor: Array
+    track: Track
+
+
+@torch.inference_mode()
+def along(
+    model: Any,
+    view: View,
+    history: History,
+    output: Tensor,
+    first: int,
+    track: Track,
+    intervals: Intervals,
+) -> Iterator[Reached]:
+    """Forecast after every step of a history from `first` on, given the recurrence's outputs
+    (T, H), and have the intervals learn from what comes."""
+    if not isinstance(model, Forecaster):
+        return
+    for start in range(first, len(output), _FORECASTS):
+        at = np.arange(start, min(start + _FORECASTS, len(output)))
+        given = origins_of([history], view, [at.tolist()], [0])
+        scaled = intervals.calibration.apply(
+            _head(model, output[at].unsqueeze(1), given).double().numpy()
+        )
+        now = history.before + at
+        place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
+        quantiles = place + size * scaled
+        # What is not known beforehand, though it should be, makes no forecast to learn from.
+        covered = history.ahead[:, history.ahead.shape[1] - view.future :] != 0
+        steps = at[:, None] + 1 + np.arange(view.horizon)
+        possible = np.logical_and.accumulate(np.all(covered, 1)[steps], 1)
+        counted = np.where(possible[..., None, None], quantiles, np.nan)
+        log_factor, track = follow(track, counted, history.y[at])
+        yield Reached(start, quantiles, log_factor, track)
 
 
 def origins_at_end(

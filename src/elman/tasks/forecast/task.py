@@ -15,19 +15,21 @@ from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
 from elman.tasks.forecast import anomalies
-from elman.tasks.forecast.backtest import Backtest, run
-from elman.tasks.forecast.conformal import Calibration
+from elman.tasks.forecast.adaptive import widened
+from elman.tasks.forecast.backtest import Backtest, score
+from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_from, view_of
 from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
 from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead, pinball
 from elman.tasks.forecast.reader import (
+    Placed,
     device_of,
     origins_at_end,
     read_known,
-    scaled_forecasts,
 )
+from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import (
     TrainingWindows,
@@ -67,6 +69,7 @@ class Forecast(Task):
     calendar: Calendar
     known: dict[Any, Known]
     calibration: Calibration | None = None
+    since: dict[Any, int]  # of each series of training the position of its first held-out step
     positive: bool = False
     has_ids: bool = False
     native: Any = None
@@ -104,17 +107,18 @@ class Forecast(Task):
         windows = self._windows(histories, settings.seed)
         whole = [read(panel, each, self.view) for each in panel.series]
         checked = places(whole, horizon, held_out, self.view.seasons[0])
+        placed = Placed(whole, self.view, checked)
+        self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
 
         def evaluate(model: Any) -> dict[str, float]:
-            quantiles, actual = scaled_forecasts(model, self.view, whole, checked)
-            return {"loss": float(pinball(quantiles, actual, _LEVELS))}
+            return {"loss": float(pinball(placed.quantiles(model), placed.actual, _LEVELS))}
 
         def finish(model: Any) -> None:
-            quantiles, actual = scaled_forecasts(model, self.view, whole, checked)
+            quantiles = placed.quantiles(model)
             self.calibration = Calibration.of(
-                quantiles.double().numpy(), actual.double().numpy(), QUANTILES
+                quantiles.double().numpy(), placed.actual.double().numpy(), QUANTILES
             )
-            self.known = read_known(model, self.view, panel)
+            self.known = read_known(model, self.view, panel, intervals=self.intervals)
             self.against_naive = share_of_seasonal_naive(
                 quantiles, whole, checked, self.view.seasons[0]
             )
@@ -164,7 +168,7 @@ class Forecast(Task):
         if h is not None and not 1 <= h <= horizon:
             raise SettingsError(f"h={h}: this model was trained for 1 to {horizon} steps")
         model, view = cast("Any", self._model), self.view
-        known = self.known if data is None else read_known(model, view, self._panel(data))
+        known = self.known if data is None else self._read(data)
         ahead = {} if future is None else self._future(future)
         given = origins_at_end(
             known, ahead, view, self.calendar, self.settings.columns, h or horizon
@@ -179,6 +183,7 @@ class Forecast(Task):
         mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
         scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
         quantiles = (mean + scale * quantiles)[:, : h or horizon]
+        quantiles = widened(quantiles, np.stack([e.track.log_factor for e in known.values()]))
         if self.positive:
             quantiles = np.maximum(quantiles, 0)
         steps = np.arange(h or horizon)
@@ -216,8 +221,7 @@ class Forecast(Task):
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
         self._check_trained()
-        new = read_known(cast("Any", self._model), self.view, self._panel(data), self.known)
-        self.known = {**self.known, **new}
+        self.known = {**self.known, **self._read(data, self.known)}
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -236,14 +240,47 @@ class Forecast(Task):
         rules'; see `backtest`."""
         return self.backtest(data).metrics["model"]
 
-    def backtest(self, data: Any, *, steps: int | None = None, stride: int = 1) -> Backtest:
-        """Forecasts from rolling origins, without training again, beside simple rules.
+    def backtest(self, data: Any, *, n_windows: int | None = None, step_size: int = 1) -> Backtest:
+        """How good the forecasts of `cross_validation` are, beside those of the simple rules and
+        with tests of the difference: `.metrics`, `.errors`, `.against`, and `.summary()` to print.
 
-        **Arguments:** `steps`: how many at the end of each series are forecast, a tenth or the
-        horizon if None; `stride`: steps from one origin to the next.
+        Without `n_windows` a forecast is made after every step of the last tenth of each series.
         """
         self._check_trained()
-        return run(self, self._panel(data), steps, stride)
+        rolled = list(roll(self, self._panel(data), n_windows, step_size))
+        return score(rolled, self.view.seasons[0], step_size)
+
+    def cross_validation(
+        self,
+        data: Any,
+        *,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        level: Sequence[float] = (80, 95),
+    ) -> Any:
+        """Forecasts from rolling origins at the end of some histories, beside simple rules.
+
+        A task that is not trained is trained first, on what comes before all windows; one that is
+        trained forecasts as it is. Each forecast sees what was known at its cutoff alone, the
+        intervals' widths too.
+
+        **Arguments:**
+
+        - `n_windows`: forecasts of each series.
+        - `step_size`: steps from one cutoff to the next, the horizon if None.
+        - `level`: percents of the central intervals, up to 95.
+
+        **Returns:** a table of the kind that came: the series, `ds`, `cutoff`, `y`, `elman` (the
+        median), `elman-lo-80`, `elman-hi-80`, ..., and a column for each simple rule.
+        """
+        step_size = self.settings.horizon if step_size is None else step_size
+        if self._model is None:
+            settings = self.settings
+            panel = read_panel(data, settings.columns, frequency=settings.frequency)
+            self.fit(panel.cut(settings.horizon + (n_windows - 1) * step_size), progress=False)
+        panel = self._panel(data)
+        rolled = list(roll(self, panel, n_windows, step_size))
+        return panel.frame(frame(rolled, panel, level))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
@@ -255,6 +292,15 @@ class Forecast(Task):
         ]
 
     # the rest of a task
+
+    def _read(self, data: Any, known: Mapping[Any, Known] | None = None) -> dict[Any, Known]:
+        model = cast("Any", self._model)
+        return read_known(model, self.view, self._panel(data), known, self.intervals)
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How the network's quantiles become intervals; None before training."""
+        return None if self.calibration is None else Intervals(self.calibration, self.since)
 
     def _panel(self, data: Any) -> Panel:
         return read_panel(data, self.settings.columns, calendar=self.calendar)
@@ -291,6 +337,7 @@ class Forecast(Task):
             "positive": self.positive,
             "has_ids": self.has_ids,
             "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
+            "since": [[_plain(name), position] for name, position in self.since.items()],
             "series": [
                 [_plain(name), each.tail.position, [_plain(v) for v in each.series.static]]
                 for name, each in self.known.items()
@@ -312,6 +359,7 @@ class Forecast(Task):
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
+        self.since = {name: int(position) for name, position in config["since"]}
         self.known = from_tensors(config["series"], load_file(saved.asset(HISTORY)), self.view)
         if not self.known:
             raise ModelError("it holds no series")
