@@ -14,6 +14,7 @@ import elman
 from elman.data import Columns, read_panel
 from elman.errors import DataError, SettingsError
 from elman.tasks import Forecast
+from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import read, view_of
 
 DAYS = np.arange("2023-01-02", "2024-01-01", dtype="datetime64[D]")
@@ -235,6 +236,38 @@ def test_forecasts_of_what_was_trained_on_are_said_to_be_such(task: Forecast) ->
         task.cross_validation(shops(), n_windows=20)
     with pytest.raises(SettingsError, match="step_size=0: numbers from 1 are needed"):
         task.backtest(shops(), step_size=0)
+
+
+def test_a_plot_shows_what_is_known_and_what_is_expected(task: Forecast) -> None:
+    found = task.forecasts(future=ahead(shops()))
+    figure = found.plot(["shop 2", "shop 0"], level=[50])
+    first, second = figure.axes
+    assert [ax.get_title(loc="left") for ax in (first, second)] == ["shop 2", "shop 0"]
+    known, mean = first.get_lines()
+    last = shops().query("unique_id == 'shop 2'")["y"].iloc[-14:]
+    np.testing.assert_allclose(known.get_ydata(), last)
+    np.testing.assert_allclose(mean.get_ydata()[1:], found.mean[2, :, 0])
+    low, high = found.interval(50)
+    corners = first.collections[0].get_paths()[0].vertices[:, 1]
+    assert corners.min() == min(low[2].min(), last.iloc[-1])
+    assert corners.max() == max(high[2].max(), last.iloc[-1])
+    assert len(found.plot().axes) == 3
+    with pytest.raises(SettingsError, match="there is no forecast of 'shop 9'"):
+        found.plot(["shop 9"])
+
+
+def test_only_the_first_panels_are_drawn_of_many_series(task: Forecast) -> None:
+    found = task.forecasts(shops(3), future=ahead(shops(3)))
+    many = Forecasts(
+        tuple(range(12)),
+        np.tile(found.times, (4, 1)),
+        np.tile(found.quantiles, (4, 1, 1, 1)),
+        found.levels,
+        found.targets,
+    )
+    figure = many.plot()
+    assert len(figure.axes) == 8
+    assert figure.get_supxlabel() == "8 of 12"
 
 
 def test_several_targets(tmp_path: Path) -> None:

@@ -189,7 +189,14 @@ class Forecast(Task):
         steps = np.arange(h or horizon)
         times = [self.calendar.times(each.tail.position + steps) for each in known.values()]
         names = tuple(known)
-        return Forecasts(names, np.stack(times), quantiles, QUANTILES, self.settings.target)
+        back = np.arange(-view.memory, 0)
+        past = tuple(
+            (self.calendar.times(each.tail.position + back), each.tail.filled)
+            for each in known.values()
+        )
+        return Forecasts(
+            names, np.stack(times), quantiles, QUANTILES, self.settings.target, past=past
+        )
 
     def predict(
         self,
