@@ -88,7 +88,12 @@ def test_paths_have_the_distribution_of_the_process() -> None:
     for t in range(1, len(x)):
         x[t] = 0.8 * x[t - 1] + draw.normal()
     task = fitted(
-        {"ds": range(4000), "y": x}, head="normal", horizon=8, hidden_size=12, max_steps=400
+        {"ds": range(4000), "y": x},
+        head="normal",
+        horizon=8,
+        hidden_size=12,
+        max_steps=400,
+        held_out=1000,
     )
     table = task.sample_paths(paths=4000)
     assert list(table) == ["ds", "path", "y"]
@@ -99,7 +104,7 @@ def test_paths_have_the_distribution_of_the_process() -> None:
     together = np.corrcoef(values[:, 3], values[:, 4])[0, 1]
     assert together == pytest.approx(0.8 * np.sqrt((1 - 0.64**4) / (1 - 0.64**5)), abs=0.1)
     task.calibration = None
-    found = task.backtest({"ds": range(4000), "y": x}, steps=1000, stride=4).metrics["model"]
+    found = task.backtest({"ds": range(4000), "y": x}, n_windows=248, step_size=4).metrics["model"]
     assert found["coverage_80"] == pytest.approx(0.8, abs=0.04)
     assert found["coverage_95"] == pytest.approx(0.95, abs=0.03)
 

@@ -112,9 +112,10 @@ def test_an_update_is_as_reading_everything_again(task: Forecast, tmp_path: Path
     other = elman.load(tmp_path)
     assert isinstance(other, Forecast)
     other.known = {}
-    other.update(frame[frame["ds"] < "2023-07-18"])
-    for days in np.array_split(np.unique(frame.loc[frame["ds"] >= "2023-07-18", "ds"]), 5):
-        other.update(frame[frame["ds"].isin(days)])
+    for days in [DAYS[:-14], *np.array_split(DAYS[-14:], 5)]:
+        rows = frame[frame["ds"].isin(days)]
+        beforehand = frame[(frame["ds"] > days[-1]) & (frame["ds"] <= days[-1] + 5)]
+        other.update(pd.concat([rows, beforehand.assign(y=np.nan, z=np.nan)]))
     offers = ahead(frame)
     found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)
     np.testing.assert_allclose(found.quantiles, expected.quantiles, rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from elman.nn import LockedDropout
 from elman.tasks.forecast.distributions import Law, LocationScale, NegativeBinomial
+from elman.tasks.forecast.network import read_by
 
 _LOCAL = 32  # size of what reads a step
 _ONE = 0.5413  # whose softplus is 1
@@ -133,6 +134,16 @@ class Autoregressive(nn.Module):
         """Features (T, B, F) to distributions (T, B, K) and the state after the last step."""
         output, state = self.recurrent(features, state)
         return self.head(output, given), state
+
+    def read(
+        self, features: Tensor, state: Any = None, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features (T, B, F) to outputs (T, B, H) and the states after the last steps."""
+        return read_by(self.recurrent, features, state, lengths)
+
+    def pick(self, output: Tensor, at: Tensor, column: Tensor) -> Tensor:
+        """What the head needs after steps `at` of sequences `column`, (n,) each: (n, H)."""
+        return output[at, column]
 
     def loss(self, batch: Taught) -> Tensor:
         """The mean negative log-likelihood of the values that are known."""

@@ -18,7 +18,7 @@ from elman.tasks.forecast.autoregressive import (
 )
 from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Forecaster, QuantileHead, pinball
-from elman.tasks.forecast.reader import device_of, scaled_forecasts
+from elman.tasks.forecast.reader import Placed, device_of
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.taught import first_unit, taught_windows
 from elman.tasks.forecast.windows import (
@@ -101,15 +101,12 @@ def windows_of(
     )
 
 
-def held_out_loss(
-    model: Any, view: View, histories: Sequence[History], at: Sequence[Sequence[int]], context: int
-) -> float:
-    """The pinball loss of forecasts from steps `at` of each history; of a network that forecasts
-    step by step, the negative log-likelihood of each value from the first of them on."""
+def held_out_loss(model: Any, placed: Placed, context: int) -> float:
+    """The pinball loss of forecasts; of a network that forecasts step by step, the negative
+    log-likelihood of each value from the first forecast of a history on."""
     if isinstance(model, Autoregressive):
-        return _likelihood(model, view, histories, at, context)
-    quantiles, actual = scaled_forecasts(model, view, histories, at)
-    return float(pinball(quantiles, actual, torch.tensor(QUANTILES)))
+        return _likelihood(model, placed.view, placed.histories, placed.at, context)
+    return float(pinball(placed.quantiles(model), placed.actual, torch.tensor(QUANTILES)))
 
 
 @torch.inference_mode()

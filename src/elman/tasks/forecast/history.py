@@ -227,25 +227,43 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
 
 def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:
     """Fill `filled`, `mean` and `scale` from the step where y begins on."""
-    memory, season, decay = view.memory, view.seasons[0], view.decay
-    total, size, weight = (each.copy() for each in level)
-    for t, values in enumerate(y):
-        at = memory + t
+    memory, season = view.memory, view.seasons[0]
+    last = []
+    for key, values in enumerate(y.T):
         known = np.isfinite(values)
-        new = np.where(known, values, 0)
-        total = np.where(known, decay * total + (1 - decay) * new, total)
-        size = np.where(known, decay * size + (1 - decay) * np.abs(new), size)
-        weight = np.where(known, decay * weight + (1 - decay), weight)
-        some = np.maximum(weight, 1e-12)
-        mean[at], scale[at] = total / some, np.maximum(size / some, 1e-6)
-        if known.all():
-            filled[at] = values
-        else:
-            guess = filled[at - season]
-            guess = np.where(np.isfinite(guess), guess, filled[at - 1])
-            guess = np.where(np.isfinite(guess), guess, mean[at])
-            filled[at] = np.where(known, values, guess)
-    return Level(total, size, weight)
+        some = values[known]
+        parts = np.stack([some, np.abs(some), np.ones(len(some))], -1)
+        sums = _decayed(parts, np.array([each[key] for each in level]), view.decay)
+        total, size, weight = sums[np.cumsum(known)].T
+        weight = np.maximum(weight, 1e-12)
+        mean[memory:, key] = total / weight
+        scale[memory:, key] = np.maximum(size / weight, 1e-6)
+        filled[memory:, key] = values
+        for at in memory + np.flatnonzero(~known):
+            guesses = filled[at - season, key], filled[at - 1, key]
+            filled[at, key] = next((each for each in guesses if np.isfinite(each)), mean[at, key])
+        last.append(sums[-1])
+    return Level(*np.stack(last, -1))
+
+
+def _decayed(values: Array, start: Array, decay: float) -> Array:
+    """The decayed sums of values (n, C) before and after each, (n + 1, C), from `start` on.
+
+    s_t = decay s_{t-1} + (1 - decay) x_t, a block of steps at once.
+
+    >>> _decayed(np.array([[1.0], [0.0]]), np.zeros(1), 0.5).ravel().tolist()
+    [0.0, 0.5, 0.25]
+    """
+    block = np.arange(1, 129)
+    weights = (1 - decay) * np.tril(decay ** np.abs(block[:, None] - block))
+    rest = decay ** block[:, None]
+    sums = np.empty((len(values) + 1, values.shape[1]))
+    sums[0] = start
+    for first in range(0, len(values), len(block)):
+        some = values[first : first + len(block)]
+        own = slice(first + 1, first + 1 + len(some))
+        sums[own] = weights[: len(some), : len(some)] @ some + rest[: len(some)] * sums[first]
+    return sums
 
 
 def ahead_of(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elman.data import PanelSeries
+from elman.tasks.forecast.adaptive import Track
 from elman.tasks.forecast.history import Level, Tail, View
 
 _PARTS = ("filled", "mean", "scale", "off")
@@ -20,6 +21,7 @@ class Known(NamedTuple):
     tail: Tail
     output: Tensor  # (H,)
     state: tuple[Tensor, ...]  # (layers, H) each
+    track: Track  # what its intervals have learnt
 
 
 def to_tensors(known: Mapping[Any, Known]) -> dict[str, Tensor]:
@@ -28,6 +30,7 @@ def to_tensors(known: Mapping[Any, Known]) -> dict[str, Tensor]:
     for i, each in enumerate(known.values()):
         arrays = {name: getattr(each.tail, name) for name in _PARTS}
         arrays |= {"level": np.stack(each.tail.level), "future": each.series.future}
+        arrays |= each.track._asdict()
         for name, values in arrays.items():
             tensors[f"{i}.{name}"] = torch.from_numpy(np.ascontiguousarray(values))
         tensors[f"{i}.output"] = each.output.contiguous()
@@ -51,6 +54,7 @@ def from_tensors(
             Tail(position, **of, level=Level(*tensors[f"{i}.level"].numpy())),
             tensors[f"{i}.output"],
             tuple(tensors[f"{i}.state{s}"] for s in range(states)),
+            Track(*(tensors[f"{i}.{part}"].numpy() for part in Track._fields)),
         )
     return known
 

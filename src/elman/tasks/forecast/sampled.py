@@ -16,16 +16,16 @@ from elman.tasks.forecast.history import History, View, static_of
 from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.rollout import Start, sample
 from elman.tasks.forecast.settings import QUANTILES
-from elman.tasks.forecast.windows import scaled_target
 
 Array = NDArray[np.float64]
 
 
 def sampled_forecasts(
     model: Autoregressive, view: View, histories: Sequence[History], at: Sequence[Sequence[int]]
-) -> tuple[Tensor, Tensor]:
-    """As `reader.scaled_forecasts`."""
-    found, actual = [], []
+) -> Tensor:
+    """Scaled quantiles (n, h, K, Q) of forecasts after some steps of each history, one after
+    another."""
+    found = []
     for history, steps in zip(histories, at, strict=True):
         if not len(steps):
             continue
@@ -36,8 +36,7 @@ def sampled_forecasts(
             torch.from_numpy(v[now])[:, None, None] for v in (history.mean, history.scale)
         )
         found.append(quantiles_of((values - mean) / scale))
-        actual.append(np.stack([scaled_target(history, view, step) for step in steps]))
-    return torch.cat(found).float(), torch.from_numpy(np.concatenate(actual).astype(np.float32))
+    return torch.cat(found).float()
 
 
 def paths_at_end(

@@ -14,19 +14,16 @@ from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
 from elman.tasks.forecast import anomalies
-from elman.tasks.forecast.backtest import Backtest, run
-from elman.tasks.forecast.conformal import Calibration
+from elman.tasks.forecast.adaptive import widened
+from elman.tasks.forecast.backtest import Backtest, score
+from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.forms import check_targets, held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_from, view_of
 from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
-from elman.tasks.forecast.reader import (
-    history_at_end,
-    read_known,
-    scaled_at_end,
-    scaled_forecasts,
-)
+from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
+from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.sampled import applied, paths_at_end
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
@@ -61,6 +58,7 @@ class Forecast(Task):
     calendar: Calendar
     known: dict[Any, Known]
     calibration: Calibration | None = None
+    since: dict[Any, int]  # of each series of training the position of its first held-out step
     positive: bool = False
     has_ids: bool = False
     native: Any = None
@@ -99,16 +97,18 @@ class Forecast(Task):
         windows = self._windows(histories, settings.seed)
         whole = [read(panel, each, self.view) for each in panel.series]
         checked = places(whole, horizon, held_out, self.view.seasons[0])
+        placed = Placed(whole, self.view, checked)
+        self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
 
         def evaluate(model: Any) -> dict[str, float]:
-            return {"loss": held_out_loss(model, self.view, whole, checked, windows.context)}
+            return {"loss": held_out_loss(model, placed, windows.context)}
 
         def finish(model: Any) -> None:
-            quantiles, actual = scaled_forecasts(model, self.view, whole, checked)
+            quantiles = placed.quantiles(model)
             self.calibration = Calibration.of(
-                quantiles.double().numpy(), actual.double().numpy(), QUANTILES
+                quantiles.double().numpy(), placed.actual.double().numpy(), QUANTILES
             )
-            self.known = read_known(model, self.view, panel)
+            self.known = read_known(model, self.view, panel, intervals=self.intervals)
             self.against_naive = share_of_seasonal_naive(
                 quantiles, whole, checked, self.view.seasons[0]
             )
@@ -148,11 +148,17 @@ class Forecast(Task):
             scaled = applied(self.calibration, scaled, view.horizon)
         mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
         scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
-        quantiles = mean + scale * scaled
+        log_factor = np.stack([each.track.log_factor for each in known.values()])
+        quantiles = widened(mean + scale * scaled, log_factor)
         if self.positive:
             quantiles = np.maximum(quantiles, 0)
-        times = self._times(known, h)
-        return Forecasts(tuple(known), times, quantiles, QUANTILES, self.settings.target, average)
+        back = np.arange(-view.memory, 0)
+        past = tuple(
+            (self.calendar.times(each.tail.position + back), each.tail.filled)
+            for each in known.values()
+        )
+        times, targets = self._times(known, h), columns.target
+        return Forecasts(tuple(known), times, quantiles, QUANTILES, targets, past, average)
 
     def sample_paths(
         self,
@@ -207,8 +213,7 @@ class Forecast(Task):
                 if self.settings.head == "quantiles"
                 else f"h={h}: a number from 1 is needed"
             )
-        model = cast("Any", self._model)
-        known = self.known if data is None else read_known(model, self.view, self._panel(data))
+        known = self.known if data is None else self._read(data)
         return known, {} if future is None else self._future(future), h or horizon
 
     def _times(self, known: Mapping[Any, Known], h: int) -> Any:
@@ -247,8 +252,7 @@ class Forecast(Task):
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
         self._check_trained()
-        new = read_known(cast("Any", self._model), self.view, self._panel(data), self.known)
-        self.known = {**self.known, **new}
+        self.known = {**self.known, **self._read(data, self.known)}
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -267,14 +271,47 @@ class Forecast(Task):
         rules'; see `backtest`."""
         return self.backtest(data).metrics["model"]
 
-    def backtest(self, data: Any, *, steps: int | None = None, stride: int = 1) -> Backtest:
-        """Forecasts from rolling origins, without training again, beside simple rules.
+    def backtest(self, data: Any, *, n_windows: int | None = None, step_size: int = 1) -> Backtest:
+        """How good the forecasts of `cross_validation` are, beside those of the simple rules and
+        with tests of the difference: `.metrics`, `.errors`, `.against`, and `.summary()` to print.
 
-        **Arguments:** `steps`: how many at the end of each series are forecast, a tenth or the
-        horizon if None; `stride`: steps from one origin to the next.
+        Without `n_windows` a forecast is made after every step of the last tenth of each series.
         """
         self._check_trained()
-        return run(self, self._panel(data), steps, stride)
+        rolled = list(roll(self, self._panel(data), n_windows, step_size))
+        return score(rolled, self.view.seasons[0], step_size)
+
+    def cross_validation(
+        self,
+        data: Any,
+        *,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        level: Sequence[float] = (80, 95),
+    ) -> Any:
+        """Forecasts from rolling origins at the end of some histories, beside simple rules.
+
+        A task that is not trained is trained first, on what comes before all windows; one that is
+        trained forecasts as it is. Each forecast sees what was known at its cutoff alone, the
+        intervals' widths too.
+
+        **Arguments:**
+
+        - `n_windows`: forecasts of each series.
+        - `step_size`: steps from one cutoff to the next, the horizon if None.
+        - `level`: percents of the central intervals, up to 95.
+
+        **Returns:** a table of the kind that came: the series, `ds`, `cutoff`, `y`, `elman` (the
+        median), `elman-lo-80`, `elman-hi-80`, ..., and a column for each simple rule.
+        """
+        step_size = self.settings.horizon if step_size is None else step_size
+        if self._model is None:
+            settings = self.settings
+            panel = read_panel(data, settings.columns, frequency=settings.frequency)
+            self.fit(panel.cut(settings.horizon + (n_windows - 1) * step_size), progress=False)
+        panel = self._panel(data)
+        rolled = list(roll(self, panel, n_windows, step_size))
+        return panel.frame(frame(rolled, panel, level))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
@@ -286,6 +323,15 @@ class Forecast(Task):
         ]
 
     # the rest of a task
+
+    def _read(self, data: Any, known: Mapping[Any, Known] | None = None) -> dict[Any, Known]:
+        model = cast("Any", self._model)
+        return read_known(model, self.view, self._panel(data), known, self.intervals)
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How the network's quantiles become intervals; None before training."""
+        return None if self.calibration is None else Intervals(self.calibration, self.since)
 
     def _panel(self, data: Any) -> Panel:
         return read_panel(data, self.settings.columns, calendar=self.calendar)
@@ -318,6 +364,7 @@ class Forecast(Task):
             "positive": self.positive,
             "has_ids": self.has_ids,
             "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
+            "since": [[_plain(name), position] for name, position in self.since.items()],
             "series": [
                 [_plain(name), each.tail.position, [_plain(v) for v in each.series.static]]
                 for name, each in self.known.items()
@@ -339,6 +386,7 @@ class Forecast(Task):
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
+        self.since = {name: int(position) for name, position in config["since"]}
         self.known = from_tensors(config["series"], load_file(saved.asset(HISTORY)), self.view)
         if not self.known:
             raise ModelError("it holds no series")
