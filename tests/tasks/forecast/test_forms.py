@@ -18,6 +18,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "normal": {"head": "normal", "cell": "gru"},
     "negative_binomial": {"head": "negative_binomial", "num_layers": 2},
     "several": {"head": "student_t", "target": ("y", "z")},
+    "smoothed": {"smoothing": True, "target": ("y", "z"), "past": ("visits",)},
     "dilated": {"dilations": "1,2,7", "residual": True, "learn_initial_state": True},
     "dilated student_t": {"head": "student_t", "dilations": (1, 7), "cell": "gru"},
 }
@@ -43,7 +44,9 @@ def shops() -> pd.DataFrame:
         sold = draw.poisson((5 + 10 * i) * week * (1 + offer)).astype(float)
         z = sold / 2 - 3 + draw.normal(0, 1, len(days))
         sold[[20, 21, 60, len(days) - 3]] = np.nan
-        frame = pd.DataFrame({"ds": days, "y": sold, "z": z, "offer": offer})
+        frame = pd.DataFrame(
+            {"ds": days, "y": sold, "z": z, "offer": offer, "visits": 3 * sold + 1}
+        )
         frames.append(frame.assign(unique_id=f"shop {i}", region="ns"[i]))
     return pd.concat(frames, ignore_index=True)
 
@@ -72,11 +75,11 @@ def test_forecasts_do_not_see_what_came(task: Forecast) -> None:
     frame = shops()
     early = frame[frame["ds"] < "2023-07-01"]
     changed = frame.copy()
-    changed.loc[changed["ds"] >= "2023-07-01", ["y", "z"]] = 1e4
+    changed.loc[changed["ds"] >= "2023-07-01", ["y", "z", "visits"]] = 1e4
     offers = frame.loc[frame["ds"] >= "2023-07-01", ["unique_id", "ds", "offer"]]
     expected = task.forecasts(early, future=offers)
     blank = changed.copy()
-    blank.loc[blank["ds"] >= "2023-07-01", ["y", "z"]] = np.nan
+    blank.loc[blank["ds"] >= "2023-07-01", ["y", "z", "visits"]] = np.nan
     np.testing.assert_array_equal(task.forecasts(blank).quantiles, expected.quantiles)
     assert np.isfinite(expected.quantiles).all()
     assert (np.diff(expected.quantiles, axis=-1) >= 0).all()
@@ -88,7 +91,7 @@ def test_a_backtest_forecasts_as_one_would_have_then(task: Forecast) -> None:
 
     frame = shops()
     changed = frame.copy()
-    changed.loc[changed["ds"] >= "2023-07-01", ["y", "z"]] = 1e4
+    changed.loc[changed["ds"] >= "2023-07-01", ["y", "z", "visits"]] = 1e4
     panel = task._panel(changed)
     known = task.forecasts(
         frame[frame["ds"] < "2023-07-01"],
@@ -115,7 +118,7 @@ def test_an_update_is_as_reading_everything_again(task: Forecast, tmp_path: Path
     for days in [DAYS[:-14], *np.array_split(DAYS[-14:], 5)]:
         rows = frame[frame["ds"].isin(days)]
         beforehand = frame[(frame["ds"] > days[-1]) & (frame["ds"] <= days[-1] + 5)]
-        other.update(pd.concat([rows, beforehand.assign(y=np.nan, z=np.nan)]))
+        other.update(pd.concat([rows, beforehand.assign(y=np.nan, z=np.nan, visits=np.nan)]))
     offers = ahead(frame)
     found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)
     np.testing.assert_allclose(found.quantiles, expected.quantiles, rtol=1e-4, atol=1e-5)
@@ -143,6 +146,7 @@ def test_a_new_series_is_answered(task: Forecast) -> None:
     [
         ({"dilations": "1,0"}, "dilations must be numbers from 1"),
         ({"dilations": "1,day"}, "dilations.1: Input should be a valid integer"),
+        ({"smoothing": True, "head": "normal"}, "smoothing is for head=.quantiles., and head is"),
         ({"dilations": (1, 2), "num_layers": 3}, "dilations are of 2 layers, and num_layers=3"),
     ],
 )

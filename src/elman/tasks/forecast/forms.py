@@ -20,6 +20,7 @@ from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Forecaster, QuantileHead, pinball
 from elman.tasks.forecast.reader import Placed, device_of
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
+from elman.tasks.forecast.smoothing import Smoothing
 from elman.tasks.forecast.taught import first_unit, taught_windows
 from elman.tasks.forecast.windows import (
     Stretch,
@@ -56,7 +57,11 @@ def network_of(
     histories: Sequence[History] = (),
 ) -> nn.Module:
     """A network without training; `histories` give the first size of errors."""
-    recurrent = settings.recurrence(cell or settings.cell, view.features)
+    smoothing = None
+    if view.smoothed is not None:
+        smoothing = Smoothing(len(view.smoothed), view.targets, view.seasons, view.horizon)
+    inputs = view.features + (view.targets if smoothing else 0)
+    recurrent = settings.recurrence(cell or settings.cell, inputs)
     if settings.head == "quantiles":
         return Forecaster(
             recurrent,
@@ -69,8 +74,10 @@ def network_of(
                 horizon=view.horizon,
                 quantiles=len(QUANTILES),
                 dropout=settings.output_dropout,
+                smoothed=smoothing is not None,
             ),
             QUANTILES,
+            smoothing,
         )
     unit = first_unit(histories) if histories else np.ones(view.targets, np.float32)
     head = DistributionHead(

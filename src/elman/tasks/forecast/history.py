@@ -31,6 +31,12 @@ class View:
     past: int
     future: int
     calendar: int
+    smoothed: tuple[str, ...] | None = None  # series with smoothing of their own; None without it
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The series' numbers by name."""
+        return {name: i for i, name in enumerate(self.smoothed or ())}
 
     @cached_property
     def memory(self) -> int:
@@ -49,7 +55,7 @@ class View:
 
     @cached_property
     def features(self) -> int:
-        """Inputs of the network a step."""
+        """Inputs of the recurrence a step; what smoothing needs comes after them."""
         of_targets = self.targets * (3 + len(self.seasons))
         return of_targets + self.calendar + self.past + 2 * self.future + self.static
 
@@ -135,7 +141,7 @@ class History:
         return Tail(end, filled, mean, scale, self.level, self.off[-1])
 
 
-def view_of(panel: Panel, horizon: int, season: int | None) -> View:
+def view_of(panel: Panel, horizon: int, season: int | None, *, smoothing: bool = False) -> View:
     """Learn from training data how to look at series."""
     first = season or panel.calendar.season
     seasons = (first, 7 * first) if first in _WEEK else (first,)
@@ -171,6 +177,7 @@ def view_of(panel: Panel, horizon: int, season: int | None) -> View:
         len(columns.past),
         len(columns.future),
         panel.calendar.features(times).shape[1],
+        tuple(str(each.name) for each in panel.series) if smoothing else None,
     )
 
 
@@ -218,6 +225,9 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
     parts += [ahead[: len(y)], np.tile(static_of(series, view), (len(y), 1))]
+    if view.smoothed is not None:
+        parts += _turns(mean, scale, memory)
+        parts.append(np.full((len(y), 1), 1 + view.number.get(str(series.name), -1)))
     features = np.concatenate(parts, 1).astype(np.float32)
     off = tail.off if tail else np.zeros((keys, 3 + len(view.seasons)))
     return History(
@@ -264,6 +274,16 @@ def _decayed(values: Array, start: Array, decay: float) -> Array:
         own = slice(first + 1, first + 1 + len(some))
         sums[own] = weights[: len(some), : len(some)] @ some + rest[: len(some)] * sums[first]
     return sums
+
+
+def _turns(mean: Array, scale: Array, memory: int) -> list[Array]:
+    """At each step the scale of the one before in units of its own, and the mean of the one before
+    as a distance from its own: (T, K) each."""
+    before, now = slice(memory - 1, -1), slice(memory, None)
+    known = np.isfinite(scale[before])
+    ratio = np.where(known, scale[before] / scale[now], 1)
+    moved = np.where(known, (mean[before] - mean[now]) / scale[now], 0)
+    return [ratio, moved]
 
 
 def ahead_of(

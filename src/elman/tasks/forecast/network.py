@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout
+from elman.tasks.forecast.smoothing import Smoothing
 
 _CONTEXT, _LOCAL = 8, 32  # sizes of a step's context and of what reads it
 
@@ -47,13 +48,15 @@ class QuantileHead(nn.Module):
         horizon: int,
         quantiles: int,
         dropout: float,
+        smoothed: bool = False,
     ) -> None:
         super().__init__()
-        self.horizon, self.targets, self.bases, self.quantiles = horizon, targets, bases, quantiles
+        self.horizon, self.targets, self.quantiles = horizon, targets, quantiles
+        self.smoothed, self.bases = smoothed, bases + smoothed
         self.median = quantiles // 2
         width = size + memory * targets
         self.dropout = LockedDropout(dropout)
-        self.mixture = nn.Linear(width, horizon * targets * bases)
+        self.mixture = nn.Linear(width, horizon * targets * self.bases)
         self.correction = nn.Linear(width, horizon * targets)
         self.contexts = nn.Linear(width, horizon * _CONTEXT)
         self.local = nn.Linear(_CONTEXT + ahead, _LOCAL)
@@ -62,11 +65,17 @@ class QuantileHead(nn.Module):
             for layer in (self.mixture, self.correction, self.spread):
                 layer.weight.zero_()
                 layer.bias.zero_()
-            self.mixture.bias.view(horizon, targets, bases)[..., -1] = 1.0
+            self.mixture.bias.view(horizon, targets, self.bases)[..., -1] = 1.0
             self.spread.bias.view(targets, quantiles).fill_(-2.0)[:, self.median] = 0.0
 
     def forward(self, output: Tensor, given: Origins) -> Tensor:
-        """Outputs of the recurrence at the origins, (O, B, H), to (O, B, h, K, Q)."""
+        """Outputs of the recurrence at the origins, (O, B, H), to (O, B, h, K, Q).
+
+        Where a series is smoothed, h * K forecasts of that follow the outputs, another rule."""
+        rules = given.bases
+        if self.smoothed:
+            output, own = output.tensor_split([output.shape[-1] - rules[0, 0, ..., 0].numel()], -1)
+            rules = torch.cat([rules, own.view(*rules.shape[:-1], 1)], -1)
         z = torch.cat([self.dropout(output), given.memory], -1)
         shape = (*z.shape[:2], self.horizon, self.targets)
         weights = self.mixture(z).view(*shape, self.bases).softmax(-1)
@@ -74,7 +83,7 @@ class QuantileHead(nn.Module):
         local = F.gelu(self.local(torch.cat([contexts, given.ahead], -1)))
         parts = self.spread(local).view(*shape, self.quantiles)
         below, middle, above = parts.split([self.median, 1, self.quantiles - self.median - 1], -1)
-        median = (weights * given.bases).sum(-1) + self.correction(z).view(shape)
+        median = (weights * rules).sum(-1) + self.correction(z).view(shape)
         median = (median + middle.squeeze(-1)).unsqueeze(-1)
         down = F.softplus(below).flip(-1).cumsum(-1).flip(-1)
         return torch.cat([median - down, median, median + F.softplus(above).cumsum(-1)], -1)
@@ -85,14 +94,20 @@ class Forecaster(nn.Module):
 
     levels: Tensor
 
-    def __init__(self, recurrent: nn.Module, head: QuantileHead, levels: Sequence[float]) -> None:
+    def __init__(
+        self,
+        recurrent: nn.Module,
+        head: QuantileHead,
+        levels: Sequence[float],
+        smoothing: Smoothing | None = None,
+    ) -> None:
         super().__init__()
-        self.recurrent, self.head = recurrent, head
+        self.recurrent, self.head, self.smoothing = recurrent, head, smoothing
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
 
     def forward(self, features: Tensor, given: Origins, state: Any = None) -> tuple[Tensor, Any]:
         """Features (T, B, F) to quantiles (O, B, h, K, Q) and the state after the last step."""
-        output, state = self.recurrent(features, state)
+        output, state = self.read(features, state)
         rows = given.at.unsqueeze(-1).expand(-1, -1, output.shape[-1])
         return self.head(output.gather(0, rows), given), state
 
@@ -100,7 +115,12 @@ class Forecaster(nn.Module):
         self, features: Tensor, state: Any = None, *, lengths: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Features (T, B, F) to outputs (T, B, H) and the states after the last steps."""
-        return read_by(self.recurrent, features, state, lengths)
+        if self.smoothing is None:
+            return read_by(self.recurrent, features, state, lengths)
+        own, others = (None, None) if state is None else (state[-1], state[:-1])
+        features, rules, new = self.smoothing.split(features, own)
+        output, last = read_by(self.recurrent, features, others, lengths)
+        return torch.cat([output, rules], -1), (*last, new)
 
     def pick(self, output: Tensor, at: Tensor, column: Tensor | None = None) -> Tensor:
         """What the head needs after steps `at` of sequences `column`, (n,) each: (n, H)."""

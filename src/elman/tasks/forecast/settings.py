@@ -46,6 +46,10 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
         200, ge=20, description="Sample paths of a forecast, if the head is a distribution."
     )
     hidden_size: int = Field(64, ge=1, description="Hidden units a layer.")
+    smoothing: bool = Field(
+        False,
+        description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",
+    )
     dilations: tuple[int, ...] = Field(
         (), description="Steps back that each layer's recurrence looks, one number a layer: 1,4,24."
     )
@@ -94,6 +98,10 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
 
     @model_validator(mode="after")
     def _head_can(self) -> Self:
+        if self.head != "quantiles" and self.smoothing:
+            raise ValueError(
+                f'smoothing is for head="quantiles", and head is "{self.head}": choose one of them'
+            )
         if self.head != "quantiles" and self.past:
             raise ValueError(
                 f'head="{self.head}" goes on from values that it draws, and nobody knows'

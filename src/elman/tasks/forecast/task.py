@@ -80,7 +80,8 @@ class Forecast(Task):
         share = min(max(2 * horizon, longest // 10), longest // 4)
         held_out = settings.held_out or max(horizon, share)
         train = panel.cut(held_out)
-        self.view = view_of(train if len(train) else panel, horizon, settings.season)
+        seen = train if len(train) else panel
+        self.view = view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
         self.calendar, self.has_ids, self.native = panel.calendar, panel.has_ids, panel.native
         least = self.view.seasons[0] + horizon
         usable = [each for each in train.series if len(each) > least]
