@@ -56,7 +56,7 @@ class Dilated(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.dilations = tuple(dilations)
         self.dropout = LockedDropout(dropout)
-        self.cell = layers[0].cell
+        self.cell, self.output_size = layers[0].cell, layers[-1].output_size
 
     def forward(
         self, x: Tensor, state: Any = None, *, lengths: Tensor | None = None

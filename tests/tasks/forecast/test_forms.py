@@ -19,6 +19,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "negative_binomial": {"head": "negative_binomial", "num_layers": 2},
     "several": {"head": "student_t", "target": ("y", "z")},
     "smoothed": {"smoothing": True, "target": ("y", "z"), "past": ("visits",)},
+    "attention": {"attention": True, "past": ("visits",)},
+    "all": {"attention": True, "smoothing": True, "dilations": (1, 3), "cell": "gru"},
     "dilated": {"dilations": "1,2,7", "residual": True, "learn_initial_state": True},
     "dilated student_t": {"head": "student_t", "dilations": (1, 7), "cell": "gru"},
 }
@@ -147,6 +149,7 @@ def test_a_new_series_is_answered(task: Forecast) -> None:
         ({"dilations": "1,0"}, "dilations must be numbers from 1"),
         ({"dilations": "1,day"}, "dilations.1: Input should be a valid integer"),
         ({"smoothing": True, "head": "normal"}, "smoothing is for head=.quantiles., and head is"),
+        ({"attention": True, "head": "normal"}, "attention is for head=.quantiles., and head is"),
         ({"dilations": (1, 2), "num_layers": 3}, "dilations are of 2 layers, and num_layers=3"),
     ],
 )

@@ -11,13 +11,15 @@ from torch import nn
 from elman.cells import Cell
 from elman.data import Panel
 from elman.errors import DataError
+from elman.tasks.forecast.attention import AttentionHead
 from elman.tasks.forecast.autoregressive import (
     Autoregressive,
     DistributionHead,
     negative_log_likelihood,
 )
 from elman.tasks.forecast.history import History, View
-from elman.tasks.forecast.network import Forecaster, QuantileHead, pinball
+from elman.tasks.forecast.network import Forecaster, QuantileHead
+from elman.tasks.forecast.quantiles import pinball
 from elman.tasks.forecast.reader import Placed, device_of
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.smoothing import Smoothing
@@ -31,6 +33,7 @@ from elman.tasks.forecast.windows import (
 from elman.train.nest import move
 
 _ORIGINS = 24  # forecasts of a training window
+_ATTENDING = 6  # if each of them looks back at many steps
 _AT_ONCE = 32  # series whose held-out steps are looked at side by side
 
 
@@ -63,24 +66,24 @@ def network_of(
     inputs = view.features + (view.targets if smoothing else 0)
     recurrent = settings.recurrence(cell or settings.cell, inputs)
     if settings.head == "quantiles":
-        return Forecaster(
-            recurrent,
-            QuantileHead(
-                settings.hidden_size,
-                memory=view.memory,
-                targets=view.targets,
-                bases=bases(view),
-                ahead=view.ahead,
-                horizon=view.horizon,
-                quantiles=len(QUANTILES),
-                dropout=settings.output_dropout,
-                smoothed=smoothing is not None,
-            ),
-            QUANTILES,
-            smoothing,
+        options: dict[str, Any] = {
+            "targets": view.targets,
+            "bases": bases(view),
+            "ahead": view.ahead,
+            "horizon": view.horizon,
+            "quantiles": len(QUANTILES),
+            "dropout": settings.output_dropout,
+            "smoothed": smoothing is not None,
+        }
+        size, window = settings.hidden_size, view.memory if settings.attention else 1
+        head: nn.Module = (
+            AttentionHead(cell or settings.cell, size, window=window, **options)
+            if settings.attention
+            else QuantileHead(size, memory=view.memory, **options)
         )
+        return Forecaster(recurrent, head, QUANTILES, smoothing=smoothing, window=window)
     unit = first_unit(histories) if histories else np.ones(view.targets, np.float32)
-    head = DistributionHead(
+    next_one = DistributionHead(
         settings.head,
         settings.hidden_size,
         targets=view.targets,
@@ -89,7 +92,7 @@ def network_of(
         dropout=settings.output_dropout,
         unit=torch.from_numpy(unit),
     )
-    return Autoregressive(recurrent, head, 0.0 if positive else -np.inf, settings.paths)
+    return Autoregressive(recurrent, next_one, 0.0 if positive else -np.inf, settings.paths)
 
 
 def windows_of(
@@ -99,7 +102,7 @@ def windows_of(
     return TrainingWindows(
         histories,
         view,
-        partial(direct_windows, view=view, origins=_ORIGINS)
+        partial(direct_windows, view=view, origins=_ATTENDING if settings.attention else _ORIGINS)
         if settings.head == "quantiles"
         else partial(taught_windows, view=view),
         context=settings.context or 2 * view.memory,

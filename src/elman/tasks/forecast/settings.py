@@ -50,6 +50,10 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
         False,
         description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",
     )
+    attention: bool = Field(
+        False,
+        description="A second recurrence over the steps to come, which attends to the past.",
+    )
     dilations: tuple[int, ...] = Field(
         (), description="Steps back that each layer's recurrence looks, one number a layer: 1,4,24."
     )
@@ -98,10 +102,11 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
 
     @model_validator(mode="after")
     def _head_can(self) -> Self:
-        if self.head != "quantiles" and self.smoothing:
-            raise ValueError(
-                f'smoothing is for head="quantiles", and head is "{self.head}": choose one of them'
-            )
+        for name in ("smoothing", "attention"):
+            if self.head != "quantiles" and getattr(self, name):
+                raise ValueError(
+                    f'{name} is for head="quantiles", and head is "{self.head}": choose one of them'
+                )
         if self.head != "quantiles" and self.past:
             raise ValueError(
                 f'head="{self.head}" goes on from values that it draws, and nobody knows'
