@@ -192,7 +192,7 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts.append(np.nan_to_num(np.log(size / earlier)))
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[: len(y)], np.tile(_static(series, view), (len(y), 1))]
+    parts += [ahead[: len(y)], np.tile(_static(panel, series, view), (len(y), 1))]
     features = np.concatenate(parts, 1).astype(np.float32)
     return History(series.name, y, memory, filled, mean, scale, features, ahead, level, start)
 
@@ -258,12 +258,14 @@ def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) 
     return standard
 
 
-def _static(series: PanelSeries, view: View) -> Array:
+def _static(panel: Panel, series: PanelSeries, view: View) -> Array:
     parts: list[float] = []
-    for value, names, (mean, deviation) in zip(
-        series.static, view.categories, view.static_scale, strict=True
+    for column, value, names, (mean, deviation) in zip(
+        panel.columns.static, series.static, view.categories, view.static_scale, strict=True
     ):
         if names is None:
+            if not isinstance(value, (int, float)) or not np.isfinite(value):
+                raise DataError(f"{column} of the series {series.name} is {value}, not a number")
             parts.append((float(value) - mean) / deviation)
         else:
             parts += [float(str(value) == name) for name in names]
