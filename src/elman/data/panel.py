@@ -241,7 +241,10 @@ def _times(table: Table, columns: Columns) -> Times:
     for i, value in enumerate(values):
         if value is None or value == "" or value != value:
             raise DataError(f"{table.rows[i]}: {columns.time} is missing")
-    if all(isinstance(v, int) or (isinstance(v, str) and v.lstrip("-").isdigit()) for v in values):
+    if all(
+        isinstance(v, (int, np.integer)) or (isinstance(v, str) and v.lstrip("-").isdigit())
+        for v in values
+    ):
         return np.array([int(v) for v in values], np.int64)
     try:
         return np.array(values, "datetime64[s]")

@@ -20,7 +20,8 @@ class Forecasts:
     """Quantiles of what is to come.
 
     **Fields:** `names` of N series; `times` (N, h); `quantiles` (N, h, K, Q) at `levels`, in the
-    units of the data. `past`: of each series times (M,) and values (M, K) before.
+    units of the data. `past`: of each series times (M,) and values (M, K) before. `average`
+    (N, h, K): of sample paths, None if there are none.
     """
 
     names: tuple[Any, ...]
@@ -29,6 +30,7 @@ class Forecasts:
     levels: tuple[float, ...]
     targets: tuple[str, ...]
     past: tuple[tuple[NDArray[Any], Array], ...] = ()
+    average: Array | None = None
 
     @property
     def median(self) -> Array:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman.data import Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.rules import errors_so_far, rules_after
 
 Array = NDArray[np.float64]
 _WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too
@@ -42,11 +43,20 @@ class View:
         return float(0.5 ** (1 / max(self.seasons[-1], 20)))
 
     @cached_property
+    def slow_decay(self) -> float:
+        """Of the errors of rules a step: a tenth of the level's."""
+        return float(self.decay**0.1)
+
+    @cached_property
     def features(self) -> int:
         """Inputs of the network a step."""
-        static = sum(1 if each is None else len(each) for each in self.categories)
         of_targets = self.targets * (3 + len(self.seasons))
-        return of_targets + self.calendar + self.past + 2 * self.future + static
+        return of_targets + self.calendar + self.past + 2 * self.future + self.static
+
+    @cached_property
+    def static(self) -> int:
+        """Numbers that describe a series; the last of the features."""
+        return sum(1 if each is None else len(each) for each in self.categories)
 
     @cached_property
     def ahead(self) -> int:
@@ -66,7 +76,8 @@ class Level(NamedTuple):
 class Tail:
     """The end of a series, from which it can be read on without what came before.
 
-    `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step.
+    `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step;
+    `off`, (K, S + 1), the last of `History.off`.
     """
 
     position: int
@@ -74,6 +85,7 @@ class Tail:
     mean: Array
     scale: Array
     level: Level
+    off: Array
 
 
 @dataclass(frozen=True)
@@ -94,15 +106,33 @@ class History:
     ahead: NDArray[np.float32]  # (T + F, C), known beforehand, from the first step on
     level: Level
     start: int
+    view: View
+    off_before: Array
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @cached_property
+    def off(self) -> Array:
+        """After each step how far off the rules were, (T, K, S + 1): see `errors_so_far`."""
+        seasons = self.view.seasons
+        now = self.before + np.arange(-1, len(self) - 1)
+        rules = rules_after(self.filled, self.mean, now, seasons)
+        rules[~np.isfinite(self.filled[now + 1 - seasons[0]])] = np.nan  # no whole season yet
+        return errors_so_far(rules, self.y, self.off_before, self.view.slow_decay)
+
+    def level_at(self, step: int, decay: float) -> Level:
+        """The level's sums after a step, of a history that was read from its beginning."""
+        count = np.isfinite(self.y[: step + 1]).sum(0)
+        weight = 1 - decay**count
+        now = self.before + step
+        return Level(self.mean[now] * weight, self.scale[now] * weight, weight)
 
     def tail(self, memory: int) -> Tail:
         """Its end."""
         end = self.start + len(self)
         filled, mean, scale = (v[-memory:] for v in (self.filled, self.mean, self.scale))
-        return Tail(end, filled, mean, scale, self.level)
+        return Tail(end, filled, mean, scale, self.level, self.off[-1])
 
 
 def view_of(panel: Panel, horizon: int, season: int | None) -> View:
@@ -156,20 +186,15 @@ def view_from(values: Mapping[str, Any]) -> View:
 def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None) -> History:
     """Look at a series from its beginning, or where a tail ends.
 
-    The series is all of the new rows then; DataError where they do not follow the old ones.
+    The series is all of the new steps then; DataError where they do not follow the old ones.
     """
     y = series.y
-    memory, keys = view.memory, view.targets
-    start = series.start
-    if tail is not None:
-        if start < tail.position:
-            time = panel.calendar.times(np.array([tail.position]))[0]
-            raise DataError(
-                f"the new rows of {series.name} begin before {time}, up to which it is known"
-            )
-        gap = start - tail.position
-        y = np.concatenate([np.full((gap, keys), np.nan), y])
-        start = tail.position
+    memory, keys, start = view.memory, view.targets, series.start
+    if tail is not None and start < tail.position:
+        time = panel.calendar.times(np.array([tail.position]))[0]
+        raise DataError(
+            f"the new rows of {series.name} begin before {time}, up to which it is known"
+        )
     level = tail.level if tail else Level(*(np.zeros(keys) for _ in range(3)))
     filled, mean, scale = (np.empty((memory + len(y), keys)) for _ in range(3))
     begin = (
@@ -192,9 +217,12 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts.append(np.nan_to_num(np.log(size / earlier)))
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[: len(y)], np.tile(_static(panel, series, view), (len(y), 1))]
+    parts += [ahead[: len(y)], np.tile(static_of(series, view), (len(y), 1))]
     features = np.concatenate(parts, 1).astype(np.float32)
-    return History(series.name, y, memory, filled, mean, scale, features, ahead, level, start)
+    off = tail.off if tail else np.zeros((keys, 3 + len(view.seasons)))
+    return History(
+        series.name, y, memory, filled, mean, scale, features, ahead, level, start, view, off
+    )
 
 
 def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:
@@ -258,15 +286,22 @@ def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) 
     return standard
 
 
-def _static(panel: Panel, series: PanelSeries, view: View) -> Array:
+def static_of(series: PanelSeries, view: View) -> Array:
+    """What describes a series, as numbers."""
     parts: list[float] = []
-    for column, value, names, (mean, deviation) in zip(
-        panel.columns.static, series.static, view.categories, view.static_scale, strict=True
+    for value, names, (mean, deviation) in zip(
+        series.static, view.categories, view.static_scale, strict=True
     ):
         if names is None:
-            if not isinstance(value, (int, float)) or not np.isfinite(value):
-                raise DataError(f"{column} of the series {series.name} is {value}, not a number")
             parts.append((float(value) - mean) / deviation)
         else:
             parts += [float(str(value) == name) for name in names]
     return np.array(parts)
+
+
+def _check_static(panel: Panel, series: PanelSeries, view: View) -> None:
+    """Raise DataError where a number should describe a series and there is none."""
+    columns = panel.columns.static
+    for column, value, names in zip(columns, series.static, view.categories, strict=True):
+        if names is None and not (isinstance(value, (int, float)) and np.isfinite(value)):
+            raise DataError(f"{column} of the series {series.name} is {value}, not a number")

@@ -11,6 +11,8 @@ from elman.data import PanelSeries
 from elman.tasks.forecast.adaptive import Track
 from elman.tasks.forecast.history import Level, Tail, View
 
+_PARTS = ("filled", "mean", "scale", "off")
+
 
 class Known(NamedTuple):
     """Where the reading of a series stands: all that a forecast and further rows need."""
@@ -26,7 +28,7 @@ def to_tensors(known: Mapping[Any, Known]) -> dict[str, Tensor]:
     """All that is known as tensors by name, in the order of the series."""
     tensors: dict[str, Tensor] = {}
     for i, each in enumerate(known.values()):
-        arrays = {name: getattr(each.tail, name) for name in ("filled", "mean", "scale")}
+        arrays = {name: getattr(each.tail, name) for name in _PARTS}
         arrays |= {"level": np.stack(each.tail.level), "future": each.series.future}
         arrays |= each.track._asdict()
         for name, values in arrays.items():
@@ -44,7 +46,7 @@ def from_tensors(
     known = {}
     states = sum(name.startswith("0.state") for name in tensors)
     for i, (name, position, static) in enumerate(series):
-        of = {part: tensors[f"{i}.{part}"].numpy() for part in ("filled", "mean", "scale")}
+        of = {part: tensors[f"{i}.{part}"].numpy() for part in _PARTS}
         rows = np.zeros((0, view.targets)), np.zeros((0, view.past))
         future = tensors[f"{i}.future"].numpy()
         known[name] = Known(

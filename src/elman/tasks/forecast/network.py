@@ -1,5 +1,6 @@
 """The network of a direct forecast: a recurrence over the history, a head for all steps to come."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -82,15 +83,43 @@ class QuantileHead(nn.Module):
 class Forecaster(nn.Module):
     """A recurrence over the features of each step, and a head where forecasts begin."""
 
-    def __init__(self, recurrent: nn.Module, head: QuantileHead) -> None:
+    levels: Tensor
+
+    def __init__(self, recurrent: nn.Module, head: QuantileHead, levels: Sequence[float]) -> None:
         super().__init__()
         self.recurrent, self.head = recurrent, head
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
 
     def forward(self, features: Tensor, given: Origins, state: Any = None) -> tuple[Tensor, Any]:
         """Features (T, B, F) to quantiles (O, B, h, K, Q) and the state after the last step."""
         output, state = self.recurrent(features, state)
         rows = given.at.unsqueeze(-1).expand(-1, -1, output.shape[-1])
         return self.head(output.gather(0, rows), given), state
+
+    def read(
+        self, features: Tensor, state: Any = None, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features (T, B, F) to outputs (T, B, H) and the states after the last steps."""
+        return read_by(self.recurrent, features, state, lengths)
+
+    def pick(self, output: Tensor, at: Tensor, column: Tensor | None = None) -> Tensor:
+        """What the head needs after steps `at` of sequences `column`, (n,) each: (n, H)."""
+        return output[at, 0 if column is None else column]
+
+    def loss(self, batch: Any) -> Tensor:
+        """The pinball loss of a batch, a `Windows`."""
+        quantiles, _ = self(batch.features, batch.origins)
+        return pinball(quantiles, batch.targets, self.levels)
+
+
+def read_by(
+    recurrent: nn.Module, features: Tensor, state: Any, lengths: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run layers from a tuple of states, or from the initial ones, to such a tuple."""
+    if isinstance(state, tuple) and len(state) == 1:
+        state = state[0]
+    output, last = recurrent(features, state, lengths=lengths)
+    return output, last if isinstance(last, tuple) else (last,)
 
 
 def pinball(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:

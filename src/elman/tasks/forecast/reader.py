@@ -1,6 +1,7 @@
 """Run the network over series: to where they end, or for forecasts from many of their steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,12 @@ from elman.data import Columns, Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
 from elman.tasks.forecast.adaptive import Track, begin, follow
+from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Intervals
 from elman.tasks.forecast.history import History, View, ahead_of, read
 from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.network import Forecaster, Origins
+from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
 from elman.tasks.forecast.windows import origin, origins_of, scaled_target
 
 Array = NDArray[np.float64]
@@ -32,6 +35,7 @@ class Placed:
     def __init__(
         self, histories: Sequence[History], view: View, at: Sequence[Sequence[int]]
     ) -> None:
+        self.histories, self.view, self.at = histories, view, at
         self._groups = []
         for first in range(0, len(histories), _AT_ONCE):
             chosen = [
@@ -60,16 +64,20 @@ class Placed:
         """Scaled quantiles by a network, (n, h, K, Q)."""
         was_training = model.training
         model.eval()
-        found = []
-        for features, column, given in self._groups:
-            output, _ = run(model, features)
-            found.append(_head(model, output[given.at[:, 0], column].unsqueeze(1), given))
+        if isinstance(model, Autoregressive):
+            found = [sampled_forecasts(model, self.view, self.histories, self.at)]
+        else:
+            found = []
+            for features, column, given in self._groups:
+                output, _ = run(model, features)
+                picked = model.pick(output, given.at[:, 0], column)
+                found.append(_head(model, picked.unsqueeze(1), given))
         model.train(was_training)
         return torch.cat(found)
 
 
 def run(
-    model: Any, features: Sequence[NDArray[np.float32]], state: Sequence[Tensor] | None = None
+    model: Any, features: Sequence[NDArray[np.float32]], state: Any = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Read stretches (T, F) of several series side by side: outputs (T, B, H) and the states after
     each one's last step."""
@@ -77,9 +85,9 @@ def run(
     padded = torch.zeros(int(lengths.max()), len(features), features[0].shape[1])
     for i, each in enumerate(features):
         padded[: len(each), i] = torch.from_numpy(each)
-    begin = None if state is None else state[0] if len(state) == 1 else tuple(state)
-    output, last = model.recurrent(padded.to(device_of(model)), begin, lengths=lengths)
-    return output, last if isinstance(last, tuple) else (last,)
+    device = device_of(model)
+    output, last = model.read(padded.to(device), state, lengths=lengths.to(device))
+    return output, last
 
 
 def _head(model: Any, output: Tensor, given: Origins) -> Tensor:
@@ -111,42 +119,68 @@ def read_known(
 ) -> dict[Any, Known]:
     """Read series from their beginning, or on from what is known of them."""
     found: dict[Any, Known] = {}
-    for number in range(0, len(panel), _AT_ONCE):
-        some = panel.series[number : number + _AT_ONCE]
-        before = [(known or {}).get(each.name) for each in some]
-        histories = [
-            read(panel, each, view, old.tail if old else None)
-            for each, old in zip(some, before, strict=True)
-        ]
-        zero = torch.zeros(model.recurrent.num_layers, model.recurrent.hidden_size)
-        state = [
-            torch.stack([old.state[s] if old else zero for old in before], 1).to(device_of(model))
-            for s in range(len(model.recurrent.cell.state))
-        ]
-        output, last = run(model, [each.features for each in histories], state)
-        for i, (series, history, old) in enumerate(zip(some, histories, before, strict=True)):
-            track = old.track if old else begin(view.horizon, view.targets)
-            if intervals is not None:
-                first = intervals.first(history, view)
-                for reached in along(
-                    model, view, history, output[: len(history), i], first, track, intervals
-                ):
-                    track = reached.track
-            found[series.name] = Known(
-                PanelSeries(
-                    series.name,
-                    history.start + len(history),
-                    series.y[:0],
-                    series.past[:0],
-                    series.future[len(series) :],
-                    series.static,
-                ),
-                history.tail(view.memory),
-                output[len(history) - 1, i].cpu(),
-                tuple(part[:, i].cpu() for part in last),
-                track,
-            )
+    for is_new in (True, False):  # a new series begins in the initial state
+        some = [each for each in panel.series if (each.name not in (known or {})) == is_new]
+        for number in range(0, len(some), _AT_ONCE):
+            part = some[number : number + _AT_ONCE]
+            old = [] if is_new else [(known or {})[each.name] for each in part]
+            found |= _read_on(model, view, panel, part, old, intervals)
+    return {each.name: found[each.name] for each in panel.series}
+
+
+def _read_on(
+    model: Any,
+    view: View,
+    panel: Panel,
+    some: Sequence[PanelSeries],
+    old: Sequence[Known],
+    intervals: Intervals | None,
+) -> dict[Any, Known]:
+    """Read series side by side, all of them new or all of them on from what is known."""
+    if old:
+        some = [_joined(*each) for each in zip(some, old, strict=True)]
+    histories = [
+        read(panel, each, view, old[i].tail if old else None) for i, each in enumerate(some)
+    ]
+    parts = zip(*(each.state for each in old), strict=True)
+    state = tuple(torch.stack(part, 1).to(device_of(model)) for part in parts)
+    output, last = run(model, [each.features for each in histories], state or None)
+    found = {}
+    for i, (series, history) in enumerate(zip(some, histories, strict=True)):
+        track = old[i].track if old else begin(view.horizon, view.targets)
+        if intervals is not None:
+            first = intervals.first(history, view)
+            for reached in along(
+                model, view, history, output[:, i : i + 1], first, track, intervals
+            ):
+                track = reached.track
+        end = history.start + len(history)
+        rest = series.future[len(series) :]
+        one = torch.tensor([len(history) - 1]), torch.tensor([i])
+        found[series.name] = Known(
+            replace(series, start=end, y=series.y[:0], past=series.past[:0], future=rest),
+            history.tail(view.memory),
+            model.pick(output, *one)[0].cpu(),
+            tuple(part[:, i].cpu() for part in last),
+            track,
+        )
     return found
+
+
+def _joined(series: PanelSeries, old: Known) -> PanelSeries:
+    """New rows with the steps without a row before them, and what was known beforehand of all."""
+    gap = series.start - old.tail.position
+    if gap < 0:
+        return series
+    known, new = old.series.future, series.future
+    future = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)
+    future[: len(known)] = known
+    future[gap : gap + len(new)] = new
+    y, past = (
+        np.concatenate([np.full((gap, values.shape[1]), np.nan), values])
+        for values in (series.y, series.past)
+    )
+    return replace(series, start=old.tail.position, y=y, past=past, future=future)
 
 
 class Reached(NamedTuple):
@@ -169,27 +203,59 @@ def along(
     first: int,
     track: Track,
     intervals: Intervals,
+    steps: int | None = None,
 ) -> Iterator[Reached]:
-    """Forecast after every step of a history from `first` on, given the recurrence's outputs
-    (T, H), and have the intervals learn from what comes."""
+    """Forecast after every step of a history from `first` on, given the network's outputs
+    (T, 1, H), and have the intervals learn from what comes; at most so many `steps`."""
     if not isinstance(model, Forecaster):
         return
-    for start in range(first, len(output), _FORECASTS):
-        at = np.arange(start, min(start + _FORECASTS, len(output)))
+    steps = len(history) if steps is None else steps
+    for start in range(first, steps, _FORECASTS):
+        at = np.arange(start, min(start + _FORECASTS, steps))
         given = origins_of([history], view, [at.tolist()], [0])
         scaled = intervals.calibration.apply(
-            _head(model, output[at].unsqueeze(1), given).double().numpy()
+            _head(model, model.pick(output, given.at[:, 0]).unsqueeze(1), given).double().numpy()
         )
         now = history.before + at
         place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
         quantiles = place + size * scaled
         # What is not known beforehand, though it should be, makes no forecast to learn from.
         covered = history.ahead[:, history.ahead.shape[1] - view.future :] != 0
-        steps = at[:, None] + 1 + np.arange(view.horizon)
-        possible = np.logical_and.accumulate(np.all(covered, 1)[steps], 1)
+        to_come = at[:, None] + 1 + np.arange(view.horizon)
+        possible = np.logical_and.accumulate(np.all(covered, 1)[to_come], 1)
         counted = np.where(possible[..., None, None], quantiles, np.nan)
         log_factor, track = follow(track, counted, history.y[at])
         yield Reached(start, quantiles, log_factor, track)
+
+
+@torch.inference_mode()
+def scaled_at_end(
+    model: Any,
+    view: View,
+    known: Mapping[Any, Known],
+    future: Mapping[Any, PanelSeries],
+    calendar: Calendar,
+    columns: Columns,
+    h: int,
+) -> tuple[Array, Array | None]:
+    """Scaled quantiles (N, h, K, Q) after the ends of series, and of sample paths the mean,
+    (N, h, K), in units of the data."""
+    if isinstance(model, Autoregressive):
+        histories = [
+            history_at_end(each, future.get(name), view, calendar, columns, h)
+            for name, each in known.items()
+        ]
+        values = paths_at_end(model, view, known, histories, h=h, paths=model.paths)
+        mean, scale = (
+            np.stack([getattr(each.tail, part)[-1] for each in known.values()])[:, None, :, None]
+            for part in ("mean", "scale")
+        )
+        return (quantiles_of(values).numpy() - mean) / scale, values.mean(1).numpy()
+    given = origins_at_end(known, future, view, calendar, columns, h)
+    device = device_of(model)
+    output = torch.stack([each.output for each in known.values()])[None]
+    scaled = model.head(output.to(device), Origins(*(part.to(device) for part in given)))
+    return scaled[0, :, :h].double().cpu().numpy(), None
 
 
 def origins_at_end(
@@ -202,7 +268,7 @@ def origins_at_end(
 ) -> Origins:
     """What the head needs of each series (B) for one forecast (O = 1) from its end."""
     rows = [
-        _origin_of(each, future.get(name), view, calendar, columns, h)
+        origin(history_at_end(each, future.get(name), view, calendar, columns, h), view, -1)
         for name, each in known.items()
     ]
     parts = [np.stack(part)[None].astype(np.float32) for part in zip(*rows, strict=True)]
@@ -210,15 +276,15 @@ def origins_at_end(
     return Origins(at, *(torch.from_numpy(part) for part in parts))
 
 
-def _origin_of(
+def history_at_end(
     known: Known,
     future: PanelSeries | None,
     view: View,
     calendar: Calendar,
     columns: Columns,
     h: int,
-) -> tuple[Any, ...]:
-    """Memory, bases and what is known beforehand of a forecast from the end of a series."""
+) -> History:
+    """No steps, after those of a series, and what is known beforehand of `h` steps to come."""
     tail = known.tail
     series = known.series
     if future is not None:
@@ -237,7 +303,7 @@ def _origin_of(
             f" {len(series.future)} are known: give them as rows without"
             f" {columns.target[0]}, or as future=..."
         )
-    history = History(
+    return History(
         series.name,
         np.zeros((0, view.targets)),
         len(tail.filled),
@@ -245,11 +311,12 @@ def _origin_of(
         tail.mean,
         tail.scale,
         np.zeros((0, 0), np.float32),
-        ahead_of(calendar, series, view, tail.position, view.horizon),
+        ahead_of(calendar, series, view, tail.position, max(h, view.horizon)),
         tail.level,
         tail.position,
+        view,
+        tail.off,
     )
-    return origin(history, view, -1)
 
 
 def device_of(model: Any) -> torch.device:

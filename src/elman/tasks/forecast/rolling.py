@@ -145,7 +145,7 @@ def _quantiles(task: "Forecast", history: History, at: Sequence[int]) -> Array:
     first = min(intervals.first(history, view), at[0])
     found = []
     track = begin(view.horizon, view.targets)
-    for reached in along(model, view, history, output[:, 0], first, track, intervals):
+    for reached in along(model, view, history, output, first, track, intervals, at[-1] + 1):
         own = np.array([a for a in at if 0 <= a - reached.first < len(reached.quantiles)], int)
         own -= reached.first
         found.append(widened(reached.quantiles[own], reached.log_factor[own]))

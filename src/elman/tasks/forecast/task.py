@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from safetensors.torch import load_file, save_file
 
 from elman.data import Panel, PanelSeries, read_panel
@@ -19,30 +18,20 @@ from elman.tasks.forecast.adaptive import widened
 from elman.tasks.forecast.backtest import Backtest, score
 from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
+from elman.tasks.forecast.forms import check_targets, held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_from, view_of
 from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
-from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead, pinball
-from elman.tasks.forecast.reader import (
-    Placed,
-    device_of,
-    origins_at_end,
-    read_known,
-)
+from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
+from elman.tasks.forecast.sampled import applied, paths_at_end
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
-from elman.tasks.forecast.windows import (
-    TrainingWindows,
-    Windows,
-    bases,
-)
+from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
 HISTORY = "history.safetensors"
-_ORIGINS = 24  # forecasts of a training window
-_LEVELS = torch.tensor(QUANTILES)
 
 
 class Forecast(Task):
@@ -85,6 +74,7 @@ class Forecast(Task):
             )
         settings = self.settings
         panel = read_panel(data, settings.columns, frequency=settings.frequency)
+        check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
         share = min(max(2 * horizon, longest // 10), longest // 4)
@@ -103,7 +93,7 @@ class Forecast(Task):
         with np.errstate(invalid="ignore"):
             self.positive = all(not (each.y < 0).any() for each in panel.series)
         histories = [read(train, each, self.view) for each in usable]
-        self._model = self._network()
+        self._model = self._network(histories)
         windows = self._windows(histories, settings.seed)
         whole = [read(panel, each, self.view) for each in panel.series]
         checked = places(whole, horizon, held_out, self.view.seasons[0])
@@ -111,7 +101,7 @@ class Forecast(Task):
         self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
 
         def evaluate(model: Any) -> dict[str, float]:
-            return {"loss": float(pinball(placed.quantiles(model), placed.actual, _LEVELS))}
+            return {"loss": held_out_loss(model, placed, windows.context)}
 
         def finish(model: Any) -> None:
             quantiles = placed.quantiles(model)
@@ -139,63 +129,97 @@ class Forecast(Task):
             finish=finish,
         )
 
-    def _loss(self, model: Any, batch: Windows, state: Any) -> Step:
-        quantiles, _ = model(batch.features, batch.origins)
-        loss = pinball(quantiles, batch.targets, _LEVELS.to(quantiles.device))
-        return Step(loss, batch.features.shape[1], state)
+    def _loss(self, model: Any, batch: Any, state: Any) -> Step:
+        return Step(model.loss(batch), batch.features.shape[1], state)
 
-    def _network(self) -> Any:
-        settings, view = self.settings, self.view
-        recurrent = settings.layers(self.cell or settings.cell, view.features)
-        head = QuantileHead(
-            settings.hidden_size,
-            memory=view.memory,
-            targets=view.targets,
-            bases=bases(view),
-            ahead=view.ahead,
-            horizon=view.horizon,
-            quantiles=len(QUANTILES),
-            dropout=settings.output_dropout,
+    def _network(self, histories: Sequence[History] = ()) -> Any:
+        return network_of(
+            self.settings, self.cell, self.view, positive=self.positive, histories=histories
         )
-        return Forecaster(recurrent, head)
 
     # what is known, and forecasts from there
 
     def forecasts(self, data: Any = None, *, h: int | None = None, future: Any = None) -> Forecasts:
         """As `predict`, as an object with the quantiles."""
-        self._check_trained()
-        horizon = self.settings.horizon
-        if h is not None and not 1 <= h <= horizon:
-            raise SettingsError(f"h={h}: this model was trained for 1 to {horizon} steps")
-        model, view = cast("Any", self._model), self.view
-        known = self.known if data is None else self._read(data)
-        ahead = {} if future is None else self._future(future)
-        given = origins_at_end(
-            known, ahead, view, self.calendar, self.settings.columns, h or horizon
-        )
-        device = device_of(model)
-        with torch.inference_mode():
-            output = torch.stack([each.output for each in known.values()])[None]
-            scaled = model.head(output.to(device), Origins(*(part.to(device) for part in given)))
-        quantiles = scaled[0].double().cpu().numpy()
+        known, ahead, h = self._asked(data, h, future)
+        model, view, columns = cast("Any", self._model), self.view, self.settings.columns
+        scaled, average = scaled_at_end(model, view, known, ahead, self.calendar, columns, h)
         if self.calibration is not None:
-            quantiles = self.calibration.apply(quantiles)
+            scaled = applied(self.calibration, scaled, view.horizon)
         mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
         scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
-        quantiles = (mean + scale * quantiles)[:, : h or horizon]
-        quantiles = widened(quantiles, np.stack([e.track.log_factor for e in known.values()]))
+        log_factor = np.stack([each.track.log_factor for each in known.values()])
+        quantiles = widened(mean + scale * scaled, log_factor)
         if self.positive:
             quantiles = np.maximum(quantiles, 0)
-        steps = np.arange(h or horizon)
-        times = [self.calendar.times(each.tail.position + steps) for each in known.values()]
-        names = tuple(known)
         back = np.arange(-view.memory, 0)
         past = tuple(
             (self.calendar.times(each.tail.position + back), each.tail.filled)
             for each in known.values()
         )
-        return Forecasts(
-            names, np.stack(times), quantiles, QUANTILES, self.settings.target, past=past
+        times, targets = self._times(known, h), columns.target
+        return Forecasts(tuple(known), times, quantiles, QUANTILES, targets, past, average)
+
+    def sample_paths(
+        self,
+        data: Any = None,
+        *,
+        h: int | None = None,
+        paths: int = 100,
+        future: Any = None,
+        seed: int = 0,
+    ) -> Any:
+        """Ways in which series may go on, each of them drawn step by step.
+
+        Other than quantiles of each step they tell what a week's sum or a month's highest value may
+        be. For heads that give a distribution; `data`, `h` and `future` as in `predict`.
+
+        **Returns:** a table with a row for each series, path and step: the path's number in the
+        column `path`, and the targets.
+        """
+        if self.settings.head == "quantiles":
+            raise SettingsError(
+                'head="quantiles" tells what each step may be and not how steps go together: train'
+                ' with head="student_t" for sample paths'
+            )
+        if paths < 1:
+            raise SettingsError(f"paths={paths}: a number from 1 is needed")
+        known, ahead, h = self._asked(data, h, future)
+        model, columns = cast("Any", self._model), self.settings.columns
+        histories = [
+            history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
+            for name, each in known.items()
+        ]
+        drawn = paths_at_end(model, self.view, known, histories, h=h, paths=paths, seed=seed)
+        count = paths * h
+        table: dict[str, Any] = {}
+        if self.has_ids:
+            table[columns.id] = np.repeat(np.array(tuple(known)), count)
+        table[columns.time] = np.repeat(self._times(known, h), paths, 0).ravel()
+        table["path"] = np.tile(np.repeat(np.arange(paths), h), len(known))
+        for k, target in enumerate(columns.target):
+            table[target] = drawn[..., k].numpy().ravel()
+        return to_frame(table, self.native)
+
+    def _asked(
+        self, data: Any, h: int | None, future: Any
+    ) -> tuple[dict[Any, Known], dict[Any, PanelSeries], int]:
+        """The series to go on from, what is given of their future, and how far."""
+        self._check_trained()
+        horizon = self.settings.horizon
+        if h is not None and (h < 1 or (h > horizon and self.settings.head == "quantiles")):
+            raise SettingsError(
+                f"h={h}: this model was trained for 1 to {horizon} steps"
+                if self.settings.head == "quantiles"
+                else f"h={h}: a number from 1 is needed"
+            )
+        known = self.known if data is None else self._read(data)
+        return known, {} if future is None else self._future(future), h or horizon
+
+    def _times(self, known: Mapping[Any, Known], h: int) -> Any:
+        steps = np.arange(h)
+        return np.stack(
+            [self.calendar.times(each.tail.position + steps) for each in known.values()]
         )
 
     def predict(
@@ -318,17 +342,13 @@ class Forecast(Task):
         table = read_panel(given, columns, calendar=self.calendar)
         return {each.name: each for each in table.series}
 
-    def _batch(self, data: Any) -> Windows:
+    def _batch(self, data: Any) -> Any:
         panel = self._panel(data)
         histories = [read(panel, each, self.view) for each in panel.series]
         return next(self._windows(histories, seed=0).epoch(0))
 
     def _windows(self, histories: Sequence[History], seed: int) -> TrainingWindows:
-        settings, view = self.settings, self.view
-        context, batch_size = settings.context or 2 * view.memory, settings.batch_size
-        return TrainingWindows(
-            histories, view, context=context, batch_size=batch_size, origins=_ORIGINS, seed=seed
-        )
+        return windows_of(self.settings, self.view, histories, seed)
 
     def _config(self) -> dict[str, Any]:
         view, calendar = self.view, self.calendar
@@ -376,11 +396,7 @@ class Forecast(Task):
         name, known = next(iter(self.known.items()))
         model, columns = cast("Any", self._model), self.settings.columns
         one = {name: padded(known, self.view)}
-        given = origins_at_end(one, {}, self.view, self.calendar, columns, 1)
-        device = device_of(model)
-        moved = Origins(*(part.to(device) for part in given))
-        output = known.output[None, None].to(device)
-        return lambda: model.head(output, moved)
+        return lambda: scaled_at_end(model, self.view, one, {}, self.calendar, columns, 1)
 
 
 def _with_target(data: Any, targets: Sequence[str]) -> Any:
