@@ -61,6 +61,7 @@ def etth1() -> None:
     found = task.backtest(panel, n_windows=2880 - 24 + 1)
     console.print(f"ETTh1, OT, 24 h, Informer's split: {time.perf_counter() - start:.0f} s")
     _squares(found)
+    console.print(found.summary())
 
 
 def bike() -> None:
@@ -87,8 +88,10 @@ def bike() -> None:
 
 
 def passengers() -> None:
-    """Airline passengers: the last two years, 12 months ahead."""
-    _tested("Airline passengers", "fc_small_series/passengers", 24, 1, horizon=12)
+    """Airline passengers: the last two, three and four years, 12 months ahead."""
+    for years in (2, 3, 4):
+        title = f"Airline passengers, {years} years"
+        _tested(title, "fc_small_series/passengers", 12 * years, 1, horizon=12)
 
 
 def temperatures() -> None:
@@ -115,7 +118,6 @@ def _squares(found: Any) -> None:
     for name, errors in found.errors.items():
         square, size = np.nanmean(errors**2), np.nanmean(errors)
         console.print(f"  {name:15} MSE {square:.4f}  MAE {size:.4f}")
-    console.print(f"  {found.metrics['model']}")
 
 
 def _with(panel: Panel, values: Any) -> Panel:

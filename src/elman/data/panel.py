@@ -288,7 +288,7 @@ def _number(table: Table, name: str, row: int, value: Any) -> float:
 def _constant(table: Table, name: str, values: list[Any], rows: NDArray[np.int64]) -> Any:
     first = values[rows[0]]
     for row in rows:
-        if values[row] != first:
+        if values[row] != first and (values[row] == values[row] or first == first):  # not two NaN
             raise DataError(
                 f"{table.rows[row]}: the static column {name} is {values[row]!r} where its series"
                 f" has {first!r}: give it as past or future"

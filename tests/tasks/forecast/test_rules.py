@@ -68,6 +68,15 @@ def test_diebold_mariano_sees_a_better_forecast_and_none_in_noise() -> None:
     assert diebold_mariano(losses[0], losses[0]) == (0.0, 1.0)
 
 
+def test_a_variance_that_comes_out_negative_makes_no_certainty() -> None:
+    """Gains that go up and down have autocovariances whose sum is below 0."""
+    gain = np.array([0.5, -0.2, 0.6, -0.3, 0.5, -0.1])
+    statistic, p = diebold_mariano(gain, np.zeros(6), horizon=2)
+    assert 0 < statistic < np.inf
+    assert 0.01 < p < 1
+    assert diebold_mariano(np.ones(6), np.zeros(6), horizon=2) == (np.inf, 0.0)
+
+
 def test_the_p_value_is_students() -> None:
     from scipy.stats import t
 

@@ -30,10 +30,21 @@ class Backtest:
 
     def summary(self) -> Table:
         """A table for rich to print."""
-        names = list(self.metrics["model"])
-        table = Table("", *names, "DM", "p", title=f"{self.origins:,} forecasts")
+        ours = self.metrics["model"]
+        names = ("mae", "rmse", "smape", "mase")
+        table = Table(
+            "",
+            *names,
+            "DM",
+            "p",
+            title=f"{self.origins:,} forecasts",
+            caption=f"of the model: {100 * ours['coverage_80']:.1f} % of values lie within the"
+            f" intervals of 80 %, {100 * ours['coverage_95']:.1f} % within those of 95 %; weighted"
+            f" quantile loss {ours['wql']:.4g}",
+        )
+        table.columns[0].no_wrap = True
         for who, found in self.metrics.items():
-            figures = [f"{found[name]:.4g}" if name in found else "" for name in names]
+            figures = [f"{found[name]:.4g}" for name in names]
             test = self.against.get(who)
             table.add_row(who, *figures, *(f"{value:.3g}" for value in test or ()))
         return table

@@ -317,3 +317,11 @@ def static_of(series: PanelSeries, view: View) -> Array:
         else:
             parts += [float(str(value) == name) for name in names]
     return np.array(parts)
+
+
+def _check_static(panel: Panel, series: PanelSeries, view: View) -> None:
+    """Raise DataError where a number should describe a series and there is none."""
+    columns = panel.columns.static
+    for column, value, names in zip(columns, series.static, view.categories, strict=True):
+        if names is None and not (isinstance(value, (int, float)) and np.isfinite(value)):
+            raise DataError(f"{column} of the series {series.name} is {value}, not a number")

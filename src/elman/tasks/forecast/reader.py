@@ -19,7 +19,7 @@ from elman.tasks.forecast.history import History, View, ahead_of, read
 from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.network import Forecaster, Origins
 from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
-from elman.tasks.forecast.windows import origin, origins_of, scaled_target
+from elman.tasks.forecast.windows import origins_in, origins_of, scaled_targets
 
 Array = NDArray[np.float64]
 _AT_ONCE = 64  # series read side by side
@@ -53,11 +53,11 @@ class Placed:
                 column = np.repeat(np.arange(len(chosen)), [len(steps) for _, steps in chosen])
                 self._groups.append((features, torch.from_numpy(column), given))
         targets = [
-            scaled_target(history, view, step)
+            scaled_targets(history, view, steps)
             for history, steps in zip(histories, at, strict=True)
-            for step in steps
+            if len(steps)
         ]
-        self.actual = torch.from_numpy(np.stack(targets).astype(np.float32))
+        self.actual = torch.from_numpy(np.concatenate(targets).astype(np.float32))
 
     @torch.inference_mode()
     def quantiles(self, model: Any) -> Tensor:
@@ -268,10 +268,10 @@ def origins_at_end(
 ) -> Origins:
     """What the head needs of each series (B) for one forecast (O = 1) from its end."""
     rows = [
-        origin(history_at_end(each, future.get(name), view, calendar, columns, h), view, -1)
+        origins_in(history_at_end(each, future.get(name), view, calendar, columns, h), view, [-1])
         for name, each in known.items()
     ]
-    parts = [np.stack(part)[None].astype(np.float32) for part in zip(*rows, strict=True)]
+    parts = [np.stack(part, 1).astype(np.float32) for part in zip(*rows, strict=True)]
     at = torch.zeros(1, len(known), dtype=torch.int64)
     return Origins(at, *(torch.from_numpy(part) for part in parts))
 

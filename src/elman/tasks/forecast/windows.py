@@ -28,52 +28,43 @@ def bases(view: View) -> int:
     return 2 + len(view.seasons)
 
 
-def origin(history: History, view: View, at: int) -> tuple[np.ndarray, ...]:
-    """Memory (M * K), bases (h, K, S) and ahead (h, C) of a forecast after step `at`."""
-    now = history.before + at
-    mean, scale = history.mean[now], history.scale[now]
+def origins_in(history: History, view: View, at: Sequence[int]) -> tuple[Array, ...]:
+    """Memory (O, M * K), bases (O, h, K, S) and ahead (O, h, C) of forecasts after steps `at`."""
+    steps = np.asarray(at)[:, None]
+    now, ahead = history.before + steps, np.arange(view.horizon)
+    mean, scale = history.mean[now], history.scale[now]  # (O, 1, K)
     last = history.filled[now]
-    memory = np.where(
-        np.isfinite(past := history.filled[now + 1 - view.memory : now + 1]), past, last
-    )
-    steps = np.arange(view.horizon)
-    rules = [
-        np.broadcast_to(last, (view.horizon, len(last))),
-        np.broadcast_to(mean, (view.horizon, len(mean))),
-    ]
+    past = history.filled[now + 1 + np.arange(-view.memory, 0)]
+    memory = (np.where(np.isfinite(past), past, last) - mean) / scale
+    shape = (len(steps), view.horizon, view.targets)
+    rules = [np.broadcast_to(last, shape), np.broadcast_to(mean, shape)]
     for season in view.seasons:
-        rule = history.filled[now + 1 - season + steps % season]
+        rule = history.filled[now + 1 - season + ahead % season]
         rules.append(np.where(np.isfinite(rule), rule, last))
-    found = (np.stack(rules, -1) - mean[:, None]) / scale[:, None]
-    ahead = history.ahead[at + 1 : at + 1 + view.horizon]
-    return ((memory - mean) / scale).ravel(), found, ahead
+    found = (np.stack(rules, -1) - mean[..., None]) / scale[..., None]
+    return memory.reshape(len(steps), -1), found, history.ahead[steps + 1 + ahead]
 
 
 def origins_of(
     histories: Sequence[History], view: View, at: Sequence[Sequence[int]], first: Sequence[int]
 ) -> Origins:
     """Of each history (B) as many origins (O); `first` is each one's first step in a window."""
+    found = [origins_in(each, view, steps) for each, steps in zip(histories, at, strict=True)]
     parts = [
-        [origin(history, view, a) for a in steps]
-        for history, steps in zip(histories, at, strict=True)
+        torch.from_numpy(np.stack(part, 1).astype(np.float32)) for part in zip(*found, strict=True)
     ]
-    stacked = [
-        torch.from_numpy(
-            np.stack([np.stack([each[i] for each in row]) for row in parts], 1).astype(np.float32)
-        )
-        for i in range(3)
-    ]
-    rows = np.array([np.array(steps) - f for steps, f in zip(at, first, strict=True)]).T
-    return Origins(torch.from_numpy(np.ascontiguousarray(rows)), *stacked)
+    rows = np.stack([np.array(steps) - f for steps, f in zip(at, first, strict=True)], 1)
+    return Origins(torch.from_numpy(rows), *parts)
 
 
-def scaled_target(history: History, view: View, at: int) -> np.ndarray:
-    """What came after step `at`, (h, K), in units of the level there; NaN where it is unknown."""
-    now = history.before + at
-    found = np.full((view.horizon, view.targets), np.nan)
-    came = history.y[at + 1 : at + 1 + view.horizon]
-    found[: len(came)] = came
-    scaled: np.ndarray = (found - history.mean[now]) / history.scale[now]
+def scaled_targets(history: History, view: View, at: Sequence[int]) -> Array:
+    """What came after steps `at`, (O, h, K), in units of the level there; NaN where it is
+    unknown."""
+    steps = np.asarray(at)[:, None]
+    now, ahead = history.before + steps, steps + 1 + np.arange(view.horizon)
+    came = history.y[np.minimum(ahead, len(history) - 1)]
+    came = np.where(ahead[..., None] < len(history), came, np.nan)
+    scaled: Array = (came - history.mean[now]) / history.scale[now]
     return scaled
 
 
@@ -155,7 +146,7 @@ def direct_windows(
     histories = [each.history for each in stretches]
     given = origins_of(histories, view, places, [each.first for each in stretches])
     targets = [
-        np.stack([scaled_target(history, view, a) for a in steps])
+        scaled_targets(history, view, steps)
         for history, steps in zip(histories, places, strict=True)
     ]
     stacked = torch.from_numpy(np.stack(targets, 1).astype(np.float32))
