@@ -83,12 +83,14 @@ def test_padding_does_not_touch_the_state() -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_states_after_some_steps(cell: str) -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_states_after_some_steps(cell: str, goes_on: bool) -> None:
     layers = stack(cell, learn_initial_state=True)
     x = torch.randn(9, 2, 2)
-    output, states = layers.after(x, torch.tensor([0, 2, 8]))
+    _, before = layers(torch.randn(6, 2, 2))
+    output, states = layers.after(x, torch.tensor([0, 2, 8]), before if goes_on else None)
     for i, at in enumerate((0, 2, 8)):
-        whole, state = layers(x[: at + 1])
+        whole, state = layers(x[: at + 1], before if goes_on else None)
         torch.testing.assert_close(output[i], whole[-1])
         for part, expected in zip(states, as_tuple(state), strict=True):
             torch.testing.assert_close(part[i], expected)

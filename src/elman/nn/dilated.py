@@ -92,22 +92,23 @@ class Dilated(nn.Module):
             last.append(tuple(torch.cat([old[1:], part]) for old, part in pairs))
         return x_t, _joined(last)
 
-    def after(self, x: Tensor, at: Tensor) -> tuple[Tensor, States]:
+    def after(self, x: Tensor, at: Tensor, state: Any = None) -> tuple[Tensor, States]:
         """The outputs after some steps of sequences, and the state there.
 
-        **Arguments:** `x`: (T, B, I); `at`: (N,) int64, numbers of steps.
+        **Arguments:** `x`: (T, B, I); `at`: (N,) int64, numbers of steps; `state` before them.
 
         **Returns:** (N, B, H), and (N, sum of dilations, B, H) a state of the cell.
         """
         found = []
-        for layer, d, _ in self._parts(None):
-            output, _, states = layer(_interleaved(x, d), return_states=True)
-            initial = layer._initial(0, x)
+        for layer, d, own in self._parts(state):
+            output, _, states = layer(_interleaved(x, d), _folded(own), return_states=True)
+            first = [part.expand(d, -1, -1) for part in layer._initial(0, x)]
+            initial = first if own is None else own
             slots = at.unsqueeze(1) + torch.arange(1, d + 1, device=x.device)  # after d of initial
             parts = zip(_parts(states), initial, strict=True)
             found.append(
                 tuple(
-                    torch.cat([start.expand(d, -1, -1), _in_order(part[:, 0], d, len(x))])[slots]
+                    torch.cat([start, _in_order(part[:, 0], d, len(x))])[slots]
                     for part, start in parts
                 )
             )

@@ -114,6 +114,7 @@ class History:
     start: int
     view: View
     off_before: Array
+    weight_before: Array
 
     def __len__(self) -> int:
         return len(self.y)
@@ -128,9 +129,9 @@ class History:
         return errors_so_far(rules, self.y, self.off_before, self.view.slow_decay)
 
     def level_at(self, step: int, decay: float) -> Level:
-        """The level's sums after a step, of a history that was read from its beginning."""
+        """The level's sums after a step."""
         count = np.isfinite(self.y[: step + 1]).sum(0)
-        weight = 1 - decay**count
+        weight = 1 - decay**count * (1 - self.weight_before)
         now = self.before + step
         return Level(self.mean[now] * weight, self.scale[now] * weight, weight)
 
@@ -229,10 +230,13 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
         parts += _turns(mean, scale, memory)
         parts.append(np.full((len(y), 1), 1 + view.number.get(str(series.name), -1)))
     features = np.concatenate(parts, 1).astype(np.float32)
-    off = tail.off if tail else np.zeros((keys, 3 + len(view.seasons)))
-    return History(
-        series.name, y, memory, filled, mean, scale, features, ahead, level, start, view, off
+    begun = (
+        (tail.off, tail.level.weight)
+        if tail
+        else (np.zeros((keys, 3 + len(view.seasons))), np.zeros(keys))
     )
+    whole = (filled, mean, scale)
+    return History(series.name, y, memory, *whole, features, ahead, level, start, view, *begun)
 
 
 def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:

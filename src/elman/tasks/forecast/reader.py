@@ -17,13 +17,15 @@ from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Intervals
 from elman.tasks.forecast.history import History, View, ahead_of, read
 from elman.tasks.forecast.known import Known
-from elman.tasks.forecast.network import Forecaster, Origins
+from elman.tasks.forecast.network import Origins
 from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
+from elman.tasks.forecast.settings import QUANTILES
 from elman.tasks.forecast.windows import origins_in, origins_of, scaled_targets
 
 Array = NDArray[np.float64]
 _AT_ONCE = 64  # series read side by side
 _FORECASTS = 1024  # made side by side
+_PATHS = 100  # from which intervals learn
 
 
 class Placed:
@@ -150,9 +152,8 @@ def _read_on(
         track = old[i].track if old else begin(view.horizon, view.targets)
         if intervals is not None:
             first = intervals.first(history, view)
-            for reached in along(
-                model, view, history, output[:, i : i + 1], first, track, intervals
-            ):
+            own = output[:, i : i + 1], tuple(part[:, i : i + 1] for part in state)
+            for reached in along(model, view, history, *own, first, track, intervals):
                 track = reached.track
         end = history.start + len(history)
         rest = series.future[len(series) :]
@@ -200,22 +201,24 @@ def along(
     view: View,
     history: History,
     output: Tensor,
+    state: tuple[Tensor, ...],
     first: int,
     track: Track,
     intervals: Intervals,
     steps: int | None = None,
 ) -> Iterator[Reached]:
     """Forecast after every step of a history from `first` on, given the network's outputs
-    (T, 1, H), and have the intervals learn from what comes; at most so many `steps`."""
-    if not isinstance(model, Forecaster):
-        return
+    (T, 1, H) and the states before, if any, and have the intervals learn from what comes; at most
+    so many `steps`. Where paths are drawn there are forecasts of some steps only, else NaN."""
     steps = len(history) if steps is None else steps
     for start in range(first, steps, _FORECASTS):
         at = np.arange(start, min(start + _FORECASTS, steps))
-        given = origins_of([history], view, [at.tolist()], [0])
-        scaled = intervals.calibration.apply(
-            _head(model, model.pick(output, given.at[:, 0]).unsqueeze(1), given).double().numpy()
-        )
+        if isinstance(model, Autoregressive):
+            scaled = _sampled(model, view, history, at, state, intervals)
+        else:
+            given = origins_of([history], view, [at.tolist()], [0])
+            picked = model.pick(output, given.at[:, 0]).unsqueeze(1)
+            scaled = intervals.calibration.apply(_head(model, picked, given).double().numpy())
         now = history.before + at
         place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
         quantiles = place + size * scaled
@@ -226,6 +229,25 @@ def along(
         counted = np.where(possible[..., None, None], quantiles, np.nan)
         log_factor, track = follow(track, counted, history.y[at])
         yield Reached(start, quantiles, log_factor, track)
+
+
+def _sampled(
+    model: Autoregressive,
+    view: View,
+    history: History,
+    at: NDArray[np.int64],
+    state: tuple[Tensor, ...],
+    intervals: Intervals,
+) -> Array:
+    """Calibrated quantiles after every few steps of those, (n, h, K, Q)."""
+    every = max(1, view.horizon // 4)
+    drawn = np.flatnonzero((history.start + at) % every == 0)
+    scaled = np.full((len(at), view.horizon, view.targets, len(QUANTILES)), np.nan)
+    if len(drawn):
+        steps = at[drawn].tolist()
+        found = sampled_forecasts(model, view, [history], [steps], paths=_PATHS, state=state)
+        scaled[drawn] = intervals.calibration.apply(found.double().numpy())
+    return scaled
 
 
 @torch.inference_mode()
@@ -316,6 +338,7 @@ def history_at_end(
         tail.position,
         view,
         tail.off,
+        tail.level.weight,
     )
 
 

@@ -132,23 +132,26 @@ def _quantiles(task: "Forecast", history: History, at: Sequence[int]) -> Array:
     also from those between."""
     model: Any = task.model
     view, intervals = task.view, task.intervals
-    if intervals is None or not isinstance(model, Forecaster):
+    drawn = intervals is None or not isinstance(model, Forecaster)
+    if drawn:
         scaled = scaled_forecasts(model, view, [history], [at])[0].double().numpy()
         if intervals is not None:
             scaled = intervals.calibration.apply(scaled)
         now = history.before + np.array(at)
         place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
         quantiles: Array = place + size * scaled
+    if intervals is None:
         return quantiles
     with torch.inference_mode():
         output, _ = run(model, [history.features[: at[-1] + 1]])
     first = min(intervals.first(history, view), at[0])
     found = []
     track = begin(view.horizon, view.targets)
-    for reached in along(model, view, history, output, first, track, intervals, at[-1] + 1):
-        own = np.array([a for a in at if 0 <= a - reached.first < len(reached.quantiles)], int)
-        own -= reached.first
-        found.append(widened(reached.quantiles[own], reached.log_factor[own]))
+    for reached in along(model, view, history, output, (), first, track, intervals, at[-1] + 1):
+        rows = [i for i, a in enumerate(at) if 0 <= a - reached.first < len(reached.quantiles)]
+        own = np.array([at[i] for i in rows], int) - reached.first
+        made = quantiles[rows] if drawn else reached.quantiles[own]
+        found.append(widened(made, reached.log_factor[own]))
     return np.concatenate(found)
 
 

@@ -21,16 +21,23 @@ Array = NDArray[np.float64]
 
 
 def sampled_forecasts(
-    model: Autoregressive, view: View, histories: Sequence[History], at: Sequence[Sequence[int]]
+    model: Autoregressive,
+    view: View,
+    histories: Sequence[History],
+    at: Sequence[Sequence[int]],
+    *,
+    paths: int | None = None,
+    state: tuple[Tensor, ...] = (),
 ) -> Tensor:
     """Scaled quantiles (n, h, K, Q) of forecasts after some steps of each history, one after
-    another."""
+    another; the `state` is that before a history which goes on."""
     found = []
     for history, steps in zip(histories, at, strict=True):
         if not len(steps):
             continue
         draws = [_generator(0, history.name, history.start + step + 1) for step in steps]
-        values = sample(model, view, _from_steps(model, view, history, steps), draws, model.paths)
+        start = _from_steps(model, view, history, steps, state)
+        values = sample(model, view, start, draws, paths or model.paths)
         now = history.before + np.asarray(steps)
         mean, scale = (
             torch.from_numpy(v[now])[:, None, None] for v in (history.mean, history.scale)
@@ -86,10 +93,16 @@ def applied(calibration: Calibration, scaled: Array, horizon: int) -> Array:
     return np.concatenate([near, moved], 1)
 
 
-def _from_steps(model: Autoregressive, view: View, history: History, steps: Sequence[int]) -> Start:
+def _from_steps(
+    model: Autoregressive,
+    view: View,
+    history: History,
+    steps: Sequence[int],
+    state: tuple[Tensor, ...],
+) -> Start:
     features = torch.from_numpy(history.features).unsqueeze(1)
     device = next(model.parameters()).device
-    output, states = _after(model.recurrent, features.to(device), steps)
+    output, states = _after(model.recurrent, features.to(device), steps, state)
     now = [history.before + step for step in steps]
     back = view.memory
     return Start(
@@ -105,13 +118,14 @@ def _from_steps(model: Autoregressive, view: View, history: History, steps: Sequ
 
 
 def _after(
-    recurrent: Any, features: Tensor, steps: Sequence[int]
+    recurrent: Any, features: Tensor, steps: Sequence[int], state: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Outputs (N, B, H) and states (N, layers, B, H) after some steps."""
     at = torch.as_tensor(list(steps), device=features.device)
+    begin = state if len(state) > 1 else state[0] if state else None
     if isinstance(recurrent, Dilated):
-        return recurrent.after(features, at)
-    output, _, states = recurrent(features, return_states=True)
+        return recurrent.after(features, at, begin)
+    output, _, states = recurrent(features, begin, return_states=True)
     parts = states if isinstance(states, tuple) else (states,)
     return output[at], tuple(part[at] for part in parts)
 
