@@ -78,7 +78,7 @@ def work(who: str, folder: Path, steps: int, size: int) -> None:
     """In a process of its own."""
     import pandas as pd
     import torch
-    import torch._dynamo  # noqa: F401  optimisers import it, which takes seconds
+    import torch._dynamo  # optimisers import it, which takes seconds
 
     torch.set_num_threads(1)
     frame = pd.read_csv(folder / "frame.csv")

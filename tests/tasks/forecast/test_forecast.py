@@ -180,7 +180,7 @@ def test_anomalies_stand_out(task: Forecast) -> None:
 
 def test_a_backtest_with_the_rules_beside(task: Forecast) -> None:
     found = task.backtest(shops(), n_windows=2, step_size=7)
-    assert set(found.metrics) == {"model", "naive", "seasonal_naive", "drift", "ets"}
+    assert set(found.metrics) == {"model", "naive", "seasonal_naive", "drift", "ets", "arima"}
     assert found.origins == 6
     assert 0 <= found.metrics["model"]["coverage_80"] <= 1
     assert task.evaluate(shops())["mae"] > 0
@@ -189,7 +189,7 @@ def test_a_backtest_with_the_rules_beside(task: Forecast) -> None:
 def test_cross_validation_in_the_form_of_the_field(
     task: Forecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "_MOST_ETS", 0)
+    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
     frame = shops()
     found = task.cross_validation(frame, n_windows=3, level=[80])
     names = ["unique_id", "ds", "cutoff", "y", "elman", "elman-lo-80", "elman-hi-80"]
@@ -212,7 +212,7 @@ def test_cross_validation_in_the_form_of_the_field(
 def test_what_comes_after_a_cutoff_changes_no_forecast_made_there(
     task: Forecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "_MOST_ETS", 0)
+    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
     frame = shops()
     late = frame["ds"] > "2023-12-17"
     changed = frame.copy()

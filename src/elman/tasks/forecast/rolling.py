@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from elman.tasks.forecast.task import Forecast
 
 Array = NDArray[np.float64]
-_MOST_ETS = 60  # of its fits, each of which takes a second or so
+_MOST_SLOW = 60  # forecasts by rules that take a second or so each
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def _of(task: "Forecast", history: History, at: tuple[int, ...], count: int) -> 
         quantiles = np.maximum(quantiles, 0)
     filled = history.filled[history.before :]
     rules = dict(baselines.rules())
-    if len(at) * count > _MOST_ETS:
-        rules.pop("ets", None)
+    if len(at) * count > _MOST_SLOW:
+        rules = {name: rule for name, rule in rules.items() if name not in baselines.SLOW}
     made = {}
     for name, rule in rules.items():
         known = _held(history.y) if name in ("naive", "drift") else filled
