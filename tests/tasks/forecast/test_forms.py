@@ -130,6 +130,23 @@ def test_a_saved_model_forecasts_the_same(task: Forecast, tmp_path: Path) -> Non
     assert loaded.settings == task.settings.model_copy(update={"device": "auto"})
 
 
+def test_paths_of_every_form(task: Forecast, tmp_path: Path) -> None:
+    task.save(tmp_path)
+    loaded = elman.load(tmp_path)
+    assert isinstance(loaded, Forecast)
+    offers = ahead(shops())
+    found = pd.DataFrame(loaded.sample_paths(paths=300, future=offers, h=4))
+    assert list(found.columns) == ["unique_id", "ds", "path", *task.settings.target]
+    assert len(found) == 2 * 300 * 4
+    again = task.sample_paths(paths=300, future=offers, h=4)
+    pd.testing.assert_frame_equal(found, again.assign(ds=again["ds"].astype(found["ds"].dtype)))
+    expected = task.forecasts(future=offers, h=4)
+    for k, target in enumerate(task.settings.target):
+        median = found.groupby(["unique_id", "ds"])[target].median().to_numpy().reshape(2, 4)
+        spread = expected.quantiles[..., k, 5] - expected.quantiles[..., k, 1]
+        assert (np.abs(median - expected.median[..., k]) < 0.5 * spread + 1).all()
+
+
 def test_a_new_series_is_answered(task: Forecast) -> None:
     new = shops().query("unique_id == 'shop 1'").assign(unique_id="shop 9")
     found = task.predict(new, future=ahead(new))

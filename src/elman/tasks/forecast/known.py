@@ -1,13 +1,15 @@
 """Where the reading of each series stands, in memory and on disk."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from elman.data import PanelSeries
+from elman.data import Columns, PanelSeries, read_panel, read_table
+from elman.data.calendar import Calendar
 from elman.tasks.forecast.adaptive import Track
 from elman.tasks.forecast.history import Level, Tail, View
 
@@ -67,3 +69,13 @@ def padded(known: Known, view: View) -> Known:
     series = known.series
     made = PanelSeries(series.name, series.start, series.y, series.past, future, series.static)
     return known._replace(series=made)
+
+
+def read_future(data: Any, columns: Columns, calendar: Calendar) -> dict[Any, PanelSeries]:
+    """A table with the covariates known beforehand of steps to come, by the series' names."""
+    given = dict(read_table(data).columns)
+    count = len(next(iter(given.values())))
+    for name in columns.target:
+        given[name] = [0.0] * count  # only to be read
+    table = read_panel(given, replace(columns, past=(), static=()), calendar=calendar)
+    return {each.name: each for each in table.series}

@@ -35,7 +35,7 @@ def sampled_forecasts(
     for history, steps in zip(histories, at, strict=True):
         if not len(steps):
             continue
-        draws = [_generator(0, history.name, history.start + step + 1) for step in steps]
+        draws = [generator(0, history.name, history.start + step + 1) for step in steps]
         start = _from_steps(model, view, history, steps, state)
         values = sample(model, view, start, draws, paths or model.paths)
         now = history.before + np.asarray(steps)
@@ -73,8 +73,25 @@ def paths_at_end(
             for part in zip(*(each.state for each in known.values()), strict=True)
         ),
     )
-    draws = [_generator(seed, name, each.tail.position) for name, each in known.items()]
+    draws = [generator(seed, name, each.tail.position) for name, each in known.items()]
     return sample(model, view, start, draws, paths)
+
+
+def paths_table(
+    drawn: Array,
+    names: Mapping[str, Sequence[Any]],
+    times: Mapping[str, NDArray[Any]],
+    targets: Sequence[str],
+) -> dict[str, Any]:
+    """Paths (N, S, h, K) as columns, a row for each series, path and step: the series' names (if
+    there is a column for them), the times (N, h), `path` and the targets."""
+    count, paths, h, _ = drawn.shape
+    table: dict[str, Any] = {
+        name: np.repeat(np.array(values), paths * h) for name, values in names.items()
+    }
+    table |= {name: np.repeat(values, paths, 0).ravel() for name, values in times.items()}
+    table["path"] = np.tile(np.repeat(np.arange(paths), h), count)
+    return table | {target: drawn[..., k].ravel() for k, target in enumerate(targets)}
 
 
 def quantiles_of(values: Tensor) -> Tensor:
@@ -130,7 +147,8 @@ def _after(
     return output[at], tuple(part[at] for part in parts)
 
 
-def _generator(seed: int, name: object, position: int) -> np.random.Generator:
+def generator(seed: int, name: object, position: int) -> np.random.Generator:
+    """Random numbers of a series' own, from a step on."""
     return np.random.default_rng([seed, zlib.crc32(str(name).encode()), position % 2**32])
 
 

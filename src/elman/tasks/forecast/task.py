@@ -1,11 +1,12 @@
 """Forecast series: sales, weather, prices, loads."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from elman.data import Panel, PanelSeries, read_panel
@@ -21,17 +22,19 @@ from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.forms import check_targets, held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_from, view_of
-from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
+from elman.tasks.forecast.joint import paths_through, patterns_of
+from elman.tasks.forecast.known import Known, from_tensors, padded, read_future, to_tensors
+from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
 from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
-from elman.tasks.forecast.sampled import applied, paths_at_end
+from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
-HISTORY = "history.safetensors"
+HISTORY, PATTERNS = "history.safetensors", "patterns"
 
 
 class Forecast(Task):
@@ -58,6 +61,7 @@ class Forecast(Task):
     calendar: Calendar
     known: dict[Any, Known]
     calibration: Calibration | None = None
+    patterns: NDArray[np.float64]  # (m, h, K), how steps follow each other; see `patterns_of`
     since: dict[Any, int]  # of each series of training the position of its first held-out step
     positive: bool = False
     has_ids: bool = False
@@ -106,9 +110,8 @@ class Forecast(Task):
 
         def finish(model: Any) -> None:
             quantiles = placed.quantiles(model)
-            self.calibration = Calibration.of(
-                quantiles.double().numpy(), placed.actual.double().numpy(), QUANTILES
-            )
+            both = quantiles.double().numpy(), placed.actual.double().numpy()
+            self.calibration, self.patterns = Calibration.of(*both, QUANTILES), patterns_of(*both)
             self.known = read_known(model, self.view, panel, intervals=self.intervals)
             self.against_naive = share_of_seasonal_naive(
                 quantiles, whole, checked, self.view.seasons[0]
@@ -142,7 +145,11 @@ class Forecast(Task):
 
     def forecasts(self, data: Any = None, *, h: int | None = None, future: Any = None) -> Forecasts:
         """As `predict`, as an object with the quantiles."""
-        known, ahead, h = self._asked(data, h, future)
+        return self._forecasts(*self._asked(data, h, future))
+
+    def _forecasts(
+        self, known: dict[Any, Known], ahead: dict[Any, PanelSeries], h: int
+    ) -> Forecasts:
         model, view, columns = cast("Any", self._model), self.view, self.settings.columns
         scaled, average = scaled_at_end(model, view, known, ahead, self.calendar, columns, h)
         if self.calibration is not None:
@@ -170,37 +177,35 @@ class Forecast(Task):
         future: Any = None,
         seed: int = 0,
     ) -> Any:
-        """Ways in which series may go on, each of them drawn step by step.
+        """Ways in which series may go on: other than quantiles of each step they tell what a
+        week's sum or a month's highest value may be.
 
-        Other than quantiles of each step they tell what a week's sum or a month's highest value may
-        be. For heads that give a distribution; `data`, `h` and `future` as in `predict`.
+        A head that gives the distribution of the next value draws step by step. From quantiles
+        paths are made so that steps follow each other as the held-out ones did. `data`, `h` and
+        `future` as in `predict`.
 
         **Returns:** a table with a row for each series, path and step: the path's number in the
         column `path`, and the targets.
         """
-        if self.settings.head == "quantiles":
-            raise SettingsError(
-                'head="quantiles" tells what each step may be and not how steps go together: train'
-                ' with head="student_t" for sample paths'
-            )
         if paths < 1:
             raise SettingsError(f"paths={paths}: a number from 1 is needed")
         known, ahead, h = self._asked(data, h, future)
         model, columns = cast("Any", self._model), self.settings.columns
-        histories = [
-            history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
-            for name, each in known.items()
-        ]
-        drawn = paths_at_end(model, self.view, known, histories, h=h, paths=paths, seed=seed)
-        count = paths * h
-        table: dict[str, Any] = {}
-        if self.has_ids:
-            table[columns.id] = np.repeat(np.array(tuple(known)), count)
-        table[columns.time] = np.repeat(self._times(known, h), paths, 0).ravel()
-        table["path"] = np.tile(np.repeat(np.arange(paths), h), len(known))
-        for k, target in enumerate(columns.target):
-            table[target] = drawn[..., k].numpy().ravel()
-        return to_frame(table, self.native)
+        if self.settings.head == "quantiles":
+            found = self._forecasts(known, ahead, h).quantiles
+            draws = [generator(seed, name, each.tail.position) for name, each in known.items()]
+            drawn = paths_through(found, QUANTILES, self.patterns, draws, paths)
+        else:
+            histories = [
+                history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
+                for name, each in known.items()
+            ]
+            kept = {"h": h, "paths": paths, "seed": seed}
+            drawn = paths_at_end(model, self.view, known, histories, **kept).numpy()
+        drawn = np.maximum(drawn, 0) if self.positive else drawn
+        names = {columns.id: tuple(known)} if self.has_ids else {}
+        times = {columns.time: self._times(known, h)}
+        return to_frame(paths_table(drawn, names, times, columns.target), self.native)
 
     def _asked(
         self, data: Any, h: int | None, future: Any
@@ -215,7 +220,10 @@ class Forecast(Task):
                 else f"h={h}: a number from 1 is needed"
             )
         known = self.known if data is None else self._read(data)
-        return known, {} if future is None else self._future(future), h or horizon
+        ahead = {}
+        if future is not None:
+            ahead = read_future(future, self.settings.columns, self.calendar)
+        return known, ahead, h or horizon
 
     def _times(self, known: Mapping[Any, Known], h: int) -> Any:
         steps = np.arange(h)
@@ -319,7 +327,7 @@ class Forecast(Task):
         found = self.forecasts(data)
         columns = self._table(found, (80, 95))
         return [
-            {name: _plain(values[i]) for name, values in columns.items()}
+            {name: plain(values[i]) for name, values in columns.items()}
             for i in range(found.times.size)
         ]
 
@@ -337,12 +345,6 @@ class Forecast(Task):
     def _panel(self, data: Any) -> Panel:
         return read_panel(data, self.settings.columns, calendar=self.calendar)
 
-    def _future(self, future: Any) -> dict[Any, PanelSeries]:
-        columns = replace(self.settings.columns, past=(), static=())
-        given = _with_target(future, columns.target)
-        table = read_panel(given, columns, calendar=self.calendar)
-        return {each.name: each for each in table.series}
-
     def _batch(self, data: Any) -> Any:
         panel = self._panel(data)
         histories = [read(panel, each, self.view) for each in panel.series]
@@ -352,43 +354,35 @@ class Forecast(Task):
         return windows_of(self.settings, self.view, histories, seed)
 
     def _config(self) -> dict[str, Any]:
-        view, calendar = self.view, self.calendar
-        origin = calendar.origin
+        view = self.view
         return {
             "view": {name: getattr(view, name) for name in View.__dataclass_fields__},
-            "calendar": {
-                "kind": calendar.kind,
-                "step": calendar.step,
-                "origin": str(origin) if calendar.kind != "number" else int(origin),
-                "at_end": calendar.at_end,
-            },
+            "calendar": calendar_config(self.calendar),
             "positive": self.positive,
             "has_ids": self.has_ids,
             "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
-            "since": [[_plain(name), position] for name, position in self.since.items()],
+            "since": [[plain(name), position] for name, position in self.since.items()],
             "series": [
-                [_plain(name), each.tail.position, [_plain(v) for v in each.series.static]]
+                [plain(name), each.tail.position, [plain(v) for v in each.series.static]]
                 for name, each in self.known.items()
             ],
         }
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        tensors = to_tensors(self.known)
+        tensors = to_tensors(self.known) | {PATTERNS: torch.from_numpy(self.patterns)}
         return {HISTORY: lambda path: write_atomic(path, lambda file: save_file(tensors, file))}
 
     def _restore(self, saved: Saved) -> Any:
         config = saved.config
         self.view = view_from(config["view"])
-        calendar = config["calendar"]
-        origin = calendar["origin"]
-        if calendar["kind"] != "number":
-            origin = np.datetime64(origin, "s")
-        self.calendar = Calendar(calendar["kind"], calendar["step"], origin, calendar["at_end"])
+        self.calendar = calendar_from(config["calendar"])
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
         self.since = {name: int(position) for name, position in config["since"]}
-        self.known = from_tensors(config["series"], load_file(saved.asset(HISTORY)), self.view)
+        tensors = load_file(saved.asset(HISTORY))
+        self.patterns = tensors.pop(PATTERNS).numpy()
+        self.known = from_tensors(config["series"], tensors, self.view)
         if not self.known:
             raise ModelError("it holds no series")
         return self._network()
@@ -398,20 +392,3 @@ class Forecast(Task):
         model, columns = cast("Any", self._model), self.settings.columns
         one = {name: padded(known, self.view)}
         return lambda: scaled_at_end(model, self.view, one, {}, self.calendar, columns, 1)
-
-
-def _with_target(data: Any, targets: Sequence[str]) -> Any:
-    """A table of covariates alone as one with targets that are there only to be read."""
-    from elman.data import read_table
-
-    columns = dict(read_table(data).columns)
-    count = len(next(iter(columns.values())))
-    for name in targets:
-        columns[name] = [0.0] * count
-    return columns
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.datetime64):
-        return str(value)
-    return value.item() if isinstance(value, np.generic) else value
