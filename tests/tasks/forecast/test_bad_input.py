@@ -159,8 +159,12 @@ def test_times_without_a_calendar_are_an_error_that_says_what_would_do() -> None
     times = pd.date_range("2024-01-01", periods=100, freq="h") + pd.to_timedelta(
         np.arange(100) % 7, "min"
     )
-    with pytest.raises(DataError, match=r"is between the steps .*round or aggregate them"):
+    with pytest.raises(
+        DataError, match=r"is between the steps .*round or aggregate.*number the rows"
+    ):
         fitted(pd.DataFrame({"ds": times, "y": 1.0}))
+    numbered = fitted(pd.DataFrame({"ds": np.arange(100), "y": np.arange(100) % 7.0}))
+    assert numbered.predict(h=2)["ds"].tolist() == [100, 101]
 
 
 def test_other_kinds_of_time_than_in_training(task: Forecast) -> None:
