@@ -149,6 +149,16 @@ def test_counts_beyond_the_horizon(counts: Forecast) -> None:
     np.testing.assert_array_equal(near, far[:, :6])
 
 
+def test_a_count_that_stands_out(counts: Forecast) -> None:
+    y = np.random.default_rng(1).poisson(3, 150)
+    y[90] = 40
+    found = counts.anomalies({"unique_id": ["a"] * 150, "ds": range(150), "y": y})
+    scores = np.array(found["score"])
+    assert np.isnan(scores[:7]).all()
+    assert np.nanargmax(scores) == 90
+    assert scores[90] > 3
+
+
 def test_draws_repeat_and_do_not_depend_on_the_other_series(counts: Forecast) -> None:
     one, two = counts.sample_paths(paths=20), counts.sample_paths(paths=20)
     pd.testing.assert_frame_equal(one, two)

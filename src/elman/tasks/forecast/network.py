@@ -98,8 +98,6 @@ class Forecaster(nn.Module):
     `window`: how many of the last outputs the head sees.
     """
 
-    levels: Tensor
-
     def __init__(
         self,
         recurrent: nn.Module,
@@ -111,8 +109,7 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.recurrent, self.head, self.smoothing = recurrent, head, smoothing
-        self.window = window
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        self.levels, self.window = tuple(levels), window
 
     def forward(self, features: Tensor, given: Origins, state: Any = None) -> tuple[Tensor, Any]:
         """Features (T, B, F) to quantiles (O, B, h, K, Q) and the state after the last step."""
@@ -158,7 +155,8 @@ class Forecaster(nn.Module):
     def loss(self, batch: Any) -> Tensor:
         """The pinball loss of a batch, a `Windows`."""
         quantiles, _ = self(batch.features, batch.origins)
-        return pinball(quantiles, batch.targets, self.levels)
+        levels = torch.tensor(self.levels, device=quantiles.device)
+        return pinball(quantiles, batch.targets, levels)
 
 
 def read_by(

@@ -62,12 +62,12 @@ class Placed:
         self.actual = torch.from_numpy(np.concatenate(targets).astype(np.float32))
 
     @torch.inference_mode()
-    def quantiles(self, model: Any) -> Tensor:
-        """Scaled quantiles by a network, (n, h, K, Q)."""
+    def quantiles(self, model: Any, h: int | None = None) -> Tensor:
+        """Scaled quantiles by a network, (n, h, K, Q), of all steps or the first `h`."""
         was_training = model.training
         model.eval()
         if isinstance(model, Autoregressive):
-            found = [sampled_forecasts(model, self.view, self.histories, self.at)]
+            found = [sampled_forecasts(model, self.view, self.histories, self.at, h=h)]
         else:
             found = []
             for features, column, given in self._groups:
@@ -75,7 +75,7 @@ class Placed:
                 picked = model.pick(output, given.at[:, 0], column)
                 found.append(_head(model, picked.unsqueeze(1), given))
         model.train(was_training)
-        return torch.cat(found)
+        return torch.cat(found)[:, :h]
 
 
 def run(
@@ -103,12 +103,16 @@ def _head(model: Any, output: Tensor, given: Origins) -> Tensor:
 
 
 def scaled_forecasts(
-    model: Any, view: View, histories: Sequence[History], at: Sequence[Sequence[int]]
+    model: Any,
+    view: View,
+    histories: Sequence[History],
+    at: Sequence[Sequence[int]],
+    h: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Scaled quantiles (n, h, K, Q) and what came, (n, h, K), of forecasts after some steps of
     each history, history by history."""
     placed = Placed(histories, view, at)
-    return placed.quantiles(model), placed.actual
+    return placed.quantiles(model, h), placed.actual[:, :h]
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elman.tasks.forecast.autoregressive import Next
+from elman.tasks.forecast.distributions import LocationScale
 from elman.tasks.forecast.history import View
 
 _ROWS = 16384  # paths that are drawn side by side
@@ -69,7 +70,7 @@ def _sample(
         given = Next(*(part.float().to(device) for part in reading.next()))
         law = model.head(output, given)
         drawn = law.draw(generators)
-        if hasattr(law, "location"):
+        if isinstance(law, LocationScale):
             drawn = reading.mean + reading.size * drawn
         found.append(reading.read(drawn.clamp(min=float(model.lowest))))
         if k < horizon - 1:

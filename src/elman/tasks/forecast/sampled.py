@@ -26,6 +26,7 @@ def sampled_forecasts(
     histories: Sequence[History],
     at: Sequence[Sequence[int]],
     *,
+    h: int | None = None,
     paths: int | None = None,
     state: tuple[Tensor, ...] = (),
 ) -> Tensor:
@@ -37,6 +38,7 @@ def sampled_forecasts(
             continue
         draws = [generator(0, history.name, history.start + step + 1) for step in steps]
         start = _from_steps(model, view, history, steps, state)
+        start = start._replace(ahead=start.ahead[:, :h])
         values = sample(model, view, start, draws, paths or model.paths)
         now = history.before + np.asarray(steps)
         mean, scale = (

@@ -70,8 +70,9 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        """One name is a list of one; a name of several has commas."""
-        return tuple(value.split(",")) if isinstance(value, str) else value
+        """One name is a list of one; several may be one word with commas, also in a list, as the
+        command line gives it."""
+        return _split(value)
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
@@ -83,11 +84,7 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     @field_validator("dilations", mode="before")
     @classmethod
     def _numbers(cls, value: Any) -> Any:
-        """Also with commas, from Python or in one word of the command line."""
-        words = [value] if isinstance(value, str) else value
-        if isinstance(words, (list, tuple)) and all(isinstance(each, str) for each in words):
-            return [number for word in words for number in word.split(",")]
-        return words
+        return _split(value)
 
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:
@@ -128,3 +125,10 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     def columns(self) -> Columns:
         """The columns' names together."""
         return Columns(self.id, self.time, self.target, self.past, self.future, self.static)
+
+
+def _split(value: Any) -> Any:
+    words = [value] if isinstance(value, str) else value
+    if isinstance(words, list) and all(isinstance(each, str) for each in words):
+        return tuple(part for word in words for part in word.split(","))
+    return words
