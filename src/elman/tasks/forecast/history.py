@@ -196,6 +196,7 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
 
     The series is all of the new steps then; DataError where they do not follow the old ones.
     """
+    _check_static(panel, series, view)
     y = series.y
     memory, keys, start = view.memory, view.targets, series.start
     if tail is not None and start < tail.position:
