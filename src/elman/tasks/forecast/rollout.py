@@ -11,7 +11,7 @@ from elman.tasks.forecast.autoregressive import Next
 from elman.tasks.forecast.distributions import LocationScale
 from elman.tasks.forecast.history import View
 
-_ROWS = 16384  # paths that are drawn side by side
+_ROWS, _NUMBERS = 16384, 2**26  # paths that are drawn side by side, and numbers of their states
 
 
 class Start(NamedTuple):
@@ -38,7 +38,8 @@ def sample(
     model: Any, view: View, start: Start, generators: Sequence[np.random.Generator], paths: int
 ) -> Tensor:
     """Values of N forecasts, (N, S, h, K) float64, with a generator for each."""
-    at_once = max(1, _ROWS // paths)
+    each_has = sum(part.shape[0] * part.shape[2] for part in start.state)
+    at_once = max(1, min(_ROWS, _NUMBERS // each_has) // paths)
     found = []
     for first in range(0, len(generators), at_once):
         some = slice(first, first + at_once)

@@ -109,26 +109,38 @@ class Smoothing(nn.Module):
             errors.append(begun[t] * error)
         smooth = torch.stack(levels)
         stacked = [torch.stack(values) for values in lists]
-        after = (seen + real >= season).double()
-        forecast = smooth.unsqueeze(2) + after.unsqueeze(2) * sum(
-            map(self._ahead, stacked, self.seasons)
-        )
+        seen = seen + real
+        seasonal = sum(map(self._ahead, stacked, self.seasons))
+        forecast = smooth.unsqueeze(2) + (seen >= season).double().unsqueeze(2) * seasonal
         forecast = (forecast - shift.unsqueeze(2)) / size.unsqueeze(2)
-        end = (
-            (real[..., 0] * torch.arange(1, len(x) + 1, device=x.device).unsqueeze(1))
-            .amax(0)
-            .long()
+        steps = torch.arange(1, len(x) + 1, device=x.device).unsqueeze(1)
+        end = (real[..., 0] * steps).amax(0).long()  # of each sequence, without padding after it
+        return (
+            forecast,
+            torch.stack(errors) / size,
+            self._state(end, seen, smooth, shift, size, stacked),
         )
-        column = torch.arange(x.shape[1], device=x.device)
+
+    def _state(
+        self,
+        end: Tensor,
+        seen: Tensor,
+        smooth: Tensor,
+        shift: Tensor,
+        size: Tensor,
+        stacked: Sequence[Tensor],
+    ) -> Tensor:
+        """What the next stretch needs after so many steps of each sequence, `end` (B,)."""
+        column = torch.arange(len(end), device=end.device)
         at = (end - 1).clamp(min=0)
-        place, unit, stood = shift[at, column], size[at, column], smooth[at, column]
-        over = after[at, column]
-        parts = [seen[at, column] + real[at, column], (stood - place) / unit]
-        new = [part.unsqueeze(0) for part in parts]
-        for j, (of, steps) in enumerate(zip(stacked, self.seasons, strict=True)):
-            own = of[end + torch.arange(steps, device=x.device).unsqueeze(1), column]
-            new.append((own - (1 - over) * stood if j == 0 else own) / unit)
-        return forecast, torch.stack(errors) / size, torch.cat(new)
+        count, level, place, unit = (part[at, column] for part in (seen, smooth, shift, size))
+        new = [count.unsqueeze(0), ((level - place) / unit).unsqueeze(0)]
+        for j, (values, season) in enumerate(zip(stacked, self.seasons, strict=True)):
+            own = values[end + torch.arange(season, device=end.device).unsqueeze(1), column]
+            if j == 0:
+                own = own - (count < season).double() * level
+            new.append(own / unit)
+        return torch.cat(new)
 
     def _ahead(self, values: Tensor, season: int) -> Tensor:
         """Of a season's values, (T + season, B, K), those after each step, (T, B, h, K)."""
