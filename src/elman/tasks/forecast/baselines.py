@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Rule = Callable[[Array, int, int], Array]
 SLOW = ("ets", "arima")  # rules of which each forecast takes a second or so
+_RECENT = 5000  # values to which they are fitted: more take minutes
 
 
 def naive(history: Array, horizon: int, season: int) -> Array:  # noqa: ARG001
@@ -94,6 +95,7 @@ def ets(history: Array, horizon: int, season: int) -> Array:
     multiplicative if all values are positive and that fits better (AICc)."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
+    history = history[-_RECENT:]
     has_season = season > 1 and len(history) >= 2 * season
     kinds = ["add", "mul"] if has_season and history.min() > 0 else ["add" if has_season else None]
     fits = []
@@ -118,6 +120,7 @@ def arima(history: Array, horizon: int, season: int) -> Array:
     values are positive, and without the season if that has more than 12 steps."""
     from statsmodels.tsa.arima.model import ARIMA
 
+    history = history[-_RECENT:]
     has_season = 1 < season <= 12 and len(history) >= 3 * season
     positive = history.min() > 0
     with warnings.catch_warnings():
