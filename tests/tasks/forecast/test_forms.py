@@ -150,11 +150,23 @@ def test_paths_of_every_form(task: Forecast, tmp_path: Path) -> None:
         assert (np.abs(median - expected.median[..., k]) < 0.5 * spread + 1).all()
 
 
-def test_a_new_series_is_answered(task: Forecast) -> None:
-    new = shops().query("unique_id == 'shop 1'").assign(unique_id="shop 9")
+@pytest.mark.parametrize("steps", [1, 3, 8])
+def test_a_new_series_is_answered(task: Forecast, steps: int) -> None:
+    new = shops().query("unique_id == 'shop 1'").tail(steps).assign(unique_id="shop 9")
     found = task.predict(new, future=ahead(new))
     assert len(found) == 5
     assert np.isfinite(found.select_dtypes(float)).all(axis=None)
+
+
+def test_a_series_may_be_read_from_its_first_days_on(task: Forecast) -> None:
+    """Also where a piece ends within the first season."""
+    new = shops().query("unique_id == 'shop 1'").head(12).assign(unique_id="shop 9")
+    known, task.known = task.known, {}
+    for rows in (new.head(2), new.iloc[2:5], new.iloc[5:]):
+        task.update(rows)
+    found = task.forecasts(future=ahead(new)).median
+    task.known = known
+    np.testing.assert_allclose(found, task.forecasts(new, future=ahead(new)).median, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
