@@ -15,6 +15,7 @@ import elman
 from elman import show
 from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
+from elman.files import check_picture
 from elman.tasks import (
     Classify,
     ClassifySettings,
@@ -185,6 +186,9 @@ def predict(
     *inputs: Annotated[str, Parameter(help="Texts, each in quotes.")],
     data: Source = None,
     json: AsJson = False,
+    plot: Annotated[
+        Path | None, Parameter(help="Draw forecasts, too, to this file (.png, .svg, .pdf).")
+    ] = None,
 ) -> None:
     """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
     without data, of the series that it was trained on.
@@ -195,8 +199,15 @@ def predict(
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
+        if plot is not None:
+            check_picture(plot)
+            task.forecasts(data).plot().savefig(plot, dpi=130)
         show.rows(task.rows(data), as_json=json)
         return
+    if plot is not None:
+        raise SettingsError(
+            f"--plot draws forecasts, and {model} is a model of the task {task.name}"
+        )
     if bool(inputs) == (data is not None):
         raise SettingsError("give either texts or --data FILE to predict")
     show.rows(task.rows(list(inputs) if inputs else data), as_json=json)
