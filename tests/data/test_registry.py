@@ -17,7 +17,7 @@ def test_every_dataset_is_whole():
         assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in dataset.files.values())
         assert all(set(part.files) <= set(dataset.files) for part in dataset.parts.values())
         for part in dataset.parts.values():
-            readers = (part.examples, part.text, part.table)
+            readers = (part.examples, part.text, part.table, part.utterances)
             assert sum(reader is not None for reader in readers) == 1
         used = {file for part in dataset.parts.values() for file in part.files}
         assert used == set(dataset.files)
