@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import App, Group, Parameter
@@ -22,6 +22,8 @@ from elman.tasks import (
     ForecastSettings,
     Language,
     LanguageSettings,
+    Speech,
+    SpeechSettings,
     Task,
     load,
 )
@@ -51,6 +53,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 _COLUMNS = {
     *("text", "label", "features", "separator"),
     *("id", "time", "target", "past", "future", "static"),
+    "audio",
 }
 
 
@@ -63,7 +66,7 @@ def _grouped(settings: type[BaseModel]) -> None:
         field.metadata.append(Parameter(group=group))
 
 
-for _settings in (ClassifySettings, ForecastSettings, LanguageSettings):
+for _settings in (ClassifySettings, ForecastSettings, LanguageSettings, SpeechSettings):
     _grouped(_settings)
 
 Source = Annotated[
@@ -158,6 +161,26 @@ def train_language(
     _train(Language, settings, data, validation, out, resume, print_config)
 
 
+@train.command(name="speech")
+def train_speech(
+    *,
+    data: TrainingData = None,
+    validation: Validation = None,
+    out: Out = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    settings: Annotated[SpeechSettings, Parameter(name="*")] = SpeechSettings(),  # noqa: B008
+) -> None:
+    """Train a recogniser of speech on recordings and their transcripts: a table with a row for
+    each, a folder of sound with a .txt beside each, Kaldi's wav.scp and text, or a dataset.
+
+    Example: `elman train speech --data recordings.csv --audio file --text said`
+    """
+    del config  # read before the flags
+    _train(Speech, settings, data, validation, out, resume, print_config)
+
+
 def _train(
     kind: type[Task],
     settings: Any,
@@ -182,16 +205,49 @@ def _train(
 def predict(
     model: Model,
     /,
-    *inputs: Annotated[str, Parameter(help="Texts, each in quotes.")],
+    *inputs: Annotated[str, Parameter(help="Texts, each in quotes; of speech, sound files.")],
     data: Source = None,
+    format: Annotated[
+        Literal["text", "json", "srt", "ctm"] | None,
+        Parameter(help="How transcripts are written; text if not given."),
+    ] = None,
+    hot_words: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--hot-word",
+            help="A word or phrase that is likelier here; may be given again.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = (),
+    microphone: Annotated[
+        bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
-    without data, of the series that it was trained on.
+    without data, of the series that it was trained on; a recogniser, of sound files.
 
     Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
+
+    Example: `elman predict runs/speech talk.wav --format srt > talk.srt`
     """
     task = load(model)
+    if isinstance(task, Speech):
+        from elman import show_speech
+
+        if microphone:
+            if inputs or data is not None:
+                raise SettingsError("give either sound files, or --data, or --microphone")
+            show_speech.listen(task, hot_words)
+            return
+        if bool(inputs) == (data is not None):
+            raise SettingsError("give either sound files, or --data, or --microphone")
+        found = task.transcribe(list(inputs) if inputs else data, hot_words=hot_words)
+        show_speech.transcripts(found, format or ("json" if json else "text"))
+        return
+    if format is not None or hot_words or microphone:
+        raise SettingsError("--format, --hot-word and --microphone are of models of speech")
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
@@ -218,6 +274,10 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
             show.confusion(report.labels, report.confusion)
     elif isinstance(task, Forecast) and not json:
         show.table(task.backtest(data).summary())
+    elif isinstance(task, Speech) and not json:
+        from elman import show_speech
+
+        show_speech.report(task.report(data))
     else:
         show.metrics(task.evaluate(data), as_json=json)
 

@@ -1,0 +1,75 @@
+"""What the command line prints of speech."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from elman.errors import DataError
+from elman.tasks import Speech
+from elman.tasks.speech import SpeechReport, Transcript, formats
+from elman.tasks.speech.microphone import blocks
+
+MOST_SHOWN = 20  # utterances with errors
+
+
+def transcripts(found: Sequence[Transcript], form: str) -> None:
+    """Print transcripts; DataError after the last names the utterances that are broken."""
+    heard = [each for each in found if each.error is None]
+    if form == "json":
+        for each in found:
+            print(json.dumps(_row(each), ensure_ascii=False))
+    elif form == "text":
+        for each in heard:
+            print(f"{each.name}\t{each.text}" if len(found) > 1 else each.text)
+    elif form == "ctm":
+        for each in heard:
+            sys.stdout.write(formats.to_ctm(each.hypotheses[0], each.name))
+    elif len(found) > 1:
+        raise DataError(f"{form} is of one recording, {len(found)} were given")
+    else:
+        for each in heard:
+            sys.stdout.write(formats.to_srt(each.hypotheses[0]))
+    if broken := [each.error for each in found if each.error is not None]:
+        raise DataError("; ".join(broken))
+
+
+def _row(transcript: Transcript) -> dict[str, Any]:
+    row = {"name": transcript.name, "seconds": round(transcript.seconds, 3)}
+    if transcript.error is not None:
+        return {**row, "error": transcript.error}
+    return {**row, **json.loads(formats.to_json(transcript.hypotheses[0]))}
+
+
+def report(found: SpeechReport) -> None:
+    """Print the alignment of utterances with errors, and the rates."""
+    wrong = found.alignment().split("\n\n")
+    for lines in wrong[:MOST_SHOWN]:
+        print(f"{lines}\n" if lines else "", end="\n" if lines else "")
+    if len(wrong) > MOST_SHOWN:
+        print(f"(and {len(wrong) - MOST_SHOWN} more utterances with errors)")
+    for each in found.broken:
+        print(f"not heard: {each.error}")
+    print(f"word error rate       {found.wer}")
+    print(f"character error rate  {found.cer}")
+    print(f"real-time factor      {found.real_time_factor:.4f}")
+
+
+def listen(task: Speech, hot_words: Iterable[str]) -> None:
+    """Print what is said into the microphone, a line for each sentence, until Ctrl-C."""
+    rate = 16000 if task.acoustic is None else task.acoustic.rate
+    session = task.stream(hot_words=hot_words, pause=0.8)
+    print("listening; Ctrl-C ends", file=sys.stderr)
+    printed = 0
+    try:
+        for sound in blocks(rate):
+            text = session.accept(sound)
+            for each in session.segments[printed:]:
+                print(f"\r\033[K{each.text}")
+            printed = len(session.segments)
+            sys.stdout.write(f"\r\033[K{text}")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        session.finish()
+        for each in session.segments[printed:]:
+            print(f"\r\033[K{each.text}")

@@ -1,0 +1,89 @@
+"""Batches of utterances: changed a little while training, padded, their texts as ids."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data import BucketSampler
+from elman.nn import Ragged
+from elman.tasks.speech.front import Array, Front
+from elman.tasks.speech.settings import SpeechSettings
+
+
+class Heard(NamedTuple):
+    """A batch: steps (T, B, I) with lengths (B,), texts (B, U) with lengths (B,), ids int64."""
+
+    inputs: Tensor
+    lengths: Tensor
+    texts: Tensor
+    text_lengths: Tensor
+
+
+class TrainingUtterances:
+    """Utterances' frames and the ids of their texts, as batches for training.
+
+    In each epoch every utterance is changed anew: spoken faster or slower, some stretches of time
+    and bands of features hidden (Park et al., SpecAugment, 2019). The changes depend on the seed,
+    the epoch and the utterance alone, so that training resumes in the middle of an epoch.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Array],
+        texts: Sequence[Sequence[int]],
+        front: Front,
+        settings: SpeechSettings,
+    ) -> None:
+        self.frames, self.texts = frames, texts
+        self.front, self.settings = front, settings
+        lengths = [len(each) for each in frames]
+        self.sampler = BucketSampler(lengths, settings.batch_size, seed=settings.seed, pool=20)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Heard]:
+        """The batches of epoch `e`, from the one numbered `start`."""
+        for indices in self.sampler.epoch(e)[start:]:
+            steps = []
+            for i in indices.tolist():
+                random = np.random.default_rng([self.settings.seed, e, i])
+                steps.append(self.front.read(self._changed(self.frames[i], i, random)))
+            yield heard(steps, [self.texts[i] for i in indices.tolist()])
+
+    def _changed(self, frames: Array, i: int, random: np.random.Generator) -> Array:
+        settings = self.settings
+        if settings.speed:
+            factor = random.uniform(1 - settings.speed, 1 + settings.speed)
+            if self.front.steps(round(len(frames) / factor)) > 2 * len(self.texts[i]):
+                frames = faster(frames, factor)
+        return frames
+
+
+def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:
+    """A batch of utterances' steps and texts, padded."""
+    inputs, lengths = Ragged.from_list([torch.from_numpy(each) for each in steps]).pad()
+    ids, counts = Ragged(
+        torch.tensor([id for text in texts for id in text], dtype=torch.int64),
+        [len(text) for text in texts],
+    ).pad(batch_first=True)
+    return Heard(inputs, lengths, ids, counts)
+
+
+def faster(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """Frames (T, F) of the same spoken `factor` times as fast, by interpolation.
+
+    >>> faster(np.arange(9, dtype=np.float32)[:, None], 2.0)[:, 0]
+    array([0.       , 2.6666667, 5.3333335, 8.       ], dtype=float32)
+    """
+    count = max(1, round(len(frames) / factor))
+    places = np.linspace(0, len(frames) - 1, count)
+    below = places.astype(np.int64)
+    share = (places - below).astype(np.float32)[:, None]
+    above = np.minimum(below + 1, len(frames) - 1)
+    moved: NDArray[np.float32] = frames[below] * (1 - share) + frames[above] * share
+    return moved

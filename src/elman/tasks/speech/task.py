@@ -1,0 +1,376 @@
+"""Speech to text: recordings and their transcripts to a recogniser that can stream."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.errors import DataError, ModelError, SettingsError
+from elman.tasks.model import SequenceModel
+from elman.tasks.saved import Saved
+from elman.tasks.speech.alignment import cer, wer
+from elman.tasks.speech.alphabet import Alphabet
+from elman.tasks.speech.arpa import read_arpa, write_arpa
+from elman.tasks.speech.batches import Heard, TrainingUtterances, heard
+from elman.tasks.speech.beam import CTCBeam
+from elman.tasks.speech.front import Array, Front
+from elman.tasks.speech.greedy import CTCGreedy
+from elman.tasks.speech.hearing import Frames, hear, to_learn
+from elman.tasks.speech.network import Characters, Steps, layers
+from elman.tasks.speech.ngram import NGram, estimate
+from elman.tasks.speech.segments import Segments, joined
+from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.splitting import split
+from elman.tasks.speech.stream import Listener, Session
+from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.speech.tuning import tuned
+from elman.tasks.task import Prepared, Task
+from elman.train import Step
+
+ALPHABET, WORDS = "alphabet.json", "words.arpa"
+_MOST_RATE = 16000
+
+
+class Speech(Task):
+    """Write down what is said, of whole recordings or while one speaks.
+
+    Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
+    transcripts. Layers of any cell, unidirectional for streaming, give at every step of some
+    frames the probabilities of the characters and a blank; they learn by connectionist temporal
+    classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
+    transcripts' words, whose weight is found on held-out utterances.
+
+    >>> random = np.random.default_rng(0)
+    >>> tones = {"a": 400, "b": 900}
+    >>> def say(text):
+    ...     time = np.arange(1600) / 8000
+    ...     parts = [np.sin(2 * np.pi * tones[c] * time) for c in text]
+    ...     return elman.data.Audio(np.concatenate(parts).astype(np.float32) / 2, 8000)
+    >>> texts = ["".join(random.choice(["a", "b"], 2)) for _ in range(40)]
+    >>> task = Speech(hidden_size=16, num_layers=1, epochs=8, ngram=0, beam=1)
+    >>> task = task.fit([(say(text), text) for text in texts], progress=False)
+    >>> session = task.stream()
+    >>> _ = session.accept(say("ab").samples)
+    >>> session.finish().text
+    'ab'
+    """
+
+    name = "speech"
+    unit = "utterances"
+    settings_type = SpeechSettings
+    alphabet: Alphabet
+    acoustic: AcousticFeatures | None = None  # None: the model reads ready features
+    front: Front
+    words: NGram | None = None
+    lm_weight: float = 0.0
+    word_bonus: float = 0.0
+    _ready: bool = False  # for the beam search
+
+    # use
+
+    def transcribe(
+        self,
+        data: Any,
+        *,
+        n: int = 1,
+        hot_words: Iterable[str] = (),
+        pause: float | None = None,
+    ) -> list[Transcript]:
+        """What is heard in each utterance, with the times and confidences of words.
+
+        A broken utterance has its `error` said in its place; the others are not touched.
+
+        **Arguments:**
+
+        - `n`: how many hypotheses of each.
+        - `hot_words`: words and phrases that are likelier than elsewhere.
+        - `pause`: seconds of silence that end a sentence; none by default.
+        """
+        self._check_trained()
+        utterances = self._read(data, labelled=False)
+        found = hear(utterances, self.acoustic, len(self.front.mean))
+        results = {
+            i: Transcript(utterances[i].name, 0.0, (), error) for i, error in found.broken.items()
+        }
+        decoder = self._decoder(hot_words)
+        silence = self._silence(pause)
+        scores = self._scores(found.frames)
+        for i, seconds, log_probs in zip(found.at, found.seconds, scores, strict=True):
+            segments = Segments(decoder, silence, n)
+            ended = [*segments.accept(log_probs), segments.finish()]
+            best = joined(ended, self.alphabet)
+            results[i] = Transcript(utterances[i].name, seconds, best)
+        return [results[i] for i in range(len(utterances))]
+
+    def predict(self, data: Any) -> list[str]:
+        """The text of each utterance; "" of a broken one, with a warning that says why."""
+        found = self.transcribe(data)
+        broken = [each.error for each in found if each.error is not None]
+        if broken:
+            warnings.warn(f"not heard: {'; '.join(broken)}", stacklevel=2)
+        return [each.text for each in found]
+
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """The texts, with the utterances' names and, of broken ones, what is wrong."""
+        return [
+            {"name": each.name, "text": each.text, "error": each.error or ""}
+            for each in self.transcribe(data)
+        ]
+
+    def log_probs(self, data: Any) -> list[Array]:
+        """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
+        first; DataError if one is broken."""
+        self._check_trained()
+        found = hear(self._read(data, labelled=False), self.acoustic, len(self.front.mean))
+        if found.broken:
+            raise DataError("; ".join(found.broken.values()))
+        return self._scores(found.frames)
+
+    def stream(
+        self,
+        *,
+        rate: int | None = None,
+        hot_words: Iterable[str] = (),
+        pause: float | None = None,
+    ) -> Session:
+        """A session that takes sound as it comes; it ends with the text of `transcribe`.
+
+        **Arguments:** `rate`: samples a second of what will come, those of the model if None;
+        `hot_words`, `pause`: as in `transcribe`; after a pause `Session.segments` grows.
+        """
+        self._check_trained()
+        segments = Segments(self._decoder(hot_words), self._silence(pause))
+        return Session(self, Listener(self, rate), segments)
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """Word and character error rate (shares), real-time factor, utterances heard and broken."""
+        return self.report(data).metrics
+
+    def report(self, data: Any) -> SpeechReport:
+        """How well utterances with transcripts are heard, with alignments."""
+        utterances = self._read(data, labelled=True)
+        texts = utterances.texts
+        start = time.perf_counter()
+        found = self.transcribe(utterances)
+        taken = time.perf_counter() - start
+        pairs = [(each, text) for each, text in zip(found, texts, strict=True) if not each.error]
+        if not pairs:
+            raise DataError(f"no utterance can be heard: {found[0].error}")
+        return SpeechReport(
+            tuple(each for each, _ in pairs),
+            tuple(text for _, text in pairs),
+            tuple(each for each in found if each.error),
+            taken / sum(each.seconds for each, _ in pairs),
+        )
+
+    # training
+
+    def _prepare(self, data: Any, validation: Any) -> Prepared:
+        settings = self.settings
+        train = self._read(data, labelled=True)
+        texts = train.texts
+        self.alphabet = Alphabet.build(texts)
+        size = train.features_size
+        self.acoustic = None
+        if size is None:
+            self.acoustic = self._acoustic(train)
+            size = self.acoustic.size
+        if validation is None:
+            train, held_out = split(train, settings.held_out, settings.seed)
+        else:
+            held_out = self._read(validation, labelled=True)
+        self.front = Front(np.zeros(size, np.float32), settings.deltas, settings.stack, whole=True)
+        learnt, ids = self._to_learn(train, "training")
+        checked, checked_ids = self._to_learn(held_out, "validation")
+        mean = np.mean([each.mean(0) for each in learnt.frames], 0)
+        self.front = Front(
+            mean.astype(np.float32), settings.deltas, settings.stack, whole=settings.waits
+        )
+        self.words, self._ready = None, False
+        if settings.ngram:
+            self.words = estimate([train.texts[i] for i in learnt.at], order=settings.ngram)
+        steps = np.concatenate([self.front.read(frames) for frames in learnt.frames])
+        self._model = self._network(torch.from_numpy(steps))
+        said = [held_out.texts[i] for i in checked.at]
+
+        def evaluate(_: SequenceModel) -> dict[str, float]:
+            scores = self._scores(checked.frames)
+            decoder = self._decoder(()) if self._ready else self._greedy()
+            heard = [decoder.decode(each)[0].text for each in scores]
+            loss = _mean_loss(scores, checked_ids)
+            return {"loss": loss, "cer": cer(said, heard).rate, "wer": wer(said, heard).rate}
+
+        def finish(_: SequenceModel) -> None:
+            self.lm_weight, self.word_bonus = tuned(self, self._scores(checked.frames), said)
+            self._ready = True
+
+        left_out = len(learnt.broken) + len(checked.broken)
+        return Prepared(
+            TrainingUtterances(learnt.frames, ids, self.front, settings),
+            evaluate,
+            {
+                "training_utterances": len(ids),
+                "validation_utterances": len(checked_ids),
+                "left_out": left_out,
+                "hours": round(sum(learnt.seconds) / 3600, 2),
+                "alphabet": self.alphabet.characters,
+                "training_sha256": train.sha256,
+            },
+            settings.metric,
+            finish=finish,
+        )
+
+    def _to_learn(self, utterances: Utterances, what: str) -> tuple[Frames, list[list[int]]]:
+        size = len(self.front.mean)
+        kept, ids = to_learn(utterances, self.acoustic, size, self.front, self.alphabet)
+        if kept.broken:
+            message = f"{what}: {kept.complaint(len(utterances))}"
+            if not ids:
+                raise DataError(message)
+            warnings.warn(message, stacklevel=2)
+        return kept, ids
+
+    def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
+        log_probs, _ = model(batch.inputs, lengths=batch.lengths)
+        loss = F.ctc_loss(
+            log_probs, batch.texts, batch.lengths, batch.text_lengths, zero_infinity=True
+        )
+        return Step(loss, len(batch.lengths), state)
+
+    def _batch(self, data: Any) -> Heard:
+        utterances = self._read(data, labelled=True)[: self.settings.batch_size]
+        found, ids = self._to_learn(utterances, "data")
+        return heard([self.front.read(frames) for frames in found.frames], ids)
+
+    def _network(self, steps: torch.Tensor | None) -> SequenceModel:
+        """The model; `steps` are what the scale is learnt from."""
+        settings = self.settings
+        mean, deviation = torch.zeros(self.front.size), torch.ones(self.front.size)
+        if steps is not None:
+            deviation, mean = torch.std_mean(steps, 0)
+            deviation = torch.where(deviation > 0, deviation, 1)
+        encoder = Steps(mean, deviation, settings.input_dropout)
+        recurrent = layers(settings, self.cell or settings.cell, encoder.output_size)
+        head = Characters(recurrent.output_size, self.alphabet.size, settings.output_dropout)
+        return SequenceModel(encoder, recurrent, head)
+
+    # the parts of both
+
+    def _read(self, data: Any, *, labelled: bool) -> Utterances:
+        settings = self.settings
+        text = settings.text if labelled else None
+        return read_utterances(data, path=settings.audio, text=text)
+
+    def _acoustic(self, utterances: Utterances) -> AcousticFeatures:
+        settings = self.settings
+        rate = settings.rate
+        for utterance in utterances if rate is None else ():
+            try:
+                rate = min(_MOST_RATE, utterance.load().rate)
+                break
+            except DataError:
+                continue
+        return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
+
+    @torch.inference_mode()
+    def _scores(self, frames: Sequence[Array]) -> list[Array]:
+        """Of each utterance's frames the network's log probabilities, (steps, V)."""
+        model, device = self.model, self.device
+        found: dict[int, Array] = {}
+        sampler = BucketSampler([len(each) for each in frames], 16, shuffle=False)
+        for indices in sampler.epoch(0):
+            batch = heard([self.front.read(frames[i]) for i in indices], [[] for _ in indices])
+            scores, _ = model(batch.inputs.to(device), lengths=batch.lengths.to(device))
+            for i, each, length in zip(
+                indices.tolist(), scores.cpu().unbind(1), batch.lengths.tolist(), strict=True
+            ):
+                found[i] = each[:length].numpy()
+        return [found[i] for i in range(len(frames))]
+
+    def _greedy(self) -> CTCGreedy:
+        return CTCGreedy(self.alphabet, frame_seconds=self.settings.step_seconds)
+
+    def _decoder(self, hot_words: Iterable[str]) -> CTCGreedy | CTCBeam:
+        settings = self.settings
+        if settings.beam == 1:
+            if list(hot_words):
+                raise SettingsError("hot words need a beam wider than 1")
+            return self._greedy()
+        return self._beam(self.lm_weight, self.word_bonus, hot_words)
+
+    def _beam(self, lm_weight: float, word_bonus: float, hot_words: Iterable[str] = ()) -> CTCBeam:
+        settings, words = self.settings, self.words
+        closed = settings.lexicon and words is not None
+        return CTCBeam(
+            self.alphabet,
+            width=settings.beam,
+            lm=words if self.alphabet.space is not None else None,
+            lm_weight=lm_weight,
+            word_bonus=word_bonus,
+            lexicon=sorted(words.words) if closed and words is not None else None,
+            hot_words=hot_words,
+            frame_seconds=settings.step_seconds,
+        )
+
+    def _silence(self, pause: float | None) -> int | None:
+        if pause is None:
+            return None
+        if not pause > 0:
+            raise SettingsError(f"pause={pause}: seconds of silence are needed, or None")
+        steps: int = max(1, round(pause / self.settings.step_seconds))
+        return steps
+
+    # the folder
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "acoustic": None if self.acoustic is None else self.acoustic.model_dump(mode="json"),
+            "mean": [float(value) for value in self.front.mean],
+            "lm_weight": self.lm_weight,
+            "word_bonus": self.word_bonus,
+        }
+
+    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
+        assets: dict[str, Callable[[Path], None]] = {ALPHABET: self.alphabet.save}
+        if (words := self.words) is not None:
+            assets[WORDS] = lambda path: write_arpa(words, path)
+        return assets
+
+    def _restore(self, saved: Saved) -> SequenceModel:
+        config, settings = saved.config, self.settings
+        self.alphabet = Alphabet.load(saved.asset(ALPHABET))
+        self.words = read_arpa(saved.asset(WORDS)) if settings.ngram else None
+        acoustic = config["acoustic"]
+        self.acoustic = None if acoustic is None else AcousticFeatures(**acoustic)
+        mean = np.array([float(value) for value in config["mean"]], np.float32)
+        if not len(mean) or not np.isfinite(mean).all():
+            raise ModelError("mean must be a list of finite numbers")
+        if self.acoustic is not None and self.acoustic.size != len(mean):
+            raise ModelError(f"mean has {len(mean)} numbers for {self.acoustic.size} features")
+        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
+        self.lm_weight, self.word_bonus = float(config["lm_weight"]), float(config["word_bonus"])
+        self._ready = True
+        return self._network(None)
+
+    def _example(self) -> Callable[[], object]:
+        frames = np.zeros((100, len(self.front.mean)), np.float32)
+        return lambda: self._scores([frames])
+
+
+def _mean_loss(scores: Sequence[Array], ids: Sequence[Sequence[int]]) -> float:
+    losses = [
+        F.ctc_loss(
+            torch.from_numpy(each),
+            torch.tensor(text),
+            torch.tensor(len(each)),
+            torch.tensor(len(text)),
+        )
+        for each, text in zip(scores, ids, strict=True)
+    ]
+    return float(torch.stack(losses).mean())
