@@ -6,6 +6,12 @@ from elman.data.audio import Audio as Audio
 from elman.data.audio import Resampler as Resampler
 from elman.data.audio import read_audio as read_audio
 from elman.data.audio import resampled as resampled
+from elman.data.audio_check import Problem as Problem
+from elman.data.audio_check import UtteranceCheck as UtteranceCheck
+from elman.data.audio_check import check_utterances as check_utterances
+from elman.data.augment import at_speed as at_speed
+from elman.data.augment import spec_augment as spec_augment
+from elman.data.augment import with_noise as with_noise
 from elman.data.batching import BucketSampler as BucketSampler
 from elman.data.batching import Chunks as Chunks
 from elman.data.builtin import Series as Series
