@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data import BucketSampler
+from elman.data import BucketSampler, spec_augment
 from elman.nn import Ragged
 from elman.tasks.speech.front import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
@@ -26,21 +26,25 @@ class Heard(NamedTuple):
 class TrainingUtterances:
     """Utterances' frames and the ids of their texts, as batches for training.
 
-    In each epoch every utterance is changed anew: spoken faster or slower, some stretches of time
-    and bands of features hidden (Park et al., SpecAugment, 2019). The changes depend on the seed,
-    the epoch and the utterance alone, so that training resumes in the middle of an epoch.
+    In each epoch every utterance is another: one of its `variants`, or spoken faster or slower,
+    and some stretches of time and bands of features are hidden (Park et al., SpecAugment, 2019).
+    What is drawn depends on the seed, the epoch and the utterance alone, so that training resumes
+    in the middle of an epoch.
+
+    **Arguments:** `variants`: of each utterance its frames, (T, F), and those of the same sound
+    changed.
     """
 
     def __init__(
         self,
-        frames: Sequence[Array],
+        variants: Sequence[Sequence[Array]],
         texts: Sequence[Sequence[int]],
         front: Front,
         settings: SpeechSettings,
     ) -> None:
-        self.frames, self.texts = frames, texts
+        self.variants, self.texts = variants, texts
         self.front, self.settings = front, settings
-        lengths = [len(each) for each in frames]
+        lengths = [len(each[0]) for each in variants]
         self.sampler = BucketSampler(lengths, settings.batch_size, seed=settings.seed, pool=20)
 
     def __len__(self) -> int:
@@ -49,19 +53,31 @@ class TrainingUtterances:
     def epoch(self, e: int, start: int = 0) -> Iterator[Heard]:
         """The batches of epoch `e`, from the one numbered `start`."""
         for indices in self.sampler.epoch(e)[start:]:
-            steps = []
-            for i in indices.tolist():
-                random = np.random.default_rng([self.settings.seed, e, i])
-                steps.append(self.front.read(self._changed(self.frames[i], i, random)))
-            yield heard(steps, [self.texts[i] for i in indices.tolist()])
+            chosen = indices.tolist()
+            steps = [self.front.read(self._changed(i, e)) for i in chosen]
+            yield heard(steps, [self.texts[i] for i in chosen])
 
-    def _changed(self, frames: Array, i: int, random: np.random.Generator) -> Array:
-        settings = self.settings
-        if settings.speed:
+    def _changed(self, i: int, e: int) -> Array:
+        settings, variants = self.settings, self.variants[i]
+        random = np.random.default_rng([settings.seed, e, i])
+        frames = variants[random.integers(len(variants))]
+        if len(variants) == 1 and settings.speed:
             factor = random.uniform(1 - settings.speed, 1 + settings.speed)
-            if self.front.steps(round(len(frames) / factor)) > 2 * len(self.texts[i]):
-                frames = faster(frames, factor)
-        return frames
+            frames = faster(frames, factor)
+        if self.front.steps(len(frames)) < 2 * len(self.texts[i]):
+            frames = variants[0]  # too fast for its text
+        mean = frames.mean(0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(random.integers(2**31)))
+            masked = spec_augment(
+                torch.from_numpy(frames - mean),
+                bin_masks=settings.feature_masks,
+                widest=settings.feature_share,
+                step_masks=settings.time_masks,
+                longest=settings.time_share,
+            )
+        hidden: Array = masked.numpy() + mean
+        return hidden
 
 
 def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from elman.data import AcousticFeatures, Utterance
+import numpy as np
+
+from elman.data import (
+    AcousticFeatures,
+    Utterance,
+    UtteranceCheck,
+    Utterances,
+    at_speed,
+    check_utterances,
+    with_noise,
+)
 from elman.errors import DataError
 from elman.tasks.speech.alphabet import Alphabet
-from elman.tasks.speech.front import Array, Front
-
-_NAMED = 3  # broken utterances in one message
+from elman.tasks.speech.front import Array
 
 
 @dataclass
@@ -24,12 +31,6 @@ class Frames:
     frames: list[Array] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     broken: dict[int, str] = field(default_factory=dict)
-
-    def complaint(self, count: int) -> str:
-        """In one line, which of `count` utterances are left out and why."""
-        reasons = list(self.broken.values())
-        more = f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
-        return f"{len(reasons)} of {count} left out: {'; '.join(reasons[:_NAMED])}{more}"
 
 
 def hear(utterances: Iterable[Utterance], acoustic: AcousticFeatures | None, size: int) -> Frames:
@@ -65,38 +66,30 @@ def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int
     return utterance.features
 
 
-def to_learn(
-    utterances: Iterable[Utterance],
-    acoustic: AcousticFeatures | None,
-    size: int,
-    front: Front,
-    alphabet: Alphabet,
-) -> tuple[Frames, list[list[int]]]:
-    """Of utterances with transcripts those that can be learnt from, and their texts' ids."""
-    utterances = list(utterances)
-    heard = hear(utterances, acoustic, size)
-    kept, texts = Frames(broken=heard.broken), []
-    for at, frames, seconds in zip(heard.at, heard.frames, heard.seconds, strict=True):
-        name, text = utterances[at].name, utterances[at].text or ""
-        try:
-            ids = alphabet.encode(text)
-        except DataError as error:
-            kept.broken[at] = _named(name, str(error))
-            continue
-        repeated = sum(a == b for a, b in pairwise(ids))
-        if not ids:
-            kept.broken[at] = f"{name}: the transcript is empty"
-        elif len(ids) + repeated > front.steps(len(frames)):
-            kept.broken[at] = (
-                f"{name}: the transcript of {len(ids)} characters is longer than its"
-                f" {seconds:.2f} s, which make {front.steps(len(frames))} steps"
-            )
-        else:
-            kept.at.append(at)
-            kept.frames.append(frames)
-            kept.seconds.append(seconds)
-            texts.append(ids)
-    return kept, texts
+def learnable(
+    utterances: Utterances, step_seconds: float, alphabet: Alphabet | None = None
+) -> UtteranceCheck:
+    """A check of utterances with transcripts; those with a problem are not `usable`."""
+    characters = None if alphabet is None else alphabet.characters
+    return check_utterances(utterances, characters=characters, step_seconds=step_seconds)
+
+
+def variants(
+    utterance: Utterance, acoustic: AcousticFeatures, speed: float, noise: float | None, seed: int
+) -> list[Array]:
+    """Frames of the same sound slower and faster by `speed` (Ko et al. 2015), and noisy.
+
+    `noise`: decibels of the sound above the noise at least; none if None.
+    """
+    samples = utterance.samples(acoustic.rate)
+    sounds = []
+    if speed:
+        sounds += [at_speed(samples, acoustic.rate, 1 + by) for by in (-speed, speed)]
+    if noise is not None:
+        random = np.random.default_rng(seed)
+        sounds.append(with_noise(samples, noise + 20 * random.random(), random))
+    found = [acoustic.offline(sound) for sound in sounds]
+    return [frames for frames in found if len(frames)]
 
 
 def _named(name: str, reason: str) -> str:

@@ -48,12 +48,18 @@ class SpeechSettings(RecurrentSettings, TrainSettings):
         None, ge=-20, le=20, description="Added for each word; found on held-out data if none."
     )
     speed: float = Field(
-        0.15, ge=0, lt=0.5, description="While training, speech is up to so much faster or slower."
+        0.1,
+        ge=0,
+        lt=0.5,
+        description="While training, speech is also heard so much (a share) faster and slower.",
+    )
+    noise: float | None = Field(
+        None, ge=-20, le=80, description="Also heard with noise, so many decibels below at most."
     )
     time_masks: int = Field(2, ge=0, le=20, description="Stretches hidden while training.")
-    time_width: int = Field(20, ge=1, description="Frames of such a stretch at most.")
+    time_share: float = Field(0.1, ge=0, le=1, description="Longest such stretch, as a share.")
     feature_masks: int = Field(1, ge=0, le=20, description="Bands hidden while training.")
-    feature_width: int = Field(5, ge=1, description="Features of such a band at most.")
+    feature_share: float = Field(0.25, ge=0, le=1, description="Widest such band, as a share.")
     hidden_size: int = Field(160, ge=1, description="Hidden units a layer and direction.")
     num_layers: int = Field(3, ge=1, description="Stacked layers.")
     input_dropout: float = Field(

@@ -21,7 +21,7 @@ from elman.tasks.speech.batches import Heard, TrainingUtterances, heard
 from elman.tasks.speech.beam import CTCBeam
 from elman.tasks.speech.front import Array, Front
 from elman.tasks.speech.greedy import CTCGreedy
-from elman.tasks.speech.hearing import Frames, hear, to_learn
+from elman.tasks.speech.hearing import hear, learnable, variants
 from elman.tasks.speech.network import Characters, Steps, layers
 from elman.tasks.speech.ngram import NGram, estimate
 from elman.tasks.speech.segments import Segments, joined
@@ -173,52 +173,47 @@ class Speech(Task):
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
-        train = self._read(data, labelled=True)
-        texts = train.texts
-        self.alphabet = Alphabet.build(texts)
-        size = train.features_size
-        self.acoustic = None
-        if size is None:
-            self.acoustic = self._acoustic(train)
-            size = self.acoustic.size
+        train = self._usable(self._read(data, labelled=True), "training")
         if validation is None:
             train, held_out = split(train, settings.held_out, settings.seed)
         else:
             held_out = self._read(validation, labelled=True)
-        self.front = Front(np.zeros(size, np.float32), settings.deltas, settings.stack, whole=True)
-        learnt, ids = self._to_learn(train, "training")
-        checked, checked_ids = self._to_learn(held_out, "validation")
-        mean = np.mean([each.mean(0) for each in learnt.frames], 0)
-        self.front = Front(
-            mean.astype(np.float32), settings.deltas, settings.stack, whole=settings.waits
-        )
+        self.alphabet = Alphabet.build(train.texts)
+        held_out = self._usable(held_out, "validation", self.alphabet)
+        self.acoustic, size = None, train.features_size
+        if size is None:
+            self.acoustic = self._acoustic(train)
+            size = self.acoustic.size
+        learnt = hear(train, self.acoustic, size).frames
+        checked, said = hear(held_out, self.acoustic, size).frames, held_out.texts
+        mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
+        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         self.words, self._ready = None, False
-        if settings.ngram:
-            self.words = estimate([train.texts[i] for i in learnt.at], order=settings.ngram)
-        steps = np.concatenate([self.front.read(frames) for frames in learnt.frames])
+        if settings.ngram and self.alphabet.space is not None:
+            self.words = estimate(train.texts, order=settings.ngram)
+        steps = np.concatenate([self.front.read(frames) for frames in learnt])
         self._model = self._network(torch.from_numpy(steps))
-        said = [held_out.texts[i] for i in checked.at]
+        checked_ids = [self.alphabet.encode(text) for text in said]
 
         def evaluate(_: SequenceModel) -> dict[str, float]:
-            scores = self._scores(checked.frames)
+            scores = self._scores(checked)
             decoder = self._decoder(()) if self._ready else self._greedy()
             heard = [decoder.decode(each)[0].text for each in scores]
             loss = _mean_loss(scores, checked_ids)
             return {"loss": loss, "cer": cer(said, heard).rate, "wer": wer(said, heard).rate}
 
         def finish(_: SequenceModel) -> None:
-            self.lm_weight, self.word_bonus = tuned(self, self._scores(checked.frames), said)
+            self.lm_weight, self.word_bonus = tuned(self, self._scores(checked), said)
             self._ready = True
 
-        left_out = len(learnt.broken) + len(checked.broken)
+        ids = [self.alphabet.encode(text) for text in train.texts]
         return Prepared(
-            TrainingUtterances(learnt.frames, ids, self.front, settings),
+            TrainingUtterances(self._variants(train, learnt), ids, self.front, settings),
             evaluate,
             {
-                "training_utterances": len(ids),
-                "validation_utterances": len(checked_ids),
-                "left_out": left_out,
-                "hours": round(sum(learnt.seconds) / 3600, 2),
+                "training_utterances": len(train),
+                "validation_utterances": len(held_out),
+                "hours": round(sum(each.seconds for each in train) / 3600, 2),
                 "alphabet": self.alphabet.characters,
                 "training_sha256": train.sha256,
             },
@@ -226,15 +221,24 @@ class Speech(Task):
             finish=finish,
         )
 
-    def _to_learn(self, utterances: Utterances, what: str) -> tuple[Frames, list[list[int]]]:
-        size = len(self.front.mean)
-        kept, ids = to_learn(utterances, self.acoustic, size, self.front, self.alphabet)
-        if kept.broken:
-            message = f"{what}: {kept.complaint(len(utterances))}"
-            if not ids:
-                raise DataError(message)
-            warnings.warn(message, stacklevel=2)
-        return kept, ids
+    def _usable(
+        self, utterances: Utterances, what: str, alphabet: Alphabet | None = None
+    ) -> Utterances:
+        """Utterances to learn or to measure by; a warning says which are left out and why."""
+        found = learnable(utterances, self.settings.step_seconds, alphabet)
+        usable = found.usable
+        if len(usable) < len(utterances):
+            warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
+        return usable
+
+    def _variants(self, train: Utterances, learnt: Sequence[Array]) -> list[list[Array]]:
+        settings = self.settings
+        changed: list[list[Array]] = [[frames] for frames in learnt]
+        if (acoustic := self.acoustic) is not None:
+            for i, utterance in enumerate(train):
+                seed = settings.seed + i
+                changed[i] += variants(utterance, acoustic, settings.speed, settings.noise, seed)
+        return changed
 
     def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
         log_probs, _ = model(batch.inputs, lengths=batch.lengths)
@@ -245,7 +249,9 @@ class Speech(Task):
 
     def _batch(self, data: Any) -> Heard:
         utterances = self._read(data, labelled=True)[: self.settings.batch_size]
-        found, ids = self._to_learn(utterances, "data")
+        utterances = self._usable(utterances, "data", self.alphabet)
+        found = hear(utterances, self.acoustic, len(self.front.mean))
+        ids = [self.alphabet.encode(utterances.texts[i]) for i in found.at]
         return heard([self.front.read(frames) for frames in found.frames], ids)
 
     def _network(self, steps: torch.Tensor | None) -> SequenceModel:
