@@ -1,0 +1,1 @@
+"""Speech to text: alphabets, networks, decoding, streaming."""
