@@ -60,7 +60,7 @@ class TrainingUtterances:
     def _changed(self, i: int, e: int) -> Array:
         settings, variants = self.settings, self.variants[i]
         random = np.random.default_rng([settings.seed, e, i])
-        frames = variants[random.integers(len(variants))]
+        frames = variants[int(random.integers(len(variants)))]
         if len(variants) == 1 and settings.speed:
             factor = random.uniform(1 - settings.speed, 1 + settings.speed)
             frames = faster(frames, factor)
