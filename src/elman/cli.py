@@ -49,7 +49,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 
 
 _COLUMNS = {
-    *("text", "label", "features", "separator"),
+    *("text", "label", "features", "path", "separator"),
     *("id", "time", "target", "past", "future", "static"),
 }
 
@@ -113,7 +113,7 @@ def train_classify(
     print_config: PrintConfig = False,
     settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
 ) -> None:
-    """Train a classifier of texts or of sequences of feature vectors.
+    """Train a classifier of texts, of spoken words and other sound, or of feature vectors.
 
     Example: `elman train classify --data reviews.csv --text review --label stars`
     """
@@ -182,7 +182,7 @@ def _train(
 def predict(
     model: Model,
     /,
-    *inputs: Annotated[str, Parameter(help="Texts, each in quotes.")],
+    *inputs: Annotated[str, Parameter(help="Texts, each in quotes, or sound files.")],
     data: Source = None,
     json: AsJson = False,
 ) -> None:

@@ -120,7 +120,8 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     print("\t".join(values[0]))
     for row in values:
         cells = (
-            f"{v:.4f}" if isinstance(v, float) else " ".join(str(v).split()) for v in row.values()
+            f"{v:.4f}" if isinstance(v, float) else " ".join(str("" if v is None else v).split())
+            for v in row.values()
         )
         print("\t".join(cells))
 
