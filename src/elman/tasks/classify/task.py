@@ -20,6 +20,7 @@ from elman.data import (
     build_vocabulary,
     find_sounds,
     read_examples,
+    read_utterances,
 )
 from elman.errors import DataError, ModelError
 from elman.nn import Pooling
@@ -256,6 +257,8 @@ class Classify(Task):
         settings = self.settings
         if self.vocabulary is not None:
             return None
+        if self.sound is not None and isinstance(data, list) and not labelled:
+            return Sounds(read_utterances(data), None)  # each string is a path, whatever its name
         return find_sounds(data, path=settings.path, label=settings.label if labelled else None)
 
     def _read_any(self, data: Any, sounds: Sounds | None, *, labelled: bool) -> Examples:
