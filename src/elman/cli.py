@@ -51,9 +51,8 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 
 
 _COLUMNS = {
-    *("text", "label", "features", "separator"),
+    *("text", "label", "features", "path", "separator"),
     *("id", "time", "target", "past", "future", "static"),
-    "audio",
 }
 
 
@@ -116,7 +115,7 @@ def train_classify(
     print_config: PrintConfig = False,
     settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
 ) -> None:
-    """Train a classifier of texts or of sequences of feature vectors.
+    """Train a classifier of texts, of spoken words and other sound, or of feature vectors.
 
     Example: `elman train classify --data reviews.csv --text review --label stars`
     """
@@ -175,7 +174,7 @@ def train_speech(
     """Train a recogniser of speech on recordings and their transcripts: a table with a row for
     each, a folder of sound with a .txt beside each, Kaldi's wav.scp and text, or a dataset.
 
-    Example: `elman train speech --data recordings.csv --audio file --text said`
+    Example: `elman train speech --data recordings.csv --path file --text said`
     """
     del config  # read before the flags
     _train(Speech, settings, data, validation, out, resume, print_config)
@@ -205,7 +204,7 @@ def _train(
 def predict(
     model: Model,
     /,
-    *inputs: Annotated[str, Parameter(help="Texts, each in quotes; of speech, sound files.")],
+    *inputs: Annotated[str, Parameter(help="Texts, each in quotes, or sound files.")],
     data: Source = None,
     format: Annotated[
         Literal["text", "json", "srt", "ctm"] | None,

@@ -46,6 +46,8 @@ from elman.data.registry import datasets as datasets
 from elman.data.registry import get as get
 from elman.data.registry import is_reference as is_reference
 from elman.data.registry import resolve as resolve
+from elman.data.sounds import Sounds as Sounds
+from elman.data.sounds import find_sounds as find_sounds
 from elman.data.tables import Table as Table
 from elman.data.tables import read_table as read_table
 from elman.data.utterance import Utterance as Utterance

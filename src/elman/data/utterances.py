@@ -1,6 +1,7 @@
 """Utterances from any source a user has: manifests, folders, Kaldi's files, features, lists."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,11 @@ def read_utterances(source: Any, *, path: str = "path", text: str | None = "text
         source = [source]
     if isinstance(source, (list, tuple)):
         return Utterances(_without_text(map(_one, source, range(len(source))), text))
-    return Utterances(_manifest(source, path, text, Path()))
+    table = tables.read_table(source)
+    return Utterances(rows_of_manifest(table, Path(), path=path, text=text))
 
 
 def _without_text(utterances: Iterator[Utterance], text: str | None) -> Iterator[Utterance]:
-    from dataclasses import replace
-
     return utterances if text else (replace(utterance, text=None) for utterance in utterances)
 
 
@@ -70,7 +70,7 @@ def _from_path(source: str | Path, column: str, text: str | None) -> Iterator[Ut
         return _kaldi(path) if (path / "wav.scp").is_file() else _folder(path)
     suffix = path.suffix.lower()
     if suffix in tables.SUFFIXES:
-        return _manifest(path, column, text, path.parent)
+        return rows_of_manifest(tables.read_table(path), path.parent, path=column, text=text)
     if suffix == ".npz":
         return read_packed(path, path.with_suffix(".tsv"))
     if suffix in SUFFIXES:
@@ -86,8 +86,10 @@ def _dataset(reference: str) -> Iterator[Utterance]:
     return part.utterances(fetch(dataset, part.files))
 
 
-def _manifest(source: Any, path: str, text: str | None, folder: Path) -> Iterator[Utterance]:
-    table = tables.read_table(source)
+def rows_of_manifest(
+    table: tables.Table, folder: Path, *, path: str, text: str | None
+) -> Iterator[Utterance]:
+    """The utterances of a manifest, a row each; paths are relative to `folder`."""
     paths = table.column(path, "path")
     texts = [None] * len(paths) if text is None else table.column(text, "text")
     nothing = [None] * len(paths)

@@ -90,7 +90,7 @@ class SpeechSettings(RecurrentSettings, TrainSettings):
     metric: Literal["cer", "wer", "loss"] = Field(
         "cer", description="The validation metric that chooses the best weights."
     )
-    audio: str = Field("path", description="Column of the audio files.")
+    path: str = Field("path", description="Column of the sound files.")
     text: str = Field("text", description="Column of the transcripts.")
 
     @model_validator(mode="after")
