@@ -140,7 +140,7 @@ class BeamState:
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
         log_probs = check_frames(log_probs, self.beam.alphabet).astype(np.float64)
-        tried = np.asarray(log_probs >= self.beam.least_log_prob)
+        tried = np.greater_equal(log_probs, self.beam.least_log_prob)
         tried[:, BLANK] = False
         quiet = ~tried.any(1)
         for t, frame in enumerate(log_probs):
