@@ -29,21 +29,15 @@ def by_enumeration(logits: Tensor, target: list[int], frames: int) -> Tensor:
 
 def lattices(frames: int, rows: int, size: int, batch: int, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    logits = 2 * torch.randn(
-        batch, frames, rows, size, generator=generator, dtype=torch.float64
-    )
+    logits = 2 * torch.randn(batch, frames, rows, size, generator=generator, dtype=torch.float64)
     targets = torch.randint(1, size, (batch, rows - 1), generator=generator)
     return logits.requires_grad_(), targets
 
 
-@pytest.mark.parametrize(
-    ("frames", "characters"), [(1, 0), (1, 3), (4, 0), (2, 2), (5, 3), (3, 5)]
-)
+@pytest.mark.parametrize(("frames", "characters"), [(1, 0), (1, 3), (4, 0), (2, 2), (5, 3), (3, 5)])
 def test_equals_the_sum_over_all_paths(frames: int, characters: int) -> None:
     logits, targets = lattices(frames, characters + 1, 4, 2, 10 * frames + characters)
-    loss = transducer_loss(
-        logits, targets, torch.full((2,), frames), torch.full((2,), characters)
-    )
+    loss = transducer_loss(logits, targets, torch.full((2,), frames), torch.full((2,), characters))
     expected = torch.stack(
         [by_enumeration(logits[b], targets[b].tolist(), frames) for b in range(2)]
     )

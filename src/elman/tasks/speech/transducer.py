@@ -38,7 +38,9 @@ def transducer_loss(
     13.5
     """
     _check(logits, targets, frame_lengths, target_lengths)
-    loss: Tensor = _Loss.apply(logits, targets, frame_lengths, target_lengths)
+    loss: Tensor = _Loss.apply(  # type: ignore[no-untyped-call]
+        logits, targets, frame_lengths, target_lengths
+    )
     return loss
 
 
@@ -76,12 +78,12 @@ class _Loss(torch.autograd.Function):
         return -total.to(logits.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         logits, normaliser, ids, forward, blank, label, total, frame_lengths, target_lengths = (
             ctx.saved_tensors
         )
-        _, frames, rows, _ = logits.shape
+        frames = logits.shape[1]
         # the log probability from each node to the end; beyond the end's blank it is 0
         batch = torch.arange(len(logits), device=logits.device)
         backward = blank.new_full((len(blank) + 1, *blank.shape[1:]), _NEVER)
@@ -126,9 +128,7 @@ def _frames(diagonals: Tensor, frames: int) -> Tensor:
     return flat.reshape(len(flat), rows, -1)[:, :, :frames].transpose(1, 2)
 
 
-def _check(
-    logits: Tensor, targets: Tensor, frame_lengths: Tensor, target_lengths: Tensor
-) -> None:
+def _check(logits: Tensor, targets: Tensor, frame_lengths: Tensor, target_lengths: Tensor) -> None:
     if logits.ndim != 4 or not logits.is_floating_point() or not logits.numel():
         raise SettingsError(
             "logits must be floats (batch, frames, characters + 1, alphabet), got"
