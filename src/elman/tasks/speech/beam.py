@@ -131,15 +131,14 @@ class BeamState:
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
         log_probs = check_frames(log_probs, self.beam.alphabet).astype(np.float64)
-        tried = np.empty(log_probs.shape, bool)
-        np.greater_equal(log_probs, self.beam.least_log_prob, out=tried)
+        tried = log_probs >= self.beam.least_log_prob
         tried[:, BLANK] = False
-        quiet = ~tried.any(1)
+        speech = np.any(tried, axis=1)
         for t, frame in enumerate(log_probs):
-            if quiet[t]:
-                self._wait(frame)
-            else:
+            if speech[t]:
                 self._extend(frame, np.flatnonzero(tried[t]))
+            else:
+                self._wait(frame)
             self.frames += 1
             self._heard.append(frame)
             if self.frames % _SETTLED_EVERY == 0 and len(self._heard) >= self.beam.lag_frames:

@@ -17,10 +17,11 @@ class Prefix:
     """A text: its last character's id and the text before it.
 
     **Attributes:** `states`, one of each scorer; `score`, what the scorers give the text without
-    its end; `row`, what they add for each next character, (V,), None until it is asked for.
+    its end; `row`, what they add for each next character, (V,), None until it is asked for;
+    `read`, what a transducer's prediction network makes of the text.
     """
 
-    __slots__ = ("__weakref__", "children", "id", "parent", "row", "score", "states")
+    __slots__ = ("__weakref__", "children", "id", "parent", "read", "row", "score", "states")
 
     def __init__(
         self, parent: "Prefix | None", id: int, states: tuple[Any, ...], score: float
@@ -30,6 +31,7 @@ class Prefix:
         self.states = states
         self.score = score
         self.row: NDArray[np.float64] | None = None
+        self.read: Any = None
         self.children: dict[int, weakref.ref[Prefix]] = {}
 
     def child(self, id: int, scorers: Sequence[Scorer[Any]]) -> "Prefix":
