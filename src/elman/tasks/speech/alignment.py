@@ -68,7 +68,7 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
 
     **Arguments:** words or characters: lists of strings, or strings for their characters.
 
-    Of several ways with as few, a substitution comes before a deletion and an insertion.
+    Of several ways with as few, one with the most equal words or characters.
 
     >>> edits = align("a b c d".split(), "a x b c".split())
     >>> [edit.kind for edit in edits], edits[1]
@@ -100,13 +100,14 @@ def _directions(reference: Sequence[str], hypothesis: Sequence[str]) -> NDArray[
     numbers = {token: n for n, token in enumerate({*reference, *hypothesis})}
     wanted = [numbers[token] for token in reference]
     found = np.array([numbers[token] for token in hypothesis], np.int64)
-    along = np.arange(len(found) + 1)
+    one = len(wanted) + len(found) + 1  # an edit's cost; a substitution has 1 more, to be rarer
+    along = one * np.arange(len(found) + 1)
     steps = np.full((len(wanted) + 1, len(found) + 1), _RIGHT, np.uint8)
     steps[1:, 0] = _DOWN
     cost = along.copy()
     for i, token in enumerate(wanted, 1):
-        diagonal, down = cost[:-1] + (found != token), cost[1:] + 1
-        best = np.concatenate([[i], np.minimum(diagonal, down)])
+        diagonal, down = cost[:-1] + (one + 1) * (found != token), cost[1:] + one
+        best = np.concatenate([[i * one], np.minimum(diagonal, down)])
         new = np.minimum.accumulate(best - along) + along  # insertions: min over all cells left
         steps[i, 1:] = np.where(
             new[1:] == diagonal, _DIAGONAL, np.where(new[1:] == down, _DOWN, _RIGHT)

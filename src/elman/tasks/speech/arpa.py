@@ -70,7 +70,7 @@ class _Reader:
                 raise self.fail(f"\\{order}-grams: is expected, not {line!r:.40}")
             table: dict[Words, Entry] = {}
             while not (line := next(self.lines, "")).startswith("\\") and line:
-                words, entry = self._entry(line, order, last=order == len(counts))
+                words, entry = self._entry(line, order)
                 table[words] = entry
             if len(table) != count:
                 raise self.fail(f"{len(table)} different {order}-grams where {count} are announced")
@@ -79,11 +79,9 @@ class _Reader:
             raise self.fail(f"\\end\\ is expected, not {line!r:.40}: the file may be cut short")
         return tables
 
-    def _entry(self, line: str, order: int, *, last: bool) -> tuple[Words, Entry]:
+    def _entry(self, line: str, order: int) -> tuple[Words, Entry]:
         fields = line.split()
-        if len(fields) not in ((order + 1,) if last else (order + 1, order + 2)) and not (
-            last and len(fields) == order + 2
-        ):
+        if len(fields) not in (order + 1, order + 2):
             raise self.fail(f"a log probability and {order} words are expected, not {line!r:.60}")
         try:
             log_prob = float(fields[0])

@@ -1,6 +1,5 @@
 """Prefix beam search of CTC: the most probable texts, summed over their alignments."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,16 +10,9 @@ from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.forced import forced_alignment
 from elman.tasks.speech.greedy import check_frames
-from elman.tasks.speech.hypothesis import (
-    Hypothesis,
-    Span,
-    Word,
-    all_words_of,
-    text_of,
-    words_of,
-)
+from elman.tasks.speech.hypothesis import Hypothesis, Word, Written
 from elman.tasks.speech.ngram import NGram
-from elman.tasks.speech.prefix import Prefix, fill_rows, last_common
+from elman.tasks.speech.prefix import Prefix, fill_rows, last_common, ranked
 from elman.tasks.speech.scorers import HotWords, Lexicon, NGramScorer, Scorer
 
 Array = NDArray[Any]
@@ -134,20 +126,19 @@ class BeamState:
         self._rows: Array | None = None
         self._heard: list[Array] = []  # the frames of what is not settled
         self._first = 0  # the number of the first of them
-        self._words: list[Word] = []
-        self._spans: list[Span] = []  # of the settled beginning of a word
+        self._written = Written(beam.alphabet, beam.frame_seconds)
 
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
         log_probs = check_frames(log_probs, self.beam.alphabet).astype(np.float64)
-        tried = np.asarray(log_probs >= self.beam.least_log_prob)
+        tried = log_probs >= self.beam.least_log_prob
         tried[:, BLANK] = False
-        quiet = ~tried.any(1)
+        speech = np.any(tried, axis=1)
         for t, frame in enumerate(log_probs):
-            if quiet[t]:
-                self._wait(frame)
-            else:
+            if speech[t]:
                 self._extend(frame, np.flatnonzero(tried[t]))
+            else:
+                self._wait(frame)
             self.frames += 1
             self._heard.append(frame)
             if self.frames % _SETTLED_EVERY == 0 and len(self._heard) >= self.beam.lag_frames:
@@ -242,10 +233,7 @@ class BeamState:
             cut = max(cut, min([limit, *(span.first for span in spans[done : done + 1])]))
             if self.frames - cut >= 2 * lag:  # one character all the time
                 cut = limit
-        words, self._spans = words_of(
-            [*self._spans, *spans[:done]], self.beam.alphabet, self.beam.frame_seconds
-        )
-        self._words += words
+        self._written.add(spans[:done])
         del self._heard[: cut - self._first]
         self._first = cut
 
@@ -265,14 +253,7 @@ class BeamState:
     @property
     def text(self) -> str:
         """The best text so far, quickly: without times, nor what the end would add."""
-        best = self._prefixes[int(np.argmax(self._ranks()))]
-        rest = self.beam.alphabet.decode([*(span.id for span in self._spans), *best.ids()])
-        return self._joined(rest)
-
-    def _joined(self, rest: str) -> str:
-        if self.beam.alphabet.space is None:
-            return text_of(self._words, self.beam.alphabet) + rest
-        return " ".join([*(word.text for word in self._words), *rest.split()])
+        return self._written.text(self._prefixes[int(np.argmax(self._ranks()))].ids())
 
     def best(self, n: int = 1, *, final: bool = True) -> list[Hypothesis]:
         """The best texts, the best first; the search may go on after it.
@@ -283,43 +264,15 @@ class BeamState:
         - `final`: whether the text ends here, so that the last word is one and a language model
           weighs the end.
         """
-        if n < 1:
-            raise SettingsError(f"n must be 1 or more, got {n}")
-        scores = self._ranks()
-        if final:
-            scores = scores + [
-                sum(
-                    scorer.end(state)
-                    for scorer, state in zip(self.beam.scorers, prefix.states, strict=True)
-                )
-                for prefix in self._prefixes
-            ]
-        found: dict[str, list[tuple[float, Prefix]]] = {}
-        settled = [span.id for span in self._spans]
-        for score, prefix in zip(scores.tolist(), self._prefixes, strict=True):
-            text = self._joined(self.beam.alphabet.decode([*settled, *prefix.ids()]))
-            found.setdefault(text, []).append((score, prefix))
-        summed = [
-            (_log_sum([score for score, _ in group]), text, max(group, key=lambda pair: pair[0])[1])
-            for text, group in found.items()
-        ]
-        summed.sort(key=lambda each: -each[0])
-        possible = [each for each in summed if each[0] > -math.inf] or summed[:1]
-        return [self._hypothesis(*each) for each in possible[:n]]
+        scores = self._ranks().tolist()
+        texts = ranked(self._prefixes, scores, self._written, n, self.beam.scorers if final else [])
+        return [self._hypothesis(*each) for each in texts]
 
-    def _hypothesis(self, score: float, text: str, prefix: Prefix) -> Hypothesis:
-        alphabet = self.beam.alphabet
-        spans: list[Span] = []
-        if ids := prefix.ids():
-            spans = forced_alignment(np.array(self._heard), ids, self._first)
-        rest = all_words_of([*self._spans, *spans], alphabet, self.beam.frame_seconds)
-        return Hypothesis(text, score, (*self._words, *rest))
+    def _hypothesis(self, text: str, score: float, prefix: Prefix) -> Hypothesis:
+        ids = prefix.ids()
+        spans = forced_alignment(np.array(self._heard), ids, self._first) if ids else []
+        return Hypothesis(text, score, self._written.words(spans))
 
     def take(self) -> list[Word]:
         """The words that nothing to come will change; the state forgets them."""
-        words, self._words = self._words, []
-        return words
-
-
-def _log_sum(values: list[float]) -> float:
-    return float(np.logaddexp.reduce(values))
+        return self._written.take()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
-from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, all_words_of, text_of, words_of
+from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, Written
 
 Array = NDArray[Any]
 
@@ -39,55 +39,46 @@ class CTCGreedy:
 
 
 class GreedyState:
-    """What greedy decoding has found so far; its memory does not grow with the frames."""
+    """What greedy decoding has found so far.
+
+    **Attributes:** `frames`, how many it has taken in.
+    """
 
     def __init__(self, decoder: CTCGreedy) -> None:
-        self.decoder = decoder
         self.frames = 0
-        self._last = BLANK
+        self._alphabet = decoder.alphabet
+        self._written = Written(decoder.alphabet, decoder.frame_seconds)
+        self._open: list[Span] = []  # the last character, as long as it is repeated
         self._score = 0.0
-        self._words: list[Word] = []
-        self._spans: list[Span] = []
 
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
-        log_probs = check_frames(log_probs, self.decoder.alphabet)
+        log_probs = check_frames(log_probs, self._alphabet)
         ids = log_probs.argmax(1)
         values = log_probs[np.arange(len(ids)), ids]
-        self._score += float(values.sum())
+        self._score += float(values.sum(dtype=np.float64))
         for id, value in zip(ids.tolist(), values.tolist(), strict=True):
+            last = self._open[0] if self._open else None
             frame = self.frames
-            if id == self._last and id != BLANK:
-                last = self._spans[-1]
-                self._spans[-1] = Span(id, last.first, frame + 1, max(last.log_prob, value))
-            elif id != BLANK:
-                self._spans.append(Span(id, frame, frame + 1, value))
-            self._last = id
-            self.frames = frame + 1
-        if self._last == BLANK or self._last != self.decoder.alphabet.space:
-            whole, self._spans = words_of(
-                self._spans, self.decoder.alphabet, self.decoder.frame_seconds
-            )
-            self._words += whole
+            self.frames += 1
+            if last is not None and id == last.id:
+                self._open = [Span(id, last.first, frame + 1, max(last.log_prob, value))]
+                continue
+            self._written.add(self._open)
+            self._open = [] if id == BLANK else [Span(id, frame, frame + 1, value)]
 
     @property
     def text(self) -> str:
         """The text so far."""
-        return text_of(self._all(), self.decoder.alphabet)
+        return self._written.text(span.id for span in self._open)
 
     def best(self, n: int = 1, *, final: bool = True) -> list[Hypothesis]:  # noqa: ARG002
         """The one hypothesis of a greedy decoder, whatever `n` and `final` are."""
-        words = self._all()
-        return [Hypothesis(text_of(words, self.decoder.alphabet), self._score, words)]
+        return [Hypothesis(self.text, self._score, self._written.words(self._open))]
 
     def take(self) -> list[Word]:
         """The words that nothing to come will change; the state forgets them."""
-        words, self._words = self._words, []
-        return words
-
-    def _all(self) -> tuple[Word, ...]:
-        rest = all_words_of(self._spans, self.decoder.alphabet, self.decoder.frame_seconds)
-        return (*self._words, *rest)
+        return self._written.take()
 
 
 def check_frames(log_probs: Array, alphabet: Alphabet) -> Array:

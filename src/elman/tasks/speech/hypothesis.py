@@ -43,42 +43,59 @@ class Span(NamedTuple):
     log_prob: float
 
 
-def words_of(
-    spans: Sequence[Span], alphabet: Alphabet, frame_seconds: float
-) -> tuple[list[Word], list[Span]]:
-    """The whole words of characters, and the characters of the last word, which may go on."""
-    words, word = [], list[Span]()
-    for span in spans:
-        if span.id == alphabet.space:
-            words += _word(word, alphabet, frame_seconds)
-            word = []
-        else:
-            if alphabet.space is None:
-                words += _word(word, alphabet, frame_seconds)
-                word = []
-            word.append(span)
-    return words, word
+class Written:
+    """The settled beginning of a text: its whole words, and the characters of the one after.
 
+    **Arguments:** `alphabet`; `frame_seconds`, the time from one frame to the next.
+    """
 
-def all_words_of(
-    spans: Sequence[Span], alphabet: Alphabet, frame_seconds: float
-) -> tuple[Word, ...]:
-    """The words of characters to the last."""
-    words, rest = words_of(spans, alphabet, frame_seconds)
-    return (*words, *_word(rest, alphabet, frame_seconds))
+    def __init__(self, alphabet: Alphabet, frame_seconds: float) -> None:
+        self.alphabet = alphabet
+        self.frame_seconds = frame_seconds
+        self._words: list[Word] = []
+        self._spans: list[Span] = []
 
+    def add(self, spans: Iterable[Span]) -> None:
+        """Write on."""
+        space = self.alphabet.space
+        for span in spans:
+            if span.id == space:
+                self._words += self._word(self._spans)
+                self._spans = []
+            elif space is None:
+                self._words += self._word([span])
+            else:
+                self._spans.append(span)
 
-def _word(spans: Sequence[Span], alphabet: Alphabet, frame_seconds: float) -> list[Word]:
-    if not spans:
-        return []
-    return [
-        Word(
-            alphabet.decode(span.id for span in spans),
-            round(spans[0].first * frame_seconds, 6),
-            round(spans[-1].end * frame_seconds, 6),
-            math.exp(sum(span.log_prob for span in spans) / len(spans)),
-        )
-    ]
+    def text(self, ids: Iterable[int] = ()) -> str:
+        """The text so far and what `ids` add; no space at its ends and no two in a row."""
+        rest = self.alphabet.decode([*(span.id for span in self._spans), *ids])
+        if self.alphabet.space is None:
+            return text_of(self._words, self.alphabet) + rest
+        return " ".join([*(word.text for word in self._words), *rest.split()])
+
+    def words(self, spans: Iterable[Span] = ()) -> tuple[Word, ...]:
+        """The words so far and what `spans` add, to the last character."""
+        whole = Written(self.alphabet, self.frame_seconds)
+        whole.add([*self._spans, *spans])
+        return (*self._words, *whole._words, *self._word(whole._spans))
+
+    def take(self) -> list[Word]:
+        """The whole words, which are forgotten."""
+        words, self._words = self._words, []
+        return words
+
+    def _word(self, spans: Sequence[Span]) -> list[Word]:
+        if not spans:
+            return []
+        return [
+            Word(
+                self.alphabet.decode(span.id for span in spans),
+                round(spans[0].first * self.frame_seconds, 6),
+                round(spans[-1].end * self.frame_seconds, 6),
+                math.exp(sum(span.log_prob for span in spans) / len(spans)),
+            )
+        ]
 
 
 def text_of(words: Iterable[Word], alphabet: Alphabet) -> str:

@@ -1,5 +1,6 @@
 """The texts of a beam as a tree that forgets what no text of the beam goes through."""
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.errors import SettingsError
+from elman.tasks.speech.hypothesis import Written
 from elman.tasks.speech.scorers import Scorer
 
 
@@ -14,10 +17,11 @@ class Prefix:
     """A text: its last character's id and the text before it.
 
     **Attributes:** `states`, one of each scorer; `score`, what the scorers give the text without
-    its end; `row`, what they add for each next character, (V,), None until it is asked for.
+    its end; `row`, what they add for each next character, (V,), None until it is asked for;
+    `read`, what a transducer's prediction network makes of the text.
     """
 
-    __slots__ = ("__weakref__", "children", "id", "parent", "row", "score", "states")
+    __slots__ = ("__weakref__", "children", "id", "parent", "read", "row", "score", "states")
 
     def __init__(
         self, parent: "Prefix | None", id: int, states: tuple[Any, ...], score: float
@@ -27,6 +31,7 @@ class Prefix:
         self.states = states
         self.score = score
         self.row: NDArray[np.float64] | None = None
+        self.read: Any = None
         self.children: dict[int, weakref.ref[Prefix]] = {}
 
     def child(self, id: int, scorers: Sequence[Scorer[Any]]) -> "Prefix":
@@ -78,3 +83,33 @@ def last_common(prefixes: Sequence[Prefix]) -> list[Prefix]:
             same += 1
         common = common[:same]
     return common
+
+
+def ranked(
+    prefixes: Sequence[Prefix],
+    scores: Sequence[float],
+    written: Written,
+    n: int,
+    scorers: Sequence[Scorer[Any]],
+) -> list[tuple[str, float, Prefix]]:
+    """The `n` best texts: each with its score and the likeliest of the prefixes that read so.
+
+    `scorers` say what the end adds to the scores; none if the text does not end here.
+    """
+    if n < 1:
+        raise SettingsError(f"n must be 1 or more, got {n}")
+    found: dict[str, tuple[float, float, Prefix]] = {}
+    for prefix, score in zip(prefixes, scores, strict=True):
+        if scorers:
+            score += sum(
+                scorer.end(state) for scorer, state in zip(scorers, prefix.states, strict=True)
+            )
+        text = written.text(prefix.ids())
+        total, highest, likeliest = found.get(text, (-math.inf, -math.inf, prefix))
+        total = float(np.logaddexp(total, score))
+        if score > highest:
+            highest, likeliest = score, prefix
+        found[text] = total, highest, likeliest
+    texts = [(text, total, likeliest) for text, (total, _, likeliest) in found.items()]
+    texts.sort(key=lambda each: -each[1])
+    return [each for each in texts if each[1] > -math.inf][:n] or texts[:1]
