@@ -1,9 +1,7 @@
 """What the command line prints of speech."""
 
-import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from elman.errors import DataError
 from elman.tasks import Speech
@@ -13,32 +11,13 @@ from elman.tasks.speech.microphone import blocks
 MOST_SHOWN = 20  # utterances with errors
 
 
-def transcripts(found: Sequence[Transcript], form: str) -> None:
+def transcripts(found: Sequence[Transcript], form: formats.Format) -> None:
     """Print transcripts; DataError after the last names the utterances that are broken."""
-    heard = [each for each in found if each.error is None]
-    if form == "json":
-        for each in found:
-            print(json.dumps(_row(each), ensure_ascii=False))
-    elif form == "text":
-        for each in heard:
-            print(f"{each.name}\t{each.text}" if len(found) > 1 else each.text)
-    elif form == "ctm":
-        for each in heard:
-            sys.stdout.write(formats.to_ctm(each.hypotheses[0], each.name))
-    elif len(found) > 1:
-        raise DataError(f"{form} is of one recording, {len(found)} were given")
-    else:
-        for each in heard:
-            sys.stdout.write(formats.to_srt(each.hypotheses[0]))
+    heard = [(each.name, each.hypotheses) for each in found if each.error is None]
+    if heard:
+        sys.stdout.write(formats.formatted(heard, form))
     if broken := [each.error for each in found if each.error is not None]:
         raise DataError("; ".join(broken))
-
-
-def _row(transcript: Transcript) -> dict[str, Any]:
-    row = {"name": transcript.name, "seconds": round(transcript.seconds, 3)}
-    if transcript.error is not None:
-        return {**row, "error": transcript.error}
-    return {**row, **json.loads(formats.to_json(transcript.hypotheses[0]))}
 
 
 def report(found: SpeechReport) -> None:
@@ -55,7 +34,7 @@ def report(found: SpeechReport) -> None:
     print(f"real-time factor      {found.real_time_factor:.4f}")
 
 
-def listen(task: Speech, hot_words: Iterable[str]) -> None:
+def listen(task: Speech, hot_words: Sequence[str]) -> None:
     """Print what is said into the microphone, a line for each sentence, until Ctrl-C."""
     rate = 16000 if task.acoustic is None else task.acoustic.rate
     session = task.stream(hot_words=hot_words, pause=0.8)

@@ -45,7 +45,9 @@ def _texts(count: int, seed: int = 0) -> list[str]:
 
 
 def _spoken(count: int, seed: int = 0) -> list[tuple[Audio, str]]:
-    return [(_say(text, i, 0.05 if i % 3 else 0.5), text) for i, text in enumerate(_texts(count, seed))]
+    return [
+        (_say(text, i, 0.05 if i % 3 else 0.5), text) for i, text in enumerate(_texts(count, seed))
+    ]
 
 
 def _learnt(**settings: object) -> Speech:
@@ -77,6 +79,12 @@ def forward() -> Speech:
 def both() -> Speech:
     """A model that listens to the whole recording."""
     return _learnt(bidirectional=True)
+
+
+@pytest.fixture(scope="session")
+def transducer() -> Speech:
+    """A transducer that can stream."""
+    return _learnt(loss="transducer", ngram=0)
 
 
 @pytest.fixture(scope="session")

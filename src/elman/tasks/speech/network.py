@@ -33,6 +33,7 @@ class Characters(nn.Module):
         super().__init__()
         self.dropout = LockedDropout(dropout)
         self.linear = nn.Linear(size, characters)
+        self.output_size = characters
 
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """The log probabilities; lengths do not matter to them."""

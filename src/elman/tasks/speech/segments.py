@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from numpy.typing import NDArray
-
 from elman.tasks.speech.alphabet import BLANK, Alphabet
+from elman.tasks.speech.decoding import Decoder, taken
+from elman.tasks.speech.front import Array
 from elman.tasks.speech.hypothesis import Hypothesis, text_of
+from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
 
 
 class Segments:
@@ -16,24 +17,39 @@ class Segments:
 
     Where the cuts are depends on the scores alone, not on the pieces in which they come.
 
-    **Arguments:** `decoder`: has `alphabet`, `frame_seconds` and `start()`; `silence`: steps that
-    end a segment, None for a single one; `n`: hypotheses of each segment.
+    **Arguments:** `silence`: steps that end a segment, None for a single one; `n`: hypotheses of
+    each segment.
     """
 
-    def __init__(self, decoder: Any, silence: int | None = None, n: int = 1) -> None:
+    def __init__(self, decoder: Decoder, silence: int | None = None, n: int = 1) -> None:
         self.decoder, self.silence, self.n = decoder, silence, n
-        self._state = decoder.start()
+        self._state: Any = decoder.start()
         self._begin = self._seen = 0  # the segment's first step, and the steps so far
         self._spoken, self._quiet = False, 0
+        of_transducer = isinstance(decoder, (TransducerGreedy, TransducerBeam))
+        self._by_text = of_transducer and silence is not None
 
-    def accept(self, log_probs: NDArray[Any]) -> list[list[Hypothesis]]:
-        """Take in (t, V) log probabilities; the n best of each segment that ends in them."""
+    def accept(self, scores: Array) -> list[list[Hypothesis]]:
+        """Take in (t, V) log probabilities, or a transducer's steps (t, J); the n best of each
+        segment that ends in them."""
+        if self._by_text:
+            return self._step_by_step(scores)
         ended, begin = [], 0
-        for i in self._ends(log_probs):
-            self._advance(log_probs[begin:i])
+        for i in self._ends(scores):
+            self._advance(scores[begin:i])
             ended.append(self._close())
             begin = i
-        self._advance(log_probs[begin:])
+        self._advance(scores[begin:])
+        return ended
+
+    def _step_by_step(self, scores: Array) -> list[list[Hypothesis]]:
+        """As `accept`; silence is where no character is written."""
+        ended = []
+        for i in range(len(scores)):
+            before = self.partial
+            self._advance(scores[i : i + 1])
+            if self._pause(quiet=self.partial == before):
+                ended.append(self._close())
         return ended
 
     @property
@@ -46,24 +62,30 @@ class Segments:
         """The n best of the last segment."""
         return self._close()
 
-    def _ends(self, log_probs: NDArray[Any]) -> list[int]:
+    def _ends(self, scores: Array) -> list[int]:
         """The steps before which a segment ends."""
-        if self.silence is None or not len(log_probs):
+        if self.silence is None:
             return []
         ends = []
-        ids = log_probs.argmax(1)
+        ids = scores.argmax(1)
         for i, quiet in enumerate(((ids == BLANK) | (ids == self.decoder.alphabet.space)).tolist()):
-            self._quiet = self._quiet + 1 if quiet else 0
-            self._spoken = self._spoken or not quiet
-            if self._spoken and self._quiet == self.silence:
+            if self._pause(quiet=quiet):
                 ends.append(i + 1)
-                self._spoken, self._quiet = False, 0
         return ends
 
-    def _advance(self, log_probs: NDArray[Any]) -> None:
-        if len(log_probs):
-            self._state.advance(log_probs)
-            self._seen += len(log_probs)
+    def _pause(self, *, quiet: bool) -> bool:
+        """Whether with this step a segment ends."""
+        self._quiet = self._quiet + 1 if quiet else 0
+        self._spoken = self._spoken or not quiet
+        if not self._spoken or self._quiet != self.silence:
+            return False
+        self._spoken, self._quiet = False, 0
+        return True
+
+    def _advance(self, scores: Array) -> None:
+        if len(scores):
+            self._state.advance(taken(self.decoder, scores))
+            self._seen += len(scores)
 
     def _close(self) -> list[Hypothesis]:
         best = [

@@ -35,7 +35,8 @@ class Listener:
         if acoustic is None and rate is not None:
             raise SettingsError(f"rate={rate}: this model reads ready features, not sound")
         self._model, self._device = task.model, task.device
-        self._characters = task.alphabet.size
+        head: Any = task.model.head
+        self._width: int = head.output_size
         self._sound = None
         if acoustic is not None:
             self._sound = Resampler(rate or acoustic.rate, acoustic.rate)
@@ -78,14 +79,14 @@ class Listener:
     def _network(self, steps: Array, *, last: bool = False) -> Array:
         model = self._model
         if not len(steps) and (self._ahead is None or not last):
-            return np.empty((0, self._characters), np.float32)
+            return np.empty((0, self._width), np.float32)
         x = model.encoder(torch.from_numpy(steps).unsqueeze(1).to(self._device))
         if self._ahead is None:
             output, self._state = model.recurrent(x, self._state)
         else:
             output = self._ahead.accept(x, last=last)
         if not len(output):
-            return np.empty((0, self._characters), np.float32)
+            return np.empty((0, self._width), np.float32)
         scores: Array = model.head(output).squeeze(1).cpu().numpy()
         return scores
 

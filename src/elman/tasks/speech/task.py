@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,25 @@ import torch.nn.functional as F
 
 from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
 from elman.errors import DataError, ModelError, SettingsError
+from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
 from elman.tasks.saved import Saved
 from elman.tasks.speech.alignment import cer, wer
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.arpa import read_arpa, write_arpa
 from elman.tasks.speech.batches import Heard, TrainingUtterances, heard
-from elman.tasks.speech.beam import CTCBeam
+from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded
 from elman.tasks.speech.front import Array, Front
-from elman.tasks.speech.greedy import CTCGreedy
 from elman.tasks.speech.hearing import hear, learnable, variants
 from elman.tasks.speech.network import Characters, Steps, layers
 from elman.tasks.speech.ngram import NGram, estimate
+from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.splitting import split
 from elman.tasks.speech.stream import Listener, Session
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.speech.transducer import transducer_loss
 from elman.tasks.speech.tuning import tuned
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
@@ -79,7 +81,9 @@ class Speech(Task):
         data: Any,
         *,
         n: int = 1,
-        hot_words: Iterable[str] = (),
+        hot_words: Sequence[str] = (),
+        language: Language | None = None,
+        language_weight: float = 0.3,
         pause: float | None = None,
     ) -> list[Transcript]:
         """What is heard in each utterance, with the times and confidences of words.
@@ -90,6 +94,8 @@ class Speech(Task):
 
         - `n`: how many hypotheses of each.
         - `hot_words`: words and phrases that are likelier than elsewhere.
+        - `language`, `language_weight`: a `Language` of characters that the texts are weighed
+          with, too, and how much (shallow fusion).
         - `pause`: seconds of silence that end a sentence; none by default.
         """
         self._check_trained()
@@ -98,7 +104,7 @@ class Speech(Task):
         results = {
             i: Transcript(utterances[i].name, 0.0, (), error) for i, error in found.broken.items()
         }
-        decoder = self._decoder(hot_words)
+        decoder = self._decoder(Wishes(hot_words, language, language_weight))
         silence = self._silence(pause)
         scores = self._scores(found.frames)
         for i, seconds, log_probs in zip(found.at, found.seconds, scores, strict=True):
@@ -125,7 +131,7 @@ class Speech(Task):
 
     def log_probs(self, data: Any) -> list[Array]:
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
-        first; DataError if one is broken."""
+        first; of a transducer what its encoder gives. DataError if an utterance is broken."""
         self._check_trained()
         found = hear(self._read(data, labelled=False), self.acoustic, len(self.front.mean))
         if found.broken:
@@ -136,16 +142,19 @@ class Speech(Task):
         self,
         *,
         rate: int | None = None,
-        hot_words: Iterable[str] = (),
+        hot_words: Sequence[str] = (),
+        language: Language | None = None,
+        language_weight: float = 0.3,
         pause: float | None = None,
     ) -> Session:
         """A session that takes sound as it comes; it ends with the text of `transcribe`.
 
         **Arguments:** `rate`: samples a second of what will come, those of the model if None;
-        `hot_words`, `pause`: as in `transcribe`; after a pause `Session.segments` grows.
+        all else as in `transcribe`; after a pause `Session.segments` grows.
         """
         self._check_trained()
-        segments = Segments(self._decoder(hot_words), self._silence(pause))
+        decoder = self._decoder(Wishes(hot_words, language, language_weight))
+        segments = Segments(decoder, self._silence(pause))
         return Session(self, Listener(self, rate), segments)
 
     def evaluate(self, data: Any) -> dict[str, float]:
@@ -197,9 +206,9 @@ class Speech(Task):
 
         def evaluate(_: SequenceModel) -> dict[str, float]:
             scores = self._scores(checked)
-            decoder = self._decoder(()) if self._ready else self._greedy()
-            heard = [decoder.decode(each)[0].text for each in scores]
-            loss = _mean_loss(scores, checked_ids)
+            decoder = self._decoder(Wishes()) if self._ready else self.decoding.greedy()
+            heard = [decoded(decoder, each)[0].text for each in scores]
+            loss = self._mean_loss(scores, checked_ids)
             return {"loss": loss, "cer": cer(said, heard).rate, "wer": wer(said, heard).rate}
 
         def finish(_: SequenceModel) -> None:
@@ -241,11 +250,28 @@ class Speech(Task):
         return changed
 
     def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
-        log_probs, _ = model(batch.inputs, lengths=batch.lengths)
-        loss = F.ctc_loss(
-            log_probs, batch.texts, batch.lengths, batch.text_lengths, zero_infinity=True
-        )
+        scores, _ = model(batch.inputs, lengths=batch.lengths)
+        head, texts, counts = model.head, batch.texts, batch.text_lengths
+        if isinstance(head, ReadingHead):
+            losses = transducer_loss(head.logits(scores, texts), texts, batch.lengths, counts)
+            loss = (losses / counts).mean()
+        else:
+            loss = F.ctc_loss(scores, texts, batch.lengths, counts, zero_infinity=True)
         return Step(loss, len(batch.lengths), state)
+
+    @torch.inference_mode()
+    def _mean_loss(self, scores: Sequence[Array], ids: Sequence[Sequence[int]]) -> float:
+        """The loss of utterances' scores or steps, a character."""
+        head, total = self.model.head, 0.0
+        for each, text in zip(scores, ids, strict=True):
+            given, texts = torch.from_numpy(each).unsqueeze(1), torch.tensor([text])
+            lengths, counts = torch.tensor([len(each)]), torch.tensor([len(text)])
+            if isinstance(head, ReadingHead):
+                logits = head.logits(given.to(self.device), texts.to(self.device)).cpu()
+                total += float(transducer_loss(logits, texts, lengths, counts)) / len(text)
+            else:
+                total += float(F.ctc_loss(given, texts, lengths, counts))
+        return total / len(scores)
 
     def _batch(self, data: Any) -> Heard:
         utterances = self._read(data, labelled=True)[: self.settings.batch_size]
@@ -263,7 +289,12 @@ class Speech(Task):
             deviation = torch.where(deviation > 0, deviation, 1)
         encoder = Steps(mean, deviation, settings.input_dropout)
         recurrent = layers(settings, self.cell or settings.cell, encoder.output_size)
-        head = Characters(recurrent.output_size, self.alphabet.size, settings.output_dropout)
+        size, characters = recurrent.output_size, self.alphabet.size
+        head: Characters | ReadingHead
+        if settings.loss == "ctc":
+            head = Characters(size, characters, settings.output_dropout)
+        else:
+            head = ReadingHead(size, characters, settings.hidden_size, settings.output_dropout)
         return SequenceModel(encoder, recurrent, head)
 
     # the parts of both
@@ -299,30 +330,15 @@ class Speech(Task):
                 found[i] = each[:length].numpy()
         return [found[i] for i in range(len(frames))]
 
-    def _greedy(self) -> CTCGreedy:
-        return CTCGreedy(self.alphabet, frame_seconds=self.settings.step_seconds)
+    @property
+    def decoding(self) -> Decoding:
+        """What makes decoders."""
+        head = self.model.head
+        reader = head if isinstance(head, ReadingHead) else None
+        return Decoding(self.settings, self.alphabet, self.words, reader)
 
-    def _decoder(self, hot_words: Iterable[str]) -> CTCGreedy | CTCBeam:
-        settings = self.settings
-        if settings.beam == 1:
-            if list(hot_words):
-                raise SettingsError("hot words need a beam wider than 1")
-            return self._greedy()
-        return self._beam(self.lm_weight, self.word_bonus, hot_words)
-
-    def _beam(self, lm_weight: float, word_bonus: float, hot_words: Iterable[str] = ()) -> CTCBeam:
-        settings, words = self.settings, self.words
-        closed = settings.lexicon and words is not None
-        return CTCBeam(
-            self.alphabet,
-            width=settings.beam,
-            lm=words if self.alphabet.space is not None else None,
-            lm_weight=lm_weight,
-            word_bonus=word_bonus,
-            lexicon=sorted(words.words) if closed and words is not None else None,
-            hot_words=hot_words,
-            frame_seconds=settings.step_seconds,
-        )
+    def _decoder(self, wishes: Wishes) -> Decoder:
+        return self.decoding.best(self.lm_weight, self.word_bonus, wishes)
 
     def _silence(self, pause: float | None) -> int | None:
         if pause is None:
@@ -367,16 +383,3 @@ class Speech(Task):
     def _example(self) -> Callable[[], object]:
         frames = np.zeros((100, len(self.front.mean)), np.float32)
         return lambda: self._scores([frames])
-
-
-def _mean_loss(scores: Sequence[Array], ids: Sequence[Sequence[int]]) -> float:
-    losses = [
-        F.ctc_loss(
-            torch.from_numpy(each),
-            torch.tensor(text),
-            torch.tensor(len(each)),
-            torch.tensor(len(text)),
-        )
-        for each, text in zip(scores, ids, strict=True)
-    ]
-    return float(torch.stack(losses).mean())

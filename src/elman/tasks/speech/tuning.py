@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from elman.tasks.speech.alignment import wer
+from elman.tasks.speech.decoding import decoded
 from elman.tasks.speech.front import Array
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def tuned(task: "Speech", scores: Sequence[Array], said: Sequence[str]) -> tuple
 
     def errors(weight: float, bonus: float) -> int:
         if (weight, bonus) not in known:
-            beam = task._beam(weight, bonus)
-            heard = [beam.decode(each)[0].text for each in scores]
+            beam = task.decoding.beam(weight, bonus)
+            heard = [decoded(beam, each)[0].text for each in scores]
             known[weight, bonus] = wer(said, heard).errors
         return known[weight, bonus]
 
