@@ -19,6 +19,8 @@ SMALL = {
     "bins": 20,
     "ngram": 2,
     "beam": 4,
+    "lm_weight": 0.5,
+    "word_bonus": 1.0,
     **dict.fromkeys(("dropout", "input_dropout", "output_dropout", "speed"), 0.0),
     **dict.fromkeys(("time_masks", "feature_masks"), 0),
 }

@@ -68,7 +68,7 @@ class TrainingUtterances:
             frames = variants[0]  # too fast for its text
         mean = frames.mean(0)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(random.integers(2**31)))
+            torch.default_generator.manual_seed(int(random.integers(2**31)))
             masked = spec_augment(
                 torch.from_numpy(frames - mean),
                 bin_masks=settings.feature_masks,
