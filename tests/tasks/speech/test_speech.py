@@ -238,7 +238,7 @@ def _tampered(
 
 
 def test_settings_that_do_not_go_together() -> None:
-    with pytest.raises(SettingsError, match="look_ahead=0.5 is of bidirectional layers"):
+    with pytest.raises(SettingsError, match=r"look_ahead=0\.5 is of bidirectional layers"):
         Speech(look_ahead=0.5)
     with pytest.raises(SettingsError, match="ngram"):
         Speech(ngram=9)
@@ -255,7 +255,7 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
     data, validation = spoken(12), spoken(4, 1)
     whole = Speech(**settings).fit(data, validation, progress=False, folder=tmp_path / "a")
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     broken = Speech(**settings)
@@ -264,11 +264,11 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
     def loss(*arguments: Any) -> Any:
         seen.append(1)
         if len(seen) == 5:
-            raise Stop
+            raise StopError
         return original(*arguments)
 
     broken._loss = loss  # type: ignore[method-assign]
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         broken.fit(data, validation, progress=False, folder=tmp_path / "b")
     resumed = Speech(**settings)
     resumed.fit(data, validation, progress=False, folder=tmp_path / "b", resume=True)
