@@ -13,7 +13,12 @@ import soundfile
 from elman.cli import main
 
 TONES = {"a": 500, "b": 1200, "c": 2400}
-SMALL = ["--hidden-size", "24", "--num-layers", "1", "--epochs", "14", "--lr", "0.03", "--batch-size", "4", "--bins", "20", "--ngram", "2", "--beam", "4", "--dropout", "0", "--input-dropout", "0", "--output-dropout", "0", "--speed", "0", "--time-masks", "0", "--feature-masks", "0", "--lm-weight", "0.5", "--word-bonus", "1"]
+SETTINGS = """
+    --hidden-size 24 --num-layers 1 --epochs 14 --lr 0.03 --batch-size 4 --bins 20 --ngram 2
+    --beam 4 --dropout 0 --input-dropout 0 --output-dropout 0 --speed 0 --time-masks 0
+    --feature-masks 0 --lm-weight 0.5 --word-bonus 1
+    --path file --text said --data table.csv --validation table.csv --out model
+"""
 
 
 def say(text: str) -> np.ndarray:
@@ -41,8 +46,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bad.wav").write_text("no audio")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        columns = ["--path", "file", "--text", "said", "--validation", "table.csv", "--out", "model"]
-        main(["train", "speech", "--data", "table.csv", *columns, *SMALL])
+        main(["train", "speech", *SETTINGS.split()])
     return folder
 
 
