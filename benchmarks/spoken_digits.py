@@ -3,8 +3,9 @@
     python benchmarks/spoken_digits.py                  # the official split, three seeds
     python benchmarks/spoken_digits.py speakers         # each speaker in turn unseen in training
 
-From WAV files to labels with the settings of `elman train classify --cell gru`. The test chooses nothing: the
-best weights and the temperature come from a tenth of the training recordings. Needs sp_fsdd.
+From WAV files to labels with the settings of `elman train classify --cell gru`. The test chooses
+nothing: the best weights and the temperature come from a tenth of the training recordings. Needs
+sp_fsdd.
 """
 
 import sys
@@ -45,8 +46,8 @@ def _measured(title: str, train: Utterances, test: Utterances, **settings: int) 
     metrics = task.evaluate(test)
     console.print(
         f"  {title:18} accuracy {metrics['accuracy']:.4f}, calibration error"
-        f" {metrics['calibration_error']:.3f}; {len(train)} recordings, {len(test)} to test;"
-        f" {seconds:.0f} s ({used:.0f} s of processor)"
+        f" {metrics['calibration_error']:.3f}; trained on {len(train)} in {seconds:.0f} s"
+        f" ({used:.0f} s of processor), {len(test)} tested"
     )
     return metrics["accuracy"]
 
