@@ -379,6 +379,25 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
         print(path)
 
 
+@data_app.command(name="check")
+def data_check(
+    source: Annotated[
+        str, Parameter(help="A manifest, a folder of sound or a dataset, as sp_fsdd:train.")
+    ],
+    /,
+    *,
+    longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
+    transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
+) -> None:
+    """List the recordings that are broken, silent, clipped, too long or without their transcript.
+
+    Example: `elman data check recordings.csv --longest 20`
+    """
+    utterances = elman.data.read_utterances(source, text="text" if transcripts else None)
+    found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
+    print(found.summary())
+
+
 @app.command
 def info(
     *,

@@ -78,6 +78,18 @@ def test_a_file_that_is_cut_off(write_sound, tmp_path):
         read_audio(tmp_path / "cut.flac")
 
 
+def test_a_header_that_states_what_cannot_be(write_sound):
+    with pytest.raises(DataError, match=r"slow\.wav states a rate of 1, which no sound has"):
+        read_audio(write_sound("slow.wav", rate=1, samples=np.zeros(9)))
+    path = write_sound("piped.flac")
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # of STREAMINFO, the 36 bits of the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"piped\.flac does not state how long it is"):
+        read_audio(path)
+
+
 def test_a_file_in_memory(tone, write_sound):
     content = write_sound("a.wav", subtype="FLOAT").read_bytes()
     np.testing.assert_array_equal(read_audio(io.BytesIO(content)).samples, tone())

@@ -154,8 +154,8 @@ def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> Non
     path = tmp_path / "config.json"
     for sound, message in (
         ({"bins": 13}, "sound gives 13 features"),
-        ({"bins": 12, "command": "rm"}, "command"),
-        ("loud", "sound"),
+        ({"bins": 12, "command": "rm"}, "there is no setting command"),
+        ("loud", "ValueError"),
     ):
         config = json.loads(path.read_text())
         config["sound"] = sound

@@ -15,6 +15,9 @@ from elman.errors import DataError, SettingsError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64")
 
+_LOWEST_RATE = 1000  # samples a second; a wrong header would blow the sound up beyond memory
+_UNKNOWN = 1 << 60  # frames
+
 
 @dataclass(frozen=True, eq=False)
 class Audio:
@@ -66,13 +69,13 @@ def read_audio(
     ((800,), 8000, 0.1)
     """
     with _opened(source) as (file, name):
-        first, last = _part(start, end, file.frames, file.samplerate, name)
+        rate = int(file.samplerate)
         try:
+            first, last = _part(start, end, file.frames, rate, name)
             file.seek(first)
             samples = file.read(last - first, dtype="float32", always_2d=True)
         except RuntimeError as error:
             raise DataError(f"{name} is damaged: {error}") from None
-        rate = int(file.samplerate)
     if not len(samples):
         raise DataError(f"{name} holds no samples")
     return Audio(checked(samples.mean(axis=1), name), rate)
@@ -178,6 +181,13 @@ def _opened(source: Path | str | BinaryIO) -> Iterator[tuple[Any, str]]:
         reason = str(error).partition(": ")[2] or str(error)
         raise DataError(f"{name} is not audio that can be read: {reason}") from None
     with file:
+        if file.samplerate < _LOWEST_RATE:
+            raise DataError(f"{name} states a rate of {file.samplerate}, which no sound has")
+        if file.frames >= _UNKNOWN:
+            raise DataError(
+                f"{name} does not state how long it is, as FLAC written into a pipe; convert it to"
+                " a file that does"
+            )
         yield file, name
 
 

@@ -67,6 +67,13 @@ def _snips_files(kind: str) -> tuple[str, ...]:
     return tuple(file for file in _TEXT_SNIPS if file.rpartition("/")[2].startswith(kind))
 
 
+def _spoken_digit_addresses() -> dict[str, str]:
+    """All in one archive: 3,000 files one by one would take long."""
+    repository, commit = "free-spoken-digit-dataset", "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
+    archive = f"https://github.com/Jakobovski/{repository}/archive/{commit}.zip"
+    return {file: f"{archive}#{repository}-{commit}/{file}" for file in _SP_FSDD}
+
+
 def _spoken_digits(split: str) -> tuple[str, ...]:
     """The official split: recordings 0 to 4 of each speaker and digit are the test."""
     return tuple(
@@ -271,10 +278,7 @@ _DATASETS = (
         title="Free Spoken Digits: 3,000 recordings of six speakers; strings joined of them",
         licence="CC BY-SA 4.0",
         files=_SP_FSDD,
-        urls=_at(
-            "Jakobovski/free-spoken-digit-dataset/26eb9aaf76e81b692f806f9140c2d2777410d7a1",
-            _SP_FSDD,
-        ),
+        urls=_spoken_digit_addresses(),
         parts={
             ":train": Part(_spoken_digits("train"), utterances=speech_formats.digits),
             ":test": Part(_spoken_digits("test"), utterances=speech_formats.digits),

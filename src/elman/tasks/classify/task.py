@@ -30,6 +30,7 @@ from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.saved import Saved
+from elman.tasks.settings import validated
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
@@ -346,7 +347,7 @@ class Classify(Task):
         self.features = config["features"]
         _check_restored(self.labels, self.several, self.features)
         sound = config.get("sound")  # missing in models of older versions
-        self.sound = None if sound is None else AcousticFeatures.model_validate(sound)
+        self.sound = None if sound is None else validated(AcousticFeatures, sound)
         if self.sound is not None and self.sound.size != self.features:
             raise ModelError(
                 f"sound gives {self.sound.size} features, the model has {self.features}"
