@@ -61,8 +61,8 @@ class CTCBeam:
         hot_word_bonus: float = 1.0,
         scorers: Iterable[Scorer[Any]] = (),
         frame_seconds: float = 0.04,
-        least_log_prob: float = -9.0,
-        margin: float = 16.0,
+        least_log_prob: float = -7.0,
+        margin: float = 12.0,
         lag_frames: int = 250,
     ) -> None:
         if width < 1:

@@ -94,7 +94,8 @@ def ranked(
 ) -> list[tuple[str, float, Prefix]]:
     """The `n` best texts: each with its score and the likeliest of the prefixes that read so.
 
-    `scorers` say what the end adds to the scores; none if the text does not end here.
+    `scorers` say what the end adds to the scores; none if the text does not end here, or where
+    they forbid that all of them do.
     """
     if n < 1:
         raise SettingsError(f"n must be 1 or more, got {n}")
@@ -110,6 +111,11 @@ def ranked(
         if score > highest:
             highest, likeliest = score, prefix
         found[text] = total, highest, likeliest
-    texts = [(text, total, likeliest) for text, (total, _, likeliest) in found.items()]
-    texts.sort(key=lambda each: -each[1])
-    return [each for each in texts if each[1] > -math.inf][:n] or texts[:1]
+    texts = [
+        (text, total, likeliest)
+        for text, (total, _, likeliest) in found.items()
+        if total > -math.inf or not scorers
+    ]
+    if not texts:
+        return ranked(prefixes, scores, written, n, [])
+    return sorted(texts, key=lambda each: -each[1])[:n]
