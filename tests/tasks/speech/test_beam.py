@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,7 +129,10 @@ def test_settling_changes_nothing(seed: int) -> None:
     log_probs = spoken("ab a b b ab " * 30, seed)
     settled = CTCBeam(ALPHABET, lag_frames=60, lm=MODEL).decode(log_probs)[0]
     whole = CTCBeam(ALPHABET, lag_frames=10_000, lm=MODEL).decode(log_probs)[0]
-    assert (settled.text, settled.words) == (whole.text, whole.words)
+    assert settled.text == whole.text
+    assert [replace(word, confidence=1) for word in settled.words] == [
+        replace(word, confidence=1) for word in whole.words
+    ]
     assert settled.score == pytest.approx(whole.score, rel=0.01)
     assert len(whole.words) > 50
 
@@ -150,8 +154,11 @@ def test_word_times_and_confidences() -> None:
         first, second = found.words
         assert (first.text, first.start, first.end) == ("ab", 1.0, 3.0)
         assert (second.text, second.start, second.end) == ("a", 4.5, 5.0)
-        assert first.confidence == pytest.approx(math.sqrt(0.8 * 0.9), abs=1e-3)
-        assert second.confidence == pytest.approx(0.7, abs=1e-3)
+        for word, alone in ((first, math.sqrt(0.8 * 0.9)), (second, 0.7)):
+            if isinstance(decoder, CTCGreedy):
+                assert word.confidence == pytest.approx(alone)
+            else:  # hardly another text than with these words
+                assert 0.85 * math.sqrt(alone) < word.confidence < math.sqrt(alone)
 
 
 def test_hot_words_and_lexicon_change_what_is_heard() -> None:
