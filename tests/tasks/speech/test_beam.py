@@ -1,10 +1,12 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.beam import CTCBeam
 from elman.tasks.speech.greedy import CTCGreedy
@@ -127,6 +129,135 @@ def test_settling_changes_nothing(seed: int) -> None:
     log_probs = spoken("ab a b b ab " * 30, seed)
     settled = CTCBeam(ALPHABET, lag_frames=60, lm=MODEL).decode(log_probs)[0]
     whole = CTCBeam(ALPHABET, lag_frames=10_000, lm=MODEL).decode(log_probs)[0]
-    assert (settled.text, settled.words) == (whole.text, whole.words)
+    assert settled.text == whole.text
+    assert [replace(word, confidence=1) for word in settled.words] == [
+        replace(word, confidence=1) for word in whole.words
+    ]
     assert settled.score == pytest.approx(whole.score, rel=0.01)
     assert len(whole.words) > 50
+
+
+def test_word_times_and_confidences() -> None:
+    """Of a path that is known: "ab" in the frames 2 to 5, "a" in the frame 9."""
+    path = [0, 0, 2, 2, 0, 3, 0, 1, 0, 2, 0]
+    peaks = [1.0, 1.0, 0.6, 0.8, 1.0, 0.9, 1.0, 1.0, 1.0, 0.7, 1.0]
+    rows = np.tile((1 - np.array(peaks)) / 3, (4, 1)).T
+    rows[np.arange(len(path)), path] = peaks
+    log_probs = np.log(rows + 1e-12)
+    for decoder in (
+        CTCBeam(ALPHABET, frame_seconds=0.5),
+        CTCGreedy(ALPHABET, frame_seconds=0.5),
+        CTCBeam(ALPHABET, frame_seconds=0.5, lm=MODEL),
+    ):
+        [found] = decoder.decode(log_probs)
+        assert found.text == "ab a"
+        first, second = found.words
+        assert (first.text, first.start, first.end) == ("ab", 1.0, 3.0)
+        assert (second.text, second.start, second.end) == ("a", 4.5, 5.0)
+        for word, alone in ((first, math.sqrt(0.8 * 0.9)), (second, 0.7)):
+            if isinstance(decoder, CTCGreedy):
+                assert word.confidence == pytest.approx(alone)
+            else:  # hardly another text than with these words
+                assert 0.85 * math.sqrt(alone) < word.confidence < math.sqrt(alone)
+
+
+def test_hot_words_and_lexicon_change_what_is_heard() -> None:
+    rows = [[0.02, 0.02, 0.5, 0.46], [0.94, 0.02, 0.02, 0.02], [0.02, 0.02, 0.02, 0.94]]
+    log_probs = np.log(np.array(rows))
+    assert CTCBeam(ALPHABET).decode(log_probs)[0].text == "ab"
+    assert CTCBeam(ALPHABET, hot_words=["bb"]).decode(log_probs)[0].text == "bb"
+    assert CTCBeam(ALPHABET, lexicon=["bb", "a"]).decode(log_probs)[0].text == "bb"
+    found = CTCBeam(ALPHABET, lexicon=["a"], hot_words=["bb"]).decode(log_probs)[0]
+    assert found.text == "bb"
+    unfinished = CTCBeam(ALPHABET, lexicon=["abb"], margin=3).decode(log_probs)[0]
+    assert unfinished.text in ("a", "ab")  # a word is cut off: the best that there is
+    assert unfinished.score > -math.inf
+
+
+def test_alphabets_without_a_space() -> None:
+    alphabet = Alphabet("天地人")
+    log_probs = spoken("天地人地", 0, alphabet)
+    for decoder in (CTCBeam(alphabet, lag_frames=2), CTCGreedy(alphabet)):
+        [found] = decoder.decode(log_probs)
+        assert found.text == "天地人地"
+        assert [word.text for word in found.words] == list("天地人地")
+
+
+def test_nothing_is_heard_in_no_frames() -> None:
+    for decoder in (CTCBeam(ALPHABET, lm=MODEL), CTCGreedy(ALPHABET)):
+        assert decoder.start().text == ""
+        [found] = decoder.decode(np.zeros((0, 4)))
+        assert (found.text, found.words) == ("", ())
+
+
+def stretch(kind: str, count: int) -> NDArray[np.float64]:
+    if kind == "silence":
+        return np.log(np.tile([0.97, 0.01, 0.01, 0.01], (count, 1)))
+    if kind == "one sound":
+        return np.log(np.tile([0.01, 0.01, 0.97, 0.01], (count, 1)))
+    if kind == "noise":
+        return frames(count, 0)
+    return spoken("ab a b b ab " * (count // 40), 1)[:count]
+
+
+@pytest.mark.parametrize("kind", ["speech", "silence", "one sound", "noise"])
+def test_memory_is_bounded(kind: str) -> None:
+    """Whatever comes, frames and texts held are few, and the words are handed out."""
+    beam = CTCBeam(ALPHABET, width=8, lag_frames=60, lm=MODEL)
+    state = beam.start()
+    before, most, words = stretch("speech", 100), 0, []
+    state.advance(before)
+    for _ in range(12):
+        state.advance(stretch(kind, 150))
+        words += state.take()
+        held = {id(prefix) for each in state._prefixes for prefix in each.path()}
+        most = max(most, len(held) + len(state._heard))
+    assert most < 2 * 60 + 50 + 8 * 100
+    assert len(state._heard) <= 2 * 60 + 50
+    state.advance(stretch("silence", 10))
+    state.advance(before)
+    words += state.best()[0].words
+    assert words[0].text == "ab"
+    assert all(a.end <= b.start for a, b in itertools.pairwise(words))
+    assert words[-1].end <= state.frames * beam.frame_seconds
+
+
+def test_words_taken_are_the_words_of_the_whole() -> None:
+    log_probs = spoken("ab a b b ab " * 30, 5)
+    beam = CTCBeam(ALPHABET, lag_frames=60, lm=MODEL)
+    state, words = beam.start(), []
+    for i in range(0, len(log_probs), 40):
+        state.advance(log_probs[i : i + 40])
+        words += state.take()
+    assert len(words) > 100
+    assert (*words, *state.best()[0].words) == beam.decode(log_probs)[0].words
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"width": 0}, "width must be 1 or more, got 0"),
+        ({"lag_frames": 0}, "lag_frames must be 1 or more"),
+        ({"hot_words": "ab"}, "hot_words is one string"),
+    ],
+)
+def test_settings_that_cannot_work(options: dict, what: str) -> None:
+    with pytest.raises(SettingsError, match=what):
+        CTCBeam(ALPHABET, **options)
+
+
+@pytest.mark.parametrize(
+    ("log_probs", "what"),
+    [
+        (np.zeros((3, 5)), r"must be \(frames, 4\), .* got \(3, 5\)"),
+        (np.zeros(4), r"got \(4,\)"),
+        (np.full((2, 4), np.nan), "none NaN"),
+        (np.full((2, 4), 0.25), "none above 0"),
+    ],
+)
+def test_frames_that_are_none(log_probs: NDArray[np.float64], what: str) -> None:
+    for decoder in (CTCBeam(ALPHABET), CTCGreedy(ALPHABET)):
+        with pytest.raises(SettingsError, match=what):
+            decoder.decode(log_probs)
+    with pytest.raises(SettingsError, match="n must be 1 or more"):
+        CTCBeam(ALPHABET).decode(np.log(np.full((2, 4), 0.25)), n=0)

@@ -74,9 +74,26 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     >>> [edit.kind for edit in edits], edits[1]
     (['=', 'I', '=', '=', 'D'], Edit(kind='I', reference='', hypothesis='x'))
     """
-    steps = _directions(reference, hypothesis)
+    least = min(len(reference), len(hypothesis))
+    begin = end = 0  # what both have at the beginning and at the end is aligned at once
+    while begin < least and reference[begin] == hypothesis[begin]:
+        begin += 1
+    while end < least - begin and reference[-1 - end] == hypothesis[-1 - end]:
+        end += 1
+    middle = _edits(
+        reference[begin : len(reference) - end], hypothesis[begin : len(hypothesis) - end]
+    )
+    return [
+        *(Edit("=", token, token) for token in reference[:begin]),
+        *middle,
+        *(Edit("=", token, token) for token in reference[len(reference) - end :]),
+    ]
+
+
+def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     i, j = len(reference), len(hypothesis)
     edits: list[Edit] = []
+    steps = _directions(reference, hypothesis)
     while i or j:
         step = steps[i, j]
         if step == _DIAGONAL:

@@ -11,8 +11,9 @@ from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.forced import forced_alignment
 from elman.tasks.speech.greedy import check_frames
 from elman.tasks.speech.hypothesis import Hypothesis, Word, Written
+from elman.tasks.speech.nbest import hypotheses
 from elman.tasks.speech.ngram import NGram
-from elman.tasks.speech.prefix import Prefix, fill_rows, last_common, ranked
+from elman.tasks.speech.prefix import Prefix, fill_rows, last_common
 from elman.tasks.speech.scorers import HotWords, Lexicon, NGramScorer, Scorer
 
 Array = NDArray[Any]
@@ -61,8 +62,8 @@ class CTCBeam:
         hot_word_bonus: float = 1.0,
         scorers: Iterable[Scorer[Any]] = (),
         frame_seconds: float = 0.04,
-        least_log_prob: float = -9.0,
-        margin: float = 16.0,
+        least_log_prob: float = -7.0,
+        margin: float = 12.0,
         lag_frames: int = 250,
     ) -> None:
         if width < 1:
@@ -126,7 +127,7 @@ class BeamState:
         self._rows: Array | None = None
         self._heard: list[Array] = []  # the frames of what is not settled
         self._first = 0  # the number of the first of them
-        self._written = Written(beam.alphabet, beam.frame_seconds)
+        self._written = Written(beam.alphabet, beam.frame_seconds, power=0.5)
 
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
@@ -264,14 +265,14 @@ class BeamState:
         - `final`: whether the text ends here, so that the last word is one and a language model
           weighs the end.
         """
-        scores = self._ranks().tolist()
-        texts = ranked(self._prefixes, scores, self._written, n, self.beam.scorers if final else [])
-        return [self._hypothesis(*each) for each in texts]
-
-    def _hypothesis(self, text: str, score: float, prefix: Prefix) -> Hypothesis:
-        ids = prefix.ids()
-        spans = forced_alignment(np.array(self._heard), ids, self._first) if ids else []
-        return Hypothesis(text, score, self._written.words(spans))
+        return hypotheses(
+            self._prefixes,
+            self._ranks().tolist(),
+            self._written,
+            n,
+            self.beam.scorers if final else [],
+            lambda prefix: forced_alignment(np.array(self._heard), prefix.ids(), self._first),
+        )
 
     def take(self) -> list[Word]:
         """The words that nothing to come will change; the state forgets them."""

@@ -12,8 +12,9 @@ from elman.tasks.speech.alphabet import Alphabet
 class Word:
     """A word, when it was spoken (seconds from the beginning) and how sure the network was.
 
-    `confidence` is from 0 to 1: the geometric mean over the word's characters of the highest
-    probability that the network gave each while it was spoken.
+    `confidence` is from 0 to 1. Greedy decoding gives the geometric mean over the word's characters
+    of the highest probability that the network gave each while it was spoken; a beam, the geometric
+    mean of that and the share of its probability that is on texts with this word in this place.
     """
 
     text: str
@@ -46,12 +47,14 @@ class Span(NamedTuple):
 class Written:
     """The settled beginning of a text: its whole words, and the characters of the one after.
 
-    **Arguments:** `alphabet`; `frame_seconds`, the time from one frame to the next.
+    **Arguments:** `alphabet`; `frame_seconds`, the time from one frame to the next; `power`, to
+    which the network's probability is raised for a word's confidence.
     """
 
-    def __init__(self, alphabet: Alphabet, frame_seconds: float) -> None:
+    def __init__(self, alphabet: Alphabet, frame_seconds: float, *, power: float = 1.0) -> None:
         self.alphabet = alphabet
         self.frame_seconds = frame_seconds
+        self.power = power
         self._words: list[Word] = []
         self._spans: list[Span] = []
 
@@ -74,9 +77,14 @@ class Written:
             return text_of(self._words, self.alphabet) + rest
         return " ".join([*(word.text for word in self._words), *rest.split()])
 
+    def rest(self, ids: Iterable[int]) -> list[str]:
+        """The words that `ids` make with the characters of the word that is not whole."""
+        text = self.alphabet.decode([*(span.id for span in self._spans), *ids])
+        return list(text) if self.alphabet.space is None else text.split()
+
     def words(self, spans: Iterable[Span] = ()) -> tuple[Word, ...]:
         """The words so far and what `spans` add, to the last character."""
-        whole = Written(self.alphabet, self.frame_seconds)
+        whole = Written(self.alphabet, self.frame_seconds, power=self.power)
         whole.add([*self._spans, *spans])
         return (*self._words, *whole._words, *self._word(whole._spans))
 
@@ -93,7 +101,7 @@ class Written:
                 self.alphabet.decode(span.id for span in spans),
                 round(spans[0].first * self.frame_seconds, 6),
                 round(spans[-1].end * self.frame_seconds, 6),
-                math.exp(sum(span.log_prob for span in spans) / len(spans)),
+                math.exp(self.power * sum(span.log_prob for span in spans) / len(spans)),
             )
         ]
 

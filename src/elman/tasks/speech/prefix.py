@@ -1,6 +1,5 @@
 """The texts of a beam as a tree that forgets what no text of the beam goes through."""
 
-import math
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import SettingsError
-from elman.tasks.speech.hypothesis import Written
 from elman.tasks.speech.scorers import Scorer
 
 
@@ -83,33 +80,3 @@ def last_common(prefixes: Sequence[Prefix]) -> list[Prefix]:
             same += 1
         common = common[:same]
     return common
-
-
-def ranked(
-    prefixes: Sequence[Prefix],
-    scores: Sequence[float],
-    written: Written,
-    n: int,
-    scorers: Sequence[Scorer[Any]],
-) -> list[tuple[str, float, Prefix]]:
-    """The `n` best texts: each with its score and the likeliest of the prefixes that read so.
-
-    `scorers` say what the end adds to the scores; none if the text does not end here.
-    """
-    if n < 1:
-        raise SettingsError(f"n must be 1 or more, got {n}")
-    found: dict[str, tuple[float, float, Prefix]] = {}
-    for prefix, score in zip(prefixes, scores, strict=True):
-        if scorers:
-            score += sum(
-                scorer.end(state) for scorer, state in zip(scorers, prefix.states, strict=True)
-            )
-        text = written.text(prefix.ids())
-        total, highest, likeliest = found.get(text, (-math.inf, -math.inf, prefix))
-        total = float(np.logaddexp(total, score))
-        if score > highest:
-            highest, likeliest = score, prefix
-        found[text] = total, highest, likeliest
-    texts = [(text, total, likeliest) for text, (total, _, likeliest) in found.items()]
-    texts.sort(key=lambda each: -each[1])
-    return [each for each in texts if each[1] > -math.inf][:n] or texts[:1]

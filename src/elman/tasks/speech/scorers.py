@@ -14,6 +14,7 @@ from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram, Words
 from elman.tasks.speech.trie import Trie
 
 State = TypeVar("State")
+_MOST_WORDS = 2000  # that a look-ahead for each word before is made of
 
 
 class Scorer(ABC, Generic[State]):
@@ -39,10 +40,11 @@ class Scorer(ABC, Generic[State]):
 class NGramScorer(Scorer[tuple[Words, str, int]]):
     """Each word costs its n-gram probability when the space after it, or the end, is reached.
 
-    Before that a word that has begun costs what the likeliest word (as a unigram) costs that goes
-    on like it, or an unknown word if none does: a look-ahead (Ortmanns et al. 1996), without which
-    a narrow beam loses the words to texts that put off their cost. A text does not begin with a
-    space and has no two in a row.
+    Before that a word that has begun costs what the likeliest word costs that goes on like it, or
+    an unknown word if none does: a look-ahead (Ortmanns et al. 1996), without which a narrow beam
+    loses the words to texts that put off their cost. It looks at the word before, too (at none
+    with more than 2,000 words, to be quick). A text does not begin with a space and has no two in
+    a row.
 
     **Arguments:**
 
@@ -70,16 +72,11 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         self.word_bonus = word_bonus
         self.unknown_bonus = unknown_bonus
         self.known = (model.words - {BEGIN, END, UNKNOWN}) | frozenset(known)
-        words = [word for word in sorted(self.known) if not alphabet.lacks(word)]
-        self.trie = Trie(alphabet, words)
-        self._ahead = [-math.inf] * len(self.trie.children)
-        for word in words:
-            cost = self._word(word, ())
-            for node in self.trie.path(word):
-                self._ahead[node] = max(self._ahead[node], cost)
-        self._ahead[0] = 0.0
-        self._ahead.append(self._word(UNKNOWN, ()))  # of node -1, where no known word goes on
-        self._rows: dict[int, NDArray[np.float64]] = {}
+        self._usable = [word for word in sorted(self.known) if not alphabet.lacks(word)]
+        self.trie = Trie(alphabet, self._usable)
+        self._context = 1 if len(self._usable) <= _MOST_WORDS else 0
+        self._aheads: dict[Words, list[float]] = {}
+        self._rows: dict[tuple[Words, int], NDArray[np.float64]] = {}
 
     def start(self) -> tuple[Words, str, int]:
         """No word yet."""
@@ -95,29 +92,47 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
 
     def rows(self, states: Sequence[tuple[Words, str, int]]) -> NDArray[np.float64]:
         """What a word costs at the space, what is known ahead of it before."""
-        rows = np.array([self._row(node) for _, _, node in states])
+        rows = np.array([self._row(history, node) for history, _, node in states])
         rows[:, self.space] = [
-            self._word(word, history) - self._ahead[node] if word else -math.inf
+            self._word(word, history) - self._ahead(history)[node] if word else -math.inf
             for history, word, node in states
         ]
         return rows
 
-    def _row(self, node: int) -> NDArray[np.float64]:
-        row = self._rows.get(node)
+    def _row(self, history: Words, node: int) -> NDArray[np.float64]:
+        key = history[len(history) - self._context :], node
+        row = self._rows.get(key)
         if row is None:
-            row = np.full(self.alphabet.size, self._ahead[-1] - self._ahead[node])
+            ahead = self._ahead(history)
+            row = np.full(self.alphabet.size, ahead[-1] - ahead[node])
             if node >= 0:
                 for id, child in self.trie.children[node].items():
-                    row[id] = self._ahead[child] - self._ahead[node]
-            self._rows[node] = row
+                    row[id] = ahead[child] - ahead[node]
+            self._rows[key] = row
         return row
+
+    def _ahead(self, history: Words) -> list[float]:
+        """What is known ahead at each node, and last at node -1, where no known word goes on."""
+        history = history[len(history) - self._context :]
+        ahead = self._aheads.get(history)
+        if ahead is None:
+            ahead = [-math.inf] * len(self.trie.children)
+            for word, node in zip(self._usable, self.trie.nodes, strict=True):
+                ahead[node] = self._word(word, history)
+            for node in range(len(ahead) - 1, 0, -1):  # children come after their parents
+                above = self.trie.parents[node]
+                ahead[above] = max(ahead[above], ahead[node])
+            ahead[0] = 0.0
+            ahead.append(self._word(UNKNOWN, history))
+            self._aheads[history] = ahead
+        return ahead
 
     def end(self, state: tuple[Words, str, int]) -> float:
         """The last word and the end of the sentence."""
         history, word, node = state
         total = 0.0
         if word:
-            total = self._word(word, history) - self._ahead[node]
+            total = self._word(word, history) - self._ahead(history)[node]
             history = self.model.after(history, word)
         return total + self.weight * self.model.score(END, history)
 
@@ -131,7 +146,8 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
 class Lexicon(Scorer[int]):
     """Only words of a list may be written.
 
-    Words with characters outside the alphabet are left out; DataError if none is left.
+    Words with characters outside the alphabet are left out; DataError if none is left. With an
+    alphabet without a space the whole text is one of the list.
     """
 
     def __init__(self, alphabet: Alphabet, words: Iterable[str]) -> None:
@@ -190,7 +206,7 @@ class HotWords(Scorer[tuple[int, ...]]):
         space = self.alphabet.space
         if id != space and space is not None:
             return self._further(state, id)
-        if self._kept(state):
+        if self.trie.ends.intersection(state):
             state = (0,)
             return state if id == space else (*self._further(state, id), 0)
         return (*self._further(state, id), 0)

@@ -12,7 +12,8 @@ from torch import Tensor
 from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, Written
-from elman.tasks.speech.prefix import Prefix, fill_rows, last_common, ranked
+from elman.tasks.speech.nbest import hypotheses
+from elman.tasks.speech.prefix import Prefix, fill_rows, last_common
 from elman.tasks.speech.scorers import Scorer
 from elman.tasks.speech.states import apart, together
 
@@ -198,7 +199,7 @@ class TransducerState:
         with torch.inference_mode():
             root.read = self._reader.first()
         self._texts = [_Text(root, 0.0, 0.0, ())]
-        self._written = Written(beam.alphabet, beam.frame_seconds)
+        self._written = Written(beam.alphabet, beam.frame_seconds, power=0.5)
 
     @torch.inference_mode()
     def advance(self, encoded: Tensor) -> None:
@@ -287,13 +288,15 @@ class TransducerState:
 
     def best(self, n: int = 1, *, final: bool = True) -> list[Hypothesis]:
         """The best texts, the best first; `final` as in `BeamState.best`."""
-        prefixes, scores = zip(*((text.prefix, text.rank) for text in self._texts), strict=True)
         spans = {text.prefix: text.spans for text in self._texts}
-        scorers = self.beam.scorers if final else []
-        return [
-            Hypothesis(text, score, self._written.words(spans[prefix]))
-            for text, score, prefix in ranked(prefixes, scores, self._written, n, scorers)
-        ]
+        return hypotheses(
+            list(spans),
+            [text.rank for text in self._texts],
+            self._written,
+            n,
+            self.beam.scorers if final else [],
+            spans.__getitem__,
+        )
 
     def take(self) -> list[Word]:
         """The words that nothing to come will change; the state forgets them."""
