@@ -1,5 +1,7 @@
+import os
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,15 +128,26 @@ def test_a_model_that_needs_the_whole_cannot_stream(both: Speech) -> None:
         both.stream()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(forward: Speech, say: Say) -> None:
-    """What a session holds after a minute and after four is of one size."""
-    sound = say("ab cab ca bc ab cab ab bc ", 5, pause=0.6).samples
-    session = forward.stream(pause=0.5)
-    sizes = []
-    for i in range(80):
-        session.accept(sound)
-        if i in (19, 79):
-            decoding = session._decoding._state
-            sizes.append(len(decoding._heard) + len(decoding._words) + len(decoding._spans))
-    assert sizes[1] <= sizes[0] + 5
-    assert len(session.segments) >= 80
+    """What the process and the session hold after one minute and after eight is the same."""
+    sound = say("ab cab ca bc ab cab ab bc", 5, pause=0.6).samples
+    session, resident, held = forward.stream(pause=0.6), [], []
+    for _ in range(8):
+        heard = 0.0
+        while heard < 60:
+            for piece in pieces(sound, [2000]):
+                session.accept(piece)
+            heard += len(sound) / 8000
+        resident.append(_resident())
+        state = session._decoding._state
+        held.append(len(state._heard) + len(state._prefixes))
+    assert max(resident) < 1.05 * resident[0]
+    assert max(held) < 2 * held[0] + 100
+    assert len(session.segments) > 60
+    assert session.seconds < 480
+
+
+def _resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
