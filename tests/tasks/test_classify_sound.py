@@ -147,6 +147,13 @@ def test_the_kind_of_data_must_be_the_models(task: Classify, files: list[Path]) 
     assert len(texts.predict(["good.wav"])) == 1
 
 
+def test_a_table_without_a_header_is_no_sound(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("path,path\n" + "a b,x\nc d,path\n" * 9)  # no names of columns
+    task = Classify(**{**SMALL, "epochs": 1}, embedding_size=4, text="0", label="1")
+    assert task.fit(file, progress=False).labels == ["path", "x"]
+
+
 def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> None:
     from elman.tasks.saved import _checksum
 

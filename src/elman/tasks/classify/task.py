@@ -256,7 +256,7 @@ class Classify(Task):
     def _find(self, data: Any, *, labelled: bool) -> Sounds | None:
         """The sounds that the data names, if it does."""
         settings = self.settings
-        if self.vocabulary is not None:
+        if self.vocabulary is not None or settings.text.isdecimal():  # texts, or without a header
             return None
         if self.sound is not None and isinstance(data, list) and not labelled:
             return Sounds(read_utterances(data), None)  # each string is a path, whatever its name
