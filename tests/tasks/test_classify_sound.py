@@ -83,6 +83,15 @@ def test_other_rates_and_channels_are_heard_alike(task: Classify, write_sound: A
         assert task.predict([path]) == [label]
 
 
+def test_loud_and_quiet_are_heard_alike(task: Classify) -> None:
+    random = np.random.default_rng(0)
+    for audio, _ in chirps(4):
+        hiss = audio.samples + random.normal(0, 0.01, len(audio.samples)).astype(np.float32)
+        loud, quiet = (Audio(size * hiss, 8000) for size in (1, 0.1))
+        found = task.predict_proba([loud, quiet])
+        np.testing.assert_allclose(found[0], found[1], atol=0.02)
+
+
 def test_a_prediction_of_a_broken_file_is_none(
     task: Classify, files: list[Path], bad_sounds: dict[str, Path], tmp_path: Path
 ) -> None:
