@@ -34,7 +34,7 @@ GOALS = {
     "sst2": Goal("SST-2, sentiment, test accuracy", "accuracy", 0.80, True, 5),
     "snips": Goal("Snips, intents, accuracy", "accuracy", 0.97, True, 5),
     "vowels": Goal("JapaneseVowels, speakers, test accuracy", "accuracy", 0.96, True, 5),
-    "digits": Goal("Spoken digits, test accuracy", "accuracy", 0.98, True, 8),
+    "digits": Goal("Spoken digits, from WAV to label, test accuracy", "accuracy", 0.98, True, 8),
     "shakespeare": Goal("Tiny Shakespeare, validation nats a character", "loss", 1.55, False, 12),
 }
 

@@ -63,6 +63,18 @@ def test_twice_as_loud_is_log_4_more():
     np.testing.assert_allclose(more, np.log(4), atol=1e-4)
 
 
+@pytest.mark.parametrize("features", KINDS, ids=repr)
+def test_without_its_loudness_a_sound_is_the_same_loud_and_quiet(features):
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 8000).astype(np.float32)
+    loud, quiet = features.offline(8 * noise), features.offline(noise)
+    assert abs(loud - quiet).max() > 4
+    even = features.without_loudness(loud)
+    assert (even.shape, even.dtype) == (loud.shape, np.float32)
+    np.testing.assert_allclose(even, features.without_loudness(quiet), atol=2e-3)
+    np.testing.assert_allclose(features.without_loudness(even), even, atol=1e-4)
+    assert even.std() == pytest.approx(loud.std(), rel=0.2)  # nothing else is taken off
+
+
 def test_cepstra_are_the_cosine_transform_of_log_mel():
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000).astype(np.float32)
     mel = AcousticFeatures(rate=8000, bins=23).offline(noise)

@@ -78,8 +78,11 @@ def test_what_is_no_sound(source):
     assert find_sounds(source) is None
 
 
-def test_a_table_of_texts_is_no_sound(tmp_path):
+def test_a_table_of_texts_is_no_sound_and_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("text,label\nnice.wav,1\n")
+    (tmp_path / "b.csv").write_text("text,path,label\nnice.wav,there,1\n")
+    assert find_sounds(tmp_path / "b.csv") is None
+    monkeypatch.setattr("elman.data.tables.read_table", lambda _: pytest.fail("was read"))
     assert find_sounds(tmp_path / "a.csv") is None
 
 

@@ -83,6 +83,15 @@ def test_other_rates_and_channels_are_heard_alike(task: Classify, write_sound: A
         assert task.predict([path]) == [label]
 
 
+def test_loud_and_quiet_are_heard_alike(task: Classify) -> None:
+    random = np.random.default_rng(0)
+    for audio, _ in chirps(4):
+        hiss = audio.samples + random.normal(0, 0.01, len(audio.samples)).astype(np.float32)
+        loud, quiet = (Audio(size * hiss, 8000) for size in (1, 0.1))
+        found = task.predict_proba([loud, quiet])
+        np.testing.assert_allclose(found[0], found[1], atol=0.02)
+
+
 def test_a_prediction_of_a_broken_file_is_none(
     task: Classify, files: list[Path], bad_sounds: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -145,6 +154,13 @@ def test_the_kind_of_data_must_be_the_models(task: Classify, files: list[Path]) 
     texts = Classify(**{**SMALL, "epochs": 1}, embedding_size=4)
     texts.fit([("a.b", "x"), ("c.d", "y")] * 6, [("a.b", "x")], progress=False)
     assert len(texts.predict(["good.wav"])) == 1
+
+
+def test_a_table_without_a_header_is_no_sound(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("path,path\n" + "a b,x\nc d,path\n" * 9)  # no names of columns
+    task = Classify(**{**SMALL, "epochs": 1}, embedding_size=4, text="0", label="1")
+    assert task.fit(file, progress=False).labels == ["path", "x"]
 
 
 def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> None:

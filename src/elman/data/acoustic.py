@@ -51,6 +51,27 @@ class AcousticFeatures(BaseModel):
         stream = self.online()
         return np.concatenate([stream.accept(samples), stream.finish()])
 
+    def without_loudness(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The frames of a whole recording, (T, F), as if it were of a set loudness.
+
+        Twice as loud adds the same number everywhere to log mel energies, and to no cepstrum but
+        C0; the mean over the recording takes it off.
+
+        >>> features = AcousticFeatures()
+        >>> sound = np.random.default_rng(0).uniform(-0.1, 0.1, 8000).astype(np.float32)
+        >>> quiet, loud = (features.offline(size * sound) for size in (1, 8))
+        >>> bool(np.abs(loud - quiet).max() > 4)
+        True
+        >>> quiet, loud = (features.without_loudness(frames) for frames in (quiet, loud))
+        >>> bool(np.abs(loud - quiet).max() < 0.01)
+        True
+        """
+        if self.kind == "log_mel":
+            level: NDArray[np.float32] = frames - frames.mean(dtype=np.float32)
+            return level
+        first = frames[:, :1] - frames[:, :1].mean()
+        return np.concatenate([first, frames[:, 1:]], axis=1, dtype=np.float32)
+
     def online(self) -> "AcousticStream":
         """A stream that takes samples as they come."""
         return AcousticStream(self)

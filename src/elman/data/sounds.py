@@ -115,7 +115,7 @@ def _at(source: str | Path, path: str, label: str | None) -> Sounds | None:
     if place.suffix.lower() in SUFFIXES and place.is_file():
         utterances = read_utterances(place)
         return Sounds(utterances, None)
-    if place.suffix.lower() in tables.SUFFIXES and place.is_file():
+    if place.suffix.lower() in tables.SUFFIXES and place.is_file() and _may_name(place, path):
         return _of_table(tables.read_table(place), place.parent, path, label)
     return None
 
@@ -128,6 +128,13 @@ def _folder(utterance: Utterance, root: Path) -> str:
             f" what is to be heard in them, as {root / 'yes' / utterance.path.name}"
         )
     return utterance.path.parent.name
+
+
+def _may_name(place: Path, column: str) -> bool:
+    """Whether a table's first line holds a column's name: a large table of texts is read once."""
+    with place.open("rb") as file:
+        first = file.readline(1 << 20)
+    return place.suffix.lower() == ".parquet" or not column.isascii() or column.encode() in first
 
 
 def _of_table(table: tables.Table, folder: Path, path: str, label: str | None) -> Sounds | None:

@@ -1,6 +1,5 @@
 """Classify sequences: sentiment of texts, words in sound, or what feature vectors measure."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -27,6 +26,7 @@ from elman.nn import Pooling
 from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.left_out import in_place, warn
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.saved import Saved
@@ -92,7 +92,7 @@ class Classify(Task):
         examples = self._read(data, labelled=False)
         chosen = self._chosen(self._probabilities(examples))
         labels: list[Any] = [tuple(self.labels[i] for i in each) for each in chosen]
-        return _in_place(labels if self.several else [each[0] for each in labels], examples)
+        return in_place(labels if self.several else [each[0] for each in labels], examples)
 
     def predict_proba(self, data: Any) -> NDArray[np.float32]:
         """Calibrated probabilities, (N, classes), the classes in the order of `labels`.
@@ -101,7 +101,7 @@ class Classify(Task):
         """
         examples = self._read(data, labelled=False)
         nothing = np.full(len(self.labels), np.nan, np.float32)
-        return np.stack(_in_place(list(self._probabilities(examples)), examples, nothing))
+        return np.stack(in_place(list(self._probabilities(examples)), examples, nothing))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """Label, probability (of several labels: the least) and input of each.
@@ -256,7 +256,7 @@ class Classify(Task):
     def _find(self, data: Any, *, labelled: bool) -> Sounds | None:
         """The sounds that the data names, if it does."""
         settings = self.settings
-        if self.vocabulary is not None:
+        if self.vocabulary is not None or settings.text.isdecimal():  # texts, or without a header
             return None
         if self.sound is not None and isinstance(data, list) and not labelled:
             return Sounds(read_utterances(data), None)  # each string is a path, whatever its name
@@ -269,7 +269,7 @@ class Classify(Task):
             if labelled and examples.labels is None:
                 raise DataError(f"{examples.names[0]} has no label")
             if labelled and examples.left_out:
-                _warn(examples)
+                warn(examples)
             return examples
         return read_examples(
             data,
@@ -300,7 +300,10 @@ class Classify(Task):
 
     def _sequences(self, examples: Examples) -> list[Tensor]:
         if self.vocabulary is None:
-            return [torch.from_numpy(np.asarray(values)) for values in examples.inputs]
+            features = [np.asarray(values) for values in examples.inputs]
+            if self.sound is not None:
+                features = [self.sound.without_loudness(frames) for frames in features]
+            return [torch.from_numpy(frames) for frames in features]
         encoded = self.vocabulary.encode_many(_texts(examples))
         return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
 
@@ -379,20 +382,3 @@ def _check_restored(labels: Any, several: Any, features: Any) -> None:
 
 def _texts(examples: Examples) -> list[str]:
     return [text for text in examples.inputs if isinstance(text, str)]
-
-
-def _in_place(values: list[Any], examples: Examples, nothing: Any = None) -> list[Any]:
-    """The values of the examples with `nothing` where one was left out."""
-    for position in sorted(examples.left_out):
-        values.insert(position, nothing)
-    return values
-
-
-def _warn(examples: Examples) -> None:
-    reasons = list(examples.left_out.values())
-    more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    warnings.warn(
-        f"{len(reasons)} of {len(reasons) + len(examples)} recordings are left out:"
-        f" {'; '.join(reasons[:3])}{more}",
-        stacklevel=2,
-    )
