@@ -183,6 +183,18 @@ def test_alphabets_without_a_space() -> None:
         assert [word.text for word in found.words] == list("天地人地")
 
 
+def test_scores_may_be_certain() -> None:
+    """Probabilities of 0, whose logs are -inf, and of 1."""
+    path = [2, 2, 0, 3, 1, 0, 1, 0, 3]
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(np.eye(4)[path])
+    for options in ({}, {"lm": MODEL}, {"lexicon": ["ab", "b"]}, {"hot_words": ["ab"]}):
+        [found] = CTCBeam(ALPHABET, **options).decode(log_probs, n=5)
+        assert found.text == "ab b"
+        assert [word.start for word in found.words] == pytest.approx([0, 0.32])
+    assert CTCGreedy(ALPHABET).decode(log_probs)[0].text == "ab b"
+
+
 def test_nothing_is_heard_in_no_frames() -> None:
     for decoder in (CTCBeam(ALPHABET, lm=MODEL), CTCGreedy(ALPHABET)):
         assert decoder.start().text == ""

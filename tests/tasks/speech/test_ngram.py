@@ -1,5 +1,6 @@
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,20 @@ def test_what_cannot_be_estimated_is_said() -> None:
         estimate("a b")
     with pytest.raises(DataError, match="no sentence to measure"):
         estimate(["a"]).perplexity([])
+
+
+@pytest.mark.data
+def test_real_transcripts(dataset_root: Path) -> None:
+    """Of AN4's test, the perplexity falls with the order, and the model knows all but two words."""
+    folder = dataset_root / "sp_an4_mfcc"
+    train, test = (
+        [line.split("\t")[1] for line in (folder / name).read_text().splitlines()]
+        for name in ("train.tsv", "test.tsv")
+    )
+    models = [estimate(train, order=order) for order in (1, 2, 3, 4)]
+    perplexities = [model.perplexity(test) for model in models]
+    assert perplexities == sorted(perplexities, reverse=True)
+    assert perplexities[0] > 40
+    assert perplexities[-1] < 16
+    said = {word for text in test for word in text.split()}
+    assert said - models[0].words == {"NOVEMBER", "THIRTEEN"}

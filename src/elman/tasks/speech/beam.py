@@ -17,6 +17,7 @@ from elman.tasks.speech.prefix import Prefix, fill_rows, last_common
 from elman.tasks.speech.scorers import HotWords, Lexicon, NGramScorer, Scorer
 
 Array = NDArray[Any]
+_LEAST = -1e4
 _SETTLED_EVERY = 50  # frames between two looks at what is settled
 
 
@@ -132,6 +133,7 @@ class BeamState:
     def advance(self, log_probs: Array) -> None:
         """Take in the next frames: (t, V) log probabilities."""
         log_probs = check_frames(log_probs, self.beam.alphabet).astype(np.float64)
+        np.maximum(log_probs, _LEAST, out=log_probs)  # no frame may end all texts for ever
         tried = log_probs >= self.beam.least_log_prob
         tried[:, BLANK] = False
         speech = np.any(tried, axis=1)

@@ -32,7 +32,7 @@ def transducer_loss(
     **Returns:** (B,), of the logits' dtype. Raises SettingsError for shapes, lengths and ids that
     do not fit.
 
-    >>> logits = torch.zeros(1, 2, 2, 3, requires_grad=True)  # 2 paths of 3 steps, each (1/3)^3
+    >>> logits = torch.zeros(1, 2, 2, 3)  # 2 paths of 3 steps, each (1/3)^3
     >>> loss = transducer_loss(logits, torch.tensor([[1]]), torch.tensor([2]), torch.tensor([1]))
     >>> round(float(loss.exp()), 3)
     13.5
