@@ -93,8 +93,8 @@ def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:
 def faster(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Frames (T, F) of the same spoken `factor` times as fast, by interpolation.
 
-    >>> faster(np.arange(9, dtype=np.float32)[:, None], 2.0)[:, 0]
-    array([0.       , 2.6666667, 5.3333335, 8.       ], dtype=float32)
+    >>> faster(np.arange(9, dtype=np.float32)[:, None], 1.8)[:, 0]
+    array([0., 2., 4., 6., 8.], dtype=float32)
     """
     count = max(1, round(len(frames) / factor))
     places = np.linspace(0, len(frames) - 1, count)

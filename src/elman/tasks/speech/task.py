@@ -48,14 +48,13 @@ class Speech(Task):
     classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
     transcripts' words, whose weight is found on held-out utterances.
 
-    >>> random = np.random.default_rng(0)
-    >>> tones = {"a": 400, "b": 900}
+    >>> from elman.data import Audio
     >>> def say(text):
-    ...     time = np.arange(1600) / 8000
-    ...     parts = [np.sin(2 * np.pi * tones[c] * time) for c in text]
-    ...     return elman.data.Audio(np.concatenate(parts).astype(np.float32) / 2, 8000)
-    >>> texts = ["".join(random.choice(["a", "b"], 2)) for _ in range(40)]
-    >>> task = Speech(hidden_size=16, num_layers=1, epochs=8, ngram=0, beam=1)
+    ...     time = np.arange(800) / 8000
+    ...     tones = [np.sin(2 * np.pi * {"a": 400, "b": 1500}.get(c, 0) * time) for c in f" {text} "]
+    ...     return Audio(np.concatenate(tones).astype(np.float32) / 2, 8000)
+    >>> texts = ["a", "b", "ab", "ba"] * 10
+    >>> task = Speech(hidden_size=16, num_layers=1, epochs=10, batch_size=4, lr=0.03, beam=1)
     >>> task = task.fit([(say(text), text) for text in texts], progress=False)
     >>> session = task.stream()
     >>> _ = session.accept(say("ab").samples)
