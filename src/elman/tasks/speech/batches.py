@@ -13,6 +13,8 @@ from elman.nn import Ragged
 from elman.tasks.speech.front import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
 
+_EARLY = 5
+
 
 class Heard(NamedTuple):
     """A batch: steps (T, B, I) with lengths (B,), texts (B, U) with lengths (B,), ids int64."""
@@ -88,6 +90,16 @@ def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:
         [len(text) for text in texts],
     ).pad(batch_first=True)
     return Heard(inputs, lengths, ids, counts)
+
+
+def early_steps(batch: Heard) -> int:
+    """How many steps at the beginning are to be blank, drawn anew for each batch, up to five.
+
+    A network that only listens forwards knows when it begins. Left alone, it learns to guess the
+    first character at once, before it has heard it, and never unlearns it.
+    """
+    spare = int((batch.lengths - 2 * batch.text_lengths).min())
+    return max(0, min(int(torch.randint(1, _EARLY + 1, ())), spare))
 
 
 def faster(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:

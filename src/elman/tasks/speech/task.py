@@ -16,9 +16,9 @@ from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
 from elman.tasks.saved import Saved
 from elman.tasks.speech.alignment import cer, wer
-from elman.tasks.speech.alphabet import Alphabet
+from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.arpa import read_arpa, write_arpa
-from elman.tasks.speech.batches import Heard, TrainingUtterances, heard
+from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, heard
 from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded
 from elman.tasks.speech.front import Array, Front
 from elman.tasks.speech.hearing import hear, learnable, variants
@@ -51,7 +51,8 @@ class Speech(Task):
     >>> from elman.data import Audio
     >>> def say(text):
     ...     time = np.arange(800) / 8000
-    ...     tones = [np.sin(2 * np.pi * {"a": 400, "b": 1500}.get(c, 0) * time) for c in f" {text} "]
+    ...     hertz = [{"a": 400, "b": 1500}.get(c, 0) for c in f" {text} "]
+    ...     tones = [np.sin(2 * np.pi * each * time) for each in hertz]
     ...     return Audio(np.concatenate(tones).astype(np.float32) / 2, 8000)
     >>> texts = ["a", "b", "ab", "ba"] * 10
     >>> task = Speech(hidden_size=16, num_layers=1, epochs=10, batch_size=4, lr=0.03, beam=1)
@@ -255,7 +256,11 @@ class Speech(Task):
             losses = transducer_loss(head.logits(scores, texts), texts, batch.lengths, counts)
             loss = (losses / counts).mean()
         else:
-            loss = F.ctc_loss(scores, texts, batch.lengths, counts, zero_infinity=True)
+            early = 0 if self.settings.waits else early_steps(batch)
+            lengths = batch.lengths - early
+            loss = F.ctc_loss(scores[early:], texts, lengths, counts, zero_infinity=True)
+            if early:
+                loss = loss - scores[:early, :, BLANK].mean()
         return Step(loss, len(batch.lengths), state)
 
     @torch.inference_mode()
