@@ -46,8 +46,8 @@ def _measured(title: str, train: Utterances, test: Utterances, **settings: int) 
     metrics = task.evaluate(test)
     console.print(
         f"  {title:18} accuracy {metrics['accuracy']:.4f}, calibration error"
-        f" {metrics['calibration_error']:.3f}; trained on {len(train)} in {seconds:.0f} s"
-        f" ({used:.0f} s of processor), {len(test)} tested"
+        f" {metrics['calibration_error']:.3f} on {len(test)}; {len(train)} learnt in"
+        f" {seconds:.0f} s, {used:.0f} of a core"
     )
     return metrics["accuracy"]
 
