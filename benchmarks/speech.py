@@ -35,7 +35,7 @@ STRINGS = {
     "hidden_size": 128,
     "num_layers": 2,
     "batch_size": 8,
-    "epochs": 12,
+    "epochs": 30,
     "time_share": 0.02,  # a digit must not be hidden whole
     "feature_share": 0.2,
     "dropout": 0.1,

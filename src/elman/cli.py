@@ -219,6 +219,9 @@ def predict(
             show_default=False,
         ),
     ] = (),
+    language: Annotated[
+        str | None, Parameter(help="A language model of characters that weighs transcripts, too.")
+    ] = None,
     microphone: Annotated[
         bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
     ] = False,
@@ -235,18 +238,20 @@ def predict(
     if isinstance(task, Speech):
         from elman import show_speech
 
-        if microphone:
-            if inputs or data is not None:
-                raise SettingsError("give either sound files, or --data, or --microphone")
-            show_speech.listen(task, hot_words)
-            return
-        if bool(inputs) == (data is not None):
+        if (bool(inputs), data is not None, microphone).count(True) != 1:
             raise SettingsError("give either sound files, or --data, or --microphone")
-        found = task.transcribe(list(inputs) if inputs else data, hot_words=hot_words)
-        show_speech.transcripts(found, format or ("json" if json else "text"))
+        reader = None if language is None else load(language)
+        if reader is not None and not isinstance(reader, Language):
+            raise SettingsError(f"--language: {language} is a model of the task {reader.name}")
+        wishes: dict[str, Any] = {"hot_words": hot_words, "language": reader}
+        if microphone:
+            show_speech.listen(task, wishes)
+        else:
+            found = task.transcribe(list(inputs) if inputs else data, **wishes)
+            show_speech.transcripts(found, format or ("json" if json else "text"))
         return
-    if format is not None or hot_words or microphone:
-        raise SettingsError("--format, --hot-word and --microphone are of models of speech")
+    if format is not None or hot_words or language is not None or microphone:
+        raise SettingsError("--format, --hot-word, --language and --microphone are for speech")
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")

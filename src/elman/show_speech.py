@@ -1,7 +1,8 @@
 """What the command line prints of speech."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from elman.errors import DataError
 from elman.tasks import Speech
@@ -34,10 +35,13 @@ def report(found: SpeechReport) -> None:
     print(f"real-time factor      {found.real_time_factor:.4f}")
 
 
-def listen(task: Speech, hot_words: Sequence[str]) -> None:
-    """Print what is said into the microphone, a line for each sentence, until Ctrl-C."""
+def listen(task: Speech, wishes: Mapping[str, Any]) -> None:
+    """Print what is said into the microphone, a line for each sentence, until Ctrl-C.
+
+    `wishes`: keywords of `Speech.stream`.
+    """
     rate = 16000 if task.acoustic is None else task.acoustic.rate
-    session = task.stream(hot_words=hot_words, pause=0.8)
+    session = task.stream(pause=0.8, **wishes)
     print("listening; Ctrl-C ends", file=sys.stderr)
     printed = 0
     try:

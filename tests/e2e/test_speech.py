@@ -131,6 +131,12 @@ def test_what_does_not_go_together(run: Any) -> None:
         assert "give either sound files, or --data, or --microphone" in errors
 
 
+def test_a_language_model_must_be_one(run: Any) -> None:
+    code, _, errors = run("predict", "model", "0.wav", "--language", "model")
+    assert code == 2
+    assert "model is a model of the task speech" in errors
+
+
 def test_no_microphone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
     code, _, errors = run("predict", "model", "--microphone")

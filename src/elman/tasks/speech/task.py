@@ -133,10 +133,8 @@ class Speech(Task):
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
         first; of a transducer what its encoder gives. DataError if an utterance is broken."""
         self._check_trained()
-        found = hear(self._read(data, labelled=False), self.acoustic, len(self.front.mean))
-        if found.broken:
-            raise DataError("; ".join(found.broken.values()))
-        return self._scores(found.frames)
+        utterances = self._read(data, labelled=False)
+        return self._scores(self._frames(utterances, len(self.front.mean)))
 
     def stream(
         self,
@@ -193,8 +191,8 @@ class Speech(Task):
         if size is None:
             self.acoustic = self._acoustic(train)
             size = self.acoustic.size
-        learnt = hear(train, self.acoustic, size).frames
-        checked, said = hear(held_out, self.acoustic, size).frames, held_out.texts
+        learnt = self._frames(train, size)
+        checked, said = self._frames(held_out, size), held_out.texts
         mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
         self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         self.words, self._ready = None, False
@@ -240,6 +238,13 @@ class Speech(Task):
             warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
         return usable
 
+    def _frames(self, utterances: Utterances, size: int) -> list[Array]:
+        """The frames of all; DataError if one is broken."""
+        found = hear(utterances, self.acoustic, size)
+        if found.broken:
+            raise DataError("; ".join(found.broken.values()))
+        return found.frames
+
     def _variants(self, train: Utterances, learnt: Sequence[Array]) -> list[list[Array]]:
         settings = self.settings
         changed: list[list[Array]] = [[frames] for frames in learnt]
@@ -280,9 +285,9 @@ class Speech(Task):
     def _batch(self, data: Any) -> Heard:
         utterances = self._read(data, labelled=True)[: self.settings.batch_size]
         utterances = self._usable(utterances, "data", self.alphabet)
-        found = hear(utterances, self.acoustic, len(self.front.mean))
-        ids = [self.alphabet.encode(utterances.texts[i]) for i in found.at]
-        return heard([self.front.read(frames) for frames in found.frames], ids)
+        frames = self._frames(utterances, len(self.front.mean))
+        ids = [self.alphabet.encode(text) for text in utterances.texts]
+        return heard([self.front.read(each) for each in frames], ids)
 
     def _network(self, steps: torch.Tensor | None) -> SequenceModel:
         """The model; `steps` are what the scale is learnt from."""
