@@ -1,8 +1,11 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +17,50 @@ def dataset_root() -> Path:
     if not Path(root).is_dir():
         pytest.fail(f"ELMAN_DATA={root} is not a folder")
     return Path(root)
+
+
+def tone(
+    seconds: float = 0.3, rate: int = 8000, hertz: float = 440, size: float = 0.5
+) -> np.ndarray:
+    """A pure tone, (N,) float32."""
+    time = np.arange(round(seconds * rate)) / rate
+    return (size * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+@pytest.fixture(name="tone")
+def _tone() -> Callable[..., np.ndarray]:
+    return tone
+
+
+@pytest.fixture
+def write_sound(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of sound, a tone by default, in the test's folder."""
+
+    def write(name: str, samples: Any = None, rate: int = 8000, subtype: str | None = None) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples = tone(rate=rate) if samples is None else samples
+        soundfile.write(path, samples, rate, subtype=subtype)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def bad_sounds(tmp_path: Path, write_sound: Callable[..., Path]) -> dict[str, Path]:
+    """Files that no sound can be read from, by what the error says."""
+    broken = tone()
+    broken[[7, 9]] = np.nan, np.inf
+    files = {
+        "2 of 2400 samples are NaN": write_sound("nan.wav", broken, subtype="FLOAT"),
+        "holds no samples": write_sound("none.wav", np.zeros(0, np.float32)),
+        "is not audio": tmp_path / "text.wav",
+        "is empty": tmp_path / "empty.wav",
+        "no such file": tmp_path / "nowhere.wav",
+    }
+    files["is not audio"].write_text("this is no sound, whatever its name says\n" * 20)
+    files["is empty"].write_bytes(b"")
+    return files
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import App, Group, Parameter
@@ -23,6 +23,8 @@ from elman.tasks import (
     ForecastSettings,
     Language,
     LanguageSettings,
+    Speech,
+    SpeechSettings,
     Task,
     load,
 )
@@ -50,7 +52,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 
 
 _COLUMNS = {
-    *("text", "label", "features", "separator"),
+    *("text", "label", "features", "path", "separator"),
     *("id", "time", "target", "past", "future", "static"),
 }
 
@@ -64,7 +66,7 @@ def _grouped(settings: type[BaseModel]) -> None:
         field.metadata.append(Parameter(group=group))
 
 
-for _settings in (ClassifySettings, ForecastSettings, LanguageSettings):
+for _settings in (ClassifySettings, ForecastSettings, LanguageSettings, SpeechSettings):
     _grouped(_settings)
 
 Source = Annotated[
@@ -114,7 +116,7 @@ def train_classify(
     print_config: PrintConfig = False,
     settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
 ) -> None:
-    """Train a classifier of texts or of sequences of feature vectors.
+    """Train a classifier of texts, of spoken words and other sound, or of feature vectors.
 
     Example: `elman train classify --data reviews.csv --text review --label stars`
     """
@@ -159,6 +161,26 @@ def train_language(
     _train(Language, settings, data, validation, out, resume, print_config)
 
 
+@train.command(name="speech")
+def train_speech(
+    *,
+    data: TrainingData = None,
+    validation: Validation = None,
+    out: Out = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    settings: Annotated[SpeechSettings, Parameter(name="*")] = SpeechSettings(),  # noqa: B008
+) -> None:
+    """Train a recogniser of speech on recordings and their transcripts: a table with a row for
+    each, a folder of sound with a .txt beside each, Kaldi's wav.scp and text, or a dataset.
+
+    Example: `elman train speech --data recordings.csv --path file --text said`
+    """
+    del config  # read before the flags
+    _train(Speech, settings, data, validation, out, resume, print_config)
+
+
 def _train(
     kind: type[Task],
     settings: Any,
@@ -183,19 +205,57 @@ def _train(
 def predict(
     model: Model,
     /,
-    *inputs: Annotated[str, Parameter(help="Texts, each in quotes.")],
+    *inputs: Annotated[str, Parameter(help="Texts, each in quotes, or sound files.")],
     data: Source = None,
+    format: Annotated[
+        Literal["text", "json", "srt", "ctm"] | None,
+        Parameter(help="How transcripts are written; text if not given."),
+    ] = None,
+    hot_words: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--hot-word",
+            help="A word or phrase that is likelier here; may be given again.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = (),
+    language: Annotated[
+        str | None, Parameter(help="A language model of characters that weighs transcripts, too.")
+    ] = None,
+    microphone: Annotated[
+        bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
+    ] = False,
     json: AsJson = False,
     plot: Annotated[
         Path | None, Parameter(help="Draw forecasts, too, to this file (.png, .svg, .pdf).")
     ] = None,
 ) -> None:
     """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
-    without data, of the series that it was trained on.
+    without data, of the series that it was trained on; a recogniser, of sound files.
 
     Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
+
+    Example: `elman predict runs/speech talk.wav --format srt > talk.srt`
     """
     task = load(model)
+    if isinstance(task, Speech):
+        from elman import show_speech
+
+        if (bool(inputs), data is not None, microphone).count(True) != 1:
+            raise SettingsError("give either sound files, or --data, or --microphone")
+        reader = None if language is None else load(language)
+        if reader is not None and not isinstance(reader, Language):
+            raise SettingsError(f"--language: {language} is a model of the task {reader.name}")
+        wishes: dict[str, Any] = {"hot_words": hot_words, "language": reader}
+        if microphone:
+            show_speech.listen(task, wishes)
+        else:
+            found = task.transcribe(list(inputs) if inputs else data, **wishes)
+            show_speech.transcripts(found, format or ("json" if json else "text"))
+        return
+    if format is not None or hot_words or language is not None or microphone:
+        raise SettingsError("--format, --hot-word, --language and --microphone are for speech")
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
@@ -229,6 +289,10 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
             show.confusion(report.labels, report.confusion)
     elif isinstance(task, Forecast) and not json:
         show.table(task.backtest(data).summary())
+    elif isinstance(task, Speech) and not json:
+        from elman import show_speech
+
+        show_speech.report(task.report(data))
     else:
         show.metrics(task.evaluate(data), as_json=json)
 
@@ -329,6 +393,25 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
     """
     for path in elman.data.fetch(elman.data.get(name)):
         print(path)
+
+
+@data_app.command(name="check")
+def data_check(
+    source: Annotated[
+        str, Parameter(help="A manifest, a folder of sound or a dataset, as sp_fsdd:train.")
+    ],
+    /,
+    *,
+    longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
+    transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
+) -> None:
+    """List the recordings that are broken, silent, clipped, too long or without their transcript.
+
+    Example: `elman data check recordings.csv --longest 20`
+    """
+    utterances = elman.data.read_utterances(source, text="text" if transcripts else None)
+    found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
+    print(found.summary())
 
 
 @app.command

@@ -5,6 +5,7 @@ import platform
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from elman.laboratory import Outcome
 
 MOST_CLASSES = 20
+MOST_FILES = 50
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -120,7 +122,8 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     print("\t".join(values[0]))
     for row in values:
         cells = (
-            f"{v:.4f}" if isinstance(v, float) else " ".join(str(v).split()) for v in row.values()
+            f"{v:.4f}" if isinstance(v, float) else " ".join(str("" if v is None else v).split())
+            for v in row.values()
         )
         print("\t".join(cells))
 
@@ -167,8 +170,10 @@ def dataset(known: Dataset) -> None:
     for reference in known.references:
         print(f"  {reference}")
     print("files:")
-    for file in known.files:
+    for file in islice(known.files, MOST_FILES):
         print(f"  {file}  {known.urls.get(file, 'no address known')}")
+    if len(known.files) > MOST_FILES:
+        print(f"  and {len(known.files) - MOST_FILES:,} more")
 
 
 def info() -> None:

@@ -145,6 +145,21 @@ def test_only_the_named_member_of_an_archive_is_written(site, pack, tmp_path):
         fetch(made_up(f"{address}/x.archive#d/c.txt", name="other"))
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_archive_is_downloaded_once(site, pack, monkeypatch):
+    folder, address = site
+    members = {f"d/{i}.txt": b"%d" % i for i in range(5)}
+    pack(folder / "x.archive", members)
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    urls = {name: f"{address}/x.archive#{name}" for name in files}
+    asked = []
+    monkeypatch.setattr(QuietHandler, "log_request", lambda self, *_: asked.append(self.path))
+    paths = fetch(Dataset("many", "Many", "CC0", files, urls, {}))
+    assert [path.read_bytes() for path in paths] == list(members.values())
+    assert asked == ["/x.archive"]
+    assert sorted(leftovers(cache_folder())) == sorted(paths)
+
+
 def test_a_broken_archive(site):
     folder, address = site
     (folder / "x.zip").write_bytes(b"PK\x03\x04 no archive")

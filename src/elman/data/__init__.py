@@ -1,5 +1,17 @@
 """Data: known datasets, users' own files, vocabularies and batches."""
 
+from elman.data.acoustic import AcousticFeatures as AcousticFeatures
+from elman.data.acoustic import AcousticStream as AcousticStream
+from elman.data.audio import Audio as Audio
+from elman.data.audio import Resampler as Resampler
+from elman.data.audio import read_audio as read_audio
+from elman.data.audio import resampled as resampled
+from elman.data.audio_check import Problem as Problem
+from elman.data.audio_check import UtteranceCheck as UtteranceCheck
+from elman.data.audio_check import check_utterances as check_utterances
+from elman.data.augment import at_speed as at_speed
+from elman.data.augment import spec_augment as spec_augment
+from elman.data.augment import with_noise as with_noise
 from elman.data.batching import BucketSampler as BucketSampler
 from elman.data.batching import Chunks as Chunks
 from elman.data.builtin import Series as Series
@@ -13,6 +25,7 @@ from elman.data.corpus import read_corpus as read_corpus
 from elman.data.corpus import text_blocks as text_blocks
 from elman.data.dataset import Dataset as Dataset
 from elman.data.dataset import Part as Part
+from elman.data.digit_strings import joined_strings as joined_strings
 from elman.data.download import at_hand as at_hand
 from elman.data.download import cache_folder as cache_folder
 from elman.data.download import fetch as fetch
@@ -33,8 +46,13 @@ from elman.data.registry import datasets as datasets
 from elman.data.registry import get as get
 from elman.data.registry import is_reference as is_reference
 from elman.data.registry import resolve as resolve
+from elman.data.sounds import Sounds as Sounds
+from elman.data.sounds import find_sounds as find_sounds
 from elman.data.tables import Table as Table
 from elman.data.tables import read_table as read_table
+from elman.data.utterance import Utterance as Utterance
+from elman.data.utterance import Utterances as Utterances
+from elman.data.utterances import read_utterances as read_utterances
 from elman.data.vocabulary import Stream as Stream
 from elman.data.vocabulary import Vocabulary as Vocabulary
 from elman.data.vocabulary import build_vocabulary as build_vocabulary

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import quote
 
-from elman.data import formats, series_formats
+from elman.data import formats, series_formats, speech_formats
 from elman.data.dataset import Dataset, Part
 from elman.data.tables import read_table
 from elman.data.text import read_blocks
@@ -32,6 +32,8 @@ _FC_ETTH1 = _checksums("fc_etth1")
 _FC_BIKE_SHARING = _checksums("fc_bike_sharing")
 _FC_SMALL_SERIES = _checksums("fc_small_series")
 _FC_VIX_DAILY = _checksums("fc_vix_daily")
+_SP_FSDD = _checksums("sp_fsdd")
+_SP_AN4_MFCC = _checksums("sp_an4_mfcc")
 
 
 def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -63,6 +65,20 @@ def _pen_digit_addresses() -> dict[str, str]:
 
 def _snips_files(kind: str) -> tuple[str, ...]:
     return tuple(file for file in _TEXT_SNIPS if file.rpartition("/")[2].startswith(kind))
+
+
+def _spoken_digit_addresses() -> dict[str, str]:
+    """All in one archive: 3,000 files one by one would take long."""
+    repository, commit = "free-spoken-digit-dataset", "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
+    archive = f"https://github.com/Jakobovski/{repository}/archive/{commit}.zip"
+    return {file: f"{archive}#{repository}-{commit}/{file}" for file in _SP_FSDD}
+
+
+def _spoken_digits(split: str) -> tuple[str, ...]:
+    """The official split: recordings 0 to 4 of each speaker and digit are the test."""
+    return tuple(
+        file for file in _SP_FSDD if (int(file[:-4].rpartition("_")[2]) < 5) == (split == "test")
+    )
 
 
 def _uea(problem: str) -> dict[str, Part]:
@@ -256,6 +272,36 @@ _DATASETS = (
             "datasets/finance-vix/6f56e2760520824b787cf6b85945c62186d38bc6/data", _FC_VIX_DAILY
         ),
         parts={"": Part(("vix-daily.csv",), table=series_formats.columns(ds="DATE", y="CLOSE"))},
+    ),
+    Dataset(
+        name="sp_fsdd",
+        title="Free Spoken Digits: 3,000 recordings of six speakers; strings joined of them",
+        licence="CC BY-SA 4.0",
+        files=_SP_FSDD,
+        urls=_spoken_digit_addresses(),
+        parts={
+            ":train": Part(_spoken_digits("train"), utterances=speech_formats.digits),
+            ":test": Part(_spoken_digits("test"), utterances=speech_formats.digits),
+            "/strings:train": Part(
+                _spoken_digits("train"), utterances=speech_formats.digit_strings(1500, seed=1)
+            ),
+            "/strings:test": Part(
+                _spoken_digits("test"), utterances=speech_formats.digit_strings(300, seed=2)
+            ),
+        },
+    ),
+    Dataset(
+        name="sp_an4_mfcc",
+        title="AN4: 1,078 utterances of 84 speakers, spellings and commands, as 13 cepstra",
+        licence="CMU's, of the kind of BSD",
+        files=_SP_AN4_MFCC,
+        urls={},
+        parts={
+            f":{split}": Part(
+                (f"{split}.npz", f"{split}.tsv"), utterances=speech_formats.packed_features
+            )
+            for split in ("train", "test")
+        },
     ),
 )
 CATALOGUE: Mapping[str, Dataset] = {dataset.name: dataset for dataset in _DATASETS}

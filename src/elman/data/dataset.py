@@ -1,6 +1,6 @@
 """What is known of a dataset: its files, where they come from and how they are read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.tables import Table
+from elman.data.utterance import Utterance
 
 Input: TypeAlias = str | NDArray[np.float32]
 
@@ -25,14 +26,15 @@ class Labelled(NamedTuple):
 class Part:
     """What one reference names: some files of a dataset and the reader of each.
 
-    Exactly one reader is set: `examples` (labelled examples), `text` (blocks of a corpus) or
-    `table` (series over time, see `elman.data.read_panel`).
+    Exactly one reader is set: `examples` (labelled examples), `text` (blocks of a corpus), `table`
+    (series over time, see `elman.data.read_panel`) or `utterances`, which reads all files at once.
     """
 
     files: tuple[str, ...]
     examples: Callable[[Path], Iterator[Labelled]] | None = None
     text: Callable[[Path], Iterator[str]] | None = None
     table: Callable[[Path], Table] | None = None
+    utterances: Callable[[Sequence[Path]], Iterator[Utterance]] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ import shutil
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 import platformdirs
 
@@ -36,7 +38,9 @@ def fetch(dataset: Dataset, files: Iterable[str] | None = None) -> list[Path]:
 
     Raises `DataError` when a file is damaged or cannot be had.
     """
-    return [_fetch_one(dataset, file) for file in (dataset.files if files is None else files)]
+    with _Archives() as archives:
+        wanted = dataset.files if files is None else files
+        return [_fetch_one(dataset, file, archives) for file in wanted]
 
 
 def at_hand(dataset: Dataset) -> bool:
@@ -45,14 +49,14 @@ def at_hand(dataset: Dataset) -> bool:
     return all(any((folder / file).is_file() for folder in folders) for file in dataset.files)
 
 
-def _fetch_one(dataset: Dataset, file: str) -> Path:
+def _fetch_one(dataset: Dataset, file: str, archives: "_Archives") -> Path:
     for folder in _folders(dataset):
         path = folder / file
         if path.is_file():
             _check(path, dataset.files[file])
             return path
     path = cache_folder() / dataset.name / file
-    _download(dataset, file, path)
+    _download(dataset, file, path, archives)
     return path
 
 
@@ -75,7 +79,7 @@ def _check(path: Path, expected: str) -> None:
         )
 
 
-def _download(dataset: Dataset, file: str, target: Path) -> None:
+def _download(dataset: Dataset, file: str, target: Path, archives: "_Archives") -> None:
     place = f"$ELMAN_DATA/{dataset.name}/{file}"
     by_hand = f"or put the file at {place} yourself"
     url, _, member = dataset.urls.get(file, "").partition("#")
@@ -87,12 +91,7 @@ def _download(dataset: Dataset, file: str, target: Path) -> None:
 
     def save(temporary: Path) -> None:
         if member:
-            archive = temporary.with_name(temporary.name + ".archive")
-            try:
-                _get(url, archive)
-                _extract(archive, member, temporary)
-            finally:
-                archive.unlink(missing_ok=True)
+            archives.extract(url, member, temporary)
         else:
             _get(url, temporary)
         if (found := sha256(temporary)) != dataset.files[file]:
@@ -118,25 +117,38 @@ def _get(url: str, path: Path) -> None:
     downloader(url, str(path), None)
 
 
-def _extract(archive: Path, member: str, target: Path) -> None:
-    """Copies the content of one member, by its exact name: nothing else is ever written."""
-    try:
-        if zipfile.is_zipfile(archive):
-            with (
-                zipfile.ZipFile(archive) as zipped,
-                zipped.open(member) as source,
-                target.open("wb") as file,
-            ):
-                shutil.copyfileobj(source, file)
-        else:
-            with tarfile.open(archive) as tarred:
-                content = tarred.extractfile(member)
-                if content is None:
-                    raise KeyError(member)
-                with content, target.open("wb") as file:
-                    shutil.copyfileobj(content, file)
-    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise DataError(f"the archive does not hold {member}: {error}") from error
+class _Archives:
+    """Zip and tar archives, each downloaded once however many of its members are asked for."""
+
+    def __init__(self) -> None:
+        self._kept = ExitStack()
+        self._members: dict[str, Callable[[str], IO[bytes] | None]] = {}
+
+    def __enter__(self) -> "_Archives":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.close()
+
+    def extract(self, url: str, member: str, target: Path) -> None:
+        """Copy the content of one member, by its exact name: nothing else is ever written."""
+        try:
+            if url not in self._members:
+                self._members[url] = self._opened(url, target.parent)
+            content = self._members[url](member)
+            if content is None:
+                raise KeyError(member)
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
+        except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+            raise DataError(f"the archive does not hold {member}: {error}") from error
+
+    def _opened(self, url: str, folder: Path) -> Callable[[str], IO[bytes] | None]:
+        path = Path(self._kept.enter_context(TemporaryDirectory(dir=folder))) / "archive"
+        _get(url, path)
+        if zipfile.is_zipfile(path):
+            return self._kept.enter_context(zipfile.ZipFile(path)).open
+        return self._kept.enter_context(tarfile.open(path)).extractfile
 
 
 class _Progress:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,6 +29,8 @@ class Examples:
     - `labels`: one a example: a string, or a tuple of strings where there may be several;
       `None` when there are none (prediction).
     - `names`: where each example comes from, as `reviews.csv:12`, for messages.
+    - `left_out`: position in the source -> why it could not be read; of sound alone, all else
+      raises an error.
 
     >>> examples = read_examples([("good", "1"), ("bad", "0"), ("fine", "1")])
     >>> len(examples), examples.classes
@@ -38,6 +40,7 @@ class Examples:
     inputs: list[str] | list[NDArray[np.float32]]
     labels: list[str] | list[tuple[str, ...]] | None
     names: list[str]
+    left_out: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -162,7 +165,7 @@ def read_examples(
     convert = _texts if rows.is_text else _features
     return Examples(
         inputs=convert(rows.inputs, rows.names),
-        labels=None if given is None else _labels(given, rows.names, separator),
+        labels=None if given is None else labels_of(given, rows.names, separator),
         names=rows.names,
     )
 
@@ -221,6 +224,7 @@ def _read_dataset(reference: str) -> _Rows:
     dataset, part = resolve(reference)
     if part.examples is None:
         kind = "a corpus of plain text" if part.table is None else "a table of series"
+        kind = kind if part.utterances is None else "a set of recordings"
         raise DataError(f"{reference} is {kind}, without labelled examples")
     inputs: list[Any] = []
     labels: list[str] = []
@@ -281,9 +285,10 @@ def _texts(inputs: list[Any], names: list[str]) -> list[str]:
     return inputs
 
 
-def _labels(
+def labels_of(
     values: list[Any], names: list[str], separator: str | None
 ) -> list[str] | list[tuple[str, ...]]:
+    """Labels as strings, or as tuples of them where there may be several; see `read_examples`."""
     several = [isinstance(value, (list, tuple, set, frozenset, np.ndarray)) for value in values]
     if separator is None and not any(several):
         return [_label(value, name) for value, name in zip(values, names, strict=True)]

@@ -5,4 +5,6 @@ from elman.tasks.forecast import ForecastSettings as ForecastSettings
 from elman.tasks.language import Language as Language
 from elman.tasks.language import LanguageSettings as LanguageSettings
 from elman.tasks.load import load as load
+from elman.tasks.speech import Speech as Speech
+from elman.tasks.speech import SpeechSettings as SpeechSettings
 from elman.tasks.task import Task as Task

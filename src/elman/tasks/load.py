@@ -9,10 +9,11 @@ from elman.tasks.classify import Classify
 from elman.tasks.forecast import Forecast
 from elman.tasks.language import Language
 from elman.tasks.saved import read_model
+from elman.tasks.speech import Speech
 from elman.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Forecast, Language)}
-_FILES = ["*.json", "*.safetensors", "README.md"]
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Forecast, Language, Speech)}
+_FILES = ["*.json", "*.safetensors", "*.arpa", "README.md"]
 
 
 def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:

@@ -1,82 +1,40 @@
-"""Classify sequences: sentiment and intents of texts, or whatever feature vectors measure."""
+"""Classify sequences: sentiment of texts, words in sound, or what feature vectors measure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from elman.data import Examples, Vocabulary, build_vocabulary, read_examples
+from elman.data import (
+    AcousticFeatures,
+    Audio,
+    Examples,
+    Sounds,
+    Vocabulary,
+    build_vocabulary,
+    find_sounds,
+    read_examples,
+    read_utterances,
+)
 from elman.errors import DataError, ModelError
-from elman.nn import LockedDropout, Pooling
+from elman.nn import Pooling
 from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.left_out import in_place, warn
+from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.saved import Saved
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import validated
 from elman.tasks.task import Prepared, Task
-from elman.train import Step, TrainSettings
+from elman.train import Step
 
 VOCABULARY = "vocabulary.json"
-
-
-class ClassifySettings(RecurrentSettings, TrainSettings):
-    """Settings of `Classify`; each is a keyword there and a flag of the command line."""
-
-    tokens: Literal["words", "characters", "bpe"] = Field(
-        "words", description="What a text is cut into."
-    )
-    lowercase: bool = Field(True, description="Read texts in lower case.")
-    vocabulary_size: int | None = Field(
-        None, ge=3, description="Most tokens kept, the frequent first; all if none."
-    )
-    min_count: int = Field(1, ge=1, description="Tokens rarer than this are unknown.")
-    embedding_size: int = Field(100, ge=1, description="Length of a token's vector.")
-    token_dropout: float = Field(
-        0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
-    )
-    input_dropout: float = Field(
-        0.4, ge=0, lt=1, description="Dropped share of the tokens' vectors; not of features."
-    )
-    output_dropout: float = Field(
-        0.4, ge=0, lt=1, description="Dropped share of what leaves the last layer."
-    )
-    hidden_size: int = Field(64, ge=1, description="Hidden units a layer and direction.")
-    batch_size: int = Field(50, ge=1, description="Sequences in a batch.")
-    lr: float = Field(2e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
-    warmup: float = Field(
-        0.05, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
-    )
-    ema: float = Field(
-        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
-    )
-    bidirectional: bool = Field(True, description="Read the sequence from both ends.")
-    pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
-        "mean_max", description="How the steps become one vector."
-    )
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="Weigh each class alike in the loss (balanced) or as it occurs."
-    )
-    label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="Share of the target spread over all classes."
-    )
-    held_out: float = Field(
-        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
-    )
-    metric: Literal["accuracy", "macro_f1", "loss"] = Field(
-        "loss", description="The validation metric that chooses the best weights."
-    )
-    text: str = Field("text", description="Column of the text (a number: its position).")
-    label: str = Field("label", description="Column of the label (a number: its position).")
-    features: str = Field("features", description="Column of the feature vectors.")
-    separator: str | None = Field(
-        None, description="What parts the labels of an example that may have several."
-    )
 
 
 class Report(NamedTuple):
@@ -95,7 +53,8 @@ class Classify(Task):
 
     Encoder: embedded tokens or standardised features; head: pooling and a linear layer.
     Probabilities are calibrated by a temperature on the validation data (Guo et al. 2017).
-    Data is whatever `elman.data.read_examples` reads.
+    Data is whatever `elman.data.read_examples` or `elman.data.find_sounds` reads. Recordings that
+    are broken are left out with a warning; asked for a prediction of one, the answer is None.
 
     >>> texts = ["good film", "fine film", "bad film", "poor film"] * 10
     >>> labels = ["+", "+", "-", "-"] * 10
@@ -112,6 +71,7 @@ class Classify(Task):
     several: bool
     vocabulary: Vocabulary | None = None
     features: int | None = None
+    sound: AcousticFeatures | None = None
     _class_weights: Tensor | None = None
 
     def evaluate(self, data: Any) -> dict[str, float]:
@@ -129,29 +89,49 @@ class Classify(Task):
 
     def predict(self, data: Any) -> list[Any]:
         """The label of each input, or the tuple of its labels where there may be several."""
-        chosen = self._chosen(self.predict_proba(data))
-        labels = [tuple(self.labels[i] for i in each) for each in chosen]
-        return labels if self.several else [each[0] for each in labels]
+        examples = self._read(data, labelled=False)
+        chosen = self._chosen(self._probabilities(examples))
+        labels: list[Any] = [tuple(self.labels[i] for i in each) for each in chosen]
+        return in_place(labels if self.several else [each[0] for each in labels], examples)
 
     def predict_proba(self, data: Any) -> NDArray[np.float32]:
-        """Calibrated probabilities, (N, classes), the classes in the order of `labels`."""
-        return self._probabilities(self._read(data, labelled=False))
+        """Calibrated probabilities, (N, classes), the classes in the order of `labels`.
+
+        A recording that cannot be read has NaN.
+        """
+        examples = self._read(data, labelled=False)
+        nothing = np.full(len(self.labels), np.nan, np.float32)
+        return np.stack(in_place(list(self._probabilities(examples)), examples, nothing))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
-        """Label, probability (of several labels: the least) and input of each."""
+        """Label, probability (of several labels: the least) and input of each.
+
+        With recordings that cannot be read each has an `error`, too: the reason, or "".
+        """
         examples = self._read(data, labelled=False)
         probabilities = self._probabilities(examples)
-        inputs: Sequence[Any] = examples.inputs
-        return [
+        error = {"error": ""} if examples.left_out else {}
+        rows: list[dict[str, Any]] = [
             {
                 "label": ", ".join(self.labels[i] for i in each),
                 "probability": min((round(float(p[i]), 4) for i in each), default=0.0),
-                "input": given if isinstance(given, str) else f"{len(given)} steps",
+                "input": self._shown(examples, number),
+                **error,
             }
-            for each, p, given in zip(
-                self._chosen(probabilities), probabilities, inputs, strict=True
+            for number, (each, p) in enumerate(
+                zip(self._chosen(probabilities), probabilities, strict=True)
             )
         ]
+        for position, reason in sorted(examples.left_out.items()):
+            row = {"label": None, "probability": None, "input": "", "error": reason}
+            rows.insert(position, row)
+        return rows
+
+    def _shown(self, examples: Examples, number: int) -> str:
+        given = examples.inputs[number]
+        if isinstance(given, str):
+            return given
+        return f"{len(given)} steps" if self.sound is None else examples.names[number]
 
     def _probabilities(self, examples: Examples) -> NDArray[np.float32]:
         logits = self._logits(self._sequences(examples))
@@ -164,7 +144,13 @@ class Classify(Task):
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
-        train = self._read_any(data, labelled=True)
+        self.vocabulary, self.features, self.sound = None, None, None
+        sounds = self._find(data, labelled=True)
+        if sounds is not None and sounds.utterances.features_size is None:
+            rate = settings.sample_rate or sounds.rate
+            self.sound = AcousticFeatures(kind=settings.acoustic, bins=settings.bins, rate=rate)
+        train = self._read_any(data, sounds, labelled=True)
+        left_out = len(train.left_out)
         self.labels, self.several = train.classes, train.is_multi_label
         if not self.labels:
             raise DataError("no example has a label")
@@ -173,8 +159,8 @@ class Classify(Task):
         if validation is None:
             train, held_out = train.split(settings.held_out, settings.seed)
         else:
-            held_out = self._read_any(validation, labelled=True)
-        self.vocabulary, self.features = None, None
+            found = self._find(validation, labelled=True)
+            held_out = self._read_any(validation, found, labelled=True)
         if train.is_text:
             self.vocabulary = build_vocabulary(
                 settings.tokens,
@@ -207,6 +193,7 @@ class Classify(Task):
                 "validation_examples": len(held_out),
                 "labels": ", ".join(self.labels),
                 "training_sha256": train.sha256,
+                **({"left_out": left_out} if left_out else {}),
             },
             settings.metric,
             finish=calibrate,
@@ -266,8 +253,24 @@ class Classify(Task):
         counts = torch.bincount(targets, minlength=len(self.labels))
         return counts.sum() / (len(counts) * counts.clamp(min=1))
 
-    def _read_any(self, data: Any, *, labelled: bool) -> Examples:
+    def _find(self, data: Any, *, labelled: bool) -> Sounds | None:
+        """The sounds that the data names, if it does."""
         settings = self.settings
+        if self.vocabulary is not None or settings.text.isdecimal():  # texts, or without a header
+            return None
+        if self.sound is not None and isinstance(data, list) and not labelled:
+            return Sounds(read_utterances(data), None)  # each string is a path, whatever its name
+        return find_sounds(data, path=settings.path, label=settings.label if labelled else None)
+
+    def _read_any(self, data: Any, sounds: Sounds | None, *, labelled: bool) -> Examples:
+        settings = self.settings
+        if sounds is not None:
+            examples = sounds.examples(self.sound, separator=settings.separator)
+            if labelled and examples.labels is None:
+                raise DataError(f"{examples.names[0]} has no label")
+            if labelled and examples.left_out:
+                warn(examples)
+            return examples
         return read_examples(
             data,
             text=settings.text,
@@ -278,12 +281,12 @@ class Classify(Task):
 
     def _read(self, data: Any, *, labelled: bool) -> Examples:
         self._check_trained()
-        examples = self._read_any(data, labelled=labelled)
+        examples = self._read_any(data, self._find(data, labelled=labelled), labelled=labelled)
         self._check_kind(examples)
         return examples
 
     def _check_kind(self, examples: Examples) -> None:
-        kinds = {True: "texts", False: "feature vectors"}
+        kinds = {True: "texts", False: "sound" if self.sound else "feature vectors"}
         if examples.is_text != (self.vocabulary is not None):
             raise DataError(
                 f"the model reads {kinds[not examples.is_text]}, the data holds"
@@ -297,7 +300,10 @@ class Classify(Task):
 
     def _sequences(self, examples: Examples) -> list[Tensor]:
         if self.vocabulary is None:
-            return [torch.from_numpy(np.asarray(values)) for values in examples.inputs]
+            features = [np.asarray(values) for values in examples.inputs]
+            if self.sound is not None:
+                features = [self.sound.without_loudness(frames) for frames in features]
+            return [torch.from_numpy(frames) for frames in features]
         encoded = self.vocabulary.encode_many(_texts(examples))
         return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
 
@@ -331,7 +337,9 @@ class Classify(Task):
         return (metrics.multi_label if self.several else metrics.single_label)(logits, targets)
 
     def _config(self) -> dict[str, Any]:
-        return {"labels": self.labels, "several": self.several, "features": self.features}
+        sound = None if self.sound is None else self.sound.model_dump()
+        kept = {"labels": self.labels, "several": self.several, "features": self.features}
+        return {**kept, "sound": sound}
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
         return {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
@@ -341,38 +349,24 @@ class Classify(Task):
         self.labels, self.several = config["labels"], config["several"]
         self.features = config["features"]
         _check_restored(self.labels, self.several, self.features)
+        sound = config.get("sound")  # missing in models of older versions
+        self.sound = None if sound is None else validated(AcousticFeatures, sound)
+        if self.sound is not None and self.sound.size != self.features:
+            raise ModelError(
+                f"sound gives {self.sound.size} features, the model has {self.features}"
+            )
         self.vocabulary = None
         if self.features is None:
             self.vocabulary = Vocabulary.load(saved.asset(VOCABULARY))
         return self._network(None)
 
     def _example(self) -> Callable[[], object]:
+        if self.sound is not None:
+            second = Audio(np.zeros(self.sound.rate, np.float32), self.sound.rate)
+            return lambda: self.predict([second])
         if self.vocabulary is None:
             return lambda: self.predict([np.zeros((20, self.features or 1), np.float32)])
         return lambda: self.predict(["a text of some ten words to see how long it takes"])
-
-
-class ClassifyHead(nn.Module):
-    """Pool the steps and score the classes: (T, B, H) to (B, classes).
-
-    Without training the scores are divided by `temperature`, which calibrates them.
-    """
-
-    temperature: Tensor
-
-    def __init__(self, pooling: Pooling, classes: int, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.locked = LockedDropout(dropout)
-        self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(pooling.output_size, classes)
-        self.register_buffer("temperature", torch.ones(()))
-
-    def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The scores (logits) of each class."""
-        pooled = self.dropout(self.pooling(self.locked(output), lengths))
-        scores: Tensor = self.linear(pooled)
-        return scores if self.training else scores / self.temperature
 
 
 def _check_restored(labels: Any, several: Any, features: Any) -> None:

@@ -1,0 +1,117 @@
+"""Batches of utterances: changed a little while training, padded, their texts as ids."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data import BucketSampler, spec_augment
+from elman.nn import Ragged
+from elman.tasks.speech.front import Array, Front
+from elman.tasks.speech.settings import SpeechSettings
+
+_EARLY = 5
+
+
+class Heard(NamedTuple):
+    """A batch: steps (T, B, I) with lengths (B,), texts (B, U) with lengths (B,), ids int64."""
+
+    inputs: Tensor
+    lengths: Tensor
+    texts: Tensor
+    text_lengths: Tensor
+
+
+class TrainingUtterances:
+    """Utterances' frames and the ids of their texts, as batches for training.
+
+    In each epoch every utterance is another: one of its `variants`, or spoken faster or slower,
+    and some stretches of time and bands of features are hidden (Park et al., SpecAugment, 2019).
+    What is drawn depends on the seed, the epoch and the utterance alone, so that training resumes
+    in the middle of an epoch.
+
+    **Arguments:** `variants`: of each utterance its frames, (T, F), and those of the same sound
+    changed.
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[Sequence[Array]],
+        texts: Sequence[Sequence[int]],
+        front: Front,
+        settings: SpeechSettings,
+    ) -> None:
+        self.variants, self.texts = variants, texts
+        self.front, self.settings = front, settings
+        lengths = [len(each[0]) for each in variants]
+        self.sampler = BucketSampler(lengths, settings.batch_size, seed=settings.seed, pool=20)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Heard]:
+        """The batches of epoch `e`, from the one numbered `start`."""
+        for indices in self.sampler.epoch(e)[start:]:
+            chosen = indices.tolist()
+            steps = [self.front.read(self._changed(i, e)) for i in chosen]
+            yield heard(steps, [self.texts[i] for i in chosen])
+
+    def _changed(self, i: int, e: int) -> Array:
+        settings, variants = self.settings, self.variants[i]
+        random = np.random.default_rng([settings.seed, e, i])
+        frames = variants[int(random.integers(len(variants)))]
+        if len(variants) == 1 and settings.speed:
+            factor = random.uniform(1 - settings.speed, 1 + settings.speed)
+            frames = faster(frames, factor)
+        if self.front.steps(len(frames)) < 2 * len(self.texts[i]):
+            frames = variants[0]  # too fast for its text
+        mean = frames.mean(0)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(random.integers(2**31)))
+            masked = spec_augment(
+                torch.from_numpy(frames - mean),
+                bin_masks=settings.feature_masks,
+                widest=settings.feature_share,
+                step_masks=settings.time_masks,
+                longest=settings.time_share,
+            )
+        hidden: Array = masked.numpy() + mean
+        return hidden
+
+
+def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:
+    """A batch of utterances' steps and texts, padded."""
+    inputs, lengths = Ragged.from_list([torch.from_numpy(each) for each in steps]).pad()
+    ids, counts = Ragged(
+        torch.tensor([id for text in texts for id in text], dtype=torch.int64),
+        [len(text) for text in texts],
+    ).pad(batch_first=True)
+    return Heard(inputs, lengths, ids, counts)
+
+
+def early_steps(batch: Heard) -> int:
+    """How many steps at the beginning are to be blank, drawn anew for each batch, up to five.
+
+    A network that only listens forwards knows when it begins. Left alone, it learns to guess the
+    first character at once, before it has heard it, and never unlearns it.
+    """
+    spare = int((batch.lengths - 2 * batch.text_lengths).min())
+    return max(0, min(int(torch.randint(1, _EARLY + 1, ())), spare))
+
+
+def faster(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """Frames (T, F) of the same spoken `factor` times as fast, by interpolation.
+
+    >>> faster(np.arange(9, dtype=np.float32)[:, None], 1.8)[:, 0]
+    array([0., 2., 4., 6., 8.], dtype=float32)
+    """
+    count = max(1, round(len(frames) / factor))
+    places = np.linspace(0, len(frames) - 1, count)
+    below = places.astype(np.int64)
+    share = (places - below).astype(np.float32)[:, None]
+    above = np.minimum(below + 1, len(frames) - 1)
+    moved: NDArray[np.float32] = frames[below] * (1 - share) + frames[above] * share
+    return moved

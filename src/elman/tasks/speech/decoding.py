@@ -1,0 +1,113 @@
+"""Which decoder a recogniser's settings and a caller's wishes ask for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+
+from elman.errors import SettingsError
+from elman.tasks.language import Language
+from elman.tasks.speech.alphabet import Alphabet
+from elman.tasks.speech.beam import CTCBeam
+from elman.tasks.speech.fusion import CharacterModel
+from elman.tasks.speech.greedy import CTCGreedy
+from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram
+from elman.tasks.speech.reading_head import ReadingHead
+from elman.tasks.speech.scorers import Scorer
+from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
+
+if TYPE_CHECKING:
+    from elman.tasks.speech.front import Array
+    from elman.tasks.speech.hypothesis import Hypothesis
+
+Decoder: TypeAlias = CTCGreedy | CTCBeam | TransducerGreedy | TransducerBeam
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller adds: hot words, and an elman language model of characters with its weight."""
+
+    hot_words: Sequence[str] = ()
+    language: Language | None = None
+    language_weight: float = 0.3
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to weigh."""
+        return bool(self.hot_words) or self.language is not None
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What all decoders of a recogniser share; `reader` is the head of a transducer."""
+
+    settings: SpeechSettings
+    alphabet: Alphabet
+    words: NGram | None
+    reader: ReadingHead | None
+
+    def greedy(self) -> Decoder:
+        """The quickest, which weighs nothing."""
+        seconds = self.settings.step_seconds
+        if self.reader is not None:
+            return TransducerGreedy(self.alphabet, self.reader, frame_seconds=seconds)
+        return CTCGreedy(self.alphabet, frame_seconds=seconds)
+
+    def beam(self, lm_weight: float, word_bonus: float, wishes: Wishes | None = None) -> Decoder:
+        """A beam search that weighs words, hot words and a language model."""
+        wishes = wishes or Wishes()
+        more: list[Scorer[Any]] = []
+        if wishes.language is not None:
+            weight = wishes.language_weight
+            more.append(CharacterModel(self.alphabet, wishes.language, weight=weight))
+        words = self.words if self.alphabet.space is not None else None
+        closed = self.settings.lexicon and words is not None
+        search = CTCBeam(
+            self.alphabet,
+            width=self.settings.beam,
+            lm=words,
+            lm_weight=lm_weight,
+            word_bonus=word_bonus,
+            lexicon=_lexicon(words) if closed and words is not None else None,
+            hot_words=wishes.hot_words,
+            scorers=more,
+            frame_seconds=self.settings.step_seconds,
+        )
+        if self.reader is None:
+            return search
+        return TransducerBeam(
+            self.alphabet,
+            self.reader,
+            width=search.width,
+            scorers=search.scorers,
+            frame_seconds=search.frame_seconds,
+        )
+
+    def best(self, lm_weight: float, word_bonus: float, wishes: Wishes) -> Decoder:
+        """The one that the settings ask for."""
+        if self.settings.beam > 1:
+            return self.beam(lm_weight, word_bonus, wishes)
+        if wishes.any:
+            raise SettingsError("hot words and a language model need a beam wider than 1")
+        return self.greedy()
+
+
+def decoded(decoder: Decoder, scores: "Array", n: int = 1) -> "list[Hypothesis]":
+    """The n best of an utterance's scores, (steps, V), or of a transducer's steps, (steps, J)."""
+    state: Any = decoder.start()
+    state.advance(taken(decoder, scores))
+    best: list[Hypothesis] = state.best(n)
+    return best
+
+
+def taken(decoder: Decoder, scores: "Array") -> Any:
+    """Steps in the form that the decoder takes: an array of CTC's, a tensor of a transducer's."""
+    if isinstance(decoder, (TransducerGreedy, TransducerBeam)):
+        return torch.from_numpy(scores)
+    return scores
+
+
+def _lexicon(words: NGram) -> Iterable[str]:
+    return sorted(words.words - {BEGIN, END, UNKNOWN})

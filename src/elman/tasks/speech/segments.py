@@ -1,0 +1,115 @@
+"""A stream of scores decoded, and cut where the speaker is silent."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from elman.tasks.speech.alphabet import BLANK, Alphabet
+from elman.tasks.speech.decoding import Decoder, taken
+from elman.tasks.speech.front import Array
+from elman.tasks.speech.hypothesis import Hypothesis, text_of
+from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
+
+
+class Segments:
+    """Decodes steps as they come; where so many in a row after speech hold nothing but blanks and
+    spaces, a segment ends, and the next begins with the decoder's first state.
+
+    Where the cuts are depends on the scores alone, not on the pieces in which they come.
+
+    **Arguments:** `silence`: steps that end a segment, None for a single one; `n`: hypotheses of
+    each segment.
+    """
+
+    def __init__(self, decoder: Decoder, silence: int | None = None, n: int = 1) -> None:
+        self.decoder, self.silence, self.n = decoder, silence, n
+        self._state: Any = decoder.start()
+        self._begin = self._seen = 0  # the segment's first step, and the steps so far
+        self._spoken, self._quiet = False, 0
+        of_transducer = isinstance(decoder, (TransducerGreedy, TransducerBeam))
+        self._by_text = of_transducer and silence is not None
+
+    def accept(self, scores: Array) -> list[list[Hypothesis]]:
+        """Take in (t, V) log probabilities, or a transducer's steps (t, J); the n best of each
+        segment that ends in them."""
+        if self._by_text:
+            return self._step_by_step(scores)
+        ended, begin = [], 0
+        for i in self._ends(scores):
+            self._advance(scores[begin:i])
+            ended.append(self._close())
+            begin = i
+        self._advance(scores[begin:])
+        return ended
+
+    def _step_by_step(self, scores: Array) -> list[list[Hypothesis]]:
+        """As `accept`; silence is where no character is written."""
+        ended = []
+        for i in range(len(scores)):
+            before = self.partial
+            self._advance(scores[i : i + 1])
+            if self._pause(quiet=self.partial == before):
+                ended.append(self._close())
+        return ended
+
+    @property
+    def partial(self) -> str:
+        """The text so far of the segment that has not ended."""
+        text: str = self._state.text
+        return text
+
+    def finish(self) -> list[Hypothesis]:
+        """The n best of the last segment."""
+        return self._close()
+
+    def _ends(self, scores: Array) -> list[int]:
+        """The steps before which a segment ends."""
+        if self.silence is None:
+            return []
+        ends = []
+        ids = scores.argmax(1)
+        for i, quiet in enumerate(((ids == BLANK) | (ids == self.decoder.alphabet.space)).tolist()):
+            if self._pause(quiet=quiet):
+                ends.append(i + 1)
+        return ends
+
+    def _pause(self, *, quiet: bool) -> bool:
+        """Whether with this step a segment ends."""
+        self._quiet = self._quiet + 1 if quiet else 0
+        self._spoken = self._spoken or not quiet
+        if not self._spoken or self._quiet != self.silence:
+            return False
+        self._spoken, self._quiet = False, 0
+        return True
+
+    def _advance(self, scores: Array) -> None:
+        if len(scores):
+            self._state.advance(taken(self.decoder, scores))
+            self._seen += len(scores)
+
+    def _close(self) -> list[Hypothesis]:
+        best = [
+            _later(each, self._begin * self.decoder.frame_seconds)
+            for each in self._state.best(self.n)
+        ]
+        self._state, self._begin = self.decoder.start(), self._seen
+        return best
+
+
+def joined(segments: Sequence[Sequence[Hypothesis]], alphabet: Alphabet) -> tuple[Hypothesis, ...]:
+    """The hypotheses of all segments together: of several only the best of each."""
+    if len(segments) == 1:
+        return tuple(segments[0])
+    best = [segment[0] for segment in segments if segment]
+    words = tuple(word for each in best for word in each.words)
+    return (Hypothesis(text_of(words, alphabet), sum(each.score for each in best), words),)
+
+
+def _later(hypothesis: Hypothesis, seconds: float) -> Hypothesis:
+    if not seconds:
+        return hypothesis
+    words = tuple(
+        replace(word, start=round(word.start + seconds, 6), end=round(word.end + seconds, 6))
+        for word in hypothesis.words
+    )
+    return replace(hypothesis, words=words)

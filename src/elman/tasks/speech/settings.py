@@ -1,0 +1,113 @@
+"""What a recogniser may be told; every field is a keyword and a flag of the command line."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from elman.tasks.settings import RecurrentSettings
+from elman.train import TrainSettings
+
+
+class SpeechSettings(RecurrentSettings, TrainSettings):
+    """Settings of `Speech`."""
+
+    features: Literal["log_mel", "mfcc"] = Field(
+        "log_mel", description="What is computed of sound; ready features stay as they are."
+    )
+    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")
+    rate: int | None = Field(
+        None,
+        ge=2000,
+        le=192000,
+        description="Samples a second that sound is brought to; the first recording's, 16000 at"
+        " most, if none.",
+    )
+    deltas: int = Field(0, ge=0, le=2, description="Orders of slopes that join the features.")
+    stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms joined into a step.")
+    bidirectional: bool = Field(
+        False, description="Listen from the end, too: better, but only after the end."
+    )
+    look_ahead: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Seconds of what comes that a bidirectional layer waits for; all if none.",
+    )
+    loss: Literal["ctc", "transducer"] = Field(
+        "ctc", description="How texts are aligned: CTC, or a transducer, which reads its own text."
+    )
+    ngram: int = Field(
+        3, ge=0, le=6, description="Order of the words' model from the transcripts; 0 for none."
+    )
+    lexicon: bool = Field(False, description="Write only words that the training transcripts have.")
+    beam: int = Field(16, ge=1, le=1000, description="Texts followed at once; 1 is greedy.")
+    lm_weight: float | None = Field(
+        None, ge=0, le=10, description="Weight of the words' model; found on held-out data if none."
+    )
+    word_bonus: float | None = Field(
+        None, ge=-20, le=20, description="Added for each word; found on held-out data if none."
+    )
+    speed: float = Field(
+        0.1,
+        ge=0,
+        lt=0.5,
+        description="While training, speech is also heard so much (a share) faster and slower.",
+    )
+    noise: float | None = Field(
+        None, ge=-20, le=80, description="Also heard with noise, so many decibels below at most."
+    )
+    time_masks: int = Field(2, ge=0, le=20, description="Stretches hidden while training.")
+    time_share: float = Field(0.1, ge=0, le=1, description="Longest such stretch, as a share.")
+    feature_masks: int = Field(1, ge=0, le=20, description="Bands hidden while training.")
+    feature_share: float = Field(0.25, ge=0, le=1, description="Widest such band, as a share.")
+    hidden_size: int = Field(160, ge=1, description="Hidden units a layer and direction.")
+    num_layers: int = Field(3, ge=1, description="Stacked layers.")
+    input_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Dropped share of what enters the first layer."
+    )
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropped share of what goes from layer to layer."
+    )
+    output_dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropped share of what leaves the last layer."
+    )
+    batch_size: int = Field(16, ge=1, description="Utterances in a batch.")
+    epochs: int | None = Field(40, ge=1, description="Passes over the training data.")
+    lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    warmup: float = Field(
+        0.05, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+    )
+    weight_decay: float = Field(1e-2, ge=0, description="Weight decay of the matrices.")
+    clip: float | None = Field(
+        5.0, gt=0, description="Longest global gradient norm; longer ones are scaled down to it."
+    )
+    ema: float = Field(
+        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
+    )
+    held_out: float = Field(
+        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
+    )
+    metric: Literal["cer", "wer", "loss"] = Field(
+        "cer", description="The validation metric that chooses the best weights."
+    )
+    path: str = Field("path", description="Column of the sound files.")
+    text: str = Field("text", description="Column of the transcripts.")
+
+    @model_validator(mode="after")
+    def _look_ahead_is_used(self) -> Self:
+        if self.look_ahead is not None and not self.bidirectional:
+            raise ValueError(
+                f"look_ahead={self.look_ahead} is of bidirectional layers: set bidirectional too,"
+                " or leave it"
+            )
+        return self
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is known before the end of the recording."""
+        return self.bidirectional and self.look_ahead is None
+
+    @property
+    def step_seconds(self) -> float:
+        """Time from one step of the network to the next."""
+        return 0.01 * self.stack

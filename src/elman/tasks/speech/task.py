@@ -1,0 +1,394 @@
+"""Speech to text: recordings and their transcripts to a recogniser that can stream."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.errors import DataError, ModelError, SettingsError
+from elman.tasks.language import Language
+from elman.tasks.model import SequenceModel
+from elman.tasks.saved import Saved
+from elman.tasks.speech.alignment import cer, wer
+from elman.tasks.speech.alphabet import BLANK, Alphabet
+from elman.tasks.speech.arpa import read_arpa, write_arpa
+from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, heard
+from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded
+from elman.tasks.speech.front import Array, Front
+from elman.tasks.speech.hearing import hear, learnable, variants
+from elman.tasks.speech.network import Characters, Steps, layers
+from elman.tasks.speech.ngram import NGram, estimate
+from elman.tasks.speech.reading_head import ReadingHead
+from elman.tasks.speech.segments import Segments, joined
+from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.splitting import split
+from elman.tasks.speech.stream import Listener, Session
+from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.speech.transducer import transducer_loss
+from elman.tasks.speech.tuning import tuned
+from elman.tasks.task import Prepared, Task
+from elman.train import Step
+
+ALPHABET, WORDS = "alphabet.json", "words.arpa"
+_MOST_RATE = 16000
+
+
+class Speech(Task):
+    """Write down what is said, of whole recordings or while one speaks.
+
+    Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
+    transcripts. Layers of any cell, unidirectional for streaming, give at every step of some
+    frames the probabilities of the characters and a blank; they learn by connectionist temporal
+    classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
+    transcripts' words, whose weight is found on held-out utterances.
+
+    >>> from elman.data import Audio
+    >>> def say(text):
+    ...     time = np.arange(800) / 8000
+    ...     hertz = [{"a": 400, "b": 1500}.get(c, 0) for c in f" {text} "]
+    ...     tones = [np.sin(2 * np.pi * each * time) for each in hertz]
+    ...     return Audio(np.concatenate(tones).astype(np.float32) / 2, 8000)
+    >>> texts = ["a", "b", "ab", "ba"] * 10
+    >>> task = Speech(hidden_size=16, num_layers=1, epochs=10, batch_size=4, lr=0.03, beam=1)
+    >>> task = task.fit([(say(text), text) for text in texts], progress=False)
+    >>> session = task.stream()
+    >>> _ = session.accept(say("ab").samples)
+    >>> session.finish().text
+    'ab'
+    """
+
+    name = "speech"
+    unit = "utterances"
+    settings_type = SpeechSettings
+    alphabet: Alphabet
+    acoustic: AcousticFeatures | None = None  # None: the model reads ready features
+    front: Front
+    words: NGram | None = None
+    lm_weight: float = 0.0
+    word_bonus: float = 0.0
+    _ready: bool = False  # for the beam search
+
+    # use
+
+    def transcribe(
+        self,
+        data: Any,
+        *,
+        n: int = 1,
+        hot_words: Sequence[str] = (),
+        language: Language | None = None,
+        language_weight: float = 0.3,
+        pause: float | None = None,
+    ) -> list[Transcript]:
+        """What is heard in each utterance, with the times and confidences of words.
+
+        A broken utterance has its `error` said in its place; the others are not touched.
+
+        **Arguments:**
+
+        - `n`: how many hypotheses of each.
+        - `hot_words`: words and phrases that are likelier than elsewhere.
+        - `language`, `language_weight`: a `Language` of characters that the texts are weighed
+          with, too, and how much (shallow fusion).
+        - `pause`: seconds of silence that end a sentence; none by default.
+        """
+        self._check_trained()
+        utterances = self._read(data, labelled=False)
+        found = hear(utterances, self.acoustic, len(self.front.mean))
+        results = {
+            i: Transcript(utterances[i].name, 0.0, (), error) for i, error in found.broken.items()
+        }
+        decoder = self._decoder(Wishes(hot_words, language, language_weight))
+        silence = self._silence(pause)
+        scores = self._scores(found.frames)
+        for i, seconds, log_probs in zip(found.at, found.seconds, scores, strict=True):
+            segments = Segments(decoder, silence, n)
+            ended = [*segments.accept(log_probs), segments.finish()]
+            best = joined(ended, self.alphabet)
+            results[i] = Transcript(utterances[i].name, seconds, best)
+        return [results[i] for i in range(len(utterances))]
+
+    def predict(self, data: Any) -> list[str]:
+        """The text of each utterance; "" of a broken one, with a warning that says why."""
+        found = self.transcribe(data)
+        broken = [each.error for each in found if each.error is not None]
+        if broken:
+            warnings.warn(f"not heard: {'; '.join(broken)}", stacklevel=2)
+        return [each.text for each in found]
+
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """The texts, with the utterances' names and, of broken ones, what is wrong."""
+        return [
+            {"name": each.name, "text": each.text, "error": each.error or ""}
+            for each in self.transcribe(data)
+        ]
+
+    def log_probs(self, data: Any) -> list[Array]:
+        """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
+        first; of a transducer what its encoder gives. DataError if an utterance is broken."""
+        self._check_trained()
+        utterances = self._read(data, labelled=False)
+        return self._scores(self._frames(utterances, len(self.front.mean)))
+
+    def stream(
+        self,
+        *,
+        rate: int | None = None,
+        hot_words: Sequence[str] = (),
+        language: Language | None = None,
+        language_weight: float = 0.3,
+        pause: float | None = None,
+    ) -> Session:
+        """A session that takes sound as it comes; it ends with the text of `transcribe`.
+
+        **Arguments:** `rate`: samples a second of what will come, those of the model if None;
+        all else as in `transcribe`; after a pause `Session.segments` grows.
+        """
+        self._check_trained()
+        decoder = self._decoder(Wishes(hot_words, language, language_weight))
+        segments = Segments(decoder, self._silence(pause))
+        return Session(self, Listener(self, rate), segments)
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """Word and character error rate (shares), real-time factor, utterances heard and broken."""
+        return self.report(data).metrics
+
+    def report(self, data: Any) -> SpeechReport:
+        """How well utterances with transcripts are heard, with alignments."""
+        utterances = self._read(data, labelled=True)
+        texts = utterances.texts
+        start = time.perf_counter()
+        found = self.transcribe(utterances)
+        taken = time.perf_counter() - start
+        pairs = [(each, text) for each, text in zip(found, texts, strict=True) if not each.error]
+        if not pairs:
+            raise DataError(f"no utterance can be heard: {found[0].error}")
+        return SpeechReport(
+            tuple(each for each, _ in pairs),
+            tuple(text for _, text in pairs),
+            tuple(each for each in found if each.error),
+            taken / sum(each.seconds for each, _ in pairs),
+        )
+
+    # training
+
+    def _prepare(self, data: Any, validation: Any) -> Prepared:
+        settings = self.settings
+        train = self._usable(self._read(data, labelled=True), "training")
+        if validation is None:
+            train, held_out = split(train, settings.held_out, settings.seed)
+        else:
+            held_out = self._read(validation, labelled=True)
+        self.alphabet = Alphabet.build(train.texts)
+        held_out = self._usable(held_out, "validation", self.alphabet)
+        self.acoustic, size = None, train.features_size
+        if size is None:
+            self.acoustic = self._acoustic(train)
+            size = self.acoustic.size
+        learnt = self._frames(train, size)
+        checked, said = self._frames(held_out, size), held_out.texts
+        mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
+        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
+        self.words, self._ready = None, False
+        if settings.ngram and self.alphabet.space is not None:
+            self.words = estimate(train.texts, order=settings.ngram)
+        steps = np.concatenate([self.front.read(frames) for frames in learnt])
+        self._model = self._network(torch.from_numpy(steps))
+        checked_ids = [self.alphabet.encode(text) for text in said]
+
+        def evaluate(_: SequenceModel) -> dict[str, float]:
+            scores = self._scores(checked)
+            decoder = self._decoder(Wishes()) if self._ready else self.decoding.greedy()
+            heard = [decoded(decoder, each)[0].text for each in scores]
+            loss = self._mean_loss(scores, checked_ids)
+            return {"loss": loss, "cer": cer(said, heard).rate, "wer": wer(said, heard).rate}
+
+        def finish(_: SequenceModel) -> None:
+            self.lm_weight, self.word_bonus = tuned(self, self._scores(checked), said)
+            self._ready = True
+
+        ids = [self.alphabet.encode(text) for text in train.texts]
+        return Prepared(
+            TrainingUtterances(self._variants(train, learnt), ids, self.front, settings),
+            evaluate,
+            {
+                "training_utterances": len(train),
+                "validation_utterances": len(held_out),
+                "hours": round(sum(each.seconds for each in train) / 3600, 2),
+                "alphabet": self.alphabet.characters,
+                "training_sha256": train.sha256,
+            },
+            settings.metric,
+            finish=finish,
+        )
+
+    def _usable(
+        self, utterances: Utterances, what: str, alphabet: Alphabet | None = None
+    ) -> Utterances:
+        """Utterances to learn or to measure by; a warning says which are left out and why."""
+        found = learnable(utterances, self.settings.step_seconds, alphabet)
+        usable = found.usable
+        if len(usable) < len(utterances):
+            warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
+        return usable
+
+    def _frames(self, utterances: Utterances, size: int) -> list[Array]:
+        """The frames of all; DataError if one is broken."""
+        found = hear(utterances, self.acoustic, size)
+        if found.broken:
+            raise DataError("; ".join(found.broken.values()))
+        return found.frames
+
+    def _variants(self, train: Utterances, learnt: Sequence[Array]) -> list[list[Array]]:
+        settings = self.settings
+        changed: list[list[Array]] = [[frames] for frames in learnt]
+        if (acoustic := self.acoustic) is not None:
+            for i, utterance in enumerate(train):
+                seed = settings.seed + i
+                changed[i] += variants(utterance, acoustic, settings.speed, settings.noise, seed)
+        return changed
+
+    def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
+        scores, _ = model(batch.inputs, lengths=batch.lengths)
+        head, texts, counts = model.head, batch.texts, batch.text_lengths
+        if isinstance(head, ReadingHead):
+            losses = transducer_loss(head.logits(scores, texts), texts, batch.lengths, counts)
+            loss = (losses / counts).mean()
+        else:
+            early = 0 if self.settings.waits else early_steps(batch)
+            lengths = batch.lengths - early
+            loss = F.ctc_loss(scores[early:], texts, lengths, counts, zero_infinity=True)
+            if early:
+                loss = loss - scores[:early, :, BLANK].mean()
+        return Step(loss, len(batch.lengths), state)
+
+    @torch.inference_mode()
+    def _mean_loss(self, scores: Sequence[Array], ids: Sequence[Sequence[int]]) -> float:
+        """The loss of utterances' scores or steps, a character."""
+        head, total = self.model.head, 0.0
+        for each, text in zip(scores, ids, strict=True):
+            given, texts = torch.from_numpy(each).unsqueeze(1), torch.tensor([text])
+            lengths, counts = torch.tensor([len(each)]), torch.tensor([len(text)])
+            if isinstance(head, ReadingHead):
+                logits = head.logits(given.to(self.device), texts.to(self.device)).cpu()
+                total += float(transducer_loss(logits, texts, lengths, counts)) / len(text)
+            else:
+                total += float(F.ctc_loss(given, texts, lengths, counts))
+        return total / len(scores)
+
+    def _batch(self, data: Any) -> Heard:
+        utterances = self._read(data, labelled=True)[: self.settings.batch_size]
+        utterances = self._usable(utterances, "data", self.alphabet)
+        frames = self._frames(utterances, len(self.front.mean))
+        ids = [self.alphabet.encode(text) for text in utterances.texts]
+        return heard([self.front.read(each) for each in frames], ids)
+
+    def _network(self, steps: torch.Tensor | None) -> SequenceModel:
+        """The model; `steps` are what the scale is learnt from."""
+        settings = self.settings
+        mean, deviation = torch.zeros(self.front.size), torch.ones(self.front.size)
+        if steps is not None:
+            deviation, mean = torch.std_mean(steps, 0)
+            deviation = torch.where(deviation > 0, deviation, 1)
+        encoder = Steps(mean, deviation, settings.input_dropout)
+        recurrent = layers(settings, self.cell or settings.cell, encoder.output_size)
+        size, characters = recurrent.output_size, self.alphabet.size
+        head: Characters | ReadingHead
+        if settings.loss == "ctc":
+            head = Characters(size, characters, settings.output_dropout)
+        else:
+            head = ReadingHead(size, characters, settings.hidden_size, settings.output_dropout)
+        return SequenceModel(encoder, recurrent, head)
+
+    # the parts of both
+
+    def _read(self, data: Any, *, labelled: bool) -> Utterances:
+        settings = self.settings
+        text = settings.text if labelled else None
+        return read_utterances(data, path=settings.path, text=text)
+
+    def _acoustic(self, utterances: Utterances) -> AcousticFeatures:
+        settings = self.settings
+        rate = settings.rate
+        for utterance in utterances if rate is None else ():
+            try:
+                rate = min(_MOST_RATE, utterance.load().rate)
+                break
+            except DataError:
+                continue
+        return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
+
+    @torch.inference_mode()
+    def _scores(self, frames: Sequence[Array]) -> list[Array]:
+        """Of each utterance's frames the network's log probabilities, (steps, V)."""
+        model, device = self.model, self.device
+        found: dict[int, Array] = {}
+        sampler = BucketSampler([len(each) for each in frames], 16, shuffle=False)
+        for indices in sampler.epoch(0):
+            batch = heard([self.front.read(frames[i]) for i in indices], [[] for _ in indices])
+            scores, _ = model(batch.inputs.to(device), lengths=batch.lengths.to(device))
+            for i, each, length in zip(
+                indices.tolist(), scores.cpu().unbind(1), batch.lengths.tolist(), strict=True
+            ):
+                found[i] = each[:length].numpy()
+        return [found[i] for i in range(len(frames))]
+
+    @property
+    def decoding(self) -> Decoding:
+        """What makes decoders."""
+        head = self.model.head
+        reader = head if isinstance(head, ReadingHead) else None
+        return Decoding(self.settings, self.alphabet, self.words, reader)
+
+    def _decoder(self, wishes: Wishes) -> Decoder:
+        return self.decoding.best(self.lm_weight, self.word_bonus, wishes)
+
+    def _silence(self, pause: float | None) -> int | None:
+        if pause is None:
+            return None
+        if not pause > 0:
+            raise SettingsError(f"pause={pause}: seconds of silence are needed, or None")
+        steps: int = max(1, round(pause / self.settings.step_seconds))
+        return steps
+
+    # the folder
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "acoustic": None if self.acoustic is None else self.acoustic.model_dump(mode="json"),
+            "mean": [float(value) for value in self.front.mean],
+            "lm_weight": self.lm_weight,
+            "word_bonus": self.word_bonus,
+        }
+
+    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
+        assets: dict[str, Callable[[Path], None]] = {ALPHABET: self.alphabet.save}
+        if (words := self.words) is not None:
+            assets[WORDS] = lambda path: write_arpa(words, path)
+        return assets
+
+    def _restore(self, saved: Saved) -> SequenceModel:
+        config, settings = saved.config, self.settings
+        self.alphabet = Alphabet.load(saved.asset(ALPHABET))
+        self.words = read_arpa(saved.asset(WORDS)) if settings.ngram else None
+        acoustic = config["acoustic"]
+        self.acoustic = None if acoustic is None else AcousticFeatures(**acoustic)
+        mean = np.array([float(value) for value in config["mean"]], np.float32)
+        if not len(mean) or not np.isfinite(mean).all():
+            raise ModelError("mean must be a list of finite numbers")
+        if self.acoustic is not None and self.acoustic.size != len(mean):
+            raise ModelError(f"mean has {len(mean)} numbers for {self.acoustic.size} features")
+        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
+        self.lm_weight, self.word_bonus = float(config["lm_weight"]), float(config["word_bonus"])
+        self._ready = True
+        return self._network(None)
+
+    def _example(self) -> Callable[[], object]:
+        frames = np.zeros((100, len(self.front.mean)), np.float32)
+        return lambda: self._scores([frames])

@@ -1,0 +1,276 @@
+"""The recogniser: bad input, options, saving, and the same result after a break."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import elman
+from elman.data import Audio, Utterance, resampled
+from elman.errors import DataError, ModelError, SettingsError
+from elman.tasks import Language, Speech
+
+Say = Callable[..., Audio]
+Spoken = Callable[..., list[tuple[Audio, str]]]
+
+
+def write(path: Path, audio: Audio, subtype: str = "PCM_16", channels: int = 1) -> Path:
+    samples = np.repeat(audio.samples[:, None], channels, 1)
+    soundfile.write(path, samples, audio.rate, subtype=subtype)
+    return path
+
+
+@pytest.mark.parametrize("name", ["forward", "both", "ahead", "transducer"])
+def test_it_has_learnt(name: str, spoken: Spoken, request: pytest.FixtureRequest) -> None:
+    task: Speech = request.getfixturevalue(name)
+    found = task.report(spoken(8, 2))
+    assert found.cer.rate < 0.3
+    assert found.metrics["wer"] == found.wer.rate
+    assert found.metrics["utterances"] == 8
+    assert 0 < found.real_time_factor < 1
+    wrong = sum(a.text != b for a, b in zip(found.transcripts, found.references, strict=True))
+    assert found.alignment().count("REF") == wrong
+    assert task.record["metrics"]["cer"] <= 0.4
+
+
+def test_nothing_else_is_lost_of_bad_input(both: Speech, say: Say, tmp_path: Path) -> None:
+    sound = say("ab cab", 3)
+    text = both.predict([sound])[0]
+    assert text == "ab cab"
+    bad = {name: tmp_path / f"{name}.wav" for name in ("text", "empty", "none", "nan", "lost")}
+    bad["text"].write_text("this is not audio")
+    bad["empty"].touch()
+    soundfile.write(bad["none"], np.zeros(0), 8000)
+    nan = sound.samples.copy()
+    nan[100] = np.nan
+    soundfile.write(bad["nan"], nan, 8000, subtype="FLOAT")
+    high = Audio(resampled(sound.samples, 8000, 96000), 96000)
+    good = [
+        write(tmp_path / "8bit.wav", sound, "PCM_U8"),
+        write(tmp_path / "stereo.flac", sound, channels=2),
+        write(tmp_path / "fine.wav", high, "PCM_24"),
+    ]
+    mixed = [bad["text"], good[0], bad["empty"], good[1], bad["none"], bad["nan"], good[2]]
+    found = both.transcribe([*mixed, bad["lost"]])
+    assert [each.text for each in found] == ["", text, "", text, "", "", text, ""]
+    assert [each.error is None for each in found] == [bool(each.text) for each in found]
+    for each, words in (
+        (found[0], "not audio"),
+        (found[2], "is empty"),
+        (found[4], "no samples"),
+        (found[5], "1 of"),
+        (found[7], "lost.wav"),
+    ):
+        assert each.error is not None
+        assert words in each.error
+        assert each.name in each.error
+    with pytest.warns(UserWarning, match="not heard: .*is not audio"):
+        assert both.predict([bad["text"], good[0]]) == ["", text]
+    with pytest.raises(DataError, match="is not audio"):
+        both.log_probs([good[0], bad["text"]])
+
+
+def test_broken_utterances_are_not_learnt_from(
+    learnt: Any, spoken: Spoken, say: Say, tmp_path: Path
+) -> None:
+    (tmp_path / "no.wav").write_text("this is not audio")
+    bad = [
+        (tmp_path / "no.wav", "ab"),
+        (say("ab"), "ab " * 60 + "ab"),
+        (Audio(np.zeros(8000, np.float32), 8000), "cab"),
+    ]
+    settings = {"epochs": 1, "ngram": 0, "hidden_size": 8, "bins": 12}
+    small = Speech(**settings)
+    with pytest.warns(UserWarning, match="training: 15 utterances") as caught:
+        small.fit([*spoken(12), *bad], spoken(4, 1), progress=False)
+    assert small.record["data"]["training_utterances"] == 12
+    for words in ("is not audio", "transcript too long", "silence"):
+        assert words in str(caught[0].message)
+    with pytest.warns(UserWarning, match="(?s)validation: .*'d' is not in the alphabet"):
+        small.fit(spoken(12), [*spoken(4, 1), (say("ab"), "abd")], progress=False)
+    with pytest.raises(DataError, match="no utterance can be used"):
+        Speech().fit(bad, progress=False)
+
+
+def test_ready_features_and_sound_are_not_confused(both: Speech, say: Say) -> None:
+    found = both.transcribe([np.zeros((30, 20), np.float32)])
+    assert found[0].error is not None
+    assert "the model reads sound" in found[0].error
+    random = np.random.default_rng(0)
+    ready = [
+        Utterance(f"u{i}", "ab", features=random.normal(size=(30, 5)).astype(np.float32))
+        for i in range(8)
+    ]
+    task = Speech(hidden_size=4, epochs=1).fit(ready, ready, progress=False)
+    found = task.transcribe([say("ab")])
+    assert found[0].error is not None
+    assert "ready features, this is sound" in found[0].error
+    assert "4 features a frame" in str(task.transcribe([np.zeros((9, 4), np.float32)])[0].error)
+    session = task.stream()
+    features = ready[0].features
+    assert features is not None
+    for at in range(0, 30, 7):
+        session.accept(features[at : at + 7])
+    assert session.finish().text == task.predict(ready)[0]
+    with pytest.raises(DataError, match="finite"):
+        task.stream().accept(np.full((3, 5), np.nan))
+    with pytest.raises(SettingsError, match="reads ready features"):
+        task.stream(rate=8000)
+
+
+def test_hot_words_and_hypotheses(both: Speech, say: Say) -> None:
+    sound = say("ab cab", 3)
+    found = both.transcribe([sound], n=3)[0]
+    assert len(found.hypotheses) == 3
+    assert found.hypotheses[0].text == found.text
+    scores = [each.score for each in found.hypotheses]
+    assert scores == sorted(scores, reverse=True)
+    words = found.hypotheses[0].words
+    assert [word.text for word in words] == ["ab", "cab"]
+    assert all(0 <= w.start < w.end <= sound.seconds and 0 < w.confidence <= 1 for w in words)
+    hot = both.transcribe([say("ab ab", 4)], hot_words=["bcbc"])[0]
+    assert hot.text == "ab ab"
+    with pytest.raises(SettingsError, match="beam wider than 1"):
+        Speech(beam=1).fit(_few(say), _few(say), progress=False).transcribe(
+            [sound], hot_words=["ab"]
+        )
+
+
+def _few(say: Say) -> list[tuple[Audio, str]]:
+    return [(say("ab ca"), "ab ca")] * 4
+
+
+def test_a_language_model_of_characters(both: Speech, say: Say) -> None:
+    language = Language(hidden_size=8, epochs=1, batch_size=2, chunk_length=10)
+    language.fit(["ab cab ca bc\n" * 20], progress=False)
+    found = both.transcribe([say("ab cab", 3)], language=language, language_weight=0.1)
+    assert found[0].text == "ab cab"
+
+
+def test_a_lexicon_is_kept_to(learnt: Any, say: Say) -> None:
+    task = learnt(bidirectional=True, lexicon=True, epochs=3)
+    known = {"ab", "bc", "cab", "ca", ""}
+    found = task.predict([say("ab bb cccc a", i) for i in range(3)])
+    assert {word for text in found for word in text.split()} <= known
+
+
+@pytest.mark.parametrize("name", ["forward", "ahead", "transducer"])
+def test_saved_and_loaded(
+    name: str, say: Say, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    task: Speech = request.getfixturevalue(name)
+    task.save(tmp_path / "model")
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"config.json", "model.safetensors", "alphabet.json", "README.md"} <= names
+    again = elman.load(tmp_path / "model")
+    assert isinstance(again, Speech)
+    sound = [say("ab cab bc", 2)]
+    one, other = (each.transcribe(sound)[0].hypotheses[0] for each in (again, task))
+    assert (one.text, len(one.words)) == (other.text, 3)
+    assert one.score == pytest.approx(other.score, abs=1e-4)  # words.arpa has seven decimals
+    session = again.stream()
+    session.accept(sound[0].samples)
+    assert session.finish().text == task.predict(sound)[0]
+    assert again.lm_weight == task.lm_weight
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": None},
+        {"mean": ["x"]},
+        {"mean": [0.0]},
+        {"mean": [float("inf")] * 20},
+        {"acoustic": {"kind": "log_mel", "bins": 10**9}},
+        {"acoustic": {"kind": "__import__"}},
+        {"acoustic": [1]},
+        {"acoustic": {"bins": 20, "unheard_of": 1}},
+        {"lm_weight": "much"},
+        {"word_bonus": None},
+    ],
+    ids=str,
+)
+def test_a_folder_that_was_tampered_with(
+    both: Speech, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    _tampered(both, tmp_path, lambda config: config.update(change))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("alphabet.json", '{"version": 1, "characters": " abcd"}'),
+        ("alphabet.json", '{"version": 1, "characters": ["a"]}'),
+        ("alphabet.json", "not json"),
+        ("words.arpa", "not an ARPA file"),
+        ("words.arpa", "\\data\\\nngram 1=1\n\n\\1-grams:\n-x ab\n\n\\end\\\n"),
+    ],
+)
+def test_assets_that_were_tampered_with(
+    both: Speech, tmp_path: Path, name: str, content: str
+) -> None:
+    both.save(tmp_path)
+    (tmp_path / name).write_text(content)
+    _tampered(both, tmp_path, lambda config: None, save=False)
+
+
+def _tampered(
+    task: Speech, path: Path, change: Callable[[dict[str, Any]], Any], *, save: bool = True
+) -> None:
+    """Change a saved folder, with all hashes right again, and see it refused."""
+    from elman.files import sha256
+    from elman.tasks.saved import _checksum
+
+    if save:
+        task.save(path)
+    config = json.loads((path / "config.json").read_text())
+    config.pop("checksum")
+    change(config)
+    config["files"] = {name: sha256(path / name) for name in config["files"]}
+    config["checksum"] = _checksum(config)
+    (path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"does not hold what its task needs|where the settings"):
+        elman.load(path)
+
+
+def test_settings_that_do_not_go_together() -> None:
+    with pytest.raises(SettingsError, match=r"look_ahead=0\.5 is of bidirectional layers"):
+        Speech(look_ahead=0.5)
+    with pytest.raises(SettingsError, match="ngram"):
+        Speech(ngram=9)
+
+
+def test_pause_must_be_time(both: Speech, say: Say) -> None:
+    with pytest.raises(SettingsError, match="pause=0"):
+        both.transcribe([say("ab")], pause=0)
+
+
+def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) -> None:
+    settings = {"hidden_size": 8, "num_layers": 1, "bins": 12, "batch_size": 4, "beam": 1}
+    settings |= {"epochs": 2, "checkpoint_every": 2, "noise": 20.0, "lm_weight": 0.5}
+    data, validation = spoken(12), spoken(4, 1)
+    whole = Speech(**settings).fit(data, validation, progress=False, folder=tmp_path / "a")
+
+    class StopError(Exception):
+        pass
+
+    broken = Speech(**settings)
+    original, seen = broken._loss, []
+
+    def loss(*arguments: Any) -> Any:
+        seen.append(1)
+        if len(seen) == 5:
+            raise StopError
+        return original(*arguments)
+
+    broken._loss = loss  # type: ignore[method-assign]
+    with pytest.raises(StopError):
+        broken.fit(data, validation, progress=False, folder=tmp_path / "b")
+    resumed = Speech(**settings)
+    resumed.fit(data, validation, progress=False, folder=tmp_path / "b", resume=True)
+    for name, value in whole.model.state_dict().items():
+        assert value.equal(resumed.model.state_dict()[name]), name
