@@ -51,9 +51,10 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 )
 
 
+_LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
     *("text", "label", "features", "path", "separator"),
-    *("id", "time", "target", "past", "future", "static"),
+    *("id", "time", *_LISTS),
 }
 
 
@@ -139,6 +140,9 @@ def train_forecast(
     Example: `elman train forecast --data sales.csv --id shop --time day --target sold --horizon 28`
     """
     del config  # read before the flags
+    parted = {name: ",".join(getattr(settings, name)).split(",") for name in _LISTS}
+    some = {name: words for name, words in parted.items() if words != [""]}
+    settings = ForecastSettings(**{**settings.model_dump(), **some})
     _train(Forecast, settings, data, None, out, resume, print_config)
 
 

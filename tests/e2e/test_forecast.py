@@ -60,3 +60,13 @@ def test_where_no_picture_can_be_written(
     with pytest.raises(SystemExit):
         main(["predict", str(run / "run"), "--plot", str(run / name)])
     assert message in capsys.readouterr().err
+
+
+def test_columns_with_commas_between(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "train forecast --target a,b --future c --future d --dilations 1,2 --print-config"
+    main(words.split())
+    lines = [line.partition("#")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    at = lines.index("target:")
+    assert lines[at + 1 : at + 3] == ["- a", "- b"]
+    at = lines.index("future:")
+    assert lines[at + 1 : at + 3] == ["- c", "- d"]

@@ -173,3 +173,8 @@ def test_other_kinds_of_time_than_in_training(task: Forecast) -> None:
         task.predict(frame)
     with pytest.raises(SettingsError, match=r"data must be a path.* got list"):
         task.predict([1.0, 2.0])
+
+
+def test_names_of_columns_with_commas_and_lists_of_columns() -> None:
+    assert Forecast(target="a,b", dilations=["1,2"]).settings.target == ("a", "b")
+    assert Forecast(target=["a,b"]).settings.target == ("a,b",)

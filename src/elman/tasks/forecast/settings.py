@@ -70,8 +70,7 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        """One name is a list of one; several may be one word with commas, also in a list, as the
-        command line gives it."""
+        """One name is a list of one; several may be one word with commas."""
         return _split(value)
 
     @model_validator(mode="after")
@@ -84,6 +83,9 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     @field_validator("dilations", mode="before")
     @classmethod
     def _numbers(cls, value: Any) -> Any:
+        """Numbers, or words of them with commas, as the command line gives them."""
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            value = ",".join(value)
         return _split(value)
 
     @model_validator(mode="after")
@@ -128,7 +130,4 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
 
 
 def _split(value: Any) -> Any:
-    words = [value] if isinstance(value, str) else value
-    if isinstance(words, list) and all(isinstance(each, str) for each in words):
-        return tuple(part for word in words for part in word.split(","))
-    return words
+    return tuple(value.split(",")) if isinstance(value, str) else value
