@@ -15,6 +15,7 @@ import elman
 from elman import show
 from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
+from elman.files import check_picture
 from elman.tasks import (
     Classify,
     ClassifySettings,
@@ -50,9 +51,10 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 )
 
 
+_LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
     *("text", "label", "features", "path", "separator"),
-    *("id", "time", "target", "past", "future", "static"),
+    *("id", "time", *_LISTS),
 }
 
 
@@ -138,6 +140,9 @@ def train_forecast(
     Example: `elman train forecast --data sales.csv --id shop --time day --target sold --horizon 28`
     """
     del config  # read before the flags
+    parted = {name: ",".join(getattr(settings, name)).split(",") for name in _LISTS}
+    some = {name: words for name, words in parted.items() if words != [""]}
+    settings = ForecastSettings(**{**settings.model_dump(), **some})
     _train(Forecast, settings, data, None, out, resume, print_config)
 
 
@@ -226,6 +231,9 @@ def predict(
         bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
     ] = False,
     json: AsJson = False,
+    plot: Annotated[
+        Path | None, Parameter(help="Draw forecasts, too, to this file (.png, .svg, .pdf).")
+    ] = None,
 ) -> None:
     """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
     without data, of the series that it was trained on; a recogniser, of sound files.
@@ -255,8 +263,15 @@ def predict(
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
+        if plot is not None:
+            check_picture(plot)
+            task.forecasts(data).plot().savefig(plot, dpi=130)
         show.rows(task.rows(data), as_json=json)
         return
+    if plot is not None:
+        raise SettingsError(
+            f"--plot draws forecasts, and {model} is a model of the task {task.name}"
+        )
     if bool(inputs) == (data is not None):
         raise SettingsError("give either texts or --data FILE to predict")
     show.rows(task.rows(list(inputs) if inputs else data), as_json=json)
@@ -481,38 +496,37 @@ def bench_layers(
 @bench_app.command(name="memory")
 def bench_memory(
     *,
-    cells: Annotated[tuple[str, ...], Parameter(help="Cells to teach.", negative="")] = (
-        "rnn",
-        "irnn",
-        "lstm",
-        "gru",
-        "lstm_default",
-        "gru_default",
-    ),
-    tasks: Annotated[tuple[str, ...], Parameter(help="adding, copy, recall.", negative="")] = (
-        "adding",
-        "copy",
-    ),
-    lags: Annotated[tuple[int, ...], Parameter(help="Steps to remember.", negative="")] = (
-        10,
-        30,
-        100,
-        300,
-        1000,
-    ),
-    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 2000,
+    cells: Annotated[
+        tuple[str, ...],
+        _several(
+            "Of rnn, irnn, lstm, gru, and lstm_default and gru_default, begun as in torch.nn; the"
+            " first four if none are named."
+        ),
+    ] = (),
+    tasks: Annotated[
+        tuple[str, ...], _several("Of adding, copy, recall; adding and copy if none are named.")
+    ] = (),
+    lags: Annotated[
+        tuple[int, ...], _several("Steps to remember; 10, 30, 100, 300 and 1000 if none are named.")
+    ] = (),
+    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 6000,
     seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
-    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 32,
+    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 64,
     out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
     json: AsJson = False,
 ) -> None:
     """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
 
-    Example: `elman bench memory --cells rnn --cells gru --tasks adding --lags 10 --lags 100`
+    Example: `elman bench memory --cells rnn gru --tasks adding --lags 10 100`
     """
+    import torch
+
     from elman import laboratory
 
+    cells, tasks = cells or laboratory.TEXTBOOK, tasks or laboratory.STORY
+    lags = lags or laboratory.LAGS
     laboratory.check(cells, tasks, lags)
+    torch.set_flush_denormal(True)  # gradients that vanish pass through such numbers, slowly
     options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
     show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
 

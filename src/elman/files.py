@@ -6,6 +6,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from elman.errors import SettingsError
+
+_PICTURES = (".png", ".svg", ".pdf")
+
 
 def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], None]) -> None:
     """Write a file so that a crash leaves either the old one or the new one.
@@ -43,6 +47,14 @@ def sha256(path: Path | str) -> str:
     """The SHA-256 of a file's content, as 64 hex digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_picture(path: Path) -> None:
+    """Raise `SettingsError` if no picture can be written there."""
+    if path.suffix.lower() not in _PICTURES:
+        raise SettingsError(f"a plot's name must end in {', '.join(_PICTURES)}, got {path}")
+    if not path.parent.is_dir():
+        raise SettingsError(f"there is no folder {path.parent} to write the plot to")
 
 
 def _umask() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from elman.bench import lines, markdown, plot, progress
 from elman.bench.compare import Comparison
 from elman.errors import SettingsError
+from elman.files import check_picture
 
 
 def report(
@@ -20,7 +21,7 @@ def report(
     if as_json and as_markdown:
         raise SettingsError("--json and --markdown exclude each other")
     if plot_path is not None:
-        plot.check_path(plot_path)
+        check_picture(plot_path)
     rows = (row for each in progress.shown(comparisons) for row in each.rows(seconds))
     made = list(rows if as_markdown else lines.printed(rows, as_json=as_json))
     if not made:

@@ -11,19 +11,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from elman.bench import machine
 from elman.bench.row import Row
-from elman.errors import SettingsError
+from elman.files import check_picture
 
 _COLOURS = ("#2563c9", "#d9730d", "#1c8a58", "#8a4fbf", "#c2374b", "#5b6577", "#b8860b", "#0f8b8d")
-_ENDINGS = (".png", ".svg", ".pdf")
 _PANEL = (3.6, 2.3)  # inches
-
-
-def check_path(path: Path) -> None:
-    """Raise `SettingsError` if no picture can be written there."""
-    if path.suffix.lower() not in _ENDINGS:
-        raise SettingsError(f"a plot's name must end in {', '.join(_ENDINGS)}, got {path}")
-    if not path.parent.is_dir():
-        raise SettingsError(f"there is no folder {path.parent} to write the plot to")
 
 
 def save(rows: Sequence[Row], path: Path) -> None:
@@ -31,7 +22,7 @@ def save(rows: Sequence[Row], path: Path) -> None:
 
     **Arguments:** `path` ends in .png, .svg or .pdf.
     """
-    check_path(path)
+    check_picture(path)
     modes = list(dict.fromkeys(row.mode for row in rows))
     rivals = list(dict.fromkeys(row.rival for row in rows))
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(rivals)}

@@ -65,7 +65,8 @@ class Calendar:
         if off.any():
             raise DataError(
                 f"{times[off][0]} is between the steps of a calendar with {self}: give every row"
-                " a time of its step (round or aggregate them), or another frequency"
+                " a time of its step (round or aggregate them), or another frequency; where only"
+                " the order counts, number the rows"
             )
         positions: NDArray[np.int64] = found.astype(np.int64)
         return positions

@@ -241,7 +241,10 @@ def _times(table: Table, columns: Columns) -> Times:
     for i, value in enumerate(values):
         if value is None or value == "" or value != value:
             raise DataError(f"{table.rows[i]}: {columns.time} is missing")
-    if all(isinstance(v, int) or (isinstance(v, str) and v.lstrip("-").isdigit()) for v in values):
+    if all(
+        isinstance(v, (int, np.integer)) or (isinstance(v, str) and v.lstrip("-").isdigit())
+        for v in values
+    ):
         return np.array([int(v) for v in values], np.int64)
     try:
         return np.array(values, "datetime64[s]")
@@ -285,7 +288,7 @@ def _number(table: Table, name: str, row: int, value: Any) -> float:
 def _constant(table: Table, name: str, values: list[Any], rows: NDArray[np.int64]) -> Any:
     first = values[rows[0]]
     for row in rows:
-        if values[row] != first:
+        if values[row] != first and (values[row] == values[row] or first == first):  # not two NaN
             raise DataError(
                 f"{table.rows[row]}: the static column {name} is {values[row]!r} where its series"
                 f" has {first!r}: give it as past or future"

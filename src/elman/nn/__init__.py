@@ -1,6 +1,7 @@
 from elman.nn.backends import Backend as Backend
 from elman.nn.backends import backends as backends
 from elman.nn.chrono import chrono as chrono
+from elman.nn.dilated import Dilated as Dilated
 from elman.nn.dropout import LockedDropout as LockedDropout
 from elman.nn.dropout import TokenDropout as TokenDropout
 from elman.nn.layer import Recurrent as Recurrent

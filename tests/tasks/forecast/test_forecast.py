@@ -14,6 +14,8 @@ import elman
 from elman.data import Columns, read_panel
 from elman.errors import DataError, SettingsError
 from elman.tasks import Forecast
+from elman.tasks.forecast import rolling
+from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import read, view_of
 
 DAYS = np.arange("2023-01-02", "2024-01-01", dtype="datetime64[D]")
@@ -123,21 +125,27 @@ def test_forecasts_do_not_see_what_came(task: Forecast) -> None:
 def test_an_update_is_as_reading_everything_again(
     task: Forecast, pieces: int, tmp_path: Path
 ) -> None:
-    """Also after saving, and with rows one day at a time."""
+    """Also after saving, with rows a day at a time, and the offers of the week to come."""
     frame = shops()
     old, new = frame[frame["ds"] < "2023-12-20"], frame[frame["ds"] >= "2023-12-20"]
     task.save(tmp_path)
     other = elman.load(tmp_path)
     assert isinstance(other, Forecast)
     other.known = {}
-    other.update(old)
+    week = new[new["ds"] < "2023-12-27"].assign(y=np.nan, visits=np.nan)
+    other.update(pd.concat([old, week]))
     days = np.array_split(np.unique(new["ds"]), pieces)
     for some in days:
-        other.update(new[new["ds"].isin(some)])
+        week = (frame["ds"] > some[-1]) & (frame["ds"] <= some[-1] + np.timedelta64(7, "D"))
+        to_come = frame[week].assign(y=np.nan, visits=np.nan)
+        other.update(pd.concat([new[new["ds"].isin(some)], to_come]))
     offers = ahead(frame)
     found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)
     np.testing.assert_allclose(found.quantiles, expected.quantiles, rtol=1e-5)
     assert (found.times == expected.times).all()
+    for name, known in task.known.items():
+        assert np.abs(known.track.log_factor).max() > 0.01
+        np.testing.assert_allclose(other.known[name].track.log_factor, known.track.log_factor)
 
 
 def test_a_saved_model_forecasts_the_same(task: Forecast, tmp_path: Path) -> None:
@@ -171,11 +179,102 @@ def test_anomalies_stand_out(task: Forecast) -> None:
 
 
 def test_a_backtest_with_the_rules_beside(task: Forecast) -> None:
-    found = task.backtest(shops(), steps=28, stride=7)
-    assert set(found.metrics) == {"model", "naive", "seasonal_naive", "drift", "ets"}
-    assert found.origins == 12
+    found = task.backtest(shops(), n_windows=2, step_size=7)
+    assert set(found.metrics) == {"model", "naive", "seasonal_naive", "drift", "ets", "arima"}
+    assert found.origins == 6
     assert 0 <= found.metrics["model"]["coverage_80"] <= 1
     assert task.evaluate(shops())["mae"] > 0
+
+
+def test_cross_validation_in_the_form_of_the_field(
+    task: Forecast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
+    frame = shops()
+    found = task.cross_validation(frame, n_windows=3, level=[80])
+    names = ["unique_id", "ds", "cutoff", "y", "elman", "elman-lo-80", "elman-hi-80"]
+    assert list(found.columns) == [*names, "naive", "seasonal_naive", "drift"]
+    assert len(found) == 3 * 3 * 7
+    assert list(found["cutoff"].unique()) == list(
+        pd.to_datetime(["2023-12-10", "2023-12-17", "2023-12-24"])
+    )
+    assert ((found["ds"] - found["cutoff"]).dt.days == np.tile(np.arange(1, 8), 9)).all()
+    assert (found["elman"].between(found["elman-lo-80"], found["elman-hi-80"])).all()
+    merged = found.merge(frame, on=["unique_id", "ds"])
+    pd.testing.assert_series_equal(merged["y_x"], merged["y_y"], check_names=False)
+    last = frame[frame["ds"] <= "2023-12-24"]
+    again = task.predict(last, future=frame[frame["ds"] > "2023-12-24"], level=[80])
+    window = found[found["cutoff"] == "2023-12-24"].reset_index(drop=True)
+    for name, theirs in (("elman", "median"), ("elman-lo-80", "lo-80"), ("elman-hi-80", "hi-80")):
+        np.testing.assert_allclose(window[name], again[theirs], rtol=1e-5)
+
+
+def test_what_comes_after_a_cutoff_changes_no_forecast_made_there(
+    task: Forecast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
+    frame = shops()
+    late = frame["ds"] > "2023-12-17"
+    changed = frame.copy()
+    changed.loc[late, "y"] = 1e4
+    changed.loc[late, "visits"] = -1
+    one, two = (task.cross_validation(each, n_windows=3) for each in (frame, changed))
+    early = one["cutoff"] <= "2023-12-17"
+    made = [name for name in one.columns if name != "y"]
+    pd.testing.assert_frame_equal(one.loc[early, made], two.loc[early, made])
+    assert not one.loc[~early, "elman"].equals(two.loc[~early, "elman"])
+
+
+def test_an_untrained_task_is_trained_on_what_comes_before_the_windows() -> None:
+    frame = shops(1)[["ds", "y"]]
+    settings = {"horizon": 7, "hidden_size": 8, "max_steps": 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = Forecast(**settings).cross_validation(frame, n_windows=2, level=[80])
+        task = Forecast(**settings).fit(frame[:-14], progress=False)
+    assert "unique_id" not in found
+    pd.testing.assert_frame_equal(found, task.cross_validation(frame, n_windows=2, level=[80]))
+
+
+def test_forecasts_of_what_was_trained_on_are_said_to_be_such(task: Forecast) -> None:
+    with pytest.warns(
+        UserWarning, match="3 of 3 series are forecast where the network was trained"
+    ):
+        task.cross_validation(shops(), n_windows=21)
+    with pytest.raises(SettingsError, match="step_size=0: numbers from 1 are needed"):
+        task.backtest(shops(), step_size=0)
+
+
+def test_a_plot_shows_what_is_known_and_what_is_expected(task: Forecast) -> None:
+    found = task.forecasts(future=ahead(shops()))
+    figure = found.plot(["shop 2", "shop 0"], level=[50])
+    first, second = figure.axes
+    assert [ax.get_title(loc="left") for ax in (first, second)] == ["shop 2", "shop 0"]
+    known, mean = first.get_lines()
+    last = shops().query("unique_id == 'shop 2'")["y"].iloc[-14:]
+    np.testing.assert_allclose(known.get_ydata(), last)
+    np.testing.assert_allclose(mean.get_ydata()[1:], found.mean[2, :, 0])
+    low, high = found.interval(50)
+    corners = first.collections[0].get_paths()[0].vertices[:, 1]
+    assert corners.min() == min(low[2].min(), last.iloc[-1])
+    assert corners.max() == max(high[2].max(), last.iloc[-1])
+    assert len(found.plot().axes) == 3
+    with pytest.raises(SettingsError, match="there is no forecast of 'shop 9'"):
+        found.plot(["shop 9"])
+
+
+def test_only_the_first_panels_are_drawn_of_many_series(task: Forecast) -> None:
+    found = task.forecasts(shops(3), future=ahead(shops(3)))
+    many = Forecasts(
+        tuple(range(12)),
+        np.tile(found.times, (4, 1)),
+        np.tile(found.quantiles, (4, 1, 1, 1)),
+        found.levels,
+        found.targets,
+    )
+    figure = many.plot()
+    assert len(figure.axes) == 8
+    assert figure.get_supxlabel() == "8 of 12"
 
 
 def test_several_targets(tmp_path: Path) -> None:

@@ -49,13 +49,24 @@ def test_the_competitions_published_figures(rule: str, smape: float, mase: float
     assert found["mase"] == pytest.approx(mase, abs=6e-4)
 
 
-def test_ets_follows_a_trend_with_a_season() -> None:
+@pytest.mark.parametrize("rule", [baselines.ets, baselines.arima])
+def test_a_trend_with_a_season_is_followed(rule: baselines.Rule) -> None:
     t = np.arange(72)
     history = (50 + t) * (1 + 0.2 * np.sin(2 * np.pi * t / 12))
     expected = (50 + np.arange(72, 84)) * (1 + 0.2 * np.sin(2 * np.pi * np.arange(72, 84) / 12))
-    off = np.abs(baselines.ets(history, 12, 12) - expected).mean()
+    off = np.abs(rule(history, 12, 12) - expected).mean()
     assert off < 0.3 * np.abs(baselines.seasonal_naive(history, 12, 12) - expected).mean()
-    assert set(baselines.rules()) == {"naive", "seasonal_naive", "drift", "ets"}
+
+
+def test_arima_of_values_below_zero_and_without_a_season() -> None:
+    """ARIMA (0, 1, 1) is exponential smoothing: a level line."""
+    found = baselines.arima(np.random.default_rng(0).normal(size=60), 5, 24)
+    assert np.ptp(found) < 1e-9
+    assert abs(found[0]) < 0.5
+
+
+def test_the_rules_by_name() -> None:
+    assert set(baselines.rules()) == {"naive", "seasonal_naive", "drift", "ets", "arima"}
 
 
 def test_diebold_mariano_sees_a_better_forecast_and_none_in_noise() -> None:
@@ -66,6 +77,15 @@ def test_diebold_mariano_sees_a_better_forecast_and_none_in_noise() -> None:
     assert p < 1e-6
     assert diebold_mariano(losses[0], losses[1], horizon=3)[1] > 0.05
     assert diebold_mariano(losses[0], losses[0]) == (0.0, 1.0)
+
+
+def test_a_variance_that_comes_out_negative_makes_no_certainty() -> None:
+    """Gains that go up and down have autocovariances whose sum is below 0."""
+    gain = np.array([0.5, -0.2, 0.6, -0.3, 0.5, -0.1])
+    statistic, p = diebold_mariano(gain, np.zeros(6), horizon=2)
+    assert 0 < statistic < np.inf
+    assert 0.01 < p < 1
+    assert diebold_mariano(np.ones(6), np.zeros(6), horizon=2) == (np.inf, 0.0)
 
 
 def test_the_p_value_is_students() -> None:

@@ -27,7 +27,7 @@ def table(
         score = np.full(history.y.shape, np.nan)
         expected = score.copy()
         if at:
-            quantiles = scaled_forecasts(model, view, [history], [at])[0].double().numpy()
+            quantiles = scaled_forecasts(model, view, [history], [at], 1)[0].double().numpy()
             if calibration is not None:
                 quantiles = calibration.apply(quantiles)
             now = history.before + np.array(at)

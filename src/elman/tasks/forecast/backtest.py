@@ -1,24 +1,16 @@
-"""Forecasts from rolling origins, beside simple rules: how good a forecaster would have been."""
+"""How good a forecaster would have been from rolling origins, and whether by more than chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from elman.data import Panel
-from elman.errors import DataError
-from elman.tasks.forecast import baselines, metrics
+from elman.tasks.forecast import metrics
 from elman.tasks.forecast.comparison import diebold_mariano
-from elman.tasks.forecast.history import read
-from elman.tasks.forecast.reader import scaled_forecasts
+from elman.tasks.forecast.rolling import Rolled
 from elman.tasks.forecast.settings import QUANTILES
-
-if TYPE_CHECKING:
-    from elman.tasks.forecast.task import Forecast
-
-_MOST_ETS = 60  # of its fits, each of which takes a second or so
 
 
 @dataclass(frozen=True)
@@ -38,64 +30,49 @@ class Backtest:
 
     def summary(self) -> Table:
         """A table for rich to print."""
-        names = list(self.metrics["model"])
-        table = Table("", *names, "DM", "p", title=f"{self.origins:,} forecasts")
+        ours = self.metrics["model"]
+        names = ("mae", "rmse", "smape", "mase")
+        table = Table(
+            "",
+            *names,
+            "DM",
+            "p",
+            title=f"{self.origins:,} forecasts",
+            caption=f"of the model: {100 * ours['coverage_80']:.1f} % of values lie within the"
+            f" intervals of 80 %, {100 * ours['coverage_95']:.1f} % within those of 95 %; weighted"
+            f" quantile loss {ours['wql']:.4g}",
+        )
+        table.columns[0].no_wrap = True
         for who, found in self.metrics.items():
-            figures = [f"{found[name]:.4g}" if name in found else "" for name in names]
+            figures = [f"{found[name]:.4g}" for name in names]
             test = self.against.get(who)
             table.add_row(who, *figures, *(f"{value:.3g}" for value in test or ()))
         return table
 
 
-def run(task: "Forecast", panel: Panel, steps: int | None, stride: int) -> Backtest:
-    """See `Forecast.backtest`."""
-    view, horizon = task.view, task.settings.horizon
-    season = view.seasons[0]
+def score(rolled: Sequence[Rolled], season: int, step_size: int) -> Backtest:
+    """Metrics of forecasts of the first target."""
     middle = len(QUANTILES) // 2
     per_series: dict[str, list[dict[str, float]]] = {}
-    errors: dict[str, list[Any]] = {}
-    inside: list[Any] = []
-    every: list[Any] = []
-    for series in panel.series:
-        history = read(panel, series, view)
-        wanted = steps or max(horizon, len(history) // 10)
-        first = max(len(history) - wanted - 1, season - 1)
-        at = list(range(first, len(history) - horizon, stride))
-        if not at:
-            continue
-        quantiles = scaled_forecasts(task.model, view, [history], [at])[0].double().numpy()
-        if task.calibration is not None:
-            quantiles = task.calibration.apply(quantiles)
-        now = history.before + np.array(at)
-        place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
-        quantiles = (place + size * quantiles)[:, :, 0]
-        if task.positive:
-            quantiles = np.maximum(quantiles, 0)
-        came = np.stack([history.y[a + 1 : a + 1 + horizon, 0] for a in at])
+    errors: dict[str, list[NDArray[np.float64]]] = {}
+    inside = []
+    for each in rolled:
+        quantiles, came = each.quantiles[:, :, 0], each.came[:, :, 0]
         inside.append(
             [metrics.coverage(quantiles[..., q], quantiles[..., -1 - q], came) for q in (1, 0)]
         )
-        every.append((quantiles, came))
-        filled = history.filled[history.before :, 0]
-        rules = dict(baselines.rules())
-        if len(at) * len(panel) > _MOST_ETS:
-            rules.pop("ets", None)
-        forecasts = {"model": quantiles[..., middle]}
-        for name, rule in rules.items():
-            known = _held(history.y[:, 0]) if name in ("naive", "drift") else filled
-            forecasts[name] = np.stack([rule(known[: a + 1], horizon, season) for a in at])
-        before = filled[: at[0] + 1]
-        for name, made in forecasts.items():
-            row = metrics.errors(made.ravel(), came.ravel(), before, season)
+        history = each.history
+        before = history.filled[history.before :, 0][: each.at[0] + 1]
+        made = {"model": quantiles[..., middle]}
+        made |= {name: values[:, :, 0] for name, values in each.rules.items()}
+        for name, forecast in made.items():
+            row = metrics.errors(forecast.ravel(), came.ravel(), before, season)
             per_series.setdefault(name, []).append(row)
-            errors.setdefault(name, []).append(np.abs(made - came))
-    if not every:
-        raise DataError(
-            f"no series is long enough for a forecast of {horizon} steps after a season of {season}"
-        )
+            errors.setdefault(name, []).append(np.abs(forecast - came))
     found = {name: metrics.mean_of(rows) for name, rows in per_series.items()}
-    cover = np.mean(np.array(inside), 0)
-    quantiles, came = (np.concatenate(parts) for parts in zip(*every, strict=True))
+    cover = np.nanmean(np.array(inside, float), 0)
+    quantiles = np.concatenate([each.quantiles[:, :, 0] for each in rolled])
+    came = np.concatenate([each.came[:, :, 0] for each in rolled])
     found["model"] |= {
         "wql": metrics.quantile_loss(quantiles, came, QUANTILES),
         "coverage_80": round(float(cover[0]), 6),
@@ -104,17 +81,10 @@ def run(task: "Forecast", panel: Panel, steps: int | None, stride: int) -> Backt
     stacked = {name: np.concatenate(parts) for name, parts in errors.items()}
     some = np.isfinite(stacked["model"]).any(1)
     ours = np.nanmean(stacked["model"][some], 1)
+    ahead = -(-came.shape[1] // step_size)
     against = {
-        name: diebold_mariano(ours, np.nanmean(values[some], 1), -(-horizon // stride))
+        name: diebold_mariano(ours, np.nanmean(values[some], 1), ahead)
         for name, values in stacked.items()
         if name != "model" and len(ours) > 3
     }
     return Backtest(found, stacked, against, len(ours))
-
-
-def _held(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values with the last known one where one is missing; the first ones, that one after."""
-    known = np.flatnonzero(np.isfinite(values))
-    last = np.searchsorted(known, np.arange(len(values)), "right") - 1
-    held: NDArray[np.float64] = values[known[np.maximum(last, 0)]]
-    return held

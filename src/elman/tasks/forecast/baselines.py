@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Rule = Callable[[Array, int, int], Array]
+SLOW = ("ets", "arima")  # rules of which each forecast takes a second or so
+_RECENT = 5000  # values to which they are fitted: more take minutes
 
 
 def naive(history: Array, horizon: int, season: int) -> Array:  # noqa: ARG001
@@ -93,6 +95,7 @@ def ets(history: Array, horizon: int, season: int) -> Array:
     multiplicative if all values are positive and that fits better (AICc)."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
+    history = history[-_RECENT:]
     has_season = season > 1 and len(history) >= 2 * season
     kinds = ["add", "mul"] if has_season and history.min() > 0 else ["add" if has_season else None]
     fits = []
@@ -112,9 +115,28 @@ def ets(history: Array, horizon: int, season: int) -> Array:
         return np.asarray(best.forecast(horizon), float)
 
 
+def arima(history: Array, horizon: int, season: int) -> Array:
+    """Box & Jenkins' airline model, ARIMA (0, 1, 1)(0, 1, 1), by statsmodels; of logarithms if all
+    values are positive, and without the season if that has more than 12 steps."""
+    from statsmodels.tsa.arima.model import ARIMA
+
+    history = history[-_RECENT:]
+    has_season = 1 < season <= 12 and len(history) >= 3 * season
+    positive = history.min() > 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ARIMA(
+            np.log(history) if positive else history,
+            order=(0, 1, 1),
+            seasonal_order=(0, 1, 1, season) if has_season else (0, 0, 0, 0),
+        )
+        found = np.asarray(model.fit().forecast(horizon), float)
+    return np.exp(found) if positive else found
+
+
 def rules() -> Mapping[str, Rule]:
-    """The rules by name; ETS if statsmodels is installed."""
+    """The rules by name; ETS and ARIMA if statsmodels is installed."""
     found: dict[str, Rule] = {"naive": naive, "seasonal_naive": seasonal_naive, "drift": drift}
     if find_spec("statsmodels"):
-        found["ets"] = ets
+        found |= {"ets": ets, "arima": arima}
     return found

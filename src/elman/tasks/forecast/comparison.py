@@ -15,6 +15,8 @@ def diebold_mariano(
     **Arguments:** losses of both at the same (n,) times, such as absolute errors; `horizon` steps
     ahead, over which errors of neighbouring times hang together.
 
+    Where the usual estimate of the variance is not positive, Bartlett's takes its place.
+
     **Returns:** the statistic, negative where the first has the smaller losses, and the two-sided
     p-value by Student's t with n - 1 degrees of freedom.
 
@@ -26,9 +28,14 @@ def diebold_mariano(
     gain = gain[np.isfinite(gain)]
     count, mean = len(gain), float(gain.mean())
     centred = gain - mean
-    variance = float((centred**2).sum()) / count
-    for lag in range(1, min(horizon, count)):
-        variance += 2 * float((centred[lag:] * centred[:-lag]).sum()) / count
+    lags = min(horizon, count)
+    together = [
+        float((centred[lag:] * centred[: count - lag]).sum()) / count for lag in range(lags)
+    ]
+    variance = 2 * sum(together) - together[0]
+    if variance <= 0:  # with few forecasts: by Bartlett's weights it cannot be negative
+        weighted = sum((1 - lag / lags) * each for lag, each in enumerate(together))
+        variance = 2 * weighted - together[0]
     if variance <= 0:
         return (0.0, 1.0) if mean == 0 else (math.copysign(math.inf, mean), 0.0)
     factor = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count

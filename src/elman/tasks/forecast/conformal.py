@@ -1,10 +1,13 @@
 """Intervals that hold what they promise: conformalised quantile regression (Romano et al. 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from elman.tasks.forecast.history import History, View
 
 Array = NDArray[np.float64]
 _ENOUGH = 40  # forecasts for which each step ahead is calibrated by itself
@@ -55,3 +58,27 @@ class Calibration:
         moved[..., middle + 1 :] = np.maximum(moved[..., middle + 1 :], median)
         ordered: Array = np.sort(moved, -1)
         return ordered
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How a trained network's quantiles become intervals along a series.
+
+    **Fields:** `calibration`: on the held-out steps of training. `since`: of each series of
+    training, by name, the position of its first held-out step.
+    """
+
+    calibration: Calibration
+    since: Mapping[Any, int]
+
+    def first(self, history: History, view: View) -> int:
+        """The first step of a history after which a forecast teaches something.
+
+        It has a season behind it; and what a network says of what it was trained on teaches
+        nothing.
+        """
+        held_out = self.since.get(history.name, history.start)
+        behind = history.filled[history.before + 1 - view.seasons[0] :][: len(history)]
+        unseen = np.flatnonzero(np.isfinite(behind).any(-1))
+        season = int(unseen[0]) if len(unseen) else len(history)
+        return max(season, held_out - 1 - history.start)

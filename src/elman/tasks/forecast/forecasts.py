@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import SettingsError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
@@ -17,7 +20,8 @@ class Forecasts:
     """Quantiles of what is to come.
 
     **Fields:** `names` of N series; `times` (N, h); `quantiles` (N, h, K, Q) at `levels`, in the
-    units of the data.
+    units of the data. `past`: of each series times (M,) and values (M, K) before. `average`
+    (N, h, K): of sample paths, None if there are none.
     """
 
     names: tuple[Any, ...]
@@ -25,6 +29,8 @@ class Forecasts:
     quantiles: Array
     levels: tuple[float, ...]
     targets: tuple[str, ...]
+    past: tuple[tuple[NDArray[Any], Array], ...] = ()
+    average: Array | None = None
 
     @property
     def median(self) -> Array:
@@ -59,6 +65,18 @@ class Forecasts:
         if not 0 < percent <= most + 1e-9:
             raise SettingsError(f"level={percent:g}: a number above 0 and up to {most:g} is needed")
         return self.at(0.5 - percent / 200), self.at(0.5 + percent / 200)
+
+    def plot(
+        self, names: Sequence[Any] | None = None, *, level: Sequence[float] = (80, 95)
+    ) -> "Figure":
+        """A figure with a panel for each of these series, or for the first eight: what was known
+        last, the mean, and the central intervals of so many percent.
+
+        `.savefig("forecast.png")` writes it.
+        """
+        from elman.tasks.forecast.plot import plot
+
+        return plot(self, names, level)
 
     def table(self, level: Sequence[float], *, id: str | None, time: str) -> dict[str, Any]:
         """Columns: the series (if `id`), the time, mean, median and each interval's ends."""

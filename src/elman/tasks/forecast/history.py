@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman.data import Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.rules import errors_so_far, rules_after
 
 Array = NDArray[np.float64]
 _WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too
@@ -30,6 +31,12 @@ class View:
     past: int
     future: int
     calendar: int
+    smoothed: tuple[str, ...] | None = None  # series with smoothing of their own; None without it
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The series' numbers by name."""
+        return {name: i for i, name in enumerate(self.smoothed or ())}
 
     @cached_property
     def memory(self) -> int:
@@ -42,11 +49,20 @@ class View:
         return float(0.5 ** (1 / max(self.seasons[-1], 20)))
 
     @cached_property
+    def slow_decay(self) -> float:
+        """Of the errors of rules a step: a tenth of the level's."""
+        return float(self.decay**0.1)
+
+    @cached_property
     def features(self) -> int:
-        """Inputs of the network a step."""
-        static = sum(1 if each is None else len(each) for each in self.categories)
+        """Inputs of the recurrence a step; what smoothing needs comes after them."""
         of_targets = self.targets * (3 + len(self.seasons))
-        return of_targets + self.calendar + self.past + 2 * self.future + static
+        return of_targets + self.calendar + self.past + 2 * self.future + self.static
+
+    @cached_property
+    def static(self) -> int:
+        """Numbers that describe a series; the last of the features."""
+        return sum(1 if each is None else len(each) for each in self.categories)
 
     @cached_property
     def ahead(self) -> int:
@@ -66,7 +82,8 @@ class Level(NamedTuple):
 class Tail:
     """The end of a series, from which it can be read on without what came before.
 
-    `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step.
+    `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step;
+    `off`, (K, S + 1), the last of `History.off`.
     """
 
     position: int
@@ -74,6 +91,7 @@ class Tail:
     mean: Array
     scale: Array
     level: Level
+    off: Array
 
 
 @dataclass(frozen=True)
@@ -94,18 +112,37 @@ class History:
     ahead: NDArray[np.float32]  # (T + F, C), known beforehand, from the first step on
     level: Level
     start: int
+    view: View
+    off_before: Array
+    weight_before: Array
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @cached_property
+    def off(self) -> Array:
+        """After each step how far off the rules were, (T, K, S + 1): see `errors_so_far`."""
+        seasons = self.view.seasons
+        now = self.before + np.arange(-1, len(self) - 1)
+        rules = rules_after(self.filled, self.mean, now, seasons)
+        rules[~np.isfinite(self.filled[now + 1 - seasons[0]])] = np.nan  # no whole season yet
+        return errors_so_far(rules, self.y, self.off_before, self.view.slow_decay)
+
+    def level_at(self, step: int, decay: float) -> Level:
+        """The level's sums after a step."""
+        count = np.isfinite(self.y[: step + 1]).sum(0)
+        weight = 1 - decay**count * (1 - self.weight_before)
+        now = self.before + step
+        return Level(self.mean[now] * weight, self.scale[now] * weight, weight)
 
     def tail(self, memory: int) -> Tail:
         """Its end."""
         end = self.start + len(self)
         filled, mean, scale = (v[-memory:] for v in (self.filled, self.mean, self.scale))
-        return Tail(end, filled, mean, scale, self.level)
+        return Tail(end, filled, mean, scale, self.level, self.off[-1])
 
 
-def view_of(panel: Panel, horizon: int, season: int | None) -> View:
+def view_of(panel: Panel, horizon: int, season: int | None, *, smoothing: bool = False) -> View:
     """Learn from training data how to look at series."""
     first = season or panel.calendar.season
     seasons = (first, 7 * first) if first in _WEEK else (first,)
@@ -141,6 +178,7 @@ def view_of(panel: Panel, horizon: int, season: int | None) -> View:
         len(columns.past),
         len(columns.future),
         panel.calendar.features(times).shape[1],
+        tuple(str(each.name) for each in panel.series) if smoothing else None,
     )
 
 
@@ -156,20 +194,16 @@ def view_from(values: Mapping[str, Any]) -> View:
 def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None) -> History:
     """Look at a series from its beginning, or where a tail ends.
 
-    The series is all of the new rows then; DataError where they do not follow the old ones.
+    The series is all of the new steps then; DataError where they do not follow the old ones.
     """
+    _check_static(panel, series, view)
     y = series.y
-    memory, keys = view.memory, view.targets
-    start = series.start
-    if tail is not None:
-        if start < tail.position:
-            time = panel.calendar.times(np.array([tail.position]))[0]
-            raise DataError(
-                f"the new rows of {series.name} begin before {time}, up to which it is known"
-            )
-        gap = start - tail.position
-        y = np.concatenate([np.full((gap, keys), np.nan), y])
-        start = tail.position
+    memory, keys, start = view.memory, view.targets, series.start
+    if tail is not None and start < tail.position:
+        time = panel.calendar.times(np.array([tail.position]))[0]
+        raise DataError(
+            f"the new rows of {series.name} begin before {time}, up to which it is known"
+        )
     level = tail.level if tail else Level(*(np.zeros(keys) for _ in range(3)))
     filled, mean, scale = (np.empty((memory + len(y), keys)) for _ in range(3))
     begin = (
@@ -192,32 +226,69 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     parts.append(np.nan_to_num(np.log(size / earlier)))
     past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
     parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[: len(y)], np.tile(_static(series, view), (len(y), 1))]
+    parts += [ahead[: len(y)], np.tile(static_of(series, view), (len(y), 1))]
+    if view.smoothed is not None:
+        parts += _turns(mean, scale, memory)
+        parts.append(np.full((len(y), 1), 1 + view.number.get(str(series.name), -1)))
     features = np.concatenate(parts, 1).astype(np.float32)
-    return History(series.name, y, memory, filled, mean, scale, features, ahead, level, start)
+    begun = (
+        (tail.off, tail.level.weight)
+        if tail
+        else (np.zeros((keys, 3 + len(view.seasons))), np.zeros(keys))
+    )
+    whole = (filled, mean, scale)
+    return History(series.name, y, memory, *whole, features, ahead, level, start, view, *begun)
 
 
 def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:
     """Fill `filled`, `mean` and `scale` from the step where y begins on."""
-    memory, season, decay = view.memory, view.seasons[0], view.decay
-    total, size, weight = (each.copy() for each in level)
-    for t, values in enumerate(y):
-        at = memory + t
+    memory, season = view.memory, view.seasons[0]
+    last = []
+    for key, values in enumerate(y.T):
         known = np.isfinite(values)
-        new = np.where(known, values, 0)
-        total = np.where(known, decay * total + (1 - decay) * new, total)
-        size = np.where(known, decay * size + (1 - decay) * np.abs(new), size)
-        weight = np.where(known, decay * weight + (1 - decay), weight)
-        some = np.maximum(weight, 1e-12)
-        mean[at], scale[at] = total / some, np.maximum(size / some, 1e-6)
-        if known.all():
-            filled[at] = values
-        else:
-            guess = filled[at - season]
-            guess = np.where(np.isfinite(guess), guess, filled[at - 1])
-            guess = np.where(np.isfinite(guess), guess, mean[at])
-            filled[at] = np.where(known, values, guess)
-    return Level(total, size, weight)
+        some = values[known]
+        parts = np.stack([some, np.abs(some), np.ones(len(some))], -1)
+        sums = _decayed(parts, np.array([each[key] for each in level]), view.decay)
+        total, size, weight = sums[np.cumsum(known)].T
+        weight = np.maximum(weight, 1e-12)
+        mean[memory:, key] = total / weight
+        scale[memory:, key] = np.maximum(size / weight, 1e-6)
+        filled[memory:, key] = values
+        for at in memory + np.flatnonzero(~known):
+            guesses = filled[at - season, key], filled[at - 1, key]
+            filled[at, key] = next((each for each in guesses if np.isfinite(each)), mean[at, key])
+        last.append(sums[-1])
+    return Level(*np.stack(last, -1))
+
+
+def _decayed(values: Array, start: Array, decay: float) -> Array:
+    """The decayed sums of values (n, C) before and after each, (n + 1, C), from `start` on.
+
+    s_t = decay s_{t-1} + (1 - decay) x_t, a block of steps at once.
+
+    >>> _decayed(np.array([[1.0], [0.0]]), np.zeros(1), 0.5).ravel().tolist()
+    [0.0, 0.5, 0.25]
+    """
+    block = np.arange(1, 129)
+    weights = (1 - decay) * np.tril(decay ** np.abs(block[:, None] - block))
+    rest = decay ** block[:, None]
+    sums = np.empty((len(values) + 1, values.shape[1]))
+    sums[0] = start
+    for first in range(0, len(values), len(block)):
+        some = values[first : first + len(block)]
+        own = slice(first + 1, first + 1 + len(some))
+        sums[own] = weights[: len(some), : len(some)] @ some + rest[: len(some)] * sums[first]
+    return sums
+
+
+def _turns(mean: Array, scale: Array, memory: int) -> list[Array]:
+    """At each step the scale of the one before in units of its own, and the mean of the one before
+    as a distance from its own: (T, K) each."""
+    before, now = slice(memory - 1, -1), slice(memory, None)
+    known = np.isfinite(scale[before])
+    ratio = np.where(known, scale[before] / scale[now], 1)
+    moved = np.where(known, (mean[before] - mean[now]) / scale[now], 0)
+    return [ratio, moved]
 
 
 def ahead_of(
@@ -240,7 +311,8 @@ def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) 
     return standard
 
 
-def _static(series: PanelSeries, view: View) -> Array:
+def static_of(series: PanelSeries, view: View) -> Array:
+    """What describes a series, as numbers."""
     parts: list[float] = []
     for value, names, (mean, deviation) in zip(
         series.static, view.categories, view.static_scale, strict=True
@@ -250,3 +322,11 @@ def _static(series: PanelSeries, view: View) -> Array:
         else:
             parts += [float(str(value) == name) for name in names]
     return np.array(parts)
+
+
+def _check_static(panel: Panel, series: PanelSeries, view: View) -> None:
+    """Raise DataError where a number should describe a series and there is none."""
+    columns = panel.columns.static
+    for column, value, names in zip(columns, series.static, view.categories, strict=True):
+        if names is None and not (isinstance(value, (int, float)) and np.isfinite(value)):
+            raise DataError(f"{column} of the series {series.name} is {value}, not a number")

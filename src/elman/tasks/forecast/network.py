@@ -1,5 +1,6 @@
 """The network of a direct forecast: a recurrence over the history, a head for all steps to come."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -7,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout
+from elman.tasks.forecast.quantiles import around, pinball
+from elman.tasks.forecast.smoothing import Smoothing
 
 _CONTEXT, _LOCAL = 8, 32  # sizes of a step's context and of what reads it
 
@@ -46,13 +49,14 @@ class QuantileHead(nn.Module):
         horizon: int,
         quantiles: int,
         dropout: float,
+        smoothed: bool = False,
     ) -> None:
         super().__init__()
-        self.horizon, self.targets, self.bases, self.quantiles = horizon, targets, bases, quantiles
-        self.median = quantiles // 2
+        self.horizon, self.targets, self.quantiles = horizon, targets, quantiles
+        self.smoothed, self.bases = smoothed, bases + smoothed
         width = size + memory * targets
         self.dropout = LockedDropout(dropout)
-        self.mixture = nn.Linear(width, horizon * targets * bases)
+        self.mixture = nn.Linear(width, horizon * targets * self.bases)
         self.correction = nn.Linear(width, horizon * targets)
         self.contexts = nn.Linear(width, horizon * _CONTEXT)
         self.local = nn.Linear(_CONTEXT + ahead, _LOCAL)
@@ -61,46 +65,105 @@ class QuantileHead(nn.Module):
             for layer in (self.mixture, self.correction, self.spread):
                 layer.weight.zero_()
                 layer.bias.zero_()
-            self.mixture.bias.view(horizon, targets, bases)[..., -1] = 1.0
-            self.spread.bias.view(targets, quantiles).fill_(-2.0)[:, self.median] = 0.0
+            self.mixture.bias.view(horizon, targets, self.bases)[..., -1] = 1.0
+            self.spread.bias.view(targets, quantiles).fill_(-2.0)[:, quantiles // 2] = 0.0
 
     def forward(self, output: Tensor, given: Origins) -> Tensor:
         """Outputs of the recurrence at the origins, (O, B, H), to (O, B, h, K, Q)."""
+        output, rules = with_smoothing(output, given, smoothed=self.smoothed)
         z = torch.cat([self.dropout(output), given.memory], -1)
         shape = (*z.shape[:2], self.horizon, self.targets)
         weights = self.mixture(z).view(*shape, self.bases).softmax(-1)
         contexts = self.contexts(z).view(*shape[:3], _CONTEXT)
         local = F.gelu(self.local(torch.cat([contexts, given.ahead], -1)))
         parts = self.spread(local).view(*shape, self.quantiles)
-        below, middle, above = parts.split([self.median, 1, self.quantiles - self.median - 1], -1)
-        median = (weights * given.bases).sum(-1) + self.correction(z).view(shape)
-        median = (median + middle.squeeze(-1)).unsqueeze(-1)
-        down = F.softplus(below).flip(-1).cumsum(-1).flip(-1)
-        return torch.cat([median - down, median, median + F.softplus(above).cumsum(-1)], -1)
+        median = (weights * rules).sum(-1) + self.correction(z).view(shape)
+        return around(median, parts)
+
+
+def with_smoothing(output: Tensor, given: Origins, *, smoothed: bool) -> tuple[Tensor, Tensor]:
+    """Outputs (O, B, H) and rules (O, B, h, K, S); where a series is smoothed, h * K forecasts of
+    that follow the outputs, another rule."""
+    rules = given.bases
+    if not smoothed:
+        return output, rules
+    output, own = output.tensor_split([output.shape[-1] - rules[0, 0, ..., 0].numel()], -1)
+    return output, torch.cat([rules, own.view(*rules.shape[:-1], 1)], -1)
 
 
 class Forecaster(nn.Module):
-    """A recurrence over the features of each step, and a head where forecasts begin."""
+    """A recurrence over the features of each step, and a head where forecasts begin.
 
-    def __init__(self, recurrent: nn.Module, head: QuantileHead) -> None:
+    **Arguments:** `levels` of the quantiles; `smoothing` of each series, if it is to be learnt;
+    `window`: how many of the last outputs the head sees.
+    """
+
+    def __init__(
+        self,
+        recurrent: nn.Module,
+        head: nn.Module,
+        levels: Sequence[float],
+        *,
+        smoothing: Smoothing | None = None,
+        window: int = 1,
+    ) -> None:
         super().__init__()
-        self.recurrent, self.head = recurrent, head
+        self.recurrent, self.head, self.smoothing = recurrent, head, smoothing
+        self.levels, self.window = tuple(levels), window
 
     def forward(self, features: Tensor, given: Origins, state: Any = None) -> tuple[Tensor, Any]:
         """Features (T, B, F) to quantiles (O, B, h, K, Q) and the state after the last step."""
-        output, state = self.recurrent(features, state)
-        rows = given.at.unsqueeze(-1).expand(-1, -1, output.shape[-1])
-        return self.head(output.gather(0, rows), given), state
+        output, state = self.read(features, state)
+        column = torch.arange(output.shape[1], device=output.device).expand_as(given.at)
+        picked = self.pick(output, given.at.flatten(), column.flatten())
+        return self.head(picked.view(*given.at.shape, -1), given), state
+
+    def read(
+        self, features: Tensor, state: Any = None, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features (T, B, F) to outputs, of which `pick` takes what the head needs, and the states
+        after the last steps."""
+        parts = list(state or ())
+        own = parts.pop() if parts and self.smoothing is not None else None
+        before = parts.pop() if parts and self.window > 1 else None
+        if self.smoothing is not None:
+            features, rules, own = self.smoothing.split(features, own)
+        output, last = read_by(self.recurrent, features, tuple(parts) or None, lengths)
+        if self.window > 1:
+            count, batch, size = output.shape
+            if before is None:
+                before = output.new_zeros(self.window - 1, batch, size)
+            output = torch.cat([before, output])
+            end = torch.full((batch,), count, device=output.device) if lengths is None else lengths
+            rows = end + torch.arange(self.window - 1, device=output.device).unsqueeze(1)
+            last = (*last, output[rows, torch.arange(batch, device=output.device)])
+        if self.smoothing is not None and own is not None:
+            lead = rules.new_zeros(self.window - 1, *rules.shape[1:])
+            output, last = torch.cat([output, torch.cat([lead, rules])], -1), (*last, own)
+        return output, last
+
+    def pick(self, output: Tensor, at: Tensor, column: Tensor | None = None) -> Tensor:
+        """What the head needs after steps `at` of sequences `column`, (n,) each: (n, H)."""
+        column = torch.zeros_like(at) if column is None else column
+        if self.window == 1:
+            return output[at, column]
+        size = self.recurrent.output_size
+        rows = at.unsqueeze(1) + torch.arange(self.window, device=at.device)
+        seen = output[rows, column.unsqueeze(1), :size].flatten(1)
+        return torch.cat([seen, output[at + self.window - 1, column, size:]], -1)
+
+    def loss(self, batch: Any) -> Tensor:
+        """The pinball loss of a batch, a `Windows`."""
+        quantiles, _ = self(batch.features, batch.origins)
+        levels = torch.tensor(self.levels, device=quantiles.device)
+        return pinball(quantiles, batch.targets, levels)
 
 
-def pinball(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:
-    """Twice the mean pinball loss where the target, (..., K), is known: at the median the
-    absolute error.
-
-    >>> float(pinball(torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]), torch.tensor([0.5, 0.5])))
-    1.0
-    """
-    known = torch.isfinite(target)
-    error = torch.where(known, target, 0).unsqueeze(-1) - quantiles
-    loss = 2 * torch.maximum(levels * error, (levels - 1) * error).mean(-1)
-    return (loss * known).sum() / known.sum().clamp(min=1)
+def read_by(
+    recurrent: nn.Module, features: Tensor, state: Any, lengths: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run layers from a tuple of states, or from the initial ones, to such a tuple."""
+    if isinstance(state, tuple) and len(state) == 1:
+        state = state[0]
+    output, last = recurrent(features, state, lengths=lengths)
+    return output, last if isinstance(last, tuple) else (last,)

@@ -1,10 +1,12 @@
 """What a forecaster may be told; every field is a keyword and a flag of the command line."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from elman.cells import Cell
 from elman.data import Columns
+from elman.nn import Dilated, Recurrent
 from elman.tasks.settings import RecurrentSettings
 from elman.train import TrainSettings
 
@@ -35,7 +37,26 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     past: tuple[str, ...] = Field((), description="Columns known only afterwards.")
     future: tuple[str, ...] = Field((), description="Columns known beforehand.")
     static: tuple[str, ...] = Field((), description="Columns that describe a series.")
+    head: Literal["quantiles", "student_t", "normal", "negative_binomial"] = Field(
+        "quantiles",
+        description="quantiles: of all steps at once. Else: the distribution of the next value, and"
+        " sample paths of any length.",
+    )
+    paths: int = Field(
+        200, ge=20, description="Sample paths of a forecast, if the head is a distribution."
+    )
     hidden_size: int = Field(64, ge=1, description="Hidden units a layer.")
+    smoothing: bool = Field(
+        False,
+        description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",
+    )
+    attention: bool = Field(
+        False,
+        description="A second recurrence over the steps to come, which attends to the past.",
+    )
+    dilations: tuple[int, ...] = Field(
+        (), description="Steps back that each layer's recurrence looks, one number a layer: 1,4,24."
+    )
     lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
     epochs: int | None = Field(15, ge=1, description="Passes of 100 batches each.")
     warmup: float = Field(
@@ -49,8 +70,8 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        """One name is a list of one; a name of several has commas."""
-        return tuple(value.split(",")) if isinstance(value, str) else value
+        """One name is a list of one; several may be one word with commas."""
+        return _split(value)
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
@@ -59,7 +80,54 @@ class ForecastSettings(RecurrentSettings, TrainSettings):
             raise ValueError(f"the columns must be different and one a target, got {names}")
         return self
 
+    @field_validator("dilations", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        """Numbers, or words of them with commas, as the command line gives them."""
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            value = ",".join(value)
+        return _split(value)
+
+    @model_validator(mode="after")
+    def _layers_agree(self) -> Self:
+        if any(d < 1 for d in self.dilations):
+            raise ValueError(f"dilations must be numbers from 1, got {self.dilations}")
+        if self.dilations and self.num_layers not in (1, len(self.dilations)):
+            raise ValueError(
+                f"dilations are of {len(self.dilations)} layers, and num_layers={self.num_layers}:"
+                " leave num_layers out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _head_can(self) -> Self:
+        for name in ("smoothing", "attention"):
+            if self.head != "quantiles" and getattr(self, name):
+                raise ValueError(
+                    f'{name} is for head="quantiles", and head is "{self.head}": choose one of them'
+                )
+        if self.head != "quantiles" and self.past:
+            raise ValueError(
+                f'head="{self.head}" goes on from values that it draws, and nobody knows'
+                f" {', '.join(self.past)} beside those: make it a target, too, or choose"
+                ' head="quantiles"'
+            )
+        return self
+
+    def recurrence(self, cell: Cell | str, input_size: int) -> Recurrent | Dilated:
+        """The recurrent layers, dilated ones if it is so set."""
+        if not self.dilations:
+            return self.layers(cell, input_size)
+        one = self.model_copy(update={"num_layers": 1, "dropout": 0.0})
+        sizes = [input_size, *[self.hidden_size] * (len(self.dilations) - 1)]
+        layers = [one.layers(cell, size) for size in sizes]
+        return Dilated(layers, self.dilations, self.dropout)
+
     @property
     def columns(self) -> Columns:
         """The columns' names together."""
         return Columns(self.id, self.time, self.target, self.past, self.future, self.static)
+
+
+def _split(value: Any) -> Any:
+    return tuple(value.split(",")) if isinstance(value, str) else value

@@ -1,12 +1,12 @@
 """Forecast series: sales, weather, prices, loads."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from elman.data import Panel, PanelSeries, read_panel
@@ -15,32 +15,26 @@ from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
 from elman.tasks.forecast import anomalies
-from elman.tasks.forecast.backtest import Backtest, run
-from elman.tasks.forecast.conformal import Calibration
+from elman.tasks.forecast.adaptive import widened
+from elman.tasks.forecast.backtest import Backtest, score
+from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
+from elman.tasks.forecast.forms import check_targets, held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_from, view_of
-from elman.tasks.forecast.known import Known, from_tensors, padded, to_tensors
-from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead, pinball
-from elman.tasks.forecast.reader import (
-    device_of,
-    origins_at_end,
-    read_known,
-    scaled_forecasts,
-)
+from elman.tasks.forecast.joint import paths_through, patterns_of
+from elman.tasks.forecast.known import Known, from_tensors, padded, read_future, to_tensors
+from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
+from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
+from elman.tasks.forecast.rolling import frame, roll
+from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
-from elman.tasks.forecast.windows import (
-    TrainingWindows,
-    Windows,
-    bases,
-)
+from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
-HISTORY = "history.safetensors"
-_ORIGINS = 24  # forecasts of a training window
-_LEVELS = torch.tensor(QUANTILES)
+HISTORY, PATTERNS = "history.safetensors", "patterns"
 
 
 class Forecast(Task):
@@ -67,6 +61,8 @@ class Forecast(Task):
     calendar: Calendar
     known: dict[Any, Known]
     calibration: Calibration | None = None
+    patterns: NDArray[np.float64]  # (m, h, K), how steps follow each other; see `patterns_of`
+    since: dict[Any, int]  # of each series of training the position of its first held-out step
     positive: bool = False
     has_ids: bool = False
     native: Any = None
@@ -82,12 +78,14 @@ class Forecast(Task):
             )
         settings = self.settings
         panel = read_panel(data, settings.columns, frequency=settings.frequency)
+        check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
         share = min(max(2 * horizon, longest // 10), longest // 4)
         held_out = settings.held_out or max(horizon, share)
         train = panel.cut(held_out)
-        self.view = view_of(train if len(train) else panel, horizon, settings.season)
+        seen = train if len(train) else panel
+        self.view = view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
         self.calendar, self.has_ids, self.native = panel.calendar, panel.has_ids, panel.native
         least = self.view.seasons[0] + horizon
         usable = [each for each in train.series if len(each) > least]
@@ -100,21 +98,21 @@ class Forecast(Task):
         with np.errstate(invalid="ignore"):
             self.positive = all(not (each.y < 0).any() for each in panel.series)
         histories = [read(train, each, self.view) for each in usable]
-        self._model = self._network()
+        self._model = self._network(histories)
         windows = self._windows(histories, settings.seed)
         whole = [read(panel, each, self.view) for each in panel.series]
         checked = places(whole, horizon, held_out, self.view.seasons[0])
+        placed = Placed(whole, self.view, checked)
+        self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
 
         def evaluate(model: Any) -> dict[str, float]:
-            quantiles, actual = scaled_forecasts(model, self.view, whole, checked)
-            return {"loss": float(pinball(quantiles, actual, _LEVELS))}
+            return {"loss": held_out_loss(model, placed, windows.context)}
 
         def finish(model: Any) -> None:
-            quantiles, actual = scaled_forecasts(model, self.view, whole, checked)
-            self.calibration = Calibration.of(
-                quantiles.double().numpy(), actual.double().numpy(), QUANTILES
-            )
-            self.known = read_known(model, self.view, panel)
+            quantiles = placed.quantiles(model)
+            both = quantiles.double().numpy(), placed.actual.double().numpy()
+            self.calibration, self.patterns = Calibration.of(*both, QUANTILES), patterns_of(*both)
+            self.known = read_known(model, self.view, panel, intervals=self.intervals)
             self.against_naive = share_of_seasonal_naive(
                 quantiles, whole, checked, self.view.seasons[0]
             )
@@ -135,56 +133,103 @@ class Forecast(Task):
             finish=finish,
         )
 
-    def _loss(self, model: Any, batch: Windows, state: Any) -> Step:
-        quantiles, _ = model(batch.features, batch.origins)
-        loss = pinball(quantiles, batch.targets, _LEVELS.to(quantiles.device))
-        return Step(loss, batch.features.shape[1], state)
+    def _loss(self, model: Any, batch: Any, state: Any) -> Step:
+        return Step(model.loss(batch), batch.features.shape[1], state)
 
-    def _network(self) -> Any:
-        settings, view = self.settings, self.view
-        recurrent = settings.layers(self.cell or settings.cell, view.features)
-        head = QuantileHead(
-            settings.hidden_size,
-            memory=view.memory,
-            targets=view.targets,
-            bases=bases(view),
-            ahead=view.ahead,
-            horizon=view.horizon,
-            quantiles=len(QUANTILES),
-            dropout=settings.output_dropout,
+    def _network(self, histories: Sequence[History] = ()) -> Any:
+        return network_of(
+            self.settings, self.cell, self.view, positive=self.positive, histories=histories
         )
-        return Forecaster(recurrent, head)
 
     # what is known, and forecasts from there
 
     def forecasts(self, data: Any = None, *, h: int | None = None, future: Any = None) -> Forecasts:
         """As `predict`, as an object with the quantiles."""
-        self._check_trained()
-        horizon = self.settings.horizon
-        if h is not None and not 1 <= h <= horizon:
-            raise SettingsError(f"h={h}: this model was trained for 1 to {horizon} steps")
-        model, view = cast("Any", self._model), self.view
-        known = self.known if data is None else read_known(model, view, self._panel(data))
-        ahead = {} if future is None else self._future(future)
-        given = origins_at_end(
-            known, ahead, view, self.calendar, self.settings.columns, h or horizon
-        )
-        device = device_of(model)
-        with torch.inference_mode():
-            output = torch.stack([each.output for each in known.values()])[None]
-            scaled = model.head(output.to(device), Origins(*(part.to(device) for part in given)))
-        quantiles = scaled[0].double().cpu().numpy()
+        return self._forecasts(*self._asked(data, h, future))
+
+    def _forecasts(
+        self, known: dict[Any, Known], ahead: dict[Any, PanelSeries], h: int
+    ) -> Forecasts:
+        model, view, columns = cast("Any", self._model), self.view, self.settings.columns
+        scaled, average = scaled_at_end(model, view, known, ahead, self.calendar, columns, h)
         if self.calibration is not None:
-            quantiles = self.calibration.apply(quantiles)
+            scaled = applied(self.calibration, scaled, view.horizon)
         mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
         scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
-        quantiles = (mean + scale * quantiles)[:, : h or horizon]
+        log_factor = np.stack([each.track.log_factor for each in known.values()])
+        quantiles = widened(mean + scale * scaled, log_factor)
         if self.positive:
             quantiles = np.maximum(quantiles, 0)
-        steps = np.arange(h or horizon)
-        times = [self.calendar.times(each.tail.position + steps) for each in known.values()]
-        names = tuple(known)
-        return Forecasts(names, np.stack(times), quantiles, QUANTILES, self.settings.target)
+        back = np.arange(-view.memory, 0)
+        past = tuple(
+            (self.calendar.times(each.tail.position + back), each.tail.filled)
+            for each in known.values()
+        )
+        times, targets = self._times(known, h), columns.target
+        return Forecasts(tuple(known), times, quantiles, QUANTILES, targets, past, average)
+
+    def sample_paths(
+        self,
+        data: Any = None,
+        *,
+        h: int | None = None,
+        paths: int = 100,
+        future: Any = None,
+        seed: int = 0,
+    ) -> Any:
+        """Ways in which series may go on: other than quantiles of each step they tell what a
+        week's sum or a month's highest value may be.
+
+        A head that gives the distribution of the next value draws step by step. From quantiles
+        paths are made so that steps follow each other as the held-out ones did. `data`, `h` and
+        `future` as in `predict`.
+
+        **Returns:** a table with a row for each series, path and step: the path's number in the
+        column `path`, and the targets.
+        """
+        if paths < 1:
+            raise SettingsError(f"paths={paths}: a number from 1 is needed")
+        known, ahead, h = self._asked(data, h, future)
+        model, columns = cast("Any", self._model), self.settings.columns
+        if self.settings.head == "quantiles":
+            found = self._forecasts(known, ahead, h).quantiles
+            draws = [generator(seed, name, each.tail.position) for name, each in known.items()]
+            drawn = paths_through(found, QUANTILES, self.patterns, draws, paths)
+        else:
+            histories = [
+                history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
+                for name, each in known.items()
+            ]
+            kept = {"h": h, "paths": paths, "seed": seed}
+            drawn = paths_at_end(model, self.view, known, histories, **kept).numpy()
+        drawn = np.maximum(drawn, 0) if self.positive else drawn
+        names = {columns.id: tuple(known)} if self.has_ids else {}
+        times = {columns.time: self._times(known, h)}
+        return to_frame(paths_table(drawn, names, times, columns.target), self.native)
+
+    def _asked(
+        self, data: Any, h: int | None, future: Any
+    ) -> tuple[dict[Any, Known], dict[Any, PanelSeries], int]:
+        """The series to go on from, what is given of their future, and how far."""
+        self._check_trained()
+        horizon = self.settings.horizon
+        if h is not None and (h < 1 or (h > horizon and self.settings.head == "quantiles")):
+            raise SettingsError(
+                f"h={h}: this model was trained for 1 to {horizon} steps"
+                if self.settings.head == "quantiles"
+                else f"h={h}: a number from 1 is needed"
+            )
+        known = self.known if data is None else self._read(data)
+        ahead = {}
+        if future is not None:
+            ahead = read_future(future, self.settings.columns, self.calendar)
+        return known, ahead, h or horizon
+
+    def _times(self, known: Mapping[Any, Known], h: int) -> Any:
+        steps = np.arange(h)
+        return np.stack(
+            [self.calendar.times(each.tail.position + steps) for each in known.values()]
+        )
 
     def predict(
         self,
@@ -216,8 +261,7 @@ class Forecast(Task):
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
         self._check_trained()
-        new = read_known(cast("Any", self._model), self.view, self._panel(data), self.known)
-        self.known = {**self.known, **new}
+        self.known = {**self.known, **self._read(data, self.known)}
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -236,83 +280,109 @@ class Forecast(Task):
         rules'; see `backtest`."""
         return self.backtest(data).metrics["model"]
 
-    def backtest(self, data: Any, *, steps: int | None = None, stride: int = 1) -> Backtest:
-        """Forecasts from rolling origins, without training again, beside simple rules.
+    def backtest(self, data: Any, *, n_windows: int | None = None, step_size: int = 1) -> Backtest:
+        """How good the forecasts of `cross_validation` are, beside those of the simple rules and
+        with tests of the difference: `.metrics`, `.errors`, `.against`, and `.summary()` to print.
 
-        **Arguments:** `steps`: how many at the end of each series are forecast, a tenth or the
-        horizon if None; `stride`: steps from one origin to the next.
+        Without `n_windows` a forecast is made after every step of the last tenth of each series.
         """
         self._check_trained()
-        return run(self, self._panel(data), steps, stride)
+        rolled = list(roll(self, self._panel(data), n_windows, step_size))
+        return score(rolled, self.view.seasons[0], step_size)
+
+    def cross_validation(
+        self,
+        data: Any,
+        *,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        level: Sequence[float] = (80, 95),
+    ) -> Any:
+        """Forecasts from rolling origins at the end of some histories, beside simple rules.
+
+        A task that is not trained is trained first, on what comes before all windows; one that is
+        trained forecasts as it is. Each forecast sees what was known at its cutoff alone, the
+        intervals' widths too.
+
+        **Arguments:**
+
+        - `n_windows`: forecasts of each series.
+        - `step_size`: steps from one cutoff to the next, the horizon if None.
+        - `level`: percents of the central intervals, up to 95.
+
+        **Returns:** a table of the kind that came: the series, `ds`, `cutoff`, `y`, `elman` (the
+        median), `elman-lo-80`, `elman-hi-80`, ..., and a column for each simple rule.
+        """
+        step_size = self.settings.horizon if step_size is None else step_size
+        if self._model is None:
+            settings = self.settings
+            panel = read_panel(data, settings.columns, frequency=settings.frequency)
+            self.fit(panel.cut(settings.horizon + (n_windows - 1) * step_size), progress=False)
+        panel = self._panel(data)
+        rolled = list(roll(self, panel, n_windows, step_size))
+        return panel.frame(frame(rolled, panel, level))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
         found = self.forecasts(data)
         columns = self._table(found, (80, 95))
         return [
-            {name: _plain(values[i]) for name, values in columns.items()}
+            {name: plain(values[i]) for name, values in columns.items()}
             for i in range(found.times.size)
         ]
 
     # the rest of a task
 
+    def _read(self, data: Any, known: Mapping[Any, Known] | None = None) -> dict[Any, Known]:
+        model = cast("Any", self._model)
+        return read_known(model, self.view, self._panel(data), known, self.intervals)
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How the network's quantiles become intervals; None before training."""
+        return None if self.calibration is None else Intervals(self.calibration, self.since)
+
     def _panel(self, data: Any) -> Panel:
         return read_panel(data, self.settings.columns, calendar=self.calendar)
 
-    def _future(self, future: Any) -> dict[Any, PanelSeries]:
-        columns = replace(self.settings.columns, past=(), static=())
-        given = _with_target(future, columns.target)
-        table = read_panel(given, columns, calendar=self.calendar)
-        return {each.name: each for each in table.series}
-
-    def _batch(self, data: Any) -> Windows:
+    def _batch(self, data: Any) -> Any:
         panel = self._panel(data)
         histories = [read(panel, each, self.view) for each in panel.series]
         return next(self._windows(histories, seed=0).epoch(0))
 
     def _windows(self, histories: Sequence[History], seed: int) -> TrainingWindows:
-        settings, view = self.settings, self.view
-        context, batch_size = settings.context or 2 * view.memory, settings.batch_size
-        return TrainingWindows(
-            histories, view, context=context, batch_size=batch_size, origins=_ORIGINS, seed=seed
-        )
+        return windows_of(self.settings, self.view, histories, seed)
 
     def _config(self) -> dict[str, Any]:
-        view, calendar = self.view, self.calendar
-        origin = calendar.origin
+        view = self.view
         return {
             "view": {name: getattr(view, name) for name in View.__dataclass_fields__},
-            "calendar": {
-                "kind": calendar.kind,
-                "step": calendar.step,
-                "origin": str(origin) if calendar.kind != "number" else int(origin),
-                "at_end": calendar.at_end,
-            },
+            "calendar": calendar_config(self.calendar),
             "positive": self.positive,
             "has_ids": self.has_ids,
             "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
+            "since": [[plain(name), position] for name, position in self.since.items()],
             "series": [
-                [_plain(name), each.tail.position, [_plain(v) for v in each.series.static]]
+                [plain(name), each.tail.position, [plain(v) for v in each.series.static]]
                 for name, each in self.known.items()
             ],
         }
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        tensors = to_tensors(self.known)
+        tensors = to_tensors(self.known) | {PATTERNS: torch.from_numpy(self.patterns)}
         return {HISTORY: lambda path: write_atomic(path, lambda file: save_file(tensors, file))}
 
     def _restore(self, saved: Saved) -> Any:
         config = saved.config
         self.view = view_from(config["view"])
-        calendar = config["calendar"]
-        origin = calendar["origin"]
-        if calendar["kind"] != "number":
-            origin = np.datetime64(origin, "s")
-        self.calendar = Calendar(calendar["kind"], calendar["step"], origin, calendar["at_end"])
+        self.calendar = calendar_from(config["calendar"])
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
-        self.known = from_tensors(config["series"], load_file(saved.asset(HISTORY)), self.view)
+        self.since = {name: int(position) for name, position in config["since"]}
+        tensors = load_file(saved.asset(HISTORY))
+        self.patterns = tensors.pop(PATTERNS).numpy()
+        self.known = from_tensors(config["series"], tensors, self.view)
         if not self.known:
             raise ModelError("it holds no series")
         return self._network()
@@ -321,25 +391,4 @@ class Forecast(Task):
         name, known = next(iter(self.known.items()))
         model, columns = cast("Any", self._model), self.settings.columns
         one = {name: padded(known, self.view)}
-        given = origins_at_end(one, {}, self.view, self.calendar, columns, 1)
-        device = device_of(model)
-        moved = Origins(*(part.to(device) for part in given))
-        output = known.output[None, None].to(device)
-        return lambda: model.head(output, moved)
-
-
-def _with_target(data: Any, targets: Sequence[str]) -> Any:
-    """A table of covariates alone as one with targets that are there only to be read."""
-    from elman.data import read_table
-
-    columns = dict(read_table(data).columns)
-    count = len(next(iter(columns.values())))
-    for name in targets:
-        columns[name] = [0.0] * count
-    return columns
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.datetime64):
-        return str(value)
-    return value.item() if isinstance(value, np.generic) else value
+        return lambda: scaled_at_end(model, self.view, one, {}, self.calendar, columns, 1)
