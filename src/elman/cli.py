@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 import elman
 from elman import show
+from elman.cli_bench import AsJson, bench_app
+from elman.cli_data import data_app
 from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
 from elman.files import check_picture
@@ -41,9 +43,7 @@ app = App(
 )
 train = App(name="train", help="Train a model on your data; each task has a command.")
 app.command(train)
-data_app = App(name="data", help="The datasets that elman knows by name.")
 app.command(data_app)
-bench_app = App(name="bench", help="Speed on this machine.")
 app.command(bench_app)
 
 OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
@@ -101,9 +101,6 @@ PrintConfig = Annotated[
     ),
 ]
 Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
-AsJson = Annotated[
-    bool, Parameter(name="--json", help="Print JSON.", negative="", show_default=False)
-]
 
 
 @train.command(name="classify")
@@ -371,53 +368,6 @@ def generate(
     sys.stdout.write("\n")
 
 
-@data_app.command(name="list")
-def data_list() -> None:
-    """List the datasets, and which are at hand.
-
-    Example: `elman data list`
-    """
-    show.datasets()
-
-
-@data_app.command(name="show")
-def data_show(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
-    """Show what is known of a dataset: licence, files, what its parts are called.
-
-    Example: `elman data show text_sst2`
-    """
-    show.dataset(elman.data.get(name))
-
-
-@data_app.command(name="fetch")
-def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
-    """Fetch a dataset's files where they are not at hand, and check them.
-
-    Example: `elman data fetch text_sst2`
-    """
-    for path in elman.data.fetch(elman.data.get(name)):
-        print(path)
-
-
-@data_app.command(name="check")
-def data_check(
-    source: Annotated[
-        str, Parameter(help="A manifest, a folder of sound or a dataset, as sp_fsdd:train.")
-    ],
-    /,
-    *,
-    longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
-    transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
-) -> None:
-    """List the recordings that are broken, silent, clipped, too long or without their transcript.
-
-    Example: `elman data check recordings.csv --longest 20`
-    """
-    utterances = elman.data.read_utterances(source, text="text" if transcripts else None)
-    found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
-    print(found.summary())
-
-
 @app.command
 def info(
     *,
@@ -433,102 +383,6 @@ def info(
         print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
         return
     show.info()
-
-
-def _several(text: str) -> Parameter:
-    """A flag that takes one word or more: `--cells gru rnn`."""
-    return Parameter(help=text, negative="", consume_multiple=True, show_default=False)
-
-
-@bench_app.command(name="layers")
-def bench_layers(
-    *,
-    cells: Annotated[
-        tuple[str, ...],
-        _several("Cells to measure; lstm, gru, rnn and peephole_lstm if none are named."),
-    ] = (),
-    shapes: Annotated[
-        tuple[str, ...],
-        _several("T,B,I,H each, such as 100,32,128,128: steps, batch, inputs, hidden units."),
-    ] = (),
-    modes: Annotated[
-        tuple[str, ...],
-        _several("Of inference, train, step, step-train, ragged, bfloat16, gates; all by default."),
-    ] = (),
-    rivals: Annotated[
-        tuple[str, ...],
-        _several(
-            "Of torch.nn, loop, torch.compile, jax, onnxruntime; by default all that are"
-            " installed, without torch.compile, which takes a minute to compile each loop."
-        ),
-    ] = (),
-    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
-    json: AsJson = False,
-    markdown: Annotated[
-        bool,
-        Parameter(help="Print tables for a README.", negative="", show_default=False),
-    ] = False,
-    plot: Annotated[
-        Path | None, Parameter(help="Draw the ratios, too, to this file (.png, .svg, .pdf).")
-    ] = None,
-) -> None:
-    """Compare compiled layers with torch.nn, a loop over the equations, jax and ONNX Runtime.
-
-    Example: `elman bench layers --cells gru rnn --modes inference train --plot ratios.png`
-    """
-    from elman import bench
-
-    bench.report(
-        bench.comparisons(
-            cells or bench.CELLS,
-            [bench.parse_shape(shape) for shape in shapes] or bench.SHAPES,
-            seconds,
-            modes or bench.MODES,
-            rivals,
-        ),
-        seconds,
-        as_json=json,
-        as_markdown=markdown,
-        plot_path=plot,
-    )
-
-
-@bench_app.command(name="memory")
-def bench_memory(
-    *,
-    cells: Annotated[
-        tuple[str, ...],
-        _several(
-            "Of rnn, irnn, lstm, gru, and lstm_default and gru_default, begun as in torch.nn; the"
-            " first four if none are named."
-        ),
-    ] = (),
-    tasks: Annotated[
-        tuple[str, ...], _several("Of adding, copy, recall; adding and copy if none are named.")
-    ] = (),
-    lags: Annotated[
-        tuple[int, ...], _several("Steps to remember; 10, 30, 100, 300 and 1000 if none are named.")
-    ] = (),
-    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 6000,
-    seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
-    hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 64,
-    out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
-    json: AsJson = False,
-) -> None:
-    """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
-
-    Example: `elman bench memory --cells rnn gru --tasks adding --lags 10 100`
-    """
-    import torch
-
-    from elman import laboratory
-
-    cells, tasks = cells or laboratory.TEXTBOOK, tasks or laboratory.STORY
-    lags = lags or laboratory.LAGS
-    laboratory.check(cells, tasks, lags)
-    torch.set_flush_denormal(True)  # gradients that vanish pass through such numbers, slowly
-    options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
-    show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
 
 
 @app.command
