@@ -42,7 +42,8 @@ STRINGS = {
     "input_dropout": 0.0,
     "output_dropout": 0.1,
 }
-AHEAD = STRINGS | {"bidirectional": True, "look_ahead": 0.24, "hidden_size": 96, "epochs": 12}
+BOTH = STRINGS | {"bidirectional": True, "hidden_size": 96, "epochs": 20}
+AHEAD = BOTH | {"look_ahead": 0.24, "epochs": 12}
 RUNS = Path("runs")
 console = Console(width=110, highlight=False)
 
@@ -56,6 +57,7 @@ def an4() -> None:
 def strings() -> None:
     """Strings of 3 to 7 spoken digits, joined from recordings that training has not seen."""
     test = list(joined_strings(list(read_utterances("sp_fsdd:test")), 500, seed=7))
+    _tested("Digit strings, from both ends", _digits("both", BOTH), test)
     _tested("Digit strings, forwards", _digits(), test)
     _tested("Digit strings, a quarter of a second ahead", _digits("ahead", AHEAD), test)
 
@@ -103,7 +105,7 @@ def streaming() -> None:
 
 
 def _digits(name: str = "strings", settings: dict[str, Any] = STRINGS) -> Speech:
-    """A recogniser of digit strings that streams; each recording is in one part only."""
+    """A recogniser of digit strings; each recording is in one part only."""
     recordings = read_utterances("sp_fsdd:train")
     checked = [each for each in recordings if each.name.split("_")[2] in ("5.wav", "6.wav")]
     names = {each.name for each in checked}
