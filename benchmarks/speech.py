@@ -35,15 +35,15 @@ STRINGS = {
     "hidden_size": 128,
     "num_layers": 2,
     "batch_size": 8,
-    "epochs": 30,
+    "epochs": 15,
     "time_share": 0.02,  # a digit must not be hidden whole
     "feature_share": 0.2,
     "dropout": 0.1,
     "input_dropout": 0.0,
     "output_dropout": 0.1,
 }
-BOTH = STRINGS | {"bidirectional": True, "hidden_size": 96, "epochs": 20}
-AHEAD = BOTH | {"look_ahead": 0.24, "epochs": 12}
+BOTH = STRINGS | {"bidirectional": True, "hidden_size": 96, "epochs": 8}
+AHEAD = BOTH | {"look_ahead": 0.24}
 RUNS = Path("runs")
 console = Console(width=110, highlight=False)
 
@@ -110,7 +110,7 @@ def _digits(name: str = "strings", settings: dict[str, Any] = STRINGS) -> Speech
     checked = [each for each in recordings if each.name.split("_")[2] in ("5.wav", "6.wav")]
     names = {each.name for each in checked}
     learnt = [each for each in recordings if each.name not in names]
-    train = list(joined_strings(learnt, 1500, shortest=1, seed=1))
+    train = list(joined_strings(learnt, 4000, shortest=1, seed=1))
     validation = list(joined_strings(checked, 150, seed=2))
     return _trained(name, train, settings, validation)
 
