@@ -104,6 +104,9 @@ def bench_memory(
     cells, tasks = cells or laboratory.TEXTBOOK, tasks or laboratory.STORY
     lags = lags or laboratory.LAGS
     laboratory.check(cells, tasks, lags)
-    torch.set_flush_denormal(True)  # gradients that vanish pass through such numbers, slowly
     options = {"steps": steps, "seconds": seconds, "hidden_size": hidden_size}
-    show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
+    torch.set_flush_denormal(True)  # gradients that vanish pass through such numbers, slowly
+    try:
+        show.memory(laboratory.memory(cells, tasks, lags, **options), out, as_json=json)
+    finally:
+        torch.set_flush_denormal(False)

@@ -194,7 +194,8 @@ def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     loaded = elman.load("somebody/films")
-    assert asked == [("somebody/films", ["*.json", "*.safetensors", "README.md"])]
+    patterns = ["*.json", "*.safetensors", "*.arpa", "README.md"]
+    assert asked == [("somebody/films", patterns)]
     assert np.array_equal(task.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
 
 
