@@ -249,13 +249,15 @@ def _watch(call: Call, result: Any, batched: bool, batch_first: bool) -> Any:
         every = [part.detach().requires_grad_() for part in every]
     elif every:  # they may be made of the very output: one of its own tells the ways apart
         flat = flat.view_as(flat)
-    output = flat if isinstance(output, Tensor) else _filled(output, flat)
+    like = None if isinstance(output, Tensor) else _filled(output, flat.detach())
+    output = flat if like is None else _filled(output, flat)
+    gradients = call.gradients  # what a tensor's hook holds must not hold the tensor
 
     def of_output(g: Tensor) -> Tensor:
-        if isinstance(output, PackedSequence):
-            return pad_packed_sequence(_filled(output, g))[0]
-        if isinstance(output, Ragged):
-            return Ragged(g, output.lengths).pad()[0]
+        if isinstance(like, PackedSequence):
+            return pad_packed_sequence(_filled(like, g))[0]
+        if isinstance(like, Ragged):
+            return Ragged(g, like.lengths).pad()[0]
         if not batched:
             return g.unsqueeze(1)
         return g.transpose(0, 1) if batch_first else g
@@ -269,7 +271,7 @@ def _watch(call: Call, result: Any, batched: bool, batch_first: bool) -> Any:
     def keep(value: Tensor, name: str, form: Callable[[Tensor], Tensor]) -> None:
         def hook(g: Tensor | None) -> None:
             if g is not None:  # else the loss does not look at it
-                call.gradients[name] = form(g.detach())
+                gradients[name] = form(g.detach())
 
         value.register_hook(hook)  # type: ignore[no-untyped-call]
 
