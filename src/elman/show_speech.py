@@ -13,9 +13,15 @@ MOST_SHOWN = 20  # utterances with errors
 
 
 def transcripts(found: Sequence[Transcript], form: formats.Format) -> None:
-    """Print transcripts; DataError after the last names the utterances that are broken."""
+    """Print transcripts; DataError after the last names the utterances that are broken.
+
+    As text a line each, which begins with the name where there are several.
+    """
     heard = [(each.name, each.hypotheses) for each in found if each.error is None]
-    if heard:
+    if form == "text" and len(found) > 1:
+        for name, hypotheses in heard:
+            print(f"{name}\t{hypotheses[0].text}")
+    elif heard:
         sys.stdout.write(formats.formatted(heard, form))
     if broken := [each.error for each in found if each.error is not None]:
         raise DataError("; ".join(broken))

@@ -101,7 +101,7 @@ def test_subtitles_and_ctm(run: Any) -> None:
 def test_a_broken_file_costs_no_other(run: Any) -> None:
     code, output, errors = run("predict", "model", "bad.wav", "ab cab.flac", "lost.wav")
     assert code == 2
-    assert output == "ab cab\n"
+    assert output == "ab cab.flac\tab cab\n"
     assert "bad.wav is not audio" in errors
     assert "lost.wav" in errors
     assert len(errors.splitlines()) == 1
