@@ -1,7 +1,7 @@
 """What monitor="gradients" costs: of a training step, and of each look.
 
 Steps with and without the hooks take turns, so that whatever else the machine does hits both; the
-median counts. Looks are made as often as 2 % of the time allows, or less.
+median counts. Looks are made as often as 1 % of the time allows, or less.
 
     python benchmarks/monitor.py
 """

@@ -25,7 +25,7 @@ from elman.diagnose.watch import Call, as_layer, joined, watched
 
 SEQUENCES = 4  # of a batch that are followed
 WINDOW = 128  # steps that they are followed back
-SHARE = 0.02  # of the time that looks may take, if not told how often to look
+SHARE = 0.01  # of the time that looks may take, if not told how often to look
 SELDOM = 20  # steps at least between looks
 REFERENCE = 512  # steps up to which no kernel is worth compiling for a look
 JUMP = 100.0  # times the median of the last norms that is a jump
@@ -70,7 +70,7 @@ class Monitor:
     """Watches the recurrent layers of `model`; used by `elman.train.fit`.
 
     Within `with monitor.watching:` call `begin()` before each forward pass and `look(step, norm)`
-    after the backward pass. It looks `every` so many steps; None for as often as 2 % of the time
+    after the backward pass. It looks `every` so many steps; None for as often as 1 % of the time
     allows, but no more than every 20 steps.
 
     >>> import torch

@@ -76,7 +76,7 @@ class TrainSettings(BaseModel):
         "explodes.",
     )
     monitor_every: int | None = Field(
-        None, ge=1, description="Steps between looks of the monitor; none for 2 % of the time."
+        None, ge=1, description="Steps between looks of the monitor; none for 1 % of the time."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of every random number.")
     device: str = Field(
