@@ -1,0 +1,1 @@
+"""Kernels for CUDA GPUs: equations to Triton to one launch a pass."""

@@ -1,0 +1,109 @@
+"""The recurrence on a GPU in torch's autograd."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman.compiler.expression import evaluate, read
+from elman.compiler.gpu import runtime
+from elman.compiler.gpu.runtime import Call
+from elman.compiler.operands import Operands, operands_of
+
+
+def run(call: Call, o: Operands) -> list[Tensor]:
+    """Sequences of states, (T, B, H) each, and the last states, (B, H) each, by kernels."""
+    flat = o.flat()
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
+        return list(_Recurrence.apply(call, *flat))
+    return runtime.forward(call, o, saving=False)[0]
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: Call, *flat: Tensor | None) -> tuple[Tensor, ...]:
+        results, ctx.tape = runtime.forward(call, operands_of(call.step, flat), saving=True)
+        ctx.call, ctx.inputs = call, len(flat)
+        results = [_not_a_view(each) for each in results]
+        # The results stand here so that autograd sees when they are modified in place.
+        ctx.save_for_backward(*flat, *results)
+        ctx.set_materialize_grads(False)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        call, flat = ctx.call, ctx.saved_tensors[: ctx.inputs]
+        if all(g is None for g in gradients):
+            return (None,) * (1 + len(flat))
+        if torch.is_grad_enabled():
+            return (None, *_differentiable(call, flat, gradients))
+        o = operands_of(call.step, flat)
+        tape = ctx.tape
+        if tape.gates is None:  # a backward pass before has used it up
+            tape = runtime.forward(call, o, saving=True)[1]
+        return (None, *runtime.backward(call, o, tape, gradients, ctx.needs_input_grad[1:]))
+
+
+def _not_a_view(tensor: Tensor) -> Tensor:
+    """The same memory as a tensor of its own, so that it may be modified in place."""
+    if tensor._base is None:
+        return tensor
+    own = tensor.new_empty(0)
+    return own.set_(
+        tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
+    )
+
+
+def _differentiable(
+    call: Call, flat: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients as a graph that can be differentiated again."""
+    own = [None if t is None else t.view_as(t) for t in flat]  # apart, if one depends on another
+    results = step_by_step(call, operands_of(call.step, own))
+    pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
+    wanted = [t for t in own if t is not None and t.requires_grad]
+    found = iter(
+        torch.autograd.grad(
+            [r for r, _ in pairs],
+            wanted,
+            [g for _, g in pairs],
+            create_graph=True,
+            allow_unused=True,
+        )
+    )
+    return [next(found) if t is not None and t.requires_grad else None for t in own]
+
+
+def step_by_step(call: Call, o: Operands) -> list[Tensor]:
+    """What the kernels compute, on tensors: slow, differentiable any number of times."""
+    step, steps = call.step, len(o.x)
+    x = o.x if o.ih is None else F.linear(o.x, o.ih, o.bias_ih)
+    state = list(o.state)
+    values: list[list[Tensor]] = [[state[0]] * steps for _ in state]
+    for t in reversed(range(steps)) if call.reverse else range(steps):
+        if call.resets is not None:
+            fresh = call.resets[t].unsqueeze(1)
+            state = [torch.where(fresh, n, s) for n, s in zip(o.initial, state, strict=True)]
+        inputs = {read("x", g): part for g, part in enumerate(x[t].chunk(step.gates, -1))}
+        inputs |= {read("s", i): s for i, s in enumerate(state)}
+        inputs |= {read("p", i): p.expand_as(state[0]) for i, p in enumerate(o.params)}
+        inputs |= {read("z", i): z[t] for i, z in zip(step.zones, o.zones, strict=True)}
+        feed = state[0]
+        if o.h_mask is not None:
+            inputs[read("m", 0)] = o.h_mask
+            feed = feed * o.h_mask
+        if o.hh is not None:
+            products = F.linear(feed, o.hh, o.bias_hh).chunk(len(step.recurrent), -1)
+            inputs |= {read("r", q): r for q, r in enumerate(products)}
+        new = outputs = evaluate(step.new, inputs)
+        if call.lengths is not None:
+            live = (t < call.lengths).unsqueeze(1)
+            outputs = [torch.where(live, n, torch.zeros_like(n)) for n in new]
+            new = [torch.where(live, n, s) for n, s in zip(new, state, strict=True)]
+        for each, value in zip(values, outputs, strict=True):
+            each[t] = value
+        state = new
+    kept = values if call.every_state else values[:1]
+    return [*(torch.stack(each) for each in kept), *state]

@@ -1,0 +1,177 @@
+"""The backward kernel's text."""
+
+from elman.compiler.expression import Node, order, read
+from elman.compiler.gpu import parts
+from elman.compiler.gpu.source import Lines
+from elman.compiler.gpu.variant import Variant
+
+
+def pointers(v: Variant) -> list[str]:
+    """The tensors that the kernel takes, besides those of the forward kernel.
+
+    - `F` the gradients of a state's results (T, B, H).
+    - `D` those of the states (B, H) after the last step of a launch, and then before its first;
+      `Dinitial` of the states after resets, `Dp` of the parameters: to these it adds.
+    - `X` takes the gradients of the gate inputs, `Dr` (T, B, Q*H) those of the recurrent products
+      where they differ.
+    """
+    step = v.step
+    names = ["X"] + ["Saves"] * bool(v.plan.extra_saves)
+    if v.products:
+        names += ["R"] + ["Dr"] * (not v.plan.shared)
+    names += [f"S{i}" for i in range(step.states)]
+    names += [f"O{i}" for i in v.outs] + [f"F{i}" for i in v.flows]
+    names += [f"D{i}" for i in range(step.states)]
+    names += [f"P{i}" for i in range(step.params)] + [f"Dp{i}" for i in range(step.params)]
+    names += [f"Z{i}" for i in step.zones] + ["M"] * step.masked
+    names += ["Lengths"] * v.lengths
+    if v.resets:
+        names += ["Resets", *(f"Dinitial{i}" for i in range(step.states))]
+    return names + ["Count"] * v.meets
+
+
+def source(v: Variant) -> str:
+    """A function `backward`. Steps are counted from the last one back."""
+    w, step, plan = Lines(double=v.double), v.step, v.plan
+    parts.begin(w, v, "backward", pointers(v))
+    if plan.extra_saves:
+        w(f"save_place = rows[:, None] * ({plan.extra_saves} * H) + units[None, :]")
+    if v.products:
+        w(f"product_place = rows[:, None] * ({v.products} * H) + units[None, :]")
+        if not v.plan.shared:
+            w(f"product_size = B * {v.products} * H")
+    for i in range(step.states):
+        w.load(f"g{i}", f"D{i} + place")
+        if v.resets:
+            w.load(f"anew{i}", f"Dinitial{i} + place")
+    for i in range(step.params):
+        w.load(f"dp{i}", f"Dp{i} + place")
+    if v.lone and v.products:
+        _lone_weights(w, v)
+    w.open("for j in tl.range(first, last, num_stages=1):")
+    w("s = T - 1 - j")
+    w("t = origin + direction * s")
+    w("following = t + direction")
+    w("step = tl.cast(t, tl.int64)")
+    w("before_at = tl.cast(tl.where(direction > 0, t, t + 1), tl.int64) * (B * H)")
+    w("after_at = tl.cast(tl.where(direction > 0, t + 1, t), tl.int64) * (B * H)")
+    w(f"x_at = X + step * (B * {step.gates} * H)")
+    names = _read(w, v)
+    if v.resets:
+        w("inside = (rows < B) & (j > 0)")
+        w.load("fresh", "Resets + tl.cast(following, tl.int64) * B + rows", "inside", like="0")
+        w("fresh = (fresh != 0)[:, None]")
+    if v.lengths:
+        w("live = (t < lengths)[:, None]")
+    if v.products:
+        (_lone_products if v.lone else _products)(w, v)
+        if v.resets or v.lengths:
+            w(f"back = {'f0 * m0' if step.masked else 'f0'}")
+    if v.resets:
+        for i in range(step.states):
+            whole = f"g{i} + back" if i == 0 and v.products else f"g{i}"
+            w(f"anew{i} += tl.where(fresh, {whole}, 0.0)")
+            w(f"g{i} = tl.where(fresh, 0.0, g{i})")
+        if v.products:
+            w("f0 = tl.where(fresh, 0.0, f0)")
+            w("back = tl.where(fresh, 0.0, back)")
+    for i in range(step.states):
+        w(f"d{i} = g{i} + flow{i}" if i in v.flows else f"d{i} = g{i}")
+        names[read("d", i)] = f"d{i}"
+    if v.products:
+        names[read("f", 0)] = "f0"
+    names = w.emit(plan.gradients, names)
+    _store(w, v, names)
+    if v.products and not v.lone:
+        parts.arrive(w, v)
+    w.close()
+    for i in range(step.states):
+        w(f"tl.store(D{i} + place, g{i}, mask=mask)")
+        if v.resets:
+            w(f"tl.store(Dinitial{i} + place, anew{i}, mask=mask)")
+    for i in range(step.params):
+        w(f"tl.store(Dp{i} + place, dp{i}, mask=mask)")
+    w.close()
+    return w.text
+
+
+def _read(w: Lines, v: Variant) -> dict[Node, str]:
+    """What the gradient uses of this step."""
+    step, plan, names = v.step, v.plan, parts.constants(v)
+    reached = set(order(plan.gradients, {*plan.saves, *step.new}))
+    for index, node in enumerate(plan.saves):
+        w.load(f"k{index}", parts.saved_at(v, index))
+        names[node] = f"k{index}"
+    for i in range(step.states):
+        old = read("s", i)
+        if old in reached or old in step.new:
+            w.load(f"s{i}", f"S{i} + before_at + place")
+            names[old] = f"s{i}"
+    for i in v.new_needed:
+        at = f"O{i} + step * (B * H)" if i in v.outs else f"S{i} + after_at"
+        w.load(f"n{i}", f"{at} + place")
+        names.setdefault(step.new[i], f"n{i}")
+    for i in v.flows:
+        w.load(f"flow{i}", f"F{i} + step * (B * H) + place")
+    parts.read_zones(w, v)
+    return names
+
+
+def _lone_weights(w: Lines, v: Variant) -> None:
+    w("columns = tl.arange(0, BN)")
+    for q in range(v.products):
+        at = f"R + ({q} * H + columns[:, None]) * H + units[None, :]"
+        w.load(f"w{q}", at, "(columns < H)[:, None] & unit_mask")
+        w(f"dr{q} = {w.tile('0.0')}")
+
+
+def _lone_products(w: Lines, v: Variant) -> None:
+    w(f"f0 = {w.tile('0.0')}")
+    for q in range(v.products):
+        w(f"f0 = tl.dot(dr{q}, w{q}, f0, input_precision={v.precision!r}, out_dtype={w.dtype})")
+
+
+def _products(w: Lines, v: Variant) -> None:
+    w(f"f0 = {w.tile('0.0')}")
+    parts.wait(w, v)
+    source, depth = ("X" if v.plan.shared else "Dr"), f"{v.products} * H"
+    w(f"d_at = {source} + tl.cast(following, tl.int64) * (B * {depth})")
+    w("given = row_mask & (j > 0)")
+    w.open(f"for start in range(0, {depth}, BK):")
+    w("columns = start + tl.arange(0, BK)")
+    w(f"inner = columns < {depth}")
+    place = f"d_at + rows[:, None] * ({depth}) + columns[None, :]"
+    w(f"a = tl.load({place}, mask=given & inner[None, :], other=0.0, cache_modifier='.cg')")
+    w.load("b", "R + columns[:, None] * H + units[None, :]", "inner[:, None] & unit_mask")
+    w(f"f0 = tl.dot(a, b, f0, input_precision={v.precision!r}, out_dtype={w.dtype})")
+    w.close()
+
+
+def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:
+    step, plan = v.step, v.plan
+
+    def value(node: Node | None) -> str:
+        if node is None:
+            return w.tile("0.0")
+        whole = f"tl.broadcast_to({names[node]}, (BB, BN))"
+        return f"tl.where(live, {whole}, 0.0)" if v.lengths else whole
+
+    for g, node in enumerate(plan.dx):
+        w(f"e{g} = {value(node)}")
+        w(f"tl.store(x_at + gate_place + {g} * H, e{g}, mask=mask)")
+    if v.products and not plan.shared:
+        for q, node in enumerate(plan.dr):
+            w(f"dr{q} = {value(node)}")
+            at = "Dr + step * product_size + product_place"
+            w(f"tl.store({at} + {q} * H, dr{q}, mask=mask)")
+    for q in range(v.products * v.lone):  # beyond the units there may be NaN
+        w(f"dr{q} = tl.where(unit_mask, {'e' if plan.shared else 'dr'}{q}, 0.0)")
+    for i, node in enumerate(plan.dp):
+        if node is not None:
+            w(f"dp{i} += {value(node)}")
+    for i, node in enumerate(plan.ds):
+        old = f"g{i} + back" if i == 0 and v.products else f"g{i}"
+        own = w.tile("0.0") if node is None else f"tl.broadcast_to({names[node]}, (BB, BN))"
+        w(f"h{i} = tl.where(live, {own}, {old})" if v.lengths else f"h{i} = {own}")
+    for i in range(step.states):
+        w(f"g{i} = h{i}")

@@ -1,0 +1,89 @@
+"""What both kernels are written with: where a program's tile lies, and where programs meet."""
+
+from elman.compiler.expression import Node, read
+from elman.compiler.gpu.source import Lines
+from elman.compiler.gpu.variant import Variant
+
+_WAIT = (
+    "{ .reg .pred other, early; .reg .u32 thread; .reg .s32 seen;"
+    " mov.u32 thread, %tid.x; setp.ne.u32 other, thread, 0; @other bra met;"
+    " again: ld.acquire.gpu.global.s32 seen, [$1]; setp.lt.s32 early, seen, $2;"
+    " @early bra again; met: mov.s32 $0, 0; }"
+)
+_ARRIVE = (
+    "{ .reg .pred first; .reg .u32 thread;"
+    " mov.u32 thread, %tid.x; setp.eq.u32 first, thread, 0;"
+    " @first red.release.gpu.global.add.s32 [$1], 1; mov.s32 $0, 0; }"
+)
+
+
+def begin(w: Lines, v: Variant, name: str, pointers: list[str]) -> None:
+    """The head of a kernel: its arguments and the program's tile."""
+    sizes = ["T", "B", "origin", "direction", "tile0", "first", "last"]
+    if v.interpreted:  # its loops take no tensors
+        sizes[-2:] = ["first: tl.constexpr", "last: tl.constexpr"]
+    fixed = [f"{each}: tl.constexpr" for each in ("H", "BB", "BN", "BK")]
+    w.open(f"def {name}({', '.join([*pointers, *sizes, *fixed])}):")
+    w("tile = tl.program_id(1) + tile0")
+    w("rows = tile * BB + tl.arange(0, BB)")
+    w("units = tl.program_id(0) * BN + tl.arange(0, BN)")
+    w("row_mask = (rows < B)[:, None]")
+    w("unit_mask = (units < H)[None, :]")
+    w("mask = row_mask & unit_mask")
+    w("place = rows[:, None] * H + units[None, :]")
+    w(f"gate_place = rows[:, None] * ({v.step.gates} * H) + units[None, :]")
+    if v.meets:
+        w("counter = (Count + tile).to(tl.int64)")
+        w("goal = 0")
+    if v.lengths:
+        w.load("lengths", "Lengths + rows", "rows < B", like="0")
+    for i in range(v.step.params):
+        w.load(f"p{i}", f"P{i} + units", "units < H")
+        w(f"p{i} = p{i}[None, :]")
+    if v.step.masked:
+        w.load("m0", "M + place")
+
+
+def constants(v: Variant) -> dict[Node, str]:
+    """Inputs by their names in a kernel."""
+    names = {read("p", i): f"p{i}" for i in range(v.step.params)}
+    names |= {read("z", i): f"z{i}" for i in v.step.zones}
+    if v.step.masked:
+        names[read("m", 0)] = "m0"
+    return names
+
+
+def read_zones(w: Lines, v: Variant) -> None:
+    """The zoneout masks of step `step`."""
+    for i in v.step.zones:
+        w.load(f"z{i}", f"Z{i} + step * (B * H) + place")
+
+
+def wait(w: Lines, v: Variant) -> None:
+    """Until all programs of these rows have arrived as often as this one."""
+    if v.meets:
+        _inline(w, _WAIT, "=r,l,r", "counter, goal")
+        w("tl.debug_barrier()")
+
+
+def arrive(w: Lines, v: Variant) -> None:
+    """Tell the programs of these rows that this step is done."""
+    if v.meets:
+        w("tl.debug_barrier()")
+        _inline(w, _ARRIVE, "=r,l", "counter")
+        w("goal += tl.num_programs(0)")
+
+
+def _inline(w: Lines, code: str, constraints: str, arguments: str) -> None:
+    w.open("tl.inline_asm_elementwise(")
+    w(f"{code!r}, {constraints!r}, [{arguments}],")
+    w("dtype=tl.int32, is_pure=False, pack=1)")
+    w.close()
+
+
+def saved_at(v: Variant, index: int) -> str:
+    """Where a saved value lies: the first ones where the gate inputs stood."""
+    gates = v.step.gates
+    if index < gates:
+        return f"x_at + gate_place + {index} * H"
+    return f"Saves + step * (B * {v.plan.extra_saves} * H) + save_place + {index - gates} * H"
