@@ -29,7 +29,12 @@ def backends() -> dict[str, Backend]:
 
 def _compiled() -> Backend:
     lack = compiled.lack()
-    return Backend(lack is None, lack or "kernels for this CPU made from the cell's equations")
+    if lack is not None:
+        return Backend(False, lack)
+    missing = compiled.gpu_lack()
+    places = "this CPU and this GPU" if missing is None else "this CPU"
+    note = f"kernels for {places} made from the cell's equations"
+    return Backend(True, note if missing is None else f"{note}; for a GPU: {missing}")
 
 
 @cache

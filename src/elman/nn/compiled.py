@@ -12,7 +12,7 @@ from elman.cells import Cell
 from elman.compiler import Equations, UntraceableError, equations, operators
 from elman.compiler.operands import Operands
 from elman.nn.fused import inside_transform
-from elman.nn.precision import LOW, as_float, low_precision, rounded
+from elman.nn.precision import LOW, as_float, has_autocast, low_precision, rounded
 from elman.nn.reference import Extras, State, Weights, product
 
 _DTYPES = (torch.float32, torch.float64)
@@ -24,26 +24,46 @@ def lack() -> str | None:
     return None if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
 
 
+def gpu_lack() -> str | None:
+    """What this machine lacks for compiled kernels on a GPU, None if nothing."""
+    if not torch.cuda.is_available():
+        return "torch finds no CUDA GPU"
+    if torch.version.cuda is None:
+        return "kernels are for NVIDIA's GPUs"
+    return None if find_spec("triton") else "triton is not installed: pip install triton"
+
+
+def target_of(x: Tensor) -> str | None:
+    """What kernels there are for where x lies: `cpu`, `gpu`, or none."""
+    return "gpu" if x.is_cuda else "cpu" if x.is_cpu else None
+
+
 def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str | None:
     """Why no kernel computes this, None if one does."""
     in_graph = torch.compiler.is_compiling()
-    low = low_precision(x)
+    low, target = low_precision(x), target_of(x)
+    if target is None:
+        return "kernels are for CPUs and CUDA GPUs"
     if (low or x.dtype) not in (*_DTYPES, *LOW):
         return f"kernels are for {_KINDS}, not for {x.dtype}"
-    kinds = (torch.float32, low) if torch.is_autocast_enabled("cpu") else (low or x.dtype,)
+    kinds = (torch.float32, low) if has_autocast(x) else (low or x.dtype,)
     for tensor in (x, *s, *w[:7], *w.params):
         if tensor is None:
             continue
         if not in_graph and type(tensor) not in (Tensor, nn.Parameter):
             return "a tensor is of a class of its own"
-        if not tensor.is_cpu:
-            return "kernels are for the CPU"
+        if tensor.device != x.device:
+            return f"tensors lie on {x.device} and on {tensor.device}"
         if tensor.dtype not in kinds:
             return f"kernels are for numbers of one kind, {_KINDS}"
     if w.hr is not None:
         return "proj_size is not compiled"
     if x.numel() == 0:
         return "the input is empty"
+    if target == "gpu" and (lacks := gpu_lack()):
+        return lacks
+    if in_graph and target == "gpu":
+        return "a GPU's kernels are not compiled within torch.compile"
     if in_graph:
         return "low precision is not compiled within torch.compile" if low else None
     if inside_transform():
@@ -52,6 +72,10 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
         step = _equations(cell, w, extras)
     except UntraceableError as error:
         return str(error)
+    if target == "gpu":
+        from elman.compiler.gpu import recurrence
+
+        return recurrence.obstacle(step, x, w.ih)
     return _failure(step, torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
@@ -98,27 +122,33 @@ def run(
     Of bfloat16 and float16, and under autocast, the weights and the input are taken as they are
     and all else, sums and states too, is float32; the results are rounded at the end.
     """
-    from elman.compiler import recurrence
-
-    low = low_precision(directions[0].x)
+    x = directions[0].x
+    low, target = low_precision(x), target_of(x)
     if low is not None:
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             longer = [
                 Direction(as_float(w, low), rounded(x, low), as_float(s), as_float(e), reverse)
                 for w, x, s, e, reverse in directions
             ]
-            half = low == torch.bfloat16 and multiplies_pairs()
+            half = target == "cpu" and low == torch.bfloat16 and multiplies_pairs()
             found = run(cell, longer, every_state=every_state, half=half)
         return [
             (tuple(each.to(low) for each in output), tuple(each.to(low) for each in last))
             for output, last in found
         ]
+    from elman.compiler import recurrence
+
     step = _equations(cell, directions[0].w, directions[0].extras)
     given = [
         recurrence.Direction(_operands(w, x, s, e), e.lengths, e.resets, reverse)
         for w, x, s, e, reverse in directions
     ]
-    results = recurrence.run(step, given, every_state=every_state, half=half)
+    if target == "gpu":
+        from elman.compiler.gpu import recurrence as on_gpu
+
+        results = on_gpu.run(step, given, every_state=every_state)
+    else:
+        results = recurrence.run(step, given, every_state=every_state, half=half)
     return [_halves(each, len(cell.state)) for each in results]
 
 

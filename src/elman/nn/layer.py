@@ -287,7 +287,7 @@ class Recurrent(nn.Module):
         if self.backend == "reference":
             return "reference"
         applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        if applies and self.backend == "auto" and fused.is_fastest(self.cell, len(x), extras):
+        if applies and self.backend == "auto" and fused.is_fastest(self.cell, x, len(x), extras):
             return "torch"
         if self._compiles:
             obstacle = compiled.obstacle(self.cell, w, x, s, extras)

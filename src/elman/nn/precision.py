@@ -8,10 +8,15 @@ from torch import Tensor
 LOW = (torch.bfloat16, torch.float16)
 
 
+def has_autocast(x: Tensor) -> bool:
+    """Whether autocast is at work where x lies."""
+    return torch.is_autocast_enabled("cuda" if x.is_cuda else "cpu")
+
+
 def low_precision(x: Tensor) -> torch.dtype | None:
     """The type of numbers that autocast or the input asks for, if it is a short one."""
-    if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
-        return torch.get_autocast_dtype("cpu")
+    if has_autocast(x) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype("cuda" if x.is_cuda else "cpu")
     return x.dtype if x.dtype in LOW else None
 
 

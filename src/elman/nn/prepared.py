@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elman.compiler import equations
 from elman.compiler.operands import Operands
-from elman.nn.compiled import obstacle
+from elman.nn.compiled import obstacle, target_of
 from elman.nn.fused import inside_transform, is_fastest
 from elman.nn.lengths import check_lengths
 from elman.nn.precision import low_precision
@@ -47,6 +47,8 @@ class Prepared:
         can do it, or where the layer is more than its equations."""
         if not layer._compiles or layer.layer_norm or any(layer.zoneout) or layer.proj_size:
             return None
+        if target_of(x) != "cpu":
+            return None
         if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
             return None
         if torch.compiler.is_compiling() or len(layer._parameters) != len(layer._names):
@@ -68,7 +70,7 @@ class Prepared:
             if layer.residual or not least or not lengths.is_cpu:
                 return None
             lengths = None if least == steps else lengths
-        if layer.backend == "auto" and is_fastest(layer.cell, steps, Extras(lengths)):
+        if layer.backend == "auto" and is_fastest(layer.cell, x, steps, Extras(lengths)):
             return None
         found = self._run(layer, x, parts, lengths)
         if found is None:

@@ -128,7 +128,7 @@ def _lone_weights(w: Lines, v: Variant) -> None:
 def _lone_products(w: Lines, v: Variant) -> None:
     w(f"f0 = {w.tile('0.0')}")
     for q in range(v.products):
-        w(f"f0 = tl.dot(dr{q}, w{q}, f0, input_precision={v.precision!r}, out_dtype={w.dtype})")
+        parts.dot(w, v, "f0", f"dr{q}", f"w{q}", "f0")
 
 
 def _products(w: Lines, v: Variant) -> None:
@@ -143,7 +143,7 @@ def _products(w: Lines, v: Variant) -> None:
     place = f"d_at + rows[:, None] * ({depth}) + columns[None, :]"
     w(f"a = tl.load({place}, mask=given & inner[None, :], other=0.0, cache_modifier='.cg')")
     w.load("b", "R + columns[:, None] * H + units[None, :]", "inner[:, None] & unit_mask")
-    w(f"f0 = tl.dot(a, b, f0, input_precision={v.precision!r}, out_dtype={w.dtype})")
+    parts.dot(w, v, "f0", "a", "b", "f0")
     w.close()
 
 

@@ -97,7 +97,7 @@ def _lone_products(w: Lines, v: Variant) -> None:
     w(f"feed = tl.where(unit_mask, {feed}, 0.0)")  # beyond the units there may be NaN
     for q in range(v.products):
         start = f"tl.broadcast_to(b{q}[None, :], (BB, BN))" if v.added else w.tile("0.0")
-        w(f"r{q} = tl.dot(feed, w{q}, {start}, input_precision={v.precision!r}, out_dtype={w.dtype})")
+        parts.dot(w, v, f"r{q}", "feed", f"w{q}", start)
 
 
 def _products(w: Lines, v: Variant) -> None:
@@ -114,7 +114,7 @@ def _products(w: Lines, v: Variant) -> None:
     for q in range(v.products):
         at = f"R + ({q} * H + units[None, :]) * H + columns[:, None]"
         w.load(f"w{q}", at, "inner[:, None] & unit_mask")
-        w(f"r{q} = tl.dot(a, w{q}, r{q}, input_precision={v.precision!r}, out_dtype={w.dtype})")
+        parts.dot(w, v, f"r{q}", "a", f"w{q}", f"r{q}")
     w.close()
 
 

@@ -81,6 +81,12 @@ def _inline(w: Lines, code: str, constraints: str, arguments: str) -> None:
     w.close()
 
 
+def dot(w: Lines, v: Variant, name: str, a: str, b: str, start: str) -> None:
+    """A product of two tiles, added to a third."""
+    options = f"input_precision={v.precision!r}, out_dtype={w.dtype}"
+    w(f"{name} = tl.dot({a}, {b}, {start}, {options})")
+
+
 def saved_at(v: Variant, index: int) -> str:
     """Where a saved value lies: the first ones where the gate inputs stood."""
     gates = v.step.gates

@@ -1,14 +1,69 @@
 """What the layers call: a recurrence on a GPU's tensors."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from elman.compiler.gpu import autograd
+from elman.compiler.gpu import autograd, runtime
 from elman.compiler.gpu.runtime import Call
+from elman.compiler.gpu.tiles import Tiles
+from elman.compiler.operands import Operands
 from elman.compiler.recurrence import Direction
+from elman.compiler.schedule import plan
 from elman.compiler.trace import Equations
+
+_MOST = 1 << 31  # numbers of one step: places within it are int32
+
+
+def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
+    """Why no kernel computes this, None if one does. The first time, they are tried."""
+    if step.normed:
+        return "layer_norm is not compiled for a GPU"
+    if x.is_cuda and x.dtype == torch.float64:
+        return "a GPU's kernels are for float32, bfloat16 and float16, not for float64"
+    batch, size = x.shape[1], len(ih) // step.gates
+    if batch * max(len(ih), size * max(plan(step).extra_saves, 1)) >= _MOST:
+        return "the batch is too large for the kernels"
+    if x.is_cuda and torch.cuda.get_device_capability(x.device) < (8, 0):
+        return "kernels are for GPUs of compute capability 8.0 and higher"
+    cuts = runtime.cuts(step, batch, size, x.device)
+    return _failure(step, size, x.dtype, x.device, cuts, torch.is_grad_enabled())
+
+
+@cache
+def _failure(
+    step: Equations,
+    size: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    cuts: tuple[Tiles, Tiles],
+    back: bool,
+) -> str | None:
+    """What goes wrong when one step is run by these tiles, None if nothing does."""
+    like = torch.zeros(1, 1, step.gates * size, dtype=dtype, device=device)
+    state = like.new_zeros(1, size)
+    hh = like.new_zeros(len(step.recurrent) * size, size) if step.recurrent else None
+    lists = (
+        (state[0],) * step.params,
+        (state,) * step.states,
+        (),
+        (like[..., :size],) * len(step.zones),
+    )
+    mask = state if step.masked else None
+    o = Operands(like, None, hh, None, None, mask, None, *lists)
+    call = Call(step, cuts, every_state=False, reverse=False, lengths=None, resets=None)
+    try:
+        with torch.no_grad():
+            results, tape = runtime.forward(call, o, saving=back)
+            if back:
+                runtime.backward(call, o, tape, results, [True] * len(o.flat()))
+        if like.is_cuda:
+            torch.cuda.synchronize(device)
+    except Exception as error:  # Triton may fail in any way; the reference does not
+        return f"the compiler failed: {type(error).__name__}: {error}"
+    return None
 
 
 def run(
@@ -26,4 +81,6 @@ def _run(step: Equations, direction: Direction, every_state: bool) -> list[Tenso
     if lengths is not None and resets is not None:
         times = torch.arange(len(resets), device=resets.device).unsqueeze(1)
         resets = resets & (times < lengths)
-    return autograd.run(Call(step, every_state, reverse, lengths, resets), operands)
+    (_, batch), size = operands.x.shape[:2], operands.hidden(step)
+    cuts = runtime.cuts(step, batch, size, operands.x.device)
+    return autograd.run(Call(step, cuts, every_state, reverse, lengths, resets), operands)

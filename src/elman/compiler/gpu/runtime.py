@@ -22,7 +22,8 @@ class Call:
     """What a recurrence is told besides its operands."""
 
     step: Equations
-    every_state: bool
+    cuts: tuple[Tiles, Tiles]  # of the forward and the backward pass
+    every_state: bool  # return each state at every step, and not only the first
     reverse: bool
     lengths: Tensor | None  # (B,) int64
     resets: Tensor | None  # (T, B) bool, on real steps alone
@@ -118,7 +119,7 @@ def backward(
     count, size = step.states, o.hidden(step)
     assert tape.gates is not None
     dx = tape.gates
-    (steps, batch), device = dx.shape[:2], dx.device
+    steps, batch = dx.shape[:2]
     dr = dx if own.shared or o.hh is None else dx.new_empty(steps, batch, len(o.hh))
     flows = {i: g.contiguous() for i, g in enumerate(gradients[:-count]) if g is not None}
     running = [
@@ -174,6 +175,13 @@ def backward(
     return [*weights, *of_params, *running, *anew, *[None] * len(o.zones)]
 
 
+def cuts(step: Equations, batch: int, size: int, device: torch.device) -> tuple[Tiles, Tiles]:
+    """Tiles of the forward and the backward pass."""
+    products, programs = len(step.recurrent), _programs(device)
+    forward = tiles.choose(batch, size, products, programs, back=False)
+    return forward, tiles.choose(batch, size, products, programs, back=True)
+
+
 def _bias_of(own: Plan, o: Operands) -> Tensor | None:
     if o.bias_ih is None or o.bias_hh is None or not own.folded:
         return o.bias_ih
@@ -219,8 +227,7 @@ def _run(
     (steps, batch), x = o.x.shape[:2], tensors["X"]
     assert x is not None
     double, programs = x.dtype == torch.float64, _programs(x.device)
-    products = len(step.recurrent)
-    cut = tiles.choose(batch, size, products, programs, back=name == "backward")
+    cut = call.cuts[name == "backward"]
     lone = cut.of_units(size) == 1
     variant = Variant(
         step,

@@ -20,7 +20,13 @@ _UNARY = {
     "sigmoid": "1.0 / (1.0 + tl.exp(-{a}))",
 }
 # Near 0 the difference of exponentials loses what a polynomial keeps: Cephes' tanhf.
-_TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+_TANH = (
+    -5.70498872745e-3,
+    2.06390887954e-2,
+    -5.37397155531e-2,
+    1.33314422036e-1,
+    -3.33332819422e-1,
+)
 
 
 class Lines:
