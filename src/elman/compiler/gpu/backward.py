@@ -132,19 +132,18 @@ def _lone_products(w: Lines, v: Variant) -> None:
 
 
 def _products(w: Lines, v: Variant) -> None:
-    w(f"f0 = {w.tile('0.0')}")
+    parts.zero_sum(w, v, "f0")
     parts.wait(w, v)
-    source, depth = ("X" if v.plan.shared else "Dr"), f"{v.products} * H"
+    source, depth = ("X" if v.plan.shared else "Dr"), f"({v.products} * H)"
     w(f"d_at = {source} + tl.cast(following, tl.int64) * (B * {depth})")
-    w("given = row_mask & (j > 0)")
-    w.open(f"for start in range(0, {depth}, BK):")
-    w("columns = start + tl.arange(0, BK)")
-    w(f"inner = columns < {depth}")
-    place = f"d_at + rows[:, None] * ({depth}) + columns[None, :]"
-    w(f"a = tl.load({place}, mask=given & inner[None, :], other=0.0, cache_modifier='.cg')")
-    w.load("b", "R + columns[:, None] * H + units[None, :]", "inner[:, None] & unit_mask")
+    w.open(f"for start in range(0, {depth}, {v.parts} * BK):")
+    parts.split_columns(w, v, depth)
+    place, mask = f"d_at + row_at * {depth} + across", "row_in & across_in & (j > 0)"
+    w(f"a = tl.load({place}, mask={mask}, other=0.0, cache_modifier='.cg')")
+    w.load("b", "R + down * H + unit_at", "down_in & unit_in")
     parts.dot(w, v, "f0", "a", "b", "f0")
     w.close()
+    parts.sum_parts(w, v, "f0")
 
 
 def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:

@@ -101,21 +101,21 @@ def _lone_products(w: Lines, v: Variant) -> None:
 
 
 def _products(w: Lines, v: Variant) -> None:
-    for q in range(v.products):
-        start = f"tl.broadcast_to(b{q}[None, :], (BB, BN))" if v.added else w.tile("0.0")
-        w(f"r{q} = {start}")
+    starts = [f"b{q}[None, :]" if v.added else None for q in range(v.products)]
+    for q, start in enumerate(starts):
+        parts.zero_sum(w, v, f"r{q}", start and f"tl.broadcast_to({start}, (BB, BN))")
     parts.wait(w, v)
     w(f"feed_at = {'Feed' if v.step.masked else 'S0'} + before_at")
-    w.open("for start in range(0, H, BK):")
-    w("columns = start + tl.arange(0, BK)")
-    w("inner = columns < H")
-    place = "feed_at + rows[:, None] * H + columns[None, :]"
-    w(f"a = tl.load({place}, mask=row_mask & inner[None, :], other=0.0, cache_modifier='.cg')")
+    w.open(f"for start in range(0, H, {v.parts} * BK):")
+    parts.split_columns(w, v, "H")
+    place = "feed_at + row_at * H + across"
+    w(f"a = tl.load({place}, mask=row_in & across_in, other=0.0, cache_modifier='.cg')")
     for q in range(v.products):
-        at = f"R + ({q} * H + units[None, :]) * H + columns[:, None]"
-        w.load(f"w{q}", at, "inner[:, None] & unit_mask")
+        w.load(f"w{q}", f"R + ({q} * H + unit_at) * H + down", "down_in & unit_in")
         parts.dot(w, v, f"r{q}", "a", f"w{q}", f"r{q}")
     w.close()
+    for q, start in enumerate(starts):
+        parts.sum_parts(w, v, f"r{q}", start)
 
 
 def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:

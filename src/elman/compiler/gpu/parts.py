@@ -87,6 +87,45 @@ def dot(w: Lines, v: Variant, name: str, a: str, b: str, start: str) -> None:
     w(f"{name} = tl.dot({a}, {b}, {start}, {options})")
 
 
+def split_columns(w: Lines, v: Variant, depth: str) -> None:
+    """`columns`, a step of a product's inner dimension, and where they are inside. With several
+    parts each is another range of columns, for other warps."""
+    if v.parts == 1:
+        w("columns = start + tl.arange(0, BK)")
+        w("across, down = columns[None, :], columns[:, None]")
+        w("row_at, unit_at = rows[:, None], units[None, :]")
+        w("row_in, unit_in = row_mask, unit_mask")
+    else:
+        w(f"columns = tl.arange(0, {v.parts})[:, None] * BK + tl.arange(0, BK)[None, :] + start")
+        w("across, down = columns[:, None, :], columns[:, :, None]")
+        w("row_at, unit_at = rows[None, :, None], units[None, None, :]")
+        w("row_in, unit_in = (rows < B)[None, :, None], (units < H)[None, None, :]")
+    w(f"across_in, down_in = across < {depth}, down < {depth}")
+
+
+def zero_sum(w: Lines, v: Variant, name: str, start: str | None = None) -> None:
+    """Before a product: the sum that it begins with."""
+    if v.parts == 1:
+        w(f"{name} = {start or w.tile('0.0')}")
+    else:
+        w(f"{name} = tl.full(({v.parts}, BB, BN), 0.0, {w.dtype})")
+
+
+def sum_parts(w: Lines, v: Variant, name: str, start: str | None = None) -> None:
+    """After a product: add its parts up."""
+    if v.parts == 1:
+        return
+    w(f"{name} = tl.permute({name}, (1, 2, 0))")
+    left = v.parts
+    while left > 1:
+        left //= 2
+        shape = f"(BB, BN, {left}, 2)" if left > 1 else "(BB, BN, 2)"
+        w(f"{name}_a, {name}_b = tl.split(tl.reshape({name}, {shape}))")
+        w(f"{name} = {name}_a + {name}_b")
+    if start is not None:
+        w(f"{name} += {start}")
+
+
 def saved_at(v: Variant, index: int) -> str:
     """Where a saved value lies: the first ones where the gate inputs stood."""
     gates = v.step.gates

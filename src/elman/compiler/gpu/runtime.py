@@ -240,6 +240,7 @@ def _run(
         added,
         flows,
         lone,
+        cut.parts,
         not x.is_cuda,
         _precision(double),
     )

@@ -11,6 +11,7 @@ class Tiles(NamedTuple):
     depth: int  # of a product's step
     warps: int
     stages: int
+    parts: int = 1  # of a product's inner dimension, each done by other warps
 
     def of_rows(self, batch: int) -> int:
         """Tiles of the batch."""

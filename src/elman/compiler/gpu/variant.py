@@ -26,6 +26,7 @@ class Variant:
     added: bool  # a bias is added to the recurrent products
     flows: tuple[int, ...]  # states whose results have gradients, in the backward pass
     lone: bool
+    parts: int  # of a product's inner dimension, each another warp's; 1 if the warps share it
     interpreted: bool  # on a CPU, by Triton's interpreter
     precision: str  # of the products
 
