@@ -48,7 +48,11 @@ def source(v: Variant) -> str:
         w.load(f"dp{i}", f"Dp{i} + place")
     if v.lone and v.products:
         _lone_weights(w, v)
-    w.open("for j in tl.range(first, last, num_stages=1):")
+    elif v.products and v.resident:
+        w("start = 0")
+        parts.split_columns(w, v, f"({v.products} * H)")
+        w.load("b", "R + down * H + unit_at", "down_in & unit_in")
+    w.open(f"for j in tl.range(first, last, num_stages={v.ahead}):")
     w("s = T - 1 - j")
     w("t = origin + direction * s")
     w("following = t + direction")
@@ -136,13 +140,15 @@ def _products(w: Lines, v: Variant) -> None:
     parts.wait(w, v)
     source, depth = ("X" if v.plan.shared else "Dr"), f"({v.products} * H)"
     w(f"d_at = {source} + tl.cast(following, tl.int64) * (B * {depth})")
-    w.open(f"for start in range(0, {depth}, {v.parts} * BK):")
-    parts.split_columns(w, v, depth)
+    if not v.resident:
+        w.open(f"for start in range(0, {depth}, {v.parts} * BK):")
+        parts.split_columns(w, v, depth)
+        w.load("b", "R + down * H + unit_at", "down_in & unit_in")
     place, mask = f"d_at + row_at * {depth} + across", "row_in & across_in & (j > 0)"
     w(f"a = tl.load({place}, mask={mask}, other=0.0, cache_modifier='.cg')")
-    w.load("b", "R + down * H + unit_at", "down_in & unit_in")
     parts.dot(w, v, "f0", "a", "b", "f0")
-    w.close()
+    if not v.resident:
+        w.close()
     parts.sum_parts(w, v, "f0")
 
 

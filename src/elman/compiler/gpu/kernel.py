@@ -6,9 +6,16 @@ from hashlib import sha256
 from typing import Any
 
 from elman.compiler.gpu import backward, forward
+from elman.compiler.gpu.parts import SIZES
 from elman.compiler.gpu.variant import Variant
 
-_HEAD = "import triton\nimport triton.language as tl\n\n\n@triton.jit\n"
+_HEAD = f"""\
+import triton
+import triton.language as tl
+
+
+@triton.jit(do_not_specialize={SIZES!r})
+"""
 _PASSES = {"forward": forward, "backward": backward}
 
 

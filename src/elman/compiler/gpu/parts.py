@@ -4,6 +4,7 @@ from elman.compiler.expression import Node, read
 from elman.compiler.gpu.source import Lines
 from elman.compiler.gpu.variant import Variant
 
+SIZES = ("T", "B", "origin", "tile0", "first", "last")
 _WAIT = (
     "{ .reg .pred other, early; .reg .u32 thread; .reg .s32 seen;"
     " mov.u32 thread, %tid.x; setp.ne.u32 other, thread, 0; @other bra met;"
@@ -19,10 +20,10 @@ _ARRIVE = (
 
 def begin(w: Lines, v: Variant, name: str, pointers: list[str]) -> None:
     """The head of a kernel: its arguments and the program's tile."""
-    sizes = ["T", "B", "origin", "direction", "tile0", "first", "last"]
+    sizes = list(SIZES)
     if v.interpreted:  # its loops take no tensors
         sizes[-2:] = ["first: tl.constexpr", "last: tl.constexpr"]
-    fixed = [f"{each}: tl.constexpr" for each in ("H", "BB", "BN", "BK")]
+    fixed = [f"{each}: tl.constexpr" for each in ("direction", "H", "BB", "BN", "BK")]
     w.open(f"def {name}({', '.join([*pointers, *sizes, *fixed])}):")
     w("tile = tl.program_id(1) + tile0")
     w("rows = tile * BB + tl.arange(0, BB)")

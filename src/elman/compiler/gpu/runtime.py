@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -41,6 +42,10 @@ class Call:
         """Of a state's sequence what stands before each step."""
         return sequence[1:] if self.reverse else sequence[:-1]
 
+    def first_slot(self, sequence: Tensor) -> Tensor:
+        """Of a state's sequence what stands before all steps."""
+        return sequence[-1 if self.reverse else 0]
+
     def first(self, of_steps: Tensor) -> Tensor:
         """What belongs to the step that is done first."""
         return of_steps[-1 if self.reverse else 0]
@@ -75,9 +80,9 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     wanted = range(step.states if call.every_state else 1)
     kept = step.states if saving or call.every_state else 1
     sequences = [gates.new_empty(steps + 1, batch, size) for _ in range(kept)]
-    carried = [each.clone() for each in first]
-    for sequence, state in zip(sequences, first, strict=False):
-        sequence[-1 if call.reverse else 0] = state
+    carried = [torch.empty_like(each) for each in first]
+    starts = [call.first_slot(each) for each in sequences]
+    torch._foreach_copy_([*carried, *starts], [*first, *first[:kept]])
     outs: tuple[int, ...] = ()
     if call.ragged:
         outs = tuple(sorted({*wanted, *(new_needed(step) if saving else ())}))
@@ -86,7 +91,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     feed = sequences[0]
     if mask is not None:
         feed = torch.empty_like(feed)
-        feed[-1 if call.reverse else 0] = first[0] * mask
+        torch.mul(first[0], mask, out=call.first_slot(feed))
     extra = own.extra_saves if saving else 0
     saves = gates.new_empty(steps, batch, extra * size) if extra else None
     added = o.bias_hh is not None and not own.folded
@@ -241,6 +246,8 @@ def _run(
         flows,
         lone,
         cut.parts,
+        cut.resident,
+        cut.stages if lone or not step.recurrent else 1,
         not x.is_cuda,
         _precision(double),
     )
@@ -277,10 +284,10 @@ def _launch(
                 steps,
                 batch,
                 origin,
-                direction,
                 tile,
                 first,
                 min(first + span, steps),
+                direction=direction,
                 H=size,
                 BB=cut.rows,
                 BN=cut.units,
@@ -289,6 +296,7 @@ def _launch(
             )
 
 
+@cache
 def _programs(device: torch.device) -> int:
     """How many programs can be at work at once, one a multiprocessor."""
     if device.type != "cuda":

@@ -12,6 +12,7 @@ class Tiles(NamedTuple):
     warps: int
     stages: int
     parts: int = 1  # of a product's inner dimension, each done by other warps
+    resident: bool = False  # the recurrent matrix stays in registers
 
     def of_rows(self, batch: int) -> int:
         """Tiles of the batch."""

@@ -1,8 +1,9 @@
 """What of a kernel is fixed when it is written."""
 
 from dataclasses import dataclass
+from functools import cache
 
-from elman.compiler.expression import read
+from elman.compiler.expression import order, read
 from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations
 
@@ -27,6 +28,8 @@ class Variant:
     flows: tuple[int, ...]  # states whose results have gradients, in the backward pass
     lone: bool
     parts: int  # of a product's inner dimension, each another warp's; 1 if the warps share it
+    resident: bool  # the recurrent matrix is held in registers
+    ahead: int  # steps by which what does not depend on the state is read before its use
     interpreted: bool  # on a CPU, by Triton's interpreter
     precision: str  # of the products
 
@@ -51,10 +54,9 @@ class Variant:
         return new_needed(self.step)
 
 
+@cache
 def new_needed(step: Equations) -> tuple[int, ...]:
     """States whose new value the gradient uses."""
-    from elman.compiler.expression import order
-
     own = plan(step)
     known = {*own.saves, *step.new}
     reached = set(order(own.gradients, known))
