@@ -49,9 +49,8 @@ def source(v: Variant) -> str:
     if v.lone and v.products:
         _lone_weights(w, v)
     elif v.products and v.resident:
-        w("start = 0")
-        parts.split_columns(w, v, f"({v.products} * H)")
-        w.load("b", "R + down * H + unit_at", "down_in & unit_in")
+        for chunk in parts.chunks(w, v, f"({v.products} * H)"):
+            _weights(w, chunk)
     w.open(f"for j in tl.range(first, last, num_stages={v.ahead}):")
     w("s = T - 1 - j")
     w("t = origin + direction * s")
@@ -140,16 +139,17 @@ def _products(w: Lines, v: Variant) -> None:
     parts.wait(w, v)
     source, depth = ("X" if v.plan.shared else "Dr"), f"({v.products} * H)"
     w(f"d_at = {source} + tl.cast(following, tl.int64) * (B * {depth})")
-    if not v.resident:
-        w.open(f"for start in range(0, {depth}, {v.parts} * BK):")
-        parts.split_columns(w, v, depth)
-        w.load("b", "R + down * H + unit_at", "down_in & unit_in")
-    place, mask = f"d_at + row_at * {depth} + across", "row_in & across_in & (j > 0)"
-    w(f"a = tl.load({place}, mask={mask}, other=0.0, cache_modifier='.cg')")
-    parts.dot(w, v, "f0", "a", "b", "f0")
-    if not v.resident:
-        w.close()
+    for chunk in parts.chunks(w, v, depth):
+        if not v.resident:
+            _weights(w, chunk)
+        place, mask = f"d_at + row_at * {depth} + across", "row_in & across_in & (j > 0)"
+        w(f"a = tl.load({place}, mask={mask}, other=0.0, cache_modifier='.cg')")
+        parts.dot(w, v, "f0", "a", f"w{chunk}", "f0")
     parts.sum_parts(w, v, "f0")
+
+
+def _weights(w: Lines, chunk: str) -> None:
+    w.load(f"w{chunk}", "R + down * H + unit_at", "down_in & unit_in")
 
 
 def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:

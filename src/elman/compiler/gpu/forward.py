@@ -50,9 +50,8 @@ def source(v: Variant) -> str:
     if v.lone and v.products:
         _lone_weights(w, v)
     elif v.products and v.resident:
-        w("start = 0")
-        parts.split_columns(w, v, "H")
-        _weights(w, v)
+        for chunk in parts.chunks(w, v, "H"):
+            _weights(w, v, chunk)
     w.open(f"for s in tl.range(first, last, num_stages={v.ahead}):")
     w("t = origin + direction * s")
     w("after = tl.where(direction > 0, t + 1, t)")
@@ -110,23 +109,20 @@ def _products(w: Lines, v: Variant) -> None:
         parts.zero_sum(w, v, f"r{q}", start and f"tl.broadcast_to({start}, (BB, BN))")
     parts.wait(w, v)
     w(f"feed_at = {'Feed' if v.step.masked else 'S0'} + before_at")
-    if not v.resident:
-        w.open(f"for start in range(0, H, {v.parts} * BK):")
-        parts.split_columns(w, v, "H")
-        _weights(w, v)
-    place = "feed_at + row_at * H + across"
-    w(f"a = tl.load({place}, mask=row_in & across_in, other=0.0, cache_modifier='.cg')")
-    for q in range(v.products):
-        parts.dot(w, v, f"r{q}", "a", f"w{q}", f"r{q}")
-    if not v.resident:
-        w.close()
+    for chunk in parts.chunks(w, v, "H"):
+        if not v.resident:
+            _weights(w, v, chunk)
+        place = "feed_at + row_at * H + across"
+        w(f"a = tl.load({place}, mask=row_in & across_in, other=0.0, cache_modifier='.cg')")
+        for q in range(v.products):
+            parts.dot(w, v, f"r{q}", "a", f"w{q}{chunk}", f"r{q}")
     for q, start in enumerate(starts):
         parts.sum_parts(w, v, f"r{q}", start)
 
 
-def _weights(w: Lines, v: Variant) -> None:
+def _weights(w: Lines, v: Variant, chunk: str) -> None:
     for q in range(v.products):
-        w.load(f"w{q}", f"R + ({q} * H + unit_at) * H + down", "down_in & unit_in")
+        w.load(f"w{q}{chunk}", f"R + ({q} * H + unit_at) * H + down", "down_in & unit_in")
 
 
 def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:

@@ -1,5 +1,7 @@
 """What both kernels are written with: where a program's tile lies, and where programs meet."""
 
+from collections.abc import Iterator
+
 from elman.compiler.expression import Node, read
 from elman.compiler.gpu.source import Lines
 from elman.compiler.gpu.variant import Variant
@@ -88,9 +90,24 @@ def dot(w: Lines, v: Variant, name: str, a: str, b: str, start: str) -> None:
     w(f"{name} = tl.dot({a}, {b}, {start}, {options})")
 
 
-def split_columns(w: Lines, v: Variant, depth: str) -> None:
-    """`columns`, a step of a product's inner dimension, and where they are inside. With several
-    parts each is another range of columns, for other warps."""
+def chunks(w: Lines, v: Variant, depth: str) -> Iterator[str]:
+    """Steps through a product's inner dimension, for each of which lines are to be written; gives
+    what the names of its weights end in."""
+    if v.resident:
+        for chunk in range(v.resident):
+            w(f"start = {chunk * v.parts} * BK")
+            _columns(w, v, depth)
+            yield f"_{chunk}"
+    else:
+        w.open(f"for start in range(0, {depth}, {v.parts} * BK):")
+        _columns(w, v, depth)
+        yield ""
+        w.close()
+
+
+def _columns(w: Lines, v: Variant, depth: str) -> None:
+    """Which columns a step takes, and where they are inside. With several parts each is another
+    range of columns, for other warps."""
     if v.parts == 1:
         w("columns = start + tl.arange(0, BK)")
         w("across, down = columns[None, :], columns[:, None]")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elman.compiler.gpu import tiles
 from elman.compiler.gpu.kernel import Kernel, kernel_of
-from elman.compiler.gpu.tiles import Tiles
+from elman.compiler.gpu.tiles import Machine, Tiles
 from elman.compiler.gpu.variant import Variant, new_needed
 from elman.compiler.operands import FIXED, Operands
 from elman.compiler.schedule import Plan, plan
@@ -182,9 +182,9 @@ def backward(
 
 def cuts(step: Equations, batch: int, size: int, device: torch.device) -> tuple[Tiles, Tiles]:
     """Tiles of the forward and the backward pass."""
-    products, programs = len(step.recurrent), _programs(device)
-    forward = tiles.choose(batch, size, products, programs, back=False)
-    return forward, tiles.choose(batch, size, products, programs, back=True)
+    products, machine = len(step.recurrent), _machine(device)._replace(copies=_copies())
+    forward = tiles.choose(batch, size, products, machine, back=False)
+    return forward, tiles.choose(batch, size, products, machine, back=True)
 
 
 def _bias_of(own: Plan, o: Operands) -> Tensor | None:
@@ -231,7 +231,7 @@ def _run(
     step, size = call.step, o.hidden(call.step)
     (steps, batch), x = o.x.shape[:2], tensors["X"]
     assert x is not None
-    double, programs = x.dtype == torch.float64, _programs(x.device)
+    double, programs = x.dtype == torch.float64, _machine(x.device).programs
     cut = call.cuts[name == "backward"]
     lone = cut.of_units(size) == 1
     variant = Variant(
@@ -297,14 +297,19 @@ def _launch(
 
 
 @cache
-def _programs(device: torch.device) -> int:
-    """How many programs can be at work at once, one a multiprocessor."""
+def _machine(device: torch.device) -> Machine:
+    """What there is room for, with one program a multiprocessor."""
     if device.type != "cuda":
-        return 64
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+        return Machine(64, 1 << 17, 2)
+    found: Any = torch.cuda.get_device_properties(device)
+    return Machine(found.multi_processor_count, found.shared_memory_per_block_optin, 2)
+
+
+def _copies() -> int:
+    return 2 if torch.get_float32_matmul_precision() == "highest" else 1
 
 
 def _precision(double: bool) -> str:
     if double:
         return "ieee"
-    return "tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+    return "tf32x3" if _copies() == 2 else "tf32"

@@ -1,6 +1,21 @@
-"""How a batch and its units are cut into tiles, one a program."""
+"""How a batch and its units are cut into tiles, one a program.
+
+The rules come from measurements on an H200, of LSTM and GRU with 64 to 1,024 units and batches of
+1 to 256; see `docs/compiler.md`.
+"""
 
 from typing import NamedTuple
+
+_LONE = 16  # units up to which a program owns all of its rows
+_SMALLEST = 16  # of a product's inner dimension
+_SHAPES = ((16, 8), (16, 16), (32, 8), (32, 16), (64, 8), (32, 32), (64, 16), (64, 32))
+_STREAMS = (
+    (32, 8, 3, 8),
+    (32, 4, 3, 4),
+    (32, 4, 2, 4),
+    (16, 4, 2, 4),
+)  # depth, warps, stages, parts
+_CHUNK = 1 << 15  # bytes of what is multiplied by the weights at a time
 
 
 class Tiles(NamedTuple):
@@ -12,7 +27,7 @@ class Tiles(NamedTuple):
     warps: int
     stages: int
     parts: int = 1  # of a product's inner dimension, each done by other warps
-    resident: bool = False  # the recurrent matrix stays in registers
+    resident: int = 0  # chunks in which the recurrent matrix stays in shared memory; 0: it does not
 
     def of_rows(self, batch: int) -> int:
         """Tiles of the batch."""
@@ -23,14 +38,58 @@ class Tiles(NamedTuple):
         return -(-size // self.units)
 
 
-def choose(batch: int, size: int, products: int, programs: int, *, back: bool) -> Tiles:
-    """Tiles for so many programs as can run at a time."""
+class Machine(NamedTuple):
+    """What a GPU has room for."""
+
+    programs: int  # at a time
+    shared: int  # bytes of shared memory a program
+    copies: int  # of a weight in shared memory: its parts in tf32
+
+
+def choose(batch: int, size: int, products: int, machine: Machine, *, back: bool) -> Tiles:
+    """Tiles of the forward or the backward pass."""
     if not products:
-        return Tiles(8, 64, 16, 4, 1)
-    if size <= 64:
-        return Tiles(16, max(16, 1 << (size - 1).bit_length()), 16, 4, 1)
-    for rows, units in ((16, 16), (32, 16), (32, 32), (64, 32), (64, 64)):
-        tiles = Tiles(rows, units, 64, 4, 3)
-        if tiles.of_rows(batch) * tiles.of_units(size) <= programs:
-            return tiles
-    return Tiles(64, max(64, 1 << (-(-size // programs) - 1).bit_length()), 32, 8, 2)
+        return Tiles(4, 32, _SMALLEST, 1, 4)
+    if size <= _LONE:
+        return Tiles(16, 16, _SMALLEST, 4, 1)
+    depth, matrices = (size * products, 1) if back else (size, products)
+    fitting = [
+        shape
+        for shape in _SHAPES
+        if -(-batch // shape[0]) * -(-size // shape[1]) <= machine.programs
+    ]
+    if not fitting:  # several launches, one after the other
+        units = max(32, _power(-(-size // machine.programs)))
+        return _streamed(64, units, matrices, machine)
+    area = fitting[0][0] * fitting[0][1]
+    for rows, units in fitting:
+        held = _resident(rows, units, depth, matrices, machine)
+        if held is not None and rows * units <= 2 * area:
+            return held
+    return _streamed(*fitting[0], matrices, machine)
+
+
+def _resident(rows: int, units: int, depth: int, matrices: int, machine: Machine) -> Tiles | None:
+    """Tiles whose weights stay in shared memory, if they find room there."""
+    parts = 8 if depth >= 8 * _SMALLEST else 4
+    most = max(_SMALLEST, _CHUNK // (4 * parts * rows))
+    step = max(_SMALLEST, min(most, _power(-(-depth // parts))))
+    count = -(-depth // (parts * step))
+    weights = 4 * machine.copies * matrices * units * count * parts * step
+    if weights + 4 * parts * step * rows > machine.shared:
+        return None
+    return Tiles(rows, units, step, parts, 1, parts, count)
+
+
+def _streamed(rows: int, units: int, matrices: int, machine: Machine) -> Tiles:
+    """Tiles whose weights are read anew at each step."""
+    for step, stages, parts in _STREAMS:
+        buffers = 4 * (stages - 1) * parts * step * (rows + matrices * units)
+        if buffers <= machine.shared:
+            break
+    return Tiles(rows, units, step, parts, stages, parts)
+
+
+def _power(number: int) -> int:
+    """The next power of two."""
+    return 1 << (number - 1).bit_length()

@@ -28,7 +28,7 @@ class Variant:
     flows: tuple[int, ...]  # states whose results have gradients, in the backward pass
     lone: bool
     parts: int  # of a product's inner dimension, each another warp's; 1 if the warps share it
-    resident: bool  # the recurrent matrix is held in registers
+    resident: int  # chunks in which the recurrent matrix is held in registers; 0: it is not
     ahead: int  # steps by which what does not depend on the state is read before its use
     interpreted: bool  # on a CPU, by Triton's interpreter
     precision: str  # of the products
