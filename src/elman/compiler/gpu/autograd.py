@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elman.compiler.expression import evaluate, read
 from elman.compiler.gpu import runtime
-from elman.compiler.gpu.runtime import Call
+from elman.compiler.gpu.call import Call
 from elman.compiler.operands import Operands, operands_of
 
 

@@ -6,8 +6,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from elman.compiler.gpu import autograd, runtime
-from elman.compiler.gpu.runtime import Call
+from elman.compiler.gpu import autograd, launch, runtime
+from elman.compiler.gpu.call import Call
 from elman.compiler.gpu.tiles import Tiles
 from elman.compiler.operands import Operands
 from elman.compiler.recurrence import Direction
@@ -28,8 +28,10 @@ def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
         return "the batch is too large for the kernels"
     if x.is_cuda and torch.cuda.get_device_capability(x.device) < (8, 0):
         return "kernels are for GPUs of compute capability 8.0 and higher"
-    cuts = runtime.cuts(step, batch, size, x.device)
-    return _failure(step, size, x.dtype, x.device, cuts, torch.is_grad_enabled())
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    how = launch.precision(dtype)
+    cuts = launch.cuts(step, batch, size, x.device, how)
+    return _failure(step, size, dtype, x.device, cuts, how, torch.is_grad_enabled())
 
 
 @cache
@@ -39,6 +41,7 @@ def _failure(
     dtype: torch.dtype,
     device: torch.device,
     cuts: tuple[Tiles, Tiles],
+    how: str,
     back: bool,
 ) -> str | None:
     """What goes wrong when one step is run by these tiles, None if nothing does."""
@@ -53,7 +56,7 @@ def _failure(
     )
     mask = state if step.masked else None
     o = Operands(like, None, hh, None, None, mask, None, *lists)
-    call = Call(step, cuts, every_state=False, reverse=False, lengths=None, resets=None)
+    call = Call(step, cuts, how, every_state=False, reverse=False, lengths=None, resets=None)
     try:
         with torch.no_grad():
             results, tape = runtime.forward(call, o, saving=back)
@@ -81,6 +84,7 @@ def _run(step: Equations, direction: Direction, every_state: bool) -> list[Tenso
     if lengths is not None and resets is not None:
         times = torch.arange(len(resets), device=resets.device).unsqueeze(1)
         resets = resets & (times < lengths)
-    (_, batch), size = operands.x.shape[:2], operands.hidden(step)
-    cuts = runtime.cuts(step, batch, size, operands.x.device)
-    return autograd.run(Call(step, cuts, every_state, reverse, lengths, resets), operands)
+    x = operands.x
+    how = launch.precision(x.dtype)
+    cuts = launch.cuts(step, x.shape[1], operands.hidden(step), x.device, how)
+    return autograd.run(Call(step, cuts, how, every_state, reverse, lengths, resets), operands)

@@ -2,53 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elman.compiler.gpu import tiles
-from elman.compiler.gpu.kernel import Kernel, kernel_of
-from elman.compiler.gpu.tiles import Machine, Tiles
-from elman.compiler.gpu.variant import Variant, new_needed
+from elman.compiler.gpu import launch
+from elman.compiler.gpu.call import Call
+from elman.compiler.gpu.variant import new_needed
 from elman.compiler.operands import FIXED, Operands
 from elman.compiler.schedule import Plan, plan
-from elman.compiler.trace import Equations
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a recurrence is told besides its operands."""
-
-    step: Equations
-    cuts: tuple[Tiles, Tiles]  # of the forward and the backward pass
-    every_state: bool  # return each state at every step, and not only the first
-    reverse: bool
-    lengths: Tensor | None  # (B,) int64
-    resets: Tensor | None  # (T, B) bool, on real steps alone
-
-    @property
-    def ragged(self) -> bool:
-        """Whether the results differ from the states."""
-        return self.lengths is not None or self.resets is not None
-
-    def after(self, sequence: Tensor) -> Tensor:
-        """Of a state's sequence what stands after each step."""
-        return sequence[:-1] if self.reverse else sequence[1:]
-
-    def before(self, sequence: Tensor) -> Tensor:
-        """Of a state's sequence what stands before each step."""
-        return sequence[1:] if self.reverse else sequence[:-1]
-
-    def first_slot(self, sequence: Tensor) -> Tensor:
-        """Of a state's sequence what stands before all steps."""
-        return sequence[-1 if self.reverse else 0]
-
-    def first(self, of_steps: Tensor) -> Tensor:
-        """What belongs to the step that is done first."""
-        return of_steps[-1 if self.reverse else 0]
 
 
 @dataclass
@@ -108,7 +71,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     }
     if call.resets is not None:
         tensors |= _numbered("I", [each.contiguous() for each in o.initial])
-    _run("forward", call, o, tensors, saving=saving, kept=kept, outs=outs, added=added)
+    launch.run("forward", call, tensors, saving=saving, kept=kept, outs=outs, added=added)
     found = [results[i] if call.ragged else call.after(sequences[i]) for i in wanted]
     return [*found, *carried], Tape(sequences, results, feed, gates, saves, x)
 
@@ -148,7 +111,7 @@ def backward(
         **_constants(call, o, mask),
     }
     outs = tuple(sorted(tape.results))
-    _run("backward", call, o, tensors, saving=True, kept=count, outs=outs, flows=tuple(flows))
+    launch.run("backward", call, tensors, saving=True, kept=count, outs=outs, flows=tuple(flows))
     if o.hh is not None and any(wanted[FIXED + step.params :]):
         back = call.first(dr) @ o.hh
         running[0] = running[0] + (back if mask is None else back * mask)
@@ -180,13 +143,6 @@ def backward(
     return [*weights, *of_params, *running, *anew, *[None] * len(o.zones)]
 
 
-def cuts(step: Equations, batch: int, size: int, device: torch.device) -> tuple[Tiles, Tiles]:
-    """Tiles of the forward and the backward pass."""
-    products, machine = len(step.recurrent), _machine(device)._replace(copies=_copies())
-    forward = tiles.choose(batch, size, products, machine, back=False)
-    return forward, tiles.choose(batch, size, products, machine, back=True)
-
-
 def _bias_of(own: Plan, o: Operands) -> Tensor | None:
     if o.bias_ih is None or o.bias_hh is None or not own.folded:
         return o.bias_ih
@@ -214,102 +170,3 @@ def _constants(call: Call, o: Operands, mask: Tensor | None) -> dict[str, Tensor
         "Lengths": None if call.lengths is None else call.lengths.contiguous(),
         "Resets": None if resets is None else resets.contiguous().view(torch.uint8),
     }
-
-
-def _run(
-    name: str,
-    call: Call,
-    o: Operands,
-    tensors: dict[str, Tensor | None],
-    *,
-    saving: bool,
-    kept: int,
-    outs: tuple[int, ...],
-    flows: tuple[int, ...] = (),
-    added: bool = False,
-) -> None:
-    step, size = call.step, o.hidden(call.step)
-    (steps, batch), x = o.x.shape[:2], tensors["X"]
-    assert x is not None
-    double, programs = x.dtype == torch.float64, _machine(x.device).programs
-    cut = call.cuts[name == "backward"]
-    lone = cut.of_units(size) == 1
-    variant = Variant(
-        step,
-        double,
-        saving,
-        kept,
-        outs,
-        call.lengths is not None,
-        call.resets is not None,
-        added,
-        flows,
-        lone,
-        cut.parts,
-        cut.resident,
-        cut.stages if lone or not step.recurrent else 1,
-        not x.is_cuda,
-        _precision(double),
-    )
-    _launch(kernel_of(name, variant), cut, tensors, steps, batch, size, call.reverse, programs)
-
-
-def _launch(
-    kernel: Kernel,
-    cut: Tiles,
-    tensors: dict[str, Tensor | None],
-    steps: int,
-    batch: int,
-    size: int,
-    reverse: bool,
-    programs: int,
-) -> None:
-    v, x = kernel.variant, tensors["X"]
-    assert x is not None
-    of_units, of_rows = cut.of_units(size), cut.of_rows(batch)
-    options: dict[str, Any] = {"num_warps": cut.warps, "num_stages": cut.stages}
-    together = of_rows
-    if v.meets:  # all programs of a launch must be at work at once
-        together = max(1, programs // of_units)
-        tensors["Count"] = torch.zeros(of_rows, dtype=torch.int32, device=x.device)
-        options["launch_cooperative_grid"] = True
-    given = [tensors[each] for each in kernel.pointers]
-    span = steps if v.lone or v.meets or not v.products else 1
-    origin, direction = (steps - 1, -1) if reverse else (0, 1)
-    for tile in range(0, of_rows, together):
-        grid = (of_units, min(together, of_rows - tile))
-        for first in range(0, steps, span):
-            kernel.function[grid](
-                *given,
-                steps,
-                batch,
-                origin,
-                tile,
-                first,
-                min(first + span, steps),
-                direction=direction,
-                H=size,
-                BB=cut.rows,
-                BN=cut.units,
-                BK=cut.depth,
-                **options,
-            )
-
-
-@cache
-def _machine(device: torch.device) -> Machine:
-    """What there is room for, with one program a multiprocessor."""
-    if device.type != "cuda":
-        return Machine(64, 1 << 17, 2)
-    found: Any = torch.cuda.get_device_properties(device)
-    return Machine(found.multi_processor_count, found.shared_memory_per_block_optin, 2)
-
-
-def _copies() -> int:
-    return 2 if torch.get_float32_matmul_precision() == "highest" else 1
-
-
-def _precision(double: bool) -> str:
-    if double:
-        return "ieee"
-    return "tf32x3" if _copies() == 2 else "tf32"

@@ -8,13 +8,9 @@ from typing import NamedTuple
 
 _LONE = 16  # units up to which a program owns all of its rows
 _SMALLEST = 16  # of a product's inner dimension
-_SHAPES = ((16, 8), (16, 16), (32, 8), (32, 16), (64, 8), (32, 32), (64, 16), (64, 32))
-_STREAMS = (
-    (32, 8, 3, 8),
-    (32, 4, 3, 4),
-    (32, 4, 2, 4),
-    (16, 4, 2, 4),
-)  # depth, warps, stages, parts
+_SHAPES = ((16, 8), (16, 16), (32, 8), (32, 16), (64, 8))  # rows, units
+_LARGE = {False: ((64, 16), (64, 32)), True: ((32, 32), (64, 16), (64, 32))}  # by `back`
+_STREAMS = ((32, 3, 8), (32, 3, 4), (32, 2, 4), (16, 2, 4))  # depth, stages, parts
 _CHUNK = 1 << 15  # bytes of what is multiplied by the weights at a time
 
 
@@ -55,14 +51,13 @@ def choose(batch: int, size: int, products: int, machine: Machine, *, back: bool
     depth, matrices = (size * products, 1) if back else (size, products)
     fitting = [
         shape
-        for shape in _SHAPES
+        for shape in (*_SHAPES, *_LARGE[back])
         if -(-batch // shape[0]) * -(-size // shape[1]) <= machine.programs
     ]
     if not fitting:  # several launches, one after the other
-        units = max(32, _power(-(-size // machine.programs)))
-        return _streamed(64, units, matrices, machine)
+        fitting = [(64, max(32, _power(-(-size // machine.programs))))]
     area = fitting[0][0] * fitting[0][1]
-    for rows, units in fitting:
+    for rows, units in fitting[:1] if back else fitting:
         held = _resident(rows, units, depth, matrices, machine)
         if held is not None and rows * units <= 2 * area:
             return held
@@ -83,11 +78,12 @@ def _resident(rows: int, units: int, depth: int, matrices: int, machine: Machine
 
 def _streamed(rows: int, units: int, matrices: int, machine: Machine) -> Tiles:
     """Tiles whose weights are read anew at each step."""
-    for step, stages, parts in _STREAMS:
+    ways = ((64, 3, 1), *_STREAMS) if rows == 64 and matrices > 1 else _STREAMS
+    for step, stages, parts in ways:
         buffers = 4 * (stages - 1) * parts * step * (rows + matrices * units)
         if buffers <= machine.shared:
             break
-    return Tiles(rows, units, step, parts, stages, parts)
+    return Tiles(rows, units, step, max(4, parts), stages, parts)
 
 
 def _power(number: int) -> int:
