@@ -72,7 +72,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Tiles], None]]:
     monkeypatch.setattr(triton.knobs.runtime, "interpret", True)
     for module in (compiled, prepared):
         monkeypatch.setattr(module, "target_of", lambda _: "gpu")
-    monkeypatch.setattr(compiled, "gpu_lack", lambda: None)
+    monkeypatch.setattr(compiled, "_known_gpu_lack", lambda: None)
 
     def choose(own: Tiles) -> None:
         def chosen(_: int, size: int, products: int, __: Machine, *, back: bool) -> Tiles:

@@ -33,6 +33,11 @@ def gpu_lack() -> str | None:
     return None if find_spec("triton") else "triton is not installed: pip install triton"
 
 
+@cache
+def _known_gpu_lack() -> str | None:
+    return gpu_lack()
+
+
 def target_of(x: Tensor) -> str | None:
     """What kernels there are for where x lies: `cpu`, `gpu`, or none."""
     return "gpu" if x.is_cuda else "cpu" if x.is_cpu else None
@@ -60,7 +65,7 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
         return "proj_size is not compiled"
     if x.numel() == 0:
         return "the input is empty"
-    if target == "gpu" and (lacks := gpu_lack()):
+    if target == "gpu" and (lacks := _known_gpu_lack()):
         return lacks
     if in_graph and target == "gpu":
         return "a GPU's kernels are not compiled within torch.compile"

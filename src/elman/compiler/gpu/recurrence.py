@@ -26,12 +26,17 @@ def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
     batch, size = x.shape[1], len(ih) // step.gates
     if batch * max(len(ih), size * max(plan(step).extra_saves, 1)) >= _MOST:
         return "the batch is too large for the kernels"
-    if x.is_cuda and torch.cuda.get_device_capability(x.device) < (8, 0):
+    if x.is_cuda and _is_old(x.device):
         return "kernels are for GPUs of compute capability 8.0 and higher"
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     how = launch.precision(dtype)
     cuts = launch.cuts(step, batch, size, x.device, how)
     return _failure(step, size, dtype, x.device, cuts, how, torch.is_grad_enabled())
+
+
+@cache
+def _is_old(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) < (8, 0)
 
 
 @cache
