@@ -4,6 +4,7 @@ The rules come from measurements on an H200, of LSTM and GRU with 64 to 1,024 un
 1 to 256; see `docs/compiler.md`.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 _LONE = 16  # units up to which a program owns all of its rows
@@ -42,6 +43,7 @@ class Machine(NamedTuple):
     copies: int  # of a weight in shared memory: its parts in tf32
 
 
+@lru_cache(4096)
 def choose(batch: int, size: int, products: int, machine: Machine, *, back: bool) -> Tiles:
     """Tiles of the forward or the backward pass."""
     if not products:
