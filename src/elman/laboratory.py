@@ -23,6 +23,7 @@ from elman.diagnose.report import diagnose
 from elman.errors import SettingsError, TrainingDivergedError
 from elman.nn import Recurrent, chrono
 from elman.train import Step, TrainSettings, fit
+from elman.train.nest import move
 
 LAGS = (10, 30, 100, 300, 1000)
 SOLVED = 0.9  # of the way from guessing to perfection
@@ -229,6 +230,7 @@ def run(
 
 
 def _memory(model: Rememberer, asked: _Task, given: MemoryBatch) -> float:
+    given = move(given, model.head.weight.device)
     found = diagnose(model, given, loss=partial(_loss, asked)).layers[0].gradient.memory
     return 0.0 if math.isnan(found) else min(found, float(len(given.inputs)))
 
@@ -247,6 +249,7 @@ def _loss(asked: _Task, model: Any, given: MemoryBatch) -> Tensor:
 
 @torch.no_grad()
 def _measure(model: Rememberer, asked: _Task, given: MemoryBatch) -> float:
+    given = move(given, model.head.weight.device)
     answer = model(given.inputs)
     if asked.outputs == 1:
         return float(F.mse_loss(answer[-1], given.targets))

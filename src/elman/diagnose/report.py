@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -173,13 +173,22 @@ def backward(
 
 @contextmanager
 def _as_after_training(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode, of which cuDNN gives no gradients: torch's own kernels do."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        yield
+        with _without_cudnn():
+            yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _without_cudnn() -> AbstractContextManager[None]:
+    known = torch.backends.cudnn
+    kept = {name: getattr(known, name) for name in ("benchmark", "deterministic", "allow_tf32")}
+    flags: AbstractContextManager[None] = known.flags(enabled=False, **kept)
+    return flags
 
 
 def _report(
