@@ -18,10 +18,11 @@ from typing import Any
 
 from torch import nn
 
+from elman.diagnose.calls import Call, as_layer, joined
 from elman.diagnose.findings import Finding, of_layers
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.trajectory import Track
-from elman.diagnose.watch import Call, as_layer, joined, watched
+from elman.diagnose.watch import Caught, watched
 
 SEQUENCES = 4  # of a batch that are followed
 WINDOW = 128  # steps that they are followed back
@@ -87,14 +88,14 @@ class Monitor:
     def __init__(self, model: nn.Module, every: int | None) -> None:
         self.every = every
         self.memory = Memory()
-        self._calls: list[Call] = []
+        self._caught: list[Caught] = []
         self._amiss: list[Finding] = []
         self._began, self._spent, self._looked = time.perf_counter(), 0.0, 0
         self.watching: AbstractContextManager[Any] = _Watching(self, model)
 
     def begin(self) -> None:
         """Forget the calls of the step before."""
-        self._calls.clear()
+        self._caught.clear()
 
     def look(self, step: int, norm: float) -> Seen | None:
         """Take in step number `step`; what was seen, where there was reason to look."""
@@ -104,7 +105,7 @@ class Monitor:
         if math.isfinite(norm):
             self.memory.recent = [*known[1 - _RECENT :], norm]
         if not jumped and not self._due(step):
-            self._calls.clear()  # so that no tensor is held longer than a step
+            self._caught.clear()  # so that no tensor is held longer than a step
             return None
         start = time.perf_counter()
         seen = self._measured(step)
@@ -131,7 +132,8 @@ class Monitor:
         return step >= self._looked + SELDOM and self._spent <= SHARE * passed
 
     def _measured(self, step: int) -> Seen:
-        reports = quick_reports([call.first(SEQUENCES) for call in joined(self._calls)])
+        calls = joined([each.call() for each in self._caught])
+        reports = quick_reports([call.first(SEQUENCES) for call in calls])
         amiss = [finding for finding in of_layers(reports) if finding.level != "note"]
         before, since = self.memory.since, {}
         warnings = []
@@ -165,11 +167,11 @@ class _Watching(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         self._watched = watched(self._model)
-        self._monitor._calls = self._watched.__enter__()
+        self._monitor._caught = self._watched.__enter__()
 
     def __exit__(self, *error: object) -> None:
         self._watched.__exit__(*error)
-        self._monitor._calls = []
+        self._monitor._caught = []
 
 
 def quick_reports(calls: Sequence[Call]) -> list[LayerReport]:

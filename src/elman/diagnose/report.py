@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from rich.console import Group
 from torch import Tensor, nn
 
+from elman.diagnose.calls import Call, as_layer, joined
 from elman.diagnose.findings import Finding, of_layers, of_truncation
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
-from elman.diagnose.watch import Call, as_layer, joined, watched
+from elman.diagnose.watch import watched
 from elman.errors import SettingsError
 from elman.files import write_atomic
 
@@ -155,20 +156,20 @@ def backward(
     model: nn.Module, batch: Any, loss: Callable[[nn.Module, Any], Tensor]
 ) -> tuple[list[Call], float, dict[str, float]]:
     """Run forward and backward; the calls with their gradients, the loss, parameters' norms."""
-    with torch.enable_grad(), watched(model) as calls:
+    with torch.enable_grad(), watched(model) as caught:
         value = loss(model, batch)
-    if not calls:
+    if not caught:
         raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
     if not value.requires_grad:
         raise SettingsError("the loss does not depend on the model: there is no gradient")
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inputs = [*named.values(), *(each for call in calls for each in call.watched)]
+    inputs = [*named.values(), *(each for one in caught for each in one.watched)]
     found = torch.autograd.grad(value, inputs, allow_unused=True)
     norms = {
         name: 0.0 if g is None else float(g.double().norm())
         for name, g in zip(named, found, strict=False)
     }
-    return joined(calls), float(value.detach()), norms
+    return joined([one.call() for one in caught]), float(value.detach()), norms
 
 
 @contextmanager
