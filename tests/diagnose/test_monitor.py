@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +147,46 @@ def test_monitoring_changes_no_weight_and_a_resumed_run_goes_on(tmp_path: Path) 
 
 
 def test_by_itself_it_looks_seldom() -> None:
-    monitor = Monitor(elman.GRU(F, H), every=None)
-    with monitor.watching:
-        looked = [monitor.look(step, 1.0) is not None for step in range(1, 20)]
+    layer = elman.GRU(F, H)
+    monitor = Monitor(layer, every=None)
+    looked = []
+    for number in range(1, 20):
+        with monitor.step(number):
+            layer(torch.randn(5, 2, F))[0].sum().backward()
+        looked.append(monitor.look(number, 1.0, nullcontext(pytest.fail)) is not None)
     assert looked == [True] + [False] * 18
+
+
+def test_a_jump_is_looked_at_and_changes_nothing() -> None:
+    """A batch a thousand times as large, at a step at which nothing was caught."""
+
+    class Jumps(Noise):
+        def epoch(self, e: int, start: int = 0) -> Iterator[Tensor]:
+            for i, x in enumerate(super().epoch(e, start), start):
+                yield 1e4 * x if i == 24 else x
+
+    class Normed(Net):
+        def __init__(self) -> None:
+            super().__init__(lambda: elman.LSTM(F, H, 2, dropout=0.5))
+            self.norm = nn.BatchNorm1d(F)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.head(self.recur(x)[0]).flatten(0, 1)).view(*x.shape)
+
+    def own(model: Normed, x: Tensor, state: Any) -> Step:
+        return Step((model(x[:-1]) - x[1:]).square().mean(), 48)
+
+    runs = []
+    for watch in (False, True):
+        torch.manual_seed(0)
+        model = Normed()
+        chosen = settings(epochs=1) if watch else TrainSettings(epochs=1)
+        runs.append((model, fit(model, Jumps(0), own, settings=chosen, progress=False)))
+    (plain, _), (model, result) = runs
+    assert [entry["step"] for entry in result.gradients] == [1, 10, 20, 25, 30, 40]
+    assert any(words.startswith("step 25: the gradient's norm jumped") for words in result.warnings)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
 
 
 def test_a_model_without_a_recurrent_layer_is_told() -> None:

@@ -19,7 +19,7 @@ from elman.diagnose.findings import Finding, of_layers, of_truncation
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
-from elman.diagnose.watch import watched
+from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
 from elman.files import write_atomic
 
@@ -156,20 +156,9 @@ def backward(
     model: nn.Module, batch: Any, loss: Callable[[nn.Module, Any], Tensor]
 ) -> tuple[list[Call], float, dict[str, float]]:
     """Run forward and backward; the calls with their gradients, the loss, parameters' norms."""
-    with torch.enable_grad(), watched(model) as caught:
-        value = loss(model, batch)
-    if not caught:
-        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
-    if not value.requires_grad:
-        raise SettingsError("the loss does not depend on the model: there is no gradient")
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inputs = [*named.values(), *(each for one in caught for each in one.watched)]
-    found = torch.autograd.grad(value, inputs, allow_unused=True)
-    norms = {
-        name: 0.0 if g is None else float(g.double().norm())
-        for name, g in zip(named, found, strict=False)
-    }
-    return joined([one.call() for one in caught]), float(value.detach()), norms
+    caught, value, found = gradients(model, lambda: loss(model, batch))
+    norms = {name: 0.0 if g is None else float(g.double().norm()) for name, g in found.items()}
+    return joined([one.call() for one in caught]), float(value), norms
 
 
 @contextmanager

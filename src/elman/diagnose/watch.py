@@ -1,6 +1,6 @@
 """The recurrent layers of any model, caught at work: their inputs, and the gradients they get."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -134,6 +134,25 @@ def watched(model: nn.Module) -> Iterator[list[Caught]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def gradients(
+    model: nn.Module, loss: Callable[[], Tensor]
+) -> tuple[list[Caught], Tensor, dict[str, Tensor | None]]:
+    """Run `loss` forward and backward: the calls caught, its value and the gradients by parameter.
+
+    No `grad` of a parameter is touched.
+    """
+    with torch.enable_grad(), watched(model) as caught:
+        value = loss()
+    if not caught:
+        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
+    if not value.requires_grad:
+        raise SettingsError("the loss does not depend on the model: there is no gradient")
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    inputs = [*named.values(), *(each for one in caught for each in one.watched)]
+    found = torch.autograd.grad(value, inputs, allow_unused=True)
+    return caught, value.detach(), dict(zip(named, found, strict=False))
 
 
 def _hook(name: str, caught: list[Caught]) -> Any:
