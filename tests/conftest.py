@@ -28,6 +28,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> torch.device:
     if not torch.cuda.is_initialized():
         pytest.skip("there is no CUDA device")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     return torch.device("cuda")
 
 

@@ -37,8 +37,9 @@ def outcome(layer: Any, x: Tensor, **options: Any) -> dict[str, Tensor]:
     x = x.clone().requires_grad_()
     output, state, *states = layer(x, **options)
     found = [output, *parts(state), *(each for some in states for each in parts(some))]
-    sum((each * torch.arange(each.numel(), device=x.device).reshape(each.shape).cos()).sum()
-        for each in found).backward()  # fmt: skip
+    ramps = [torch.arange(each.numel(), device=x.device).view(each.shape) for each in found]
+    pairs = zip(found, ramps, strict=True)
+    sum((each * ramp.to(each.dtype).cos()).sum() for each, ramp in pairs).backward()
     gradients = {name: p.grad for name, p in layer.named_parameters()}
     named = {f"result {i}": each for i, each in enumerate(found)} | gradients | {"x": x.grad}
     return {name: each.detach().cpu() for name, each in named.items() if each is not None}
@@ -105,8 +106,8 @@ def test_two_layers_may_share_their_weights(gpu: torch.device) -> None:
     def gradient(model: Any, x: Tensor) -> Tensor:
         model.zero_grad()
         model[1](model[0](x)[0])[0].square().sum().backward()
-        found: Tensor = model[0].weight_hh_l0.grad.cpu()
-        return found
+        found: Tensor = model[0].weight_hh_l0.grad
+        return found.to("cpu", copy=True)
 
     expected = gradient(both, x)
     both.to(gpu)
