@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 import elman
 from elman.diagnose.monitor import Monitor, read_history
@@ -37,6 +38,9 @@ class Net(nn.Module):
         super().__init__()
         self.recur = make()
         self.head = nn.Linear(H, F)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.recur(x)[0])
 
 
 def loss(model: Net, x: Tensor, state: Any) -> Step:
@@ -144,6 +148,24 @@ def test_monitoring_changes_no_weight_and_a_resumed_run_goes_on(tmp_path: Path) 
         resume=True,
     )
     assert [e["step"] for e in result.gradients] == [e["step"] for e in whole.gradients]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_compiled_model_is_seen_and_compiled_once(whole: bool) -> None:
+    model = made(lambda: elman.GRU(F, H), 0)
+    counter = CompileCounter()
+    if whole:
+        compiled = torch.compile(model, backend=counter)
+    else:
+        model.recur.compile(backend=counter)
+
+    def own(net: Any, x: Tensor, state: Any) -> Step:
+        return Step(net(x).square().mean() if whole else net.recur(x)[0].square().mean(), 48)
+
+    given = compiled if whole else model
+    result = fit(given, Noise(0), own, settings=settings(epochs=1), progress=False)
+    assert [len(entry["layers"]) for entry in result.gradients] == [1] * 5
+    assert counter.frame_count <= 2
 
 
 def test_by_itself_it_looks_seldom() -> None:

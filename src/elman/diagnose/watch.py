@@ -1,7 +1,7 @@
 """The recurrent layers of any model, caught at work: their inputs, and the gradients they get."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -130,10 +130,19 @@ def watched(model: nn.Module) -> Iterator[list[Caught]]:
         for name, module in modules.items()
     ]
     try:
-        yield caught
+        with _uncompiled(model):
+            yield caught
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
+    """Within, what is compiled runs as it was written: hooks see nothing else."""
+    if any(each._compiled_call_impl or "_orig_mod" in each._modules for each in model.modules()):
+        stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return stance
+    return nullcontext()
 
 
 def gradients(
@@ -157,7 +166,7 @@ def gradients(
 
 def _hook(name: str, caught: list[Caught]) -> Any:
     def hook(module: nn.Module, args: Any, options: Any, result: Any) -> Any:
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return None
         one = Caught(name, module, args, options)
         caught.append(one)
