@@ -6,6 +6,30 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _on_the_cpu() -> Iterator[None]:
+    """The tests are the same on every machine: only those that ask for `gpu` see one."""
+    if not torch.cuda.is_available():
+        yield
+        return
+    torch.cuda.init()  # this process keeps the GPU; those that it starts see none
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        yield
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """The GPU; a test that needs one skips without it."""
+    if not torch.cuda.is_initialized():
+        pytest.skip("there is no CUDA device")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    return torch.device("cuda")
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 import elman
 from elman.diagnose.monitor import Monitor, read_history
@@ -36,6 +38,9 @@ class Net(nn.Module):
         super().__init__()
         self.recur = make()
         self.head = nn.Linear(H, F)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.recur(x)[0])
 
 
 def loss(model: Net, x: Tensor, state: Any) -> Step:
@@ -145,11 +150,65 @@ def test_monitoring_changes_no_weight_and_a_resumed_run_goes_on(tmp_path: Path) 
     assert [e["step"] for e in result.gradients] == [e["step"] for e in whole.gradients]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_compiled_model_is_seen_and_compiled_once(whole: bool) -> None:
+    model = made(lambda: elman.GRU(F, H), 0)
+    counter = CompileCounter()
+    if whole:
+        compiled = torch.compile(model, backend=counter)
+    else:
+        model.recur.compile(backend=counter)
+
+    def own(net: Any, x: Tensor, state: Any) -> Step:
+        return Step(net(x).square().mean() if whole else net.recur(x)[0].square().mean(), 48)
+
+    given = compiled if whole else model
+    result = fit(given, Noise(0), own, settings=settings(epochs=1), progress=False)
+    assert [len(entry["layers"]) for entry in result.gradients] == [1] * 5
+    assert counter.frame_count <= 2
+
+
 def test_by_itself_it_looks_seldom() -> None:
-    monitor = Monitor(elman.GRU(F, H), every=None)
-    with monitor.watching:
-        looked = [monitor.look(step, 1.0) is not None for step in range(1, 20)]
+    layer = elman.GRU(F, H)
+    monitor = Monitor(layer, every=None)
+    looked = []
+    for number in range(1, 20):
+        with monitor.step(number):
+            layer(torch.randn(5, 2, F))[0].sum().backward()
+        looked.append(monitor.look(number, 1.0, nullcontext(pytest.fail)) is not None)
     assert looked == [True] + [False] * 18
+
+
+def test_a_jump_is_looked_at_and_changes_nothing() -> None:
+    """A batch a thousand times as large, at a step at which nothing was caught."""
+
+    class Jumps(Noise):
+        def epoch(self, e: int, start: int = 0) -> Iterator[Tensor]:
+            for i, x in enumerate(super().epoch(e, start), start):
+                yield 1e4 * x if i == 24 else x
+
+    class Normed(Net):
+        def __init__(self) -> None:
+            super().__init__(lambda: elman.LSTM(F, H, 2, dropout=0.5))
+            self.norm = nn.BatchNorm1d(F)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.head(self.recur(x)[0]).flatten(0, 1)).view(*x.shape)
+
+    def own(model: Normed, x: Tensor, state: Any) -> Step:
+        return Step((model(x[:-1]) - x[1:]).square().mean(), 48)
+
+    runs = []
+    for watch in (False, True):
+        torch.manual_seed(0)
+        model = Normed()
+        chosen = settings(epochs=1) if watch else TrainSettings(epochs=1)
+        runs.append((model, fit(model, Jumps(0), own, settings=chosen, progress=False)))
+    (plain, _), (model, result) = runs
+    assert [entry["step"] for entry in result.gradients] == [1, 10, 20, 25, 30, 40]
+    assert any(words.startswith("step 25: the gradient's norm jumped") for words in result.warnings)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
 
 
 def test_a_model_without_a_recurrent_layer_is_told() -> None:

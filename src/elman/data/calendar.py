@@ -13,6 +13,7 @@ Times = NDArray[Any]  # datetime64[s], or int64 where time is a number
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 7 * 86400}
 _MONTHS = {"MS": 1, "ME": 1, "M": 1, "QS": 3, "QE": 3, "Q": 3, "YS": 12, "YE": 12, "Y": 12}
 _DAY = 86400
+_ONE_DAY, _A_MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,10 @@ class Calendar:
         """The times at these positions."""
         origin, found = self.origin, self.origin
         if self.kind == "months":
-            months = origin.astype("datetime64[M]") + positions * self.step
+            passed = (positions * self.step).astype("timedelta64[M]")
+            months = origin.astype("datetime64[M]") + passed
             if self.at_end:
-                last = (months + 1).astype("datetime64[D]") - 1
+                last = (months + _A_MONTH).astype("datetime64[D]") - _ONE_DAY
                 found = last.astype("datetime64[s]") + (origin - origin.astype("datetime64[D]"))
             else:
                 found = months.astype("datetime64[s]") + (origin - origin.astype("datetime64[M]"))
@@ -133,7 +135,8 @@ def calendar_of(times: Times, groups: NDArray[np.int64], frequency: str | int | 
         return Calendar("number", int(_usual(gaps)), int(origin))
     month = times.astype("datetime64[M]")
     within = times - month.astype("datetime64[s]")
-    at_end = bool((times.astype("M8[D]") + 1 == (month + 1).astype("datetime64[D]")).all())
+    next_month = (month + _A_MONTH).astype("datetime64[D]")
+    at_end = bool((times.astype("M8[D]") + _ONE_DAY == next_month).all())
     apart = np.diff(month.astype(np.int64))[np.diff(groups) == 0]
     if (apart > 0).all() and (at_end or (within == within[0]).all()):
         return Calendar("months", int(np.gcd.reduce(apart)), origin, at_end)

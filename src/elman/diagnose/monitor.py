@@ -1,27 +1,28 @@
 """Gradients watched while a network trains, at a cost that does not show.
 
 At every step the norm of the gradient is held against those before, and nothing else is done. Now
-and then, as often as a small share of the time allows, and where that norm jumps, a few sequences
-of the batch are run once more and their gradient is followed back over the last steps, from the
-very gradients that the step brought.
+and then, as often as a small share of the time allows, the gradients that enter the recurrent
+layers are caught, a few sequences of the batch are run once more and their gradient is followed
+back over the last steps. Where the norm jumps, the step is first run again to catch them.
 """
 
 import json
 import math
 import statistics
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from elman.diagnose.calls import Call, as_layer, joined
 from elman.diagnose.findings import Finding, of_layers
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.trajectory import Track
-from elman.diagnose.watch import Call, as_layer, joined, watched
+from elman.diagnose.watch import Caught, gradients, watched
 
 SEQUENCES = 4  # of a batch that are followed
 WINDOW = 128  # steps that they are followed back
@@ -69,17 +70,18 @@ class Seen:
 class Monitor:
     """Watches the recurrent layers of `model`; used by `elman.train.fit`.
 
-    Within `with monitor.watching:` call `begin()` before each forward pass and `look(step, norm)`
-    after the backward pass. It looks `every` so many steps; None for as often as 1 % of the time
-    allows, but no more than every 20 steps.
+    Run each step's forward and backward pass within `with monitor.step(number):`, then call
+    `look`. It looks `every` so many steps; None for as often as 1 % of the time allows, but no
+    more than every 20 steps.
 
-    >>> import torch
-    >>> model = nn.LSTM(2, 3)
+    >>> import contextlib, torch
+    >>> model, x = nn.LSTM(2, 3), torch.randn(9, 4, 2)
     >>> monitor = Monitor(model, every=1)
-    >>> with monitor.watching:
-    ...     monitor.begin()
-    ...     model(torch.randn(9, 4, 2))[0].sum().backward()
-    ...     seen = monitor.look(1, norm=1.0)
+    >>> def loss():
+    ...     return model(x)[0].sum()
+    >>> with monitor.step(1):
+    ...     loss().backward()
+    >>> seen = monitor.look(1, norm=1.0, again=contextlib.nullcontext(loss))
     >>> list(seen.layers), sorted(seen.layers["LSTM"])
     (['LSTM'], ['entering', 'growth', 'memory', 'rate'])
     """
@@ -87,27 +89,44 @@ class Monitor:
     def __init__(self, model: nn.Module, every: int | None) -> None:
         self.every = every
         self.memory = Memory()
-        self._calls: list[Call] = []
+        self._model = model
+        self._caught: list[Caught] | None = None
         self._amiss: list[Finding] = []
         self._began, self._spent, self._looked = time.perf_counter(), 0.0, 0
-        self.watching: AbstractContextManager[Any] = _Watching(self, model)
 
-    def begin(self) -> None:
-        """Forget the calls of the step before."""
-        self._calls.clear()
+    @contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Within, the layers' calls are caught if it is time to look."""
+        self._caught = None
+        if not self._due(number):
+            yield
+            return
+        with watched(self._model) as caught:
+            self._caught = caught
+            yield
 
-    def look(self, step: int, norm: float) -> Seen | None:
-        """Take in step number `step`; what was seen, where there was reason to look."""
+    def look(
+        self, step: int, norm: float, again: AbstractContextManager[Callable[[], Tensor]]
+    ) -> Seen | None:
+        """Take in step number `step`; what was seen, where there was reason to look.
+
+        Where only the norm is the reason, the step is run again: within `again`, by the function
+        of the loss that it gives.
+        """
         known = self.memory.recent
         usual = statistics.median(known) if len(known) >= _ENOUGH else math.inf
         jumped = not math.isfinite(norm) or norm > JUMP * usual
         if math.isfinite(norm):
             self.memory.recent = [*known[1 - _RECENT :], norm]
-        if not jumped and not self._due(step):
-            self._calls.clear()  # so that no tensor is held longer than a step
+        if not jumped and self._caught is None:
             return None
         start = time.perf_counter()
-        seen = self._measured(step)
+        caught = self._caught
+        if caught is None:
+            with again as loss:
+                caught, _, _ = gradients(self._model, loss)
+        seen = self._measured(step, caught)
+        self._caught = None
         self._spent += time.perf_counter() - start
         self._looked = step
         if jumped and math.isfinite(norm):
@@ -130,8 +149,9 @@ class Monitor:
         passed = time.perf_counter() - self._began
         return step >= self._looked + SELDOM and self._spent <= SHARE * passed
 
-    def _measured(self, step: int) -> Seen:
-        reports = quick_reports([call.first(SEQUENCES) for call in joined(self._calls)])
+    def _measured(self, step: int, caught: Sequence[Caught]) -> Seen:
+        calls = joined([one.call() for one in caught])
+        reports = quick_reports([call.first(SEQUENCES) for call in calls])
         amiss = [finding for finding in of_layers(reports) if finding.level != "note"]
         before, since = self.memory.since, {}
         warnings = []
@@ -156,20 +176,6 @@ class Monitor:
 
 def _key(finding: Finding) -> str:
     return f"{finding.kind} of {finding.where}"
-
-
-class _Watching(AbstractContextManager[None]):
-    def __init__(self, monitor: Monitor, model: nn.Module) -> None:
-        self._monitor, self._model = monitor, model
-        self._watched: Any = None
-
-    def __enter__(self) -> None:
-        self._watched = watched(self._model)
-        self._monitor._calls = self._watched.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._watched.__exit__(*error)
-        self._monitor._calls = []
 
 
 def quick_reports(calls: Sequence[Call]) -> list[LayerReport]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from rich.console import Group
 from torch import Tensor, nn
 
+from elman.diagnose.calls import Call, as_layer, joined
 from elman.diagnose.findings import Finding, of_layers, of_truncation
 from elman.diagnose.layers import LayerReport, measure
 from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
-from elman.diagnose.watch import Call, as_layer, joined, watched
+from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
 from elman.files import write_atomic
 
@@ -155,31 +156,29 @@ def backward(
     model: nn.Module, batch: Any, loss: Callable[[nn.Module, Any], Tensor]
 ) -> tuple[list[Call], float, dict[str, float]]:
     """Run forward and backward; the calls with their gradients, the loss, parameters' norms."""
-    with torch.enable_grad(), watched(model) as calls:
-        value = loss(model, batch)
-    if not calls:
-        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
-    if not value.requires_grad:
-        raise SettingsError("the loss does not depend on the model: there is no gradient")
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inputs = [*named.values(), *(each for call in calls for each in call.watched)]
-    found = torch.autograd.grad(value, inputs, allow_unused=True)
-    norms = {
-        name: 0.0 if g is None else float(g.double().norm())
-        for name, g in zip(named, found, strict=False)
-    }
-    return joined(calls), float(value.detach()), norms
+    caught, value, found = gradients(model, lambda: loss(model, batch))
+    norms = {name: 0.0 if g is None else float(g.double().norm()) for name, g in found.items()}
+    return joined([one.call() for one in caught]), float(value), norms
 
 
 @contextmanager
 def _as_after_training(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode, of which cuDNN gives no gradients: torch's own kernels do."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        yield
+        with _without_cudnn():
+            yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _without_cudnn() -> AbstractContextManager[None]:
+    known = torch.backends.cudnn
+    kept = {name: getattr(known, name) for name in ("benchmark", "deterministic", "allow_tf32")}
+    flags: AbstractContextManager[None] = known.flags(enabled=False, **kept)
+    return flags
 
 
 def _report(

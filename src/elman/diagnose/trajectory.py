@@ -77,8 +77,9 @@ def run(
     try:
         with torch.enable_grad(), _watched(layer, found):
             asked = any(g is not None for g in states_gradient or ())
-            options = {"lengths": lengths, "resets": resets, "return_states": asked}
-            output, *several = layer(x, state, **options)
+            output, *several = layer.forward(
+                x, state, lengths=lengths, resets=resets, return_states=asked
+            )
             parts = [p for each in several for p in (each if isinstance(each, tuple) else (each,))]
             given = [output_gradient, *(state_gradient or [None] * len(layer.cell.state))]
             if asked:

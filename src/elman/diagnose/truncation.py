@@ -63,12 +63,12 @@ def truncation(
             borders = [0, *([first] if first else []), *range(first + chunk, steps + 1, chunk)]
             for start, end in pairwise(borders):
                 own = None if lengths is None else (lengths - start).clamp(0, end - start)
-                options = {
+                options: dict[str, Any] = {
                     "lengths": own,
                     "resets": None if resets is None else resets.narrow(dim, start, end - start),
                     "return_states": every is not None,
                 }
-                output, s, *rest = layer(x.narrow(dim, start, end - start), s, **options)
+                output, s, *rest = layer.forward(x.narrow(dim, start, end - start), s, **options)
                 parts = s if isinstance(s, tuple) else (s,)
                 pairs: list[tuple[Tensor, Tensor | None]] = []
                 if every is not None:

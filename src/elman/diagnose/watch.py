@@ -1,153 +1,124 @@
 """The recurrent layers of any model, caught at work: their inputs, and the gradients they get."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from elman.cells import GRU, LSTM, RNN, ReLURNN
-from elman.diagnose.trajectory import Track, run
+from elman.diagnose.calls import OUTPUT, STATE, STATES, Call, recurrent_modules
 from elman.errors import SettingsError
-from elman.nn import Ragged, Recurrent
+from elman.nn import Ragged
 from elman.nn.inputs import to_batch
 
-OUTPUT, STATE, STATES = "output", "state", "states"
 
+class Caught:
+    """One call of a recurrent layer as it came. To catch it is cheap; `call` brings it to one form.
 
-@dataclass
-class Call:
-    """One call of a recurrent layer, all brought to the form (T, B, ...).
-
-    - `name`: the module's in its model; `module`: itself.
-    - `x` (T, B, I), `state`, `lengths`, `resets`: what it was given, detached.
-    - `gradients`: the loss's derivative by the output, (T, B, P), by each final state, (L, B, S),
-      and by each state at every step, (T, B, L, S), as far as the loss looked at them; there after
-      the backward pass. L counts layers and directions.
+    - `watched`: the tensors that it returned, whose gradients are kept.
     """
 
-    name: str
-    module: nn.Module
-    x: Tensor
-    state: tuple[Tensor, ...] | None
-    lengths: Tensor | None
-    resets: Tensor | None
-    gradients: dict[str, Tensor] = field(default_factory=dict)
-    watched: list[Tensor] = field(default_factory=list)
-    returned: tuple[Tensor, ...] = ()
-    given: Tensor | None = None  # the first state as it came, to see who continues whom
+    def __init__(self, name: str, module: nn.Module, args: Any, options: Any) -> None:
+        self._name, self._module = name, module
+        self._given = dict(zip(("x", "state"), args, strict=False)) | options
+        self._gradients: dict[str, Tensor] = {}
+        self._like: Any = None  # the output's form, if it is no tensor
+        self._states = 0
+        self.watched: list[Tensor] = []
 
-    def first(self, sequences: int) -> "Call":
-        """The same with only so many of the sequences."""
-        if self.x.shape[1] <= sequences:
-            return self
+    def watch(self, result: Any) -> Any:
+        """Have the gradients of all that was returned kept; makes them where none would be."""
+        output, state, *rest = result
+        parts = list(state) if isinstance(state, tuple) else [state]
+        every = [] if not rest else list(rest[0]) if isinstance(rest[0], tuple) else [rest[0]]
+        flat = output if isinstance(output, Tensor) else _flat(output)
+        frozen = not flat.requires_grad
+        if frozen:  # its outputs become the places where gradients begin
+            flat = flat.detach().requires_grad_()
+            parts = [part.detach().requires_grad_() for part in parts]
+            every = [part.detach().requires_grad_() for part in every]
+        elif every:  # they may be made of the very output: one of its own tells the ways apart
+            flat = flat.view_as(flat)
+        if not isinstance(output, Tensor):
+            self._like = _filled(output, flat.detach())
+            output = _filled(output, flat)
+        else:
+            output = flat
+        self._keep(flat, OUTPUT)
+        for index, part in enumerate(parts):
+            self._keep(part, f"{STATE} {index}")
+        for index, part in enumerate(every):
+            self._keep(part, f"{STATES} {index}")
+        self.watched, self._states = [flat, *parts, *every], len(parts)
+        if not frozen and not every:
+            return None
+        kept = [tuple(every) if isinstance(each, tuple) else every[0] for each in rest]
+        return (output, tuple(parts) if isinstance(state, tuple) else parts[0], *kept)
 
-        def some(value: Tensor | None) -> Tensor | None:
-            return None if value is None else value[:, :sequences]
+    def _keep(self, value: Tensor, name: str) -> None:
+        gradients = self._gradients  # what a tensor's hook holds must not hold the tensor
 
+        def hook(g: Tensor | None) -> None:
+            if g is not None:  # else the loss does not look at it
+                gradients[name] = g
+
+        value.register_hook(hook)  # type: ignore[no-untyped-call]
+
+    def call(self) -> Call:
+        """What was given and the gradients so far, all of the form (T, B, ...)."""
+        values, known = self._given, self._module
+        given: Any = values.get("x", values.get("input"))
+        state = values.get("state", values.get("hx"))
+        sizes: Any = known.input_size, known.batch_first
+        batch = to_batch(_detached(given), values.get("lengths"), values.get("resets"), *sizes)
+        batched = not isinstance(given, Tensor) or given.dim() == 3
+        parts = None if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
+        first = None if parts is None else parts[0]
+        if parts is not None:
+            parts = tuple(part.detach() for part in parts)
+            parts = parts if batched else tuple(part.unsqueeze(1) for part in parts)
         return Call(
-            self.name,
-            self.module,
-            self.x[:, :sequences],
-            None if self.state is None else tuple(part[:, :sequences] for part in self.state),
-            None if self.lengths is None else self.lengths[:sequences],
-            some(self.resets),
-            {name: value[:, :sequences] for name, value in self.gradients.items()},
+            self._name,
+            known,
+            batch.x,
+            parts,
+            batch.lengths,
+            batch.resets,
+            {name: self._formed(name, g.detach(), batched) for name, g in self._gradients.items()},
+            returned=tuple(self.watched[1 : 1 + self._states]),
+            given=first,
         )
 
-    def gradients_of(self, kind: str) -> list[Tensor | None]:
-        """By each of the cell's states: the final ones (STATE), or those of all steps (STATES)."""
-        count = len(as_layer(self.module).cell.state)
-        return [self.gradients.get(f"{kind} {index}") for index in range(count)]
-
-    def options(self, layer: Recurrent) -> dict[str, Any]:
-        """What `run` and `truncation` take besides the layer, in the layer's own order."""
-        flip = layer.batch_first
-        output, resets = self.gradients.get(OUTPUT), self.resets
-        state: Any = self.state
-        if state is not None and len(state) == 1:
-            state = state[0]
-        return {
-            "x": self.x.transpose(0, 1) if flip else self.x,
-            "state": state,
-            "lengths": self.lengths,
-            "resets": resets.T if flip and resets is not None else resets,
-            "output_gradient": output.transpose(0, 1) if flip and output is not None else output,
-            "state_gradient": self.gradients_of(STATE),
-            "states_gradient": [
-                None if g is None else g.transpose(1, 2) for g in self.gradients_of(STATES)
-            ],
-        }
-
-    def tracks(self, backend: str | None = None) -> list[Track]:
-        """What each layer and direction went through, see `elman.diagnose.trajectory.run`."""
-        layer = as_layer(self.module)
-        return run(layer, **self.options(layer), backend=backend)
-
-
-def recurrent_modules(model: nn.Module) -> dict[str, nn.Module]:
-    """By name the modules that can be looked into: elman's layers and torch's RNN, LSTM, GRU.
-
-    >>> list(recurrent_modules(nn.ModuleDict({"a": nn.GRU(2, 3), "b": nn.Linear(2, 3)})))
-    ['a']
-    """
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, Recurrent | nn.RNN | nn.LSTM | nn.GRU)
-    }
-
-
-def as_layer(module: nn.Module) -> Recurrent:
-    """An elman layer: the module itself, or one with the very parameters of a torch.nn layer.
-
-    >>> theirs = nn.LSTM(2, 3, batch_first=True)
-    >>> ours = as_layer(theirs)
-    >>> ours.weight_hh_l0 is theirs.weight_hh_l0, ours.batch_first
-    (True, False)
-    """
-    if isinstance(module, Recurrent):
-        return module
-    if not isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
-        raise SettingsError(f"a {type(module).__name__} is no recurrent layer that is known")
-    cell: Any = {nn.LSTM: LSTM, nn.GRU: GRU}.get(type(module))
-    if cell is None:
-        kinds = ((nn.LSTM, LSTM), (nn.GRU, GRU))
-        cell = next((ours for theirs, ours in kinds if isinstance(module, theirs)), None)
-    if cell is None:
-        cell = ReLURNN if module.nonlinearity == "relu" else RNN
-    with torch.device("meta"):
-        layer = Recurrent(
-            cell,
-            module.input_size,
-            module.hidden_size,
-            module.num_layers,
-            bias=module.bias,
-            bidirectional=module.bidirectional,
-            proj_size=module.proj_size,
-        )
-    for name, _ in list(layer.named_parameters()):
-        setattr(layer, name, getattr(module, name))
-    return layer.train(module.training)
+    def _formed(self, name: str, g: Tensor, batched: bool) -> Tensor:
+        kind = name.partition(" ")[0]
+        if kind == OUTPUT and isinstance(self._like, PackedSequence):
+            return pad_packed_sequence(_filled(self._like, g))[0]
+        if kind == OUTPUT and isinstance(self._like, Ragged):
+            return Ragged(g, self._like.lengths).pad()[0]
+        if not batched:
+            return g.unsqueeze(1)
+        if kind == OUTPUT:
+            return g.transpose(0, 1) if self._module.batch_first else g
+        return g.transpose(1, 2) if kind == STATES else g
 
 
 @contextmanager
-def watched(model: nn.Module) -> Iterator[list[Call]]:
+def watched(model: nn.Module) -> Iterator[list[Caught]]:
     """Within, every call of a recurrent layer of `model` is added to the list.
 
-    Nothing that the model computes changes. After a backward pass each call also holds the
-    gradients that it got.
+    Nothing that the model computes changes. After a backward pass each also holds the gradients
+    that it got.
 
     >>> model = nn.Sequential(nn.LSTM(2, 3))
-    >>> with watched(model) as calls:
+    >>> with watched(model) as caught:
     ...     model(torch.randn(5, 4, 2))[0].sum().backward()
-    >>> calls[0].name, calls[0].gradients["output"].shape
+    >>> call = caught[0].call()
+    >>> call.name, call.gradients["output"].shape
     ('0', torch.Size([5, 4, 3]))
     """
-    calls: list[Call] = []
+    caught: list[Caught] = []
     modules = recurrent_modules(model)
     if not modules:
         raise SettingsError(
@@ -155,137 +126,53 @@ def watched(model: nn.Module) -> Iterator[list[Call]]:
             " torch.nn.RNN, LSTM and GRU"
         )
     handles = [
-        module.register_forward_hook(_hook(name, calls), with_kwargs=True)
+        module.register_forward_hook(_hook(name, caught), with_kwargs=True)
         for name, module in modules.items()
     ]
     try:
-        yield calls
+        with _uncompiled(model):
+            yield caught
     finally:
         for handle in handles:
             handle.remove()
 
 
-def joined(calls: Sequence[Call]) -> list[Call]:
-    """Calls of a layer step by step, each given the state that the last returned, as one call.
+def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
+    """Within, what is compiled runs as it was written: hooks see nothing else."""
+    if any(each._compiled_call_impl or "_orig_mod" in each._modules for each in model.modules()):
+        stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return stance
+    return nullcontext()
 
-    The gradients that reach the states in between come through time, so that they are left out.
+
+def gradients(
+    model: nn.Module, loss: Callable[[], Tensor]
+) -> tuple[list[Caught], Tensor, dict[str, Tensor | None]]:
+    """Run `loss` forward and backward: the calls caught, its value and the gradients by parameter.
+
+    No `grad` of a parameter is touched.
     """
-    result: list[Call] = []
-    for call in calls:
-        last = next((c for c in reversed(result) if c.module is call.module), None)
-        plain = call.lengths is None and call.resets is None
-        if (
-            last is not None
-            and plain
-            and last.lengths is None
-            and last.resets is None
-            and call.given is not None
-            and last.returned
-            and call.given is last.returned[0]
-        ):
-            last.gradients = _followed(last, call)
-            last.x = torch.cat([last.x, call.x])
-            last.returned = call.returned
-            last.watched = [*last.watched, *call.watched]
-        else:
-            result.append(call)
-    return result
+    with torch.enable_grad(), watched(model) as caught:
+        value = loss()
+    if not caught:
+        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
+    if not value.requires_grad:
+        raise SettingsError("the loss does not depend on the model: there is no gradient")
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    inputs = [*named.values(), *(each for one in caught for each in one.watched)]
+    found = torch.autograd.grad(value, inputs, allow_unused=True)
+    return caught, value.detach(), dict(zip(named, found, strict=False))
 
 
-def _followed(last: Call, call: Call) -> dict[str, Tensor]:
-    """The gradients of two calls as those of one: the second's by the final states, else both's."""
-    found = {name: g for name, g in call.gradients.items() if name.startswith(f"{STATE} ")}
-    for name in {*last.gradients, *call.gradients}:
-        if name == OUTPUT or name.startswith(f"{STATES} "):
-            found[name] = torch.cat([_or_zeros(each, name, last, call) for each in (last, call)])
-    return found
-
-
-def _or_zeros(call: Call, name: str, *like: Call) -> Tensor:
-    """A call's gradient, or zeros of the form that it has in one of the others."""
-    if name in call.gradients:
-        return call.gradients[name]
-    known = next(other.gradients[name] for other in like if name in other.gradients)
-    return known.new_zeros(len(call.x), *known.shape[1:])
-
-
-def _hook(name: str, calls: list[Call]) -> Any:
+def _hook(name: str, caught: list[Caught]) -> Any:
     def hook(module: nn.Module, args: Any, options: Any, result: Any) -> Any:
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return None
-        values = dict(zip(("x", "state"), args, strict=False)) | options
-        given = values.get("x", values.get("input"))
-        state = values.get("state", values.get("hx"))
-        lengths, resets = values.get("lengths"), values.get("resets")
-        plain = _detached(given)
-        known: Any = module
-        batch = to_batch(plain, lengths, resets, known.input_size, known.batch_first)
-        batched = not isinstance(given, Tensor) or given.dim() == 3
-        parts = None if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
-        first = None if parts is None else parts[0]
-        if parts is not None:
-            parts = tuple(part.detach() for part in (parts if batched else _with_batch(parts)))
-        call = Call(name, module, batch.x, parts, batch.lengths, batch.resets, given=first)
-        calls.append(call)
-        return _watch(call, result, batched, bool(known.batch_first))
+        one = Caught(name, module, args, options)
+        caught.append(one)
+        return one.watch(result)
 
     return hook
-
-
-def _with_batch(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(part.unsqueeze(1) for part in parts)
-
-
-def _watch(call: Call, result: Any, batched: bool, batch_first: bool) -> Any:
-    """Have the gradients of all that was returned kept; makes them where none would be."""
-    output, state, *rest = result
-    parts = list(state) if isinstance(state, tuple) else [state]
-    every = [] if not rest else list(rest[0]) if isinstance(rest[0], tuple) else [rest[0]]
-    flat = output if isinstance(output, Tensor) else _flat(output)
-    frozen = not flat.requires_grad
-    if frozen:  # its outputs become the places where gradients begin
-        flat = flat.detach().requires_grad_()
-        parts = [part.detach().requires_grad_() for part in parts]
-        every = [part.detach().requires_grad_() for part in every]
-    elif every:  # they may be made of the very output: one of its own tells the ways apart
-        flat = flat.view_as(flat)
-    like = None if isinstance(output, Tensor) else _filled(output, flat.detach())
-    output = flat if like is None else _filled(output, flat)
-    gradients = call.gradients  # what a tensor's hook holds must not hold the tensor
-
-    def of_output(g: Tensor) -> Tensor:
-        if isinstance(like, PackedSequence):
-            return pad_packed_sequence(_filled(like, g))[0]
-        if isinstance(like, Ragged):
-            return Ragged(g, like.lengths).pad()[0]
-        if not batched:
-            return g.unsqueeze(1)
-        return g.transpose(0, 1) if batch_first else g
-
-    def of_state(g: Tensor) -> Tensor:
-        return g if batched else g.unsqueeze(1)
-
-    def of_states(g: Tensor) -> Tensor:
-        return g.transpose(1, 2) if batched else g.unsqueeze(1)
-
-    def keep(value: Tensor, name: str, form: Callable[[Tensor], Tensor]) -> None:
-        def hook(g: Tensor | None) -> None:
-            if g is not None:  # else the loss does not look at it
-                gradients[name] = form(g.detach())
-
-        value.register_hook(hook)  # type: ignore[no-untyped-call]
-
-    keep(flat, OUTPUT, of_output)
-    for index, part in enumerate(parts):
-        keep(part, f"{STATE} {index}", of_state)
-    for index, part in enumerate(every):
-        keep(part, f"{STATES} {index}", of_states)
-    call.watched = [flat, *parts, *every]
-    call.returned = tuple(parts)
-    if not frozen and not every:
-        return None
-    kept = [tuple(every) if isinstance(each, tuple) else every[0] for each in rest]
-    return (output, tuple(parts) if isinstance(state, tuple) else parts[0], *kept)
 
 
 def _detached(given: Any) -> Any:

@@ -1,7 +1,8 @@
 """torch's own fused kernels, for what they compute exactly."""
 
 import torch
-from torch import _VF, Tensor
+from torch import _VF, Tensor, nn
+from torch.backends.cudnn import rnn as cudnn_rnn
 
 from elman.cells import GRU, LSTM, RNN, Cell, ReLURNN
 from elman.nn.lengths import last_step, mask_of, reverse_within
@@ -51,6 +52,8 @@ def run(
     if lengths is not None and type(cell) in _ON_PADDING:
         x, ih = _quiet_padding(cell, x, ih, mask_of(lengths, len(x)))
     weights = [each for each in (ih, w.hh, w.bias_ih, w.bias_hh) if each is not None]
+    if x.is_cuda and torch.backends.cudnn.enabled and not torch.compiler.is_compiling():
+        weights = _in_one_piece(_KERNELS[type(cell)], weights, x.shape[2])
     initial = tuple(each.unsqueeze(0).contiguous() for each in s)
     output, *last = getattr(_VF, _KERNELS[type(cell)])(
         x,
@@ -69,6 +72,28 @@ def run(
     if reverse:
         output = output.flip(0) if lengths is None else reverse_within(output, lengths)
     return (output,), final
+
+
+def _in_one_piece(kernel: str, weights: list[Tensor], input_size: int) -> list[Tensor]:
+    """The weights as parts of one buffer, as cuDNN wants them, which else copies them at each call.
+
+    Parameters that have memory of their own are moved there for good, as
+    `torch.nn.LSTM.flatten_parameters` does; all else, and what is shared, is copied.
+    """
+    if len({each.untyped_storage().data_ptr() for each in weights}) == 1:
+        return weights
+    for_good = all(isinstance(w, nn.Parameter) and _is_alone(w) for w in weights)
+    own = weights if for_good else [each.clone() for each in weights]
+    mode: int = cudnn_rnn.get_cudnn_mode(kernel.upper())  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        torch._cudnn_rnn_flatten_weight(
+            own, len(own), input_size, mode, own[1].shape[1], 0, 1, False, False
+        )
+    return own
+
+
+def _is_alone(weight: Tensor) -> bool:
+    return weight.untyped_storage().nbytes() == weight.numel() * weight.element_size()
 
 
 def _quiet_padding(cell: Cell, x: Tensor, ih: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -202,7 +202,6 @@ class Run:
             ) as self.log,
             Display(self.total, at.step, at.seen, unit=self.unit, shown=progress) as self.display,
             StopRequest(announce=progress) as self.request,
-            self.monitor.watching if self.monitor else nullcontext(),
         ):
             done = at.stopped is not None
             while at.stopped is None and not self._asked_to_stop():
@@ -260,17 +259,16 @@ class Run:
             batch = move(batch, self.device)
         for parameter in self.parameters:
             parameter.grad = None
-        if self.monitor is not None:
-            self.monitor.begin()
-        step = self.loss(self.model, batch, self.state)
-        loss, count = step.loss, step.count
-        if loss.dim() != 0:
-            raise SettingsError(f"the loss must be a scalar, not of shape {tuple(loss.shape)}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        with nullcontext() if self.monitor is None else self.monitor.step(at.step + 1):
+            step = self.loss(self.model, batch, self.state)
+            loss, count = step.loss, step.count
+            if loss.dim() != 0:
+                raise SettingsError(f"the loss must be a scalar, not of shape {tuple(loss.shape)}")
+            loss.backward()  # type: ignore[no-untyped-call]
         norm = gradient_norm(self.parameters)
         loss_value, norm_value = loss.item(), norm.item()
         if self.monitor is not None:
-            self._look(at.step + 1, norm_value)
+            self._look(at.step + 1, norm_value, batch)
         try:
             self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
         except TrainingDivergedError as error:
@@ -339,10 +337,10 @@ class Run:
 
     # -- records
 
-    def _look(self, step: int, norm: float) -> None:
+    def _look(self, step: int, norm: float, batch: Any) -> None:
         """Have the monitor look at the gradients, and record what it sees."""
         assert self.monitor is not None
-        seen = self.monitor.look(step, norm)
+        seen = self.monitor.look(step, norm, self._again(batch))
         if seen is None:
             return
         self.at.gradients.append(seen.entry())
@@ -356,6 +354,15 @@ class Run:
         for words in seen.warnings:
             self.log.write("warning", {"step": step, "text": words})
             self.display.warning(words)
+
+    @contextmanager
+    def _again(self, batch: Any) -> Iterator[Callable[[], Tensor]]:
+        """A function of this step's loss; what it changes within is put back."""
+        buffers = [(each, each.clone()) for each in self.model.buffers()]
+        with preserved_rng(self.device):
+            yield lambda: self.loss(self.model, batch, self.state).loss
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
     def _log_training(self, lr: float, norm: float) -> None:
         at = self.at

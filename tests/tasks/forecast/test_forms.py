@@ -114,7 +114,9 @@ def test_an_update_is_as_reading_everything_again(task: Forecast, tmp_path: Path
     other.known = {}
     for days in [DAYS[:-14], *np.array_split(DAYS[-14:], 5)]:
         rows = frame[frame["ds"].isin(days)]
-        beforehand = frame[(frame["ds"] > days[-1]) & (frame["ds"] <= days[-1] + 5)]
+        beforehand = frame[
+            (frame["ds"] > days[-1]) & (frame["ds"] <= days[-1] + np.timedelta64(5, "D"))
+        ]
         other.update(pd.concat([rows, beforehand.assign(y=np.nan, z=np.nan, visits=np.nan)]))
     offers = ahead(frame)
     found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)

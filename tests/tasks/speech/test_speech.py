@@ -37,6 +37,16 @@ def test_it_has_learnt(name: str, spoken: Spoken, request: pytest.FixtureRequest
     assert task.record["metrics"]["cer"] <= 0.4
 
 
+def test_single_words_are_saved_without_a_model_of_word_order(say: Say, tmp_path: Path) -> None:
+    pairs = [(say(text), text) for text in ("ab", "bc", "cab")]
+    task = Speech(ngram=2, hidden_size=8, num_layers=1, epochs=1, bins=20)
+    task.fit(pairs, pairs, progress=False)
+    assert task.words is None
+    task.save(tmp_path)
+    sounds = [sound for sound, _ in pairs]
+    assert elman.load(tmp_path).predict(sounds) == task.predict(sounds)
+
+
 def test_nothing_else_is_lost_of_bad_input(both: Speech, say: Say, tmp_path: Path) -> None:
     sound = say("ab cab", 3)
     text = both.predict([sound])[0]

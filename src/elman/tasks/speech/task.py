@@ -376,7 +376,8 @@ class Speech(Task):
     def _restore(self, saved: Saved) -> SequenceModel:
         config, settings = saved.config, self.settings
         self.alphabet = Alphabet.load(saved.asset(ALPHABET))
-        self.words = read_arpa(saved.asset(WORDS)) if settings.ngram else None
+        has_words = settings.ngram and self.alphabet.space is not None
+        self.words = read_arpa(saved.asset(WORDS)) if has_words else None
         acoustic = config["acoustic"]
         self.acoustic = None if acoustic is None else AcousticFeatures(**acoustic)
         mean = np.array([float(value) for value in config["mean"]], np.float32)
