@@ -9,7 +9,7 @@ from torch import Tensor
 import elman
 from elman.cells import BUILTIN
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
+pytestmark = pytest.mark.usefixtures("gpu")
 
 D = torch.float64
 
@@ -152,7 +152,6 @@ def test_a_second_derivative() -> None:
     assert error(*slopes) < 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous chunk")
 def test_auto_takes_cudnn_for_what_it_computes() -> None:
     x = torch.randn(5, 2, 3, device="cuda")
     for cell, options, expected in (
