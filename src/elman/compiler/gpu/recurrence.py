@@ -28,6 +28,8 @@ def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
         return "the batch is too large for the kernels"
     if x.is_cuda and _is_old(x.device):
         return "kernels are for GPUs of compute capability 8.0 and higher"
+    if x.is_cuda and torch.cuda.is_current_stream_capturing():  # nothing can be tried here
+        return None
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     how = launch.precision(dtype)
     cuts = launch.cuts(step, batch, size, x.device, how)
@@ -69,6 +71,8 @@ def _failure(
                 runtime.backward(call, o, tape, results, [True] * len(o.flat()))
         if like.is_cuda:
             torch.cuda.synchronize(device)
+    except torch.OutOfMemoryError:  # next time there may be more
+        raise
     except Exception as error:  # Triton may fail in any way; the reference does not
         return f"the compiler failed: {type(error).__name__}: {error}"
     return None
