@@ -80,7 +80,7 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
     if target == "gpu":
         from elman.compiler.gpu import recurrence
 
-        return recurrence.obstacle(step, x, w.ih)
+        return recurrence.obstacle(step, x, w.ih, w.bias_hh)
     return _failure(step, torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 

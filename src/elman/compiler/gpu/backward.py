@@ -3,7 +3,7 @@
 from elman.compiler.expression import Node, order, read
 from elman.compiler.gpu import parts
 from elman.compiler.gpu.source import Lines
-from elman.compiler.gpu.variant import Variant
+from elman.compiler.gpu.variant import Variant, new_needed
 
 
 def pointers(v: Variant) -> list[str]:
@@ -36,10 +36,9 @@ def source(v: Variant) -> str:
     parts.begin(w, v, "backward", pointers(v))
     if plan.extra_saves:
         w(f"save_place = rows[:, None] * ({plan.extra_saves} * H) + units[None, :]")
-    if v.products:
+    if v.products and not plan.shared:
         w(f"product_place = rows[:, None] * ({v.products} * H) + units[None, :]")
-        if not v.plan.shared:
-            w(f"product_size = B * {v.products} * H")
+        w(f"product_size = B * {v.products} * H")
     for i in range(step.states):
         w.load(f"g{i}", f"D{i} + place")
         if v.resets:
@@ -110,7 +109,7 @@ def _read(w: Lines, v: Variant) -> dict[Node, str]:
         if old in reached or old in step.new:
             w.load(f"s{i}", f"S{i} + before_at + place")
             names[old] = f"s{i}"
-    for i in v.new_needed:
+    for i in new_needed(v.step):
         at = f"O{i} + step * (B * H)" if i in v.outs else f"S{i} + after_at"
         w.load(f"n{i}", f"{at} + place")
         names.setdefault(step.new[i], f"n{i}")

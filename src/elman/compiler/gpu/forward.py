@@ -54,10 +54,9 @@ def source(v: Variant) -> str:
             _weights(w, v, chunk)
     w.open(f"for s in tl.range(first, last, num_stages={v.ahead}):")
     w("t = origin + direction * s")
-    w("after = tl.where(direction > 0, t + 1, t)")
     w("step = tl.cast(t, tl.int64)")
     w("before_at = tl.cast(tl.where(direction > 0, t, t + 1), tl.int64) * (B * H)")
-    w("after_at = tl.cast(after, tl.int64) * (B * H)")
+    w("after_at = tl.cast(tl.where(direction > 0, t + 1, t), tl.int64) * (B * H)")
     w(f"x_at = X + step * (B * {step.gates} * H)")
     names = parts.constants(v) | {read("s", i): f"s{i}" for i in range(step.states)}
     outputs = (*step.new, *(plan.saves if v.saving else ()))

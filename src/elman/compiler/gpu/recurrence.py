@@ -17,7 +17,7 @@ from elman.compiler.trace import Equations
 _MOST = 1 << 31  # numbers of one step: places within it are int32
 
 
-def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
+def obstacle(step: Equations, x: Tensor, ih: Tensor, bias_hh: Tensor | None) -> str | None:
     """Why no kernel computes this, None if one does. The first time, they are tried."""
     if step.normed:
         return "layer_norm is not compiled for a GPU"
@@ -33,7 +33,8 @@ def obstacle(step: Equations, x: Tensor, ih: Tensor) -> str | None:
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     how = launch.precision(dtype)
     cuts = launch.cuts(step, batch, size, x.device, how)
-    return _failure(step, size, dtype, x.device, cuts, how, torch.is_grad_enabled())
+    added, back = bias_hh is not None, torch.is_grad_enabled()
+    return _failure(step, size, dtype, x.device, cuts, how, added, back)
 
 
 @cache
@@ -49,6 +50,7 @@ def _failure(
     device: torch.device,
     cuts: tuple[Tiles, Tiles],
     how: str,
+    added: bool,
     back: bool,
 ) -> str | None:
     """What goes wrong when one step is run by these tiles, None if nothing does."""
@@ -62,7 +64,8 @@ def _failure(
         (like[..., :size],) * len(step.zones),
     )
     mask = state if step.masked else None
-    o = Operands(like, None, hh, None, None, mask, None, *lists)
+    bias = None if hh is None or not added else hh[:, 0].contiguous()
+    o = Operands(like, None, hh, None, bias, mask, None, *lists)
     call = Call(step, cuts, how, every_state=False, reverse=False, lengths=None, resets=None)
     try:
         with torch.no_grad():

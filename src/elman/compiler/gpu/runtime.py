@@ -11,7 +11,7 @@ from elman.compiler.gpu import launch
 from elman.compiler.gpu.call import Call
 from elman.compiler.gpu.variant import new_needed
 from elman.compiler.operands import FIXED, Operands
-from elman.compiler.schedule import Plan, plan
+from elman.compiler.schedule import plan
 
 
 @dataclass
@@ -38,7 +38,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     if o.ih is None:
         gates = x.clone(memory_format=torch.contiguous_format)
     else:
-        gates = F.linear(x, o.ih, _bias_of(own, o))
+        gates = F.linear(x, o.ih, o.bias_ih)
     first = [s.contiguous() for s in _first_states(call, o)]
     wanted = range(step.states if call.every_state else 1)
     kept = step.states if saving or call.every_state else 1
@@ -57,12 +57,11 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
         torch.mul(first[0], mask, out=call.first_slot(feed))
     extra = own.extra_saves if saving else 0
     saves = gates.new_empty(steps, batch, extra * size) if extra else None
-    added = o.bias_hh is not None and not own.folded
     tensors = {
         "X": gates,
         "Saves": saves,
         "R": None if o.hh is None else o.hh.contiguous(),
-        "Bias": o.bias_hh.contiguous() if o.bias_hh is not None and added else None,
+        "Bias": None if o.bias_hh is None else o.bias_hh.contiguous(),
         "Feed": feed,
         **_numbered("S", sequences),
         **_numbered("C", carried),
@@ -71,6 +70,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tap
     }
     if call.resets is not None:
         tensors |= _numbered("I", [each.contiguous() for each in o.initial])
+    added = o.bias_hh is not None
     launch.run("forward", call, tensors, saving=saving, kept=kept, outs=outs, added=added)
     found = [results[i] if call.ragged else call.after(sequences[i]) for i in wanted]
     return [*found, *carried], Tape(sequences, results, feed, gates, saves, x)
@@ -141,12 +141,6 @@ def backward(
     weights = (of_x, of_ih, of_hh, of_bias, of_bias_hh, None, None)
     of_params = [each.sum(0) for each in dp]
     return [*weights, *of_params, *running, *anew, *[None] * len(o.zones)]
-
-
-def _bias_of(own: Plan, o: Operands) -> Tensor | None:
-    if o.bias_ih is None or o.bias_hh is None or not own.folded:
-        return o.bias_ih
-    return o.bias_ih + o.bias_hh
 
 
 def _first_states(call: Call, o: Operands) -> list[Tensor]:

@@ -28,7 +28,7 @@ class Variant:
     flows: tuple[int, ...]  # states whose results have gradients, in the backward pass
     lone: bool
     parts: int  # of a product's inner dimension, each another warp's; 1 if the warps share it
-    resident: int  # chunks in which the recurrent matrix is held in registers; 0: it is not
+    resident: int  # chunks in which the recurrent matrix is kept at hand; 0: it is read anew
     ahead: int  # steps by which what does not depend on the state is read before its use
     interpreted: bool  # on a CPU, by Triton's interpreter
     precision: str  # of the products
@@ -47,11 +47,6 @@ class Variant:
     def products(self) -> int:
         """How many recurrent products there are."""
         return len(self.step.recurrent)
-
-    @property
-    def new_needed(self) -> tuple[int, ...]:
-        """States whose new value the gradient uses."""
-        return new_needed(self.step)
 
 
 @cache
