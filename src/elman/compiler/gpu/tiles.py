@@ -13,6 +13,7 @@ _SHAPES = ((16, 8), (16, 16), (32, 8), (32, 16), (64, 8))  # rows, units
 _LARGE = {False: ((64, 16), (64, 32)), True: ((32, 32), (64, 16), (64, 32))}  # by `back`
 _STREAMS = ((32, 3, 8), (32, 3, 4), (32, 2, 4), (16, 2, 4))  # depth, stages, parts
 _CHUNK = 1 << 15  # bytes of what is multiplied by the weights at a time
+_SUMS = 1 << 11  # of a warp, for which its registers do
 
 
 class Tiles(NamedTuple):
@@ -73,7 +74,8 @@ def _resident(rows: int, units: int, depth: int, matrices: int, machine: Machine
     step = max(_SMALLEST, min(most, _power(-(-depth // parts))))
     count = -(-depth // (parts * step))
     weights = 4 * machine.copies * matrices * units * count * parts * step
-    if weights + 4 * parts * step * rows > machine.shared:
+    sums = rows * units * matrices
+    if weights + 4 * parts * step * rows > machine.shared or sums > _SUMS:
         return None
     return Tiles(rows, units, step, parts, 1, parts, count)
 
