@@ -87,7 +87,7 @@ def bench_memory(
     lags: Annotated[
         tuple[int, ...], _several("Steps to remember; 10, 30, 100, 300 and 1000 if none are named.")
     ] = (),
-    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 10_000,
+    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 6000,
     seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
     hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 64,
     out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,

@@ -51,12 +51,12 @@ class Contender:
 
     def rate(self, task: str, lag: int) -> float:
         """The learning rate."""
-        return min(self.lr * 100 / lag, 1e-3) if self.falls else self.lr * TASKS[task].pace
+        return self.lr * min(100 / lag, 2) if self.falls else self.lr * TASKS[task].pace
 
 
 CONTENDERS: Mapping[str, Contender] = {
     "rnn": Contender("rnn", {}),
-    "irnn": Contender("rnn_relu", {"init": "identity"}, inputs=0.01, lr=3e-4, falls=True),
+    "irnn": Contender("rnn_relu", {"init": "identity"}, inputs=0.03, lr=4e-4, falls=True),
     "lstm": Contender("lstm", {"init": "orthogonal"}, chrono=True),
     "gru": Contender("gru", {"init": "orthogonal"}, chrono=True),
     "lstm_default": Contender("lstm", {}),
@@ -167,7 +167,7 @@ def run(
     *,
     hidden_size: int = 64,
     batch: int = 32,
-    steps: int = 10_000,
+    steps: int = 6000,
     seconds: float = math.inf,
     lr: float | None = None,
     seed: int = 0,
