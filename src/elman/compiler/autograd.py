@@ -1,6 +1,7 @@
 """The compiled recurrence in torch's autograd."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -9,9 +10,8 @@ from torch import Tensor
 from elman.compiler import interpreter
 from elman.compiler.cpu import runtime
 from elman.compiler.cpu.runtime import Tape, Task
+from elman.compiler.differentiable import Flat, differentiable, not_a_view
 from elman.compiler.operands import Call, Operands, operands_of
-
-Flat = Sequence[Tensor | None]  # operands in one list
 
 
 class Pass(Protocol):
@@ -74,7 +74,7 @@ class _Recurrence(torch.autograd.Function):
         parts = _parts(flat, count)
         found = runtime.run([passes[i].forward(parts[i]) for i in range(count)])
         ctx.tapes = [tape for _, tape in found]
-        results = [_not_a_view(each) for part, _ in found for each in part]
+        results = [not_a_view(each) for part, _ in found for each in part]
         ctx.passes, ctx.inputs = passes, len(flat)
         # The results stand here so that autograd sees when they are modified in place.
         ctx.save_for_backward(*flat, *results)
@@ -90,7 +90,7 @@ class _Recurrence(torch.autograd.Function):
         asked = [i for i in range(count) if any(g is not None for g in given[i])]
         if torch.is_grad_enabled():
             for i in asked:
-                found[i] = _differentiable(passes[i].call, flat[i], given[i])
+                found[i] = differentiable(partial(_run, passes[i].call), flat[i], given[i])
             return (None, *(each for part in found for each in part))
         tapes = [ctx.tapes[i] for i in asked]
         if any(tape.gates is None for tape in tapes):  # a backward pass before has used it up
@@ -109,31 +109,5 @@ class _Recurrence(torch.autograd.Function):
 _apply: Any = super(torch.autograd.Function, _Recurrence).apply
 
 
-def _not_a_view(tensor: Tensor) -> Tensor:
-    """The same memory as a tensor of its own, so that it may be modified in place."""
-    if tensor._base is None:
-        return tensor
-    own = tensor.new_empty(0)
-    return own.set_(
-        tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
-    )
-
-
-def _differentiable(
-    call: Call, flat: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
-) -> list[Tensor | None]:
-    """The gradients as a graph that can be differentiated again."""
-    own = [None if t is None else t.view_as(t) for t in flat]  # apart, if one depends on another
-    results = interpreter.run(call, operands_of(call.step, own))
-    pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
-    wanted = [t for t in own if t is not None and t.requires_grad]
-    found = iter(
-        torch.autograd.grad(
-            [r for r, _ in pairs],
-            wanted,
-            [g for _, g in pairs],
-            create_graph=True,
-            allow_unused=True,
-        )
-    )
-    return [next(found) if t is not None and t.requires_grad else None for t in own]
+def _run(call: Call, flat: Flat) -> list[Tensor]:
+    return interpreter.run(call, operands_of(call.step, flat))

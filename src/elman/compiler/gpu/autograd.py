@@ -1,12 +1,12 @@
 """The recurrence on a GPU in torch's autograd."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from elman.compiler.differentiable import Flat, differentiable, not_a_view
 from elman.compiler.expression import evaluate, read
 from elman.compiler.gpu import runtime
 from elman.compiler.gpu.call import Call
@@ -26,7 +26,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, call: Call, *flat: Tensor | None) -> tuple[Tensor, ...]:
         results, ctx.tape = runtime.forward(call, operands_of(call.step, flat), saving=True)
         ctx.call, ctx.inputs = call, len(flat)
-        results = [_not_a_view(each) for each in results]
+        results = [not_a_view(each) for each in results]
         # The results stand here so that autograd sees when they are modified in place.
         ctx.save_for_backward(*flat, *results)
         ctx.set_materialize_grads(False)
@@ -38,7 +38,8 @@ class _Recurrence(torch.autograd.Function):
         if all(g is None for g in gradients):
             return (None,) * (1 + len(flat))
         if torch.is_grad_enabled():
-            return (None, *_differentiable(call, flat, gradients))
+            again = differentiable(lambda own: step_by_step(call, own), flat, gradients)
+            return (None, *again)
         o = operands_of(call.step, flat)
         tape = ctx.tape
         if tape.gates is None:  # a backward pass before has used it up
@@ -50,38 +51,9 @@ class _Recurrence(torch.autograd.Function):
 _apply: Any = super(torch.autograd.Function, _Recurrence).apply
 
 
-def _not_a_view(tensor: Tensor) -> Tensor:
-    """The same memory as a tensor of its own, so that it may be modified in place."""
-    if tensor._base is None:
-        return tensor
-    own = tensor.new_empty(0)
-    return own.set_(
-        tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
-    )
-
-
-def _differentiable(
-    call: Call, flat: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
-) -> list[Tensor | None]:
-    """The gradients as a graph that can be differentiated again."""
-    own = [None if t is None else t.view_as(t) for t in flat]  # apart, if one depends on another
-    results = step_by_step(call, operands_of(call.step, own))
-    pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
-    wanted = [t for t in own if t is not None and t.requires_grad]
-    found = iter(
-        torch.autograd.grad(
-            [r for r, _ in pairs],
-            wanted,
-            [g for _, g in pairs],
-            create_graph=True,
-            allow_unused=True,
-        )
-    )
-    return [next(found) if t is not None and t.requires_grad else None for t in own]
-
-
-def step_by_step(call: Call, o: Operands) -> list[Tensor]:
+def step_by_step(call: Call, flat: Flat) -> list[Tensor]:
     """What the kernels compute, on tensors: slow, differentiable any number of times."""
+    o = operands_of(call.step, flat)
     step, steps = call.step, len(o.x)
     x = o.x if o.ih is None else F.linear(o.x, o.ih, o.bias_ih)
     state = list(o.state)
