@@ -34,8 +34,6 @@ def source(v: Variant) -> str:
     """A function `backward`. Steps are counted from the last one back."""
     w, step, plan = Lines(double=v.double), v.step, v.plan
     parts.begin(w, v, "backward", pointers(v))
-    if plan.extra_saves:
-        w(f"save_place = rows[:, None] * ({plan.extra_saves} * H) + units[None, :]")
     if v.products and not plan.shared:
         w(f"product_place = rows[:, None] * ({v.products} * H) + units[None, :]")
         w(f"product_size = B * {v.products} * H")
@@ -52,19 +50,9 @@ def source(v: Variant) -> str:
             _weights(w, chunk)
     w.open(f"for j in tl.range(first, last, num_stages={v.ahead}):")
     w("s = T - 1 - j")
-    w("t = origin + direction * s")
-    w("following = t + direction")
-    w("step = tl.cast(t, tl.int64)")
-    w("before_at = tl.cast(tl.where(direction > 0, t, t + 1), tl.int64) * (B * H)")
-    w("after_at = tl.cast(tl.where(direction > 0, t + 1, t), tl.int64) * (B * H)")
-    w(f"x_at = X + step * (B * {step.gates} * H)")
+    parts.find_step(w, v)
     names = _read(w, v)
-    if v.resets:
-        w("inside = (rows < B) & (j > 0)")
-        w.load("fresh", "Resets + tl.cast(following, tl.int64) * B + rows", "inside", like="0")
-        w("fresh = (fresh != 0)[:, None]")
-    if v.lengths:
-        w("live = (t < lengths)[:, None]")
+    parts.read_borders(w, v, "j > 0")
     if v.products:
         (_lone_products if v.lone else _products)(w, v)
         if v.resets or v.lengths:

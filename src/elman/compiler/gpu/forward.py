@@ -38,9 +38,6 @@ def source(v: Variant) -> str:
     """A function `forward`."""
     w, step, plan = Lines(double=v.double), v.step, v.plan
     parts.begin(w, v, "forward", pointers(v))
-    extra = plan.extra_saves if v.saving else 0
-    if extra:
-        w(f"save_place = rows[:, None] * ({extra} * H) + units[None, :]")
     for i in range(step.states):
         w.load(f"s{i}", f"C{i} + place")
         if v.resets:
@@ -53,11 +50,7 @@ def source(v: Variant) -> str:
         for chunk in parts.chunks(w, v, "H"):
             _weights(w, v, chunk)
     w.open(f"for s in tl.range(first, last, num_stages={v.ahead}):")
-    w("t = origin + direction * s")
-    w("step = tl.cast(t, tl.int64)")
-    w("before_at = tl.cast(tl.where(direction > 0, t, t + 1), tl.int64) * (B * H)")
-    w("after_at = tl.cast(tl.where(direction > 0, t + 1, t), tl.int64) * (B * H)")
-    w(f"x_at = X + step * (B * {step.gates} * H)")
+    parts.find_step(w, v)
     names = parts.constants(v) | {read("s", i): f"s{i}" for i in range(step.states)}
     outputs = (*step.new, *(plan.saves if v.saving else ()))
     used = {n.leaf for n in order(outputs) if isinstance(n.leaf, Input)}
@@ -66,13 +59,7 @@ def source(v: Variant) -> str:
             w.load(f"x{g}", f"x_at + gate_place + {g} * H")
             names[read("x", g)] = f"x{g}"
     parts.read_zones(w, v)
-    if v.resets:
-        w("following = t + direction")
-        w("inside = (rows < B) & (s + 1 < T)")
-        w.load("fresh", "Resets + tl.cast(following, tl.int64) * B + rows", "inside", like="0")
-        w("fresh = (fresh != 0)[:, None]")
-    if v.lengths:
-        w("live = (t < lengths)[:, None]")
+    parts.read_borders(w, v, "s + 1 < T")
     if v.products:
         (_lone_products if v.lone else _products)(w, v)
         names |= {read("r", q): f"r{q}" for q in range(v.products)}

@@ -35,6 +35,8 @@ def begin(w: Lines, v: Variant, name: str, pointers: list[str]) -> None:
     w("mask = row_mask & unit_mask")
     w("place = rows[:, None] * H + units[None, :]")
     w(f"gate_place = rows[:, None] * ({v.step.gates} * H) + units[None, :]")
+    if v.saving and v.plan.extra_saves:
+        w(f"save_place = rows[:, None] * ({v.plan.extra_saves} * H) + units[None, :]")
     if v.meets:
         w("counter = (Count + tile).to(tl.int64)")
         w("goal = 0")
@@ -45,6 +47,26 @@ def begin(w: Lines, v: Variant, name: str, pointers: list[str]) -> None:
         w(f"p{i} = p{i}[None, :]")
     if v.step.masked:
         w.load("m0", "M + place")
+
+
+def find_step(w: Lines, v: Variant) -> None:
+    """Where the values of step `s` lie, time running forwards or in reverse."""
+    w("t = origin + direction * s")
+    w("following = t + direction")
+    w("step = tl.cast(t, tl.int64)")
+    w("before_at = tl.cast(tl.where(direction > 0, t, t + 1), tl.int64) * (B * H)")
+    w("after_at = tl.cast(tl.where(direction > 0, t + 1, t), tl.int64) * (B * H)")
+    w(f"x_at = X + step * (B * {v.step.gates} * H)")
+
+
+def read_borders(w: Lines, v: Variant, more: str) -> None:
+    """Which sequences begin anew after this step, if `more` come, and which are not padding."""
+    if v.resets:
+        w(f"inside = (rows < B) & ({more})")
+        w.load("fresh", "Resets + tl.cast(following, tl.int64) * B + rows", "inside", like="0")
+        w("fresh = (fresh != 0)[:, None]")
+    if v.lengths:
+        w("live = (t < lengths)[:, None]")
 
 
 def constants(v: Variant) -> dict[Node, str]:
