@@ -1,6 +1,7 @@
 """Gradients watched in training: logged, warned of, blamed on the right step and layer."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_monitoring_changes_no_weight_and_a_resumed_run_goes_on(tmp_path: Path) 
         resume=True,
     )
     assert [e["step"] for e in result.gradients] == [e["step"] for e in whole.gradients]
+
+
+def test_a_step_that_runs_no_recurrent_layer_may_diverge() -> None:
+    steps = 0
+
+    def own(model: Net, x: Tensor, state: Any) -> Step:
+        nonlocal steps
+        steps += 1
+        return loss(model, x, state) if steps < 5 else Step(model.head.weight.sum() * math.inf, 1)
+
+    with pytest.raises(TrainingDivergedError, match="step 5: the loss is"):
+        fit(made(lambda: nn.GRU(F, H), 0), Noise(0), own, settings=settings(), progress=False)
 
 
 @pytest.mark.parametrize("whole", [True, False])

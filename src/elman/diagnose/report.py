@@ -157,6 +157,8 @@ def backward(
 ) -> tuple[list[Call], float, dict[str, float]]:
     """Run forward and backward; the calls with their gradients, the loss, parameters' norms."""
     caught, value, found = gradients(model, lambda: loss(model, batch))
+    if not caught:
+        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
     norms = {name: 0.0 if g is None else float(g.double().norm()) for name, g in found.items()}
     return joined([one.call() for one in caught]), float(value), norms
 

@@ -154,8 +154,6 @@ def gradients(
     """
     with torch.enable_grad(), watched(model) as caught:
         value = loss()
-    if not caught:
-        raise SettingsError("the loss ran none of the model's recurrent layers with gradients")
     if not value.requires_grad:
         raise SettingsError("the loss does not depend on the model: there is no gradient")
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
