@@ -4,24 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from oracle import Everything
 from torch import Tensor
 
 import elman
 from elman.cells import BUILTIN
-from elman.math import (
-    cos,
-    exp,
-    log,
-    maximum,
-    minimum,
-    relu,
-    sigmoid,
-    sin,
-    softplus,
-    sqrt,
-    tanh,
-    where,
-)
+from elman.math import tanh
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -34,22 +22,6 @@ class Leaky(elman.Cell):
 
     def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
         return {"h": (1 - p.a) * s.h + p.a * tanh(x.h + r.h)}
-
-
-class Everything(elman.Cell):
-    """Every function there is."""
-
-    gates = ("a", "b", "c")
-    recurrent = ("c", "a")
-    state = ("h", "old", "mean")
-    params = {"u": (0.1, 0.9), "v": (-1.0, 1.0)}
-
-    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
-        a = softplus(x.a + r.a) * p.u - abs(s.old) + sin(x.b) * cos(s.mean)
-        b = maximum(minimum(x.b, 0.7), r.c) / (1 + exp(-x.c)) + relu(x.c - s.h)
-        h = tanh(where((a > b) | ~(x.b >= -1), a, 0.5 * b)) * sigmoid(p.v * s.mean)
-        mean = s.mean + p.u * (log(1 + h * h) - s.mean) + sqrt(1 + a * a) ** 2 * 0.01
-        return {"h": h, "old": s.h, "mean": mean}
 
 
 CELLS: dict[str, Any] = {**BUILTIN, "leaky": Leaky, "everything": Everything}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracle import Everything, assert_alike, outcome
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -18,20 +19,6 @@ from elman.compiler.gpu import launch, tiles
 from elman.compiler.gpu.kernel import Kernel, kernel_of
 from elman.compiler.gpu.tiles import Machine, Tiles
 from elman.compiler.gpu.variant import Variant
-from elman.math import (
-    cos,
-    exp,
-    log,
-    maximum,
-    minimum,
-    relu,
-    sigmoid,
-    sin,
-    softplus,
-    sqrt,
-    tanh,
-    where,
-)
 from elman.nn import compiled, prepared
 
 triton = pytest.importorskip("triton", reason="triton is not installed: its wheels are for Linux")
@@ -44,22 +31,6 @@ SPLIT = Tiles(2, 4, 2, 4, 1, parts=4)  # and split each product
 HELD = Tiles(4, 4, 4, 4, 1, parts=2, resident=1)  # and hold their weights
 BIG, SMALL = Machine(132, 232448, 2), Machine(28, 101376, 2)
 CUTS = (LONE, SHARED, SPLIT, HELD)
-
-
-class Everything(elman.Cell):
-    """Every function there is; three states, one of them a delay; two of three gates recurrent."""
-
-    gates = ("a", "b", "c")
-    recurrent = ("c", "a")
-    state = ("h", "old", "mean")
-    params = {"u": (0.1, 0.9), "v": (-1.0, 1.0)}
-
-    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
-        a = softplus(x.a + r.a) * p.u - abs(s.old) + sin(x.b) * cos(s.mean)
-        b = maximum(minimum(x.b, 0.7), r.c) / (1 + exp(-x.c)) + relu(x.c - s.h)
-        h = tanh(where((a > b) | ~(x.b >= -1), a, 0.5 * b)) * sigmoid(p.v * s.mean)
-        mean = s.mean + p.u * (log(1 + h * h) - s.mean) + sqrt(1 + a * a) ** 2 * 0.01
-        return {"h": h, "old": s.h, "mean": mean}
 
 
 CELLS: dict[str, Any] = {**BUILTIN, "everything": Everything}
@@ -93,32 +64,12 @@ def twins(cell: str, *sizes: int, dtype: torch.dtype = D, **options: Any) -> tup
     return ours, oracle
 
 
-def flat(result: tuple[Any, ...]) -> list[Tensor]:
-    parts = [part if isinstance(part, tuple) else (part,) for part in result]
-    return [tensor for part in parts for tensor in part]
-
-
 def check(ours: Any, oracle: Any, x: Tensor, state: Any = None, **options: Any) -> None:
-    dtype, results = next(ours.parameters()).dtype, []
-    for layer, kind in ((ours, dtype), (oracle, D)):
-        own = x.detach().to(kind).requires_grad_()
-        given = None if state is None else tuple(s.to(kind).requires_grad_() for s in state)
-        whole = given[0] if given is not None and len(given) == 1 else given
-        torch.manual_seed(3)
-        values = flat(layer(own, whole, **options))
-        loss = sum((v.double() * torch.arange(v.numel()).view_as(v).cos()).sum() for v in values)
-        wanted = [own, *(given or ()), *layer.parameters()]
-        gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
-        with torch.no_grad():
-            torch.manual_seed(3)
-            values += flat(layer(own, whole, **options))
-        values += [torch.zeros(1) if g is None else g for g in gradients]
-        results.append([v.double() for v in values])
+    values, gradients = outcome(ours, x, state, **options)
+    expected, slopes = outcome(oracle, x, state, **options)
     assert ours.backend_used == "compiled"
-    tolerance = {"rtol": 3e-4, "atol": 1e-4} if dtype != D else {"rtol": 1e-8, "atol": 1e-9}
-    for mine, its in zip(*results, strict=True):
-        scale = its.abs().max().clamp(min=1) if its.numel() else 1
-        assert_close(mine.expand_as(its) / scale, its / scale, **tolerance)
+    dtype = next(ours.parameters()).dtype
+    assert_alike([*values, *gradients], [*expected, *slopes], dtype)
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import Everything, assert_alike, flat, outcome
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -16,36 +17,8 @@ from elman.compiler.expression import Node, const, make, read
 from elman.compiler.operands import operands_of
 from elman.compiler.trace import Equations
 from elman.math import (
-    abs,
-    cos,
-    exp,
-    log,
-    maximum,
-    minimum,
-    relu,
-    sigmoid,
-    sin,
-    softplus,
-    sqrt,
     tanh,
-    where,
 )
-
-
-class Everything(elman.Cell):
-    """Every function there is; three states, one of them a delay; two of three gates recurrent."""
-
-    gates = ("a", "b", "c")
-    recurrent = ("c", "a")
-    state = ("h", "old", "mean")
-    params = {"u": (0.1, 0.9), "v": (-1.0, 1.0)}
-
-    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
-        a = softplus(x.a + r.a) * p.u - abs(s.old) + sin(x.b) * cos(s.mean)
-        b = maximum(minimum(x.b, 0.7), r.c) / (1 + exp(-x.c)) + relu(x.c - s.h)
-        h = tanh(where((a > b) | (x.b < -1), a, 0.5 * b)) * sigmoid(p.v * s.mean)
-        mean = s.mean + p.u * (log(1 + h * h) - s.mean) + sqrt(1 + a * a) ** 2 * 0.01
-        return {"h": h, "old": s.h, "mean": mean}
 
 
 class Wide(elman.Cell):
@@ -93,34 +66,17 @@ def twins(cell: Any, *sizes: int, dtype: torch.dtype, **options: Any) -> tuple[A
     return ours, oracle
 
 
-def flat(result: tuple[Any, ...]) -> list[Tensor]:
-    parts = [part if isinstance(part, tuple) else (part,) for part in result]
-    return [tensor for part in parts for tensor in part]
-
-
 def check(ours: Any, oracle: Any, x: Tensor, state: Any = None, **options: Any) -> None:
-    dtype = next(ours.parameters()).dtype
-    single = dtype == torch.float32
-    tolerance = {"rtol": 3e-4, "atol": 1e-4} if single else {"rtol": 1e-8, "atol": 1e-9}
-    results = []
-    for layer, kind in ((ours, dtype), (oracle, torch.float64)):
-        own = x.detach().to(kind).requires_grad_()
-        given = None if state is None else tuple(s.to(kind).requires_grad_() for s in state)
-        whole = given[0] if given is not None and len(given) == 1 else given
-        torch.manual_seed(3)
-        values = flat(layer(own, whole, **options))
-        loss = sum((v.double() * torch.arange(v.numel()).view_as(v).cos()).sum() for v in values)
-        wanted = [own, *(given or ()), *layer.parameters()]
-        gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
-        with torch.no_grad():
-            torch.manual_seed(3)
-            values += flat(layer(own, whole, **options))
-        values += [torch.zeros(1) if g is None else g / max(1, len(x)) for g in gradients]
-        results.append([v.double() for v in values])
+    values, gradients = outcome(ours, x, state, **options)
+    expected, slopes = outcome(oracle, x, state, **options)
     assert ours.backend_used == "compiled"
-    for mine, its in zip(*results, strict=True):
-        scale = its.abs().max().clamp(min=1) if its.numel() else 1
-        assert_close(mine.expand_as(its) / scale, its / scale, **tolerance)
+    dtype = next(ours.parameters()).dtype
+    steps = max(1, len(x))
+    values, expected = (
+        [*some, *(g / steps for g in more)]
+        for some, more in ((values, gradients), (expected, slopes))
+    )
+    assert_alike(values, expected, dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from oracle import flat
 from torch.testing import assert_close
 
 import elman
@@ -29,11 +30,6 @@ def two_threads() -> Any:
 def gradients(layer: Any, x: torch.Tensor, **options: Any) -> list[torch.Tensor]:
     output, _ = layer(x, **options)
     return [output, *torch.autograd.grad(output.square().sum(), list(layer.parameters()))]
-
-
-def flat(result: tuple[Any, ...]) -> list[torch.Tensor]:
-    parts = [part if isinstance(part, tuple) else (part,) for part in result]
-    return [tensor for part in parts for tensor in part]
 
 
 @pytest.mark.parametrize("batch", [2, 24])  # threads share the hidden units; the batch
