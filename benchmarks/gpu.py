@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import elman
+from elman.bench.work import of_module, work
 from elman.math import sigmoid, tanh
 
 SHAPES = ((100, 32, 64, 64), (100, 64, 128, 128), (100, 64, 256, 256), (400, 16, 512, 512))
@@ -30,21 +31,6 @@ class Highway(elman.Cell):
     def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
         t = sigmoid(x.t + r.t)
         return {"h": t * tanh(x.h + r.h) + (1 - t) * p.u * s.h}
-
-
-def work(layer: nn.Module, x: Tensor, *, train: bool) -> Callable[[], object]:
-    """A call to be timed."""
-    if not train:
-
-        def infer() -> object:
-            with torch.no_grad():
-                return layer(x)
-
-        return infer
-    own = x.clone().requires_grad_()
-    gradient = torch.randn_like(layer(x)[0])
-    wanted = [own, *layer.parameters()]
-    return lambda: torch.autograd.grad(layer(own)[0], wanted, gradient)
 
 
 def milliseconds(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
@@ -83,7 +69,8 @@ def beside_cudnn() -> None:
             torchs.load_state_dict(ours.state_dict())
             x = torch.randn(T, B, features, device="cuda")
             for mode in ("inference", "train"):
-                own, rival = (work(each, x, train=mode == "train") for each in (ours, torchs))
+                job = work(ours, x, gradients=mode == "train")
+                own, rival = (of_module(each, job) for each in (ours, torchs))
                 found = milliseconds([own, with_tf32(rival, True), with_tf32(rival, False)], 15)
                 assert ours.backend_used == "compiled"
                 figures = f"{found[0]:.2f} | " + " | ".join(
@@ -109,8 +96,8 @@ def beside_the_loop() -> None:
             ]
             x = torch.randn(T, B, features, device="cuda")
             for mode in ("inference", "train"):
-                calls = [work(layer, x, train=mode == "train") for layer in layers]
-                ours, loop = milliseconds(calls, 7)
+                job = work(layers[0], x, gradients=mode == "train")
+                ours, loop = milliseconds([of_module(layer, job) for layer in layers], 7)
                 assert layers[0].backend_used == "compiled"
                 figures = f"{ours:.2f} | {loop:.2f} | {loop / ours:.1f}"
                 print(f"| {name} | {T}, {B}, {features}, {H} | {mode} | {figures} |", flush=True)

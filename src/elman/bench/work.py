@@ -60,8 +60,8 @@ def work(layer: Recurrent, x: Tensor, state: Any = None, *, gradients: bool = Fa
     >>> job.operations == 3 * 2 * 7 * 2 * (3 * 5 * 3 + 3 * 5 * 5)
     True
     """
-    shape = (*x.shape[:2], layer.hidden_size)
-    return Work(layer, x, state, torch.randn(shape, dtype=x.dtype) if gradients else None)
+    upstream = x.new_empty(*x.shape[:2], layer.hidden_size).normal_() if gradients else None
+    return Work(layer, x, state, upstream)
 
 
 def of_module(module: nn.Module | Callable[..., Any], job: Work, **options: Any) -> Run:
