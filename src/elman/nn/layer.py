@@ -117,7 +117,7 @@ class Recurrent(nn.Module):
                 ):
                     parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                     self.register_parameter(name + suffix, parameter)
-        self._names = frozenset(self._parameters)
+        self._names = tuple(self._parameters)
         self.reset_parameters()
 
     @property

@@ -1,13 +1,11 @@
 """A layer's usual runs, with weights packed and arguments prepared from call to call."""
 
-import ctypes
 import operator
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.compiler import equations
 from elman.compiler.operands import Operands
@@ -21,16 +19,15 @@ if TYPE_CHECKING:
     from elman.nn.layer import Recurrent
 
 _MOST_SHAPES = 16
-_FEW = 16  # rows of input that do not pay for comparing all weights
+_FEW = 16  # rows of input that do not pay for packing weights and comparing them
 
 
 class Prepared:
     """Runs all layers and directions, with and without gradients, for whatever shapes come.
 
-    A change of the weights, be it in place or through `.data`, is noticed and they are packed
-    anew. Only of few rows of float32, which would not pay for reading all weights once more, a
-    change behind torch's back, through `.data` or numpy, is overlooked if it spares all eight
-    places of each weight that are looked at.
+    The weights are those that the layer has at the call, however they came to be so. For few rows
+    the kernels read them where they are stored; for many they are packed, and packed anew if they
+    are no longer equal to a copy.
     """
 
     def __init__(self) -> None:
@@ -45,13 +42,13 @@ class Prepared:
     ) -> tuple[Tensor, Any] | None:
         """The output and last state of x, (T, B, I), or of one step, (B, I); None where no kernel
         can do it, or where the layer is more than its equations."""
-        if not layer._compiles or layer.layer_norm or any(layer.zoneout) or layer.proj_size:
+        if layer.backend == "reference" or not layer._compiles or layer.layer_norm or any(layer.zoneout) or layer.proj_size:
             return None
         if target_of(x) != "cpu":
             return None
         if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
             return None
-        if torch.compiler.is_compiling() or len(layer._parameters) != len(layer._names):
+        if torch.compiler.is_compiling():
             return None
         steps, (batch, features) = (1 if x.dim() == 2 else len(x)), x.shape[-2:]
         if features != layer.input_size or not x.numel():
@@ -86,20 +83,25 @@ class Prepared:
             return None
         trains = torch.is_grad_enabled()
         kept = self._kept
-        exactly = x.numel() >= _FEW * x.shape[-1] or x.dtype is torch.float64
-        if kept is None or not kept.fits(layer, exactly=exactly):
+        if kept is None or not kept.fits(layer):
             kept = self._kept = _keep(layer, x)
-            if kept is None or not kept.fits(layer, exactly=exactly):
+            if kept is None:
                 return None
         for each in (x, *(state or ())):
             if type(each) is not Tensor or each.dtype is not kept.dtype:
                 return None
         if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
-            singles = kept.singles_for(layer, x.shape[-2])
+            batch = x.shape[-2]
+            if batch >= _FEW:
+                kept.refresh()
+            singles = kept.singles_for(layer, batch)
             if singles is not None:
                 return _step(singles, x, state)
         shape = (1, len(x)) if x.dim() == 2 else x.shape[:2]
-        sessions = kept.sessions_for(layer, shape, lengths)
+        direct = shape[0] * shape[1] < _FEW
+        if not direct:
+            kept.refresh()
+        sessions = kept.sessions_for(layer, shape, lengths, direct=direct)
         if trains and _any_gradient(x, *kept.weights, *(state or ())):
             return _train(layer, kept, sessions, x, state)
         return _infer(layer, kept, sessions, x, state)
@@ -190,7 +192,8 @@ class _Kept:
 
     dtype: torch.dtype
     settings: dict[str, Any]  # of the cell
-    weights: list[Tensor]  # held, so that no other one comes to lie at their addresses
+    names: tuple[str, ...]
+    weights: list[nn.Parameter]
     directions: list[Weights]
     packed: list[Any]
     run: Any  # of the compiler, which is loaded late
@@ -199,48 +202,31 @@ class _Kept:
     def __post_init__(self) -> None:
         self.sessions: dict[tuple[Any, ...], list[list[Any]]] = {}
         self.singles: dict[tuple[int, int], list[Any] | None] = {}  # by batch and threads
-        self._places = [each.data_ptr() for each in self.weights]
-        self._versions = [each._version for each in self.weights]
-        self._probes = [probe for each in self.weights for probe in _probes(each)]
-        self._seen = [probe.value for probe in self._probes]
-        self._copies: list[Tensor] = []
+        # Held, so that nothing else comes to lie at the addresses that are compared.
+        self._memory = [each.detach() for each in self.weights]
+        self._forms = _forms(self.weights)
 
-    def fits(self, layer: "Recurrent", *, exactly: bool) -> bool:
-        """Whether neither the cell nor what the weights are has changed. If their values have,
-        they are packed anew; changes past torch's counters are seen at some places, or, if
-        `exactly`, everywhere."""
-        if not all(map(operator.is_, self.weights, layer._parameters.values())):
-            return False
-        if [w.data_ptr() for w in self.weights] != self._places:
-            return False
-        if self.settings != layer.cell.__dict__:
-            return False
-        versions = [w._version for w in self.weights]
-        seen = [probe.value for probe in self._probes]
-        known = versions == self._versions and seen == self._seen
-        if not known and any(w.dtype is not self.dtype or not w.is_cpu for w in self.weights):
-            return False
-        if not known or (exactly and not self._is_copied()):
-            for each in self.packed:
-                each.changed()
-            self._versions, self._seen, self._copies = versions, seen, []
-            if exactly:
-                self._copies = [w.detach().clone() for w in self.weights]
-        return True
-
-    def _is_copied(self) -> bool:
-        """Whether the weights are what their copies are."""
-        return bool(self._copies) and not any(
-            _compare(place, copy.data_ptr(), copy.nbytes)
-            for place, copy in zip(self._places, self._copies, strict=True)
+    def fits(self, layer: "Recurrent") -> bool:
+        """Whether the layer's weights, where they lie, and its cell are the same ones."""
+        own = layer._parameters
+        return (
+            all(map(operator.is_, self.weights, map(own.get, self.names)))
+            and not any(map(layer.__dict__.__contains__, self.names))
+            and _forms(self.weights) == self._forms
+            and self.settings == layer.cell.__dict__
         )
+
+    def refresh(self) -> None:
+        """See to it that the weights' present values are packed."""
+        for each in self.packed:
+            each.refresh()
 
     def side_by_side(self, layer: "Recurrent") -> bool:
         """Whether both directions are run at the same time."""
         return torch.get_num_threads() > 1 or not layer.bidirectional
 
     def sessions_for(
-        self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None
+        self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None, *, direct: bool
     ) -> list[list[Any]]:
         """Of each layer its directions' sessions for a batch of this shape, (T, B)."""
         steps, batch = shape
@@ -250,7 +236,7 @@ class _Kept:
         if found is None:
             if len(self.sessions) >= _MOST_SHAPES:
                 self.sessions.clear()
-            found = _sessions(layer, self.packed, steps, batch, threads, lengths)
+            found = _sessions(layer, self.packed, shape, threads, lengths, direct=direct)
             self.sessions[key] = found
         return found
 
@@ -262,7 +248,8 @@ class _Kept:
 
             found = None
             if not layer.bidirectional and not (layer.residual or layer.dropout):
-                sessions = [each for (each,) in self.sessions_for(layer, (1, batch), None)]
+                whole = self.sessions_for(layer, (1, batch), None, direct=batch < _FEW)
+                sessions = [each for (each,) in whole]
                 found = [Single(each) for each in sessions if Single.fits(each)]
                 found = found if len(found) == len(sessions) else None
             if len(self.singles) >= _MOST_SHAPES:
@@ -276,10 +263,11 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
     from elman.compiler.cpu.packed import Packed
     from elman.compiler.cpu.runtime import run
 
-    own: list[Tensor] = [each for each in layer._parameters.values() if each is not None]
-    if any(each.is_inference() for each in own):
-        return None  # such a tensor does not tell when it is changed
-    if not all(each.is_contiguous() for each in own):
+    own = [layer._parameters.get(name) for name in layer._names]
+    if any(name in layer.__dict__ for name in layer._names):
+        return None
+    weights = [each for each in own if type(each) is nn.Parameter and each.is_contiguous()]
+    if len(weights) < len(own):
         return None
     directions, packed = [], []
     for at in range(layer.num_layers * (2 if layer.bidirectional else 1)):
@@ -292,33 +280,29 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
         rest = (w.bias_ih, w.bias_hh, None, None, w.params, s, (), ())
         packed.append(Packed(equations(layer.cell), Operands(like, w.ih, w.hh, *rest)))
         directions.append(w)
-    return _Kept(x.dtype, dict(layer.cell.__dict__), own, directions, packed, run, train)
+    settings = dict(layer.cell.__dict__)
+    return _Kept(x.dtype, settings, layer._names, weights, directions, packed, run, train)
+
+
+def _forms(weights: list[nn.Parameter]) -> list[tuple[Any, ...]]:
+    return [(w.data_ptr(), w.nbytes, w.stride()) for w in weights]
 
 
 def _sessions(
     layer: "Recurrent",
     packed: list[Any],
-    steps: int,
-    batch: int,
+    shape: tuple[int, ...],
     threads: int,
     lengths: Tensor | None,
+    *,
+    direct: bool,
 ) -> list[list[Any]]:
     from elman.compiler.cpu.session import Session
 
     count = 2 if layer.bidirectional else 1
     threads = max(1, threads // count)
     each = [
-        Session(p, steps, batch, threads, reverse=at % count == 1, lengths=lengths)
+        Session(p, *shape, threads, reverse=at % count == 1, lengths=lengths, direct=direct)
         for at, p in enumerate(packed)
     ]
     return [each[at : at + count] for at in range(0, len(each), count)]
-
-
-def _probes(weight: Tensor) -> list[ctypes.c_int32]:
-    size, start = weight.element_size(), weight.data_ptr()
-    places = {weight.numel() * part // 8 for part in range(8)} if weight.numel() else set()
-    return [ctypes.c_int32.from_address(start + size * (place + 1) - 4) for place in places]
-
-
-_compare: Any = ctypes.CDLL("msvcrt" if os.name == "nt" else None).memcmp
-_compare.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]

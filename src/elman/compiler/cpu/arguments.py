@@ -15,23 +15,27 @@ from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
 PART = (("arguments", POINTER), ("group", I64), ("part", I64), ("parts", I64))
-_COMMON = ("hidden", "groups", "split", "stride", "Table", "Barrier", "Packed", "X", "Saves", "M")
+_PLACES = ("Table", "Barrier", "Packed", "X", "Saves", "M")
+_COMMON = ("hidden", "groups", "split", "stride", "direct", *_PLACES)
 _NORM = ("U", "Rstd", "Gain")
 
 
 def forward_arguments(plan: Plan) -> Arguments:
     """Of the forward kernels.
 
+    - If `direct` is not 0, `Packed` and `PackedInput` are the weights as they are stored.
     - `keep` is 1 for a state with a row at every step, 0 for one row. `First` and `Last` are the
       states before and after all steps, `Out` their padded sequences where they are asked for.
     - If `features` is not 0, the gate inputs are computed here, from `Input`, for `span` steps at
       a time; and if `once` is the number of segments, not 0, they are not kept beyond these.
-      `Rows` is where padded rows, found by `Source`, are brought together.
+      `Rows` is where padded rows, found by `Source`, are brought together. `InputBias` and
+      `FoldedBias` are added to them.
     - `U` are the recurrent products to be normalised, `Rstd` 1 / deviation, `Gain` the gains.
     """
     own = ("Bias", "Feed", "features", "span", "once", "Input", "Rows", "PackedInput")
     states = ("S", "keep", "First", "Last", "Out")
-    return Arguments([*_COMMON, "Source", *own, "InputBias", *_numbered(plan, states)])
+    biases = ("InputBias", "FoldedBias")
+    return Arguments([*_COMMON, "Source", *own, *biases, *_numbered(plan, states)])
 
 
 def backward_arguments(plan: Plan) -> Arguments:

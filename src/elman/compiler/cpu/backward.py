@@ -59,9 +59,8 @@ def backward(panels: Panels, plan: Plan, tile: Tile, single: Tile) -> Any:
             )
 
         both = (code.whole(0), code.whole(2))
-        panels.product(
-            code, tile, code["Packed"], depth, both, rows_of, group.share, scratch, epilogue
-        )
+        product = (code["Packed"], depth, both, rows_of, group.share, scratch)
+        panels.product(code, tile, *product, epilogue, transposed=False)
         if step.normed:
             norm.backward(group, here)
         meet(code, code.add(done, 1))
@@ -90,11 +89,8 @@ def _input_gradient(group: Group, tile: Tile, begin: Any, end: Any) -> None:
         offset = code.sum((row, features), column)
         code.store(code.load(scratch, place), code["Dinput"], offset, mask)
 
-    steps = (begin, end)
-    packed = code["PackedInput"]
-    group.panels.product(
-        code, tile, packed, width, steps, rows_of, group.share, scratch, store, features
-    )
+    product = (code["PackedInput"], width, (begin, end), rows_of, group.share, scratch)
+    group.panels.product(code, tile, *product, store, features, transposed=False)
 
 
 def _store(

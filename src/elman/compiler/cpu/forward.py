@@ -72,11 +72,11 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
             once = (code.whole(0), code.whole(1))
             product = (code["Packed"], hidden, once, lambda _: left, group.share, scratch)
             if step.normed:
-                panels.product(code, tile, *product, keep_product)
+                panels.product(code, tile, *product, keep_product, transposed=True)
                 norm.forward(group, rows.product, here, saving=saving)
-                panels.product(code, nothing, *product, epilogue)
+                panels.product(code, nothing, *product, epilogue, transposed=True)
             else:
-                panels.product(code, tile, *product, epilogue)
+                panels.product(code, tile, *product, epilogue, transposed=True)
             meet(code, code.add(t, 1))
             _scatter(group, here, rows.now)
     _last_states(group)
@@ -133,9 +133,11 @@ def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
     def store(m: Any, column: Any, place: Any, mask: Any) -> None:
         for g in range(gates):
             value = code.load(scratch, code.add(place, g * code.lanes))
-            bias = code.load(code["InputBias"], code.add(code.mul(hidden, g), column), mask)
+            at = code.add(code.mul(hidden, g), column)
+            for bias in ("InputBias", "FoldedBias"):
+                value = code.b.fadd(value, code.load(code[bias], at, mask))
             offset = code.sum((code.add(first, m), gates, hidden), (g, hidden), column)
-            code.store(code.b.fadd(value, bias), code["X"], offset, mask)
+            code.store(value, code["X"], offset, mask)
 
     group.panels.product(
         code,
@@ -147,6 +149,7 @@ def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
         group.share,
         scratch,
         store,
+        transposed=True,
     )
 
 

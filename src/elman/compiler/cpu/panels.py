@@ -2,7 +2,8 @@
 
 C = A B, where B has `gates` blocks of H columns. A panel takes a few vectors of hidden units and
 all their gates, so that the cell's equations can follow on the finished tile. B is packed:
-panel by panel, each cut into chunks of columns, [K][columns of the chunk].
+panel by panel, each cut into chunks of columns, [K][columns of the chunk]; or, where the kernel
+is told so, left as it is stored.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from elman.compiler.cpu import pairs
+from elman.compiler.cpu import direct, pairs
 from elman.compiler.cpu.emit import I32, I64, POINTER, Code, Shape
 
 Epilogue = Callable[[Any, Any, Any, Any], None]  # row, column, offset of its gates in C, mask
@@ -81,6 +82,7 @@ class Panels:
         self.module, self.shape = module, shape
         self._kernels: dict[tuple[int, int], Any] = {}
         self._multipliers: dict[Tile, Any] = {}
+        self._direct = direct.Products(module, shape)
 
     def scratch(self, code: Code, tile: Tile) -> Any:
         """Room for a tile of C."""
@@ -101,8 +103,12 @@ class Panels:
         scratch: Any,
         epilogue: Epilogue,
         size: Any = None,
+        *,
+        transposed: bool,
     ) -> None:
         """Multiply the rows of some steps by the packed matrix, `depth` long; see `Epilogue`.
+
+        If the argument `direct` is not 0, the matrix is as it is stored, `transposed` or not.
 
         `rows_of(step)` writes code that finds a step's rows. Of the panels only the share (part,
         parts) is done. `size` is that of a block of columns, the number of hidden units if it is
@@ -123,14 +129,32 @@ class Panels:
                 if tile.gates:
                     height = code.sub(bottom, top)
                     left = code.at(rows.a, code.mul(top, rows.stride))
-                    sizes = [width, height, code.whole(rows.stride), code.whole(rows.depth)]
-                    # Each tile of rows fetches a part of the next panel.
-                    passed = (code.mul(index, _LINE // code.shape.size), rows.depth)
-                    ahead = code.sum((code.mul(width, tile.gates * lanes), deep), passed)
-                    places = [left, source, scratch, code.at(source, ahead)]
-                    if self.shape.half:
-                        places.append(code["Pairs"])
-                    code.b.call(self._multiplier(tile), [*sizes, *places])
+                    for is_packed in code.either(code.is_zero(code["direct"])):
+                        if is_packed:
+                            # Each tile of rows fetches a part of the next panel.
+                            passed = (code.mul(index, _LINE // code.shape.size), rows.depth)
+                            ahead = code.sum((code.mul(width, tile.gates * lanes), deep), passed)
+                            sizes = [width, height, code.whole(rows.stride), code.whole(rows.depth)]
+                            places = [left, source, scratch, code.at(source, ahead)]
+                            if self.shape.half:
+                                places.append(code["Pairs"])
+                            code.b.call(self._multiplier(tile), [*sizes, *places])
+                        elif not self.shape.half:
+                            self._direct.call(
+                                code,
+                                tile.gates,
+                                tile.vectors,
+                                transposed=transposed,
+                                width=width,
+                                height=height,
+                                a_stride=rows.stride,
+                                depth=rows.depth,
+                                first=code.mul(block, lanes),
+                                size=size,
+                                a=left,
+                                weight=packed,
+                                scratch=scratch,
+                            )
                 with code.loop(top, bottom) as row, code.loop(0, width) as j:
                     column = code.mul(code.add(block, j), lanes)
                     in_row = code.mul(code.sub(row, top), width)

@@ -125,13 +125,6 @@ class Tape:
     rstd: Tensor | None = None
 
 
-def bias_of(plan: Plan, o: Operands) -> Tensor | None:
-    """The bias of the gate inputs, with the recurrent one if it can be added beforehand."""
-    if o.bias_ih is None or o.bias_hh is None or not plan.folded:
-        return o.bias_ih
-    return o.bias_ih + o.bias_hh
-
-
 def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
     """Let one or two passes of the same kernel go up to it, run it for all, and let them end."""
     asked = [next(task) for task in tasks]
@@ -162,15 +155,16 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
     mask = _segment_mask(call, o)
     feed = None if mask is None else empty(rows + segments, size)
     once = not saving and o.ih is not None
-    x = packed_input = bias = gathered = None
+    x = packed_input = bias = folded = gathered = None
     if o.ih is None:
         gates = scratch.take(o.x, rows, p.step.gates * size)
         gates.copy_(layout.gather(o.x))
     else:
         gates = scratch.take(o.x, segments * span if once else rows, len(o.ih))
         packed_input = compiled.pack("input", o.ih, size, call.parts)
-        bias = bias_of(p, o)
-        bias = _zeros(o.x.dtype, len(o.ih)) if bias is None else bias.contiguous()
+        nothing = zeros(o.x.dtype, len(o.ih))
+        bias = nothing if o.bias_ih is None else o.bias_ih.contiguous()
+        folded = o.bias_hh.contiguous() if p.folded and o.bias_hh is not None else nothing
         x = o.x.reshape(-1, o.x.shape[2]).contiguous()
         if ragged:
             gathered = empty(rows, x.shape[1]) if saving else scratch.take(x, rows, x.shape[1])
@@ -183,11 +177,12 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
         rstd = empty(rows) if saving else None
     recurrent_bias = None if o.bias_hh is None else o.bias_hh.contiguous()
     if recurrent_bias is None and not p.folded:
-        recurrent_bias = _zeros(o.x.dtype, recurrent)
+        recurrent_bias = zeros(o.x.dtype, recurrent)
     outs = [o.x.new_zeros(*layout.shape, size) for _ in _kept(call, sequences)] if ragged else []
     constants, held = _constants(call, o, mask)
     values = {
         "hidden": size,
+        "direct": 0,
         "Packed": _address(packed),
         "X": gates.data_ptr(),
         "features": 0 if x is None else x.shape[1],
@@ -197,6 +192,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
         "Rows": _address(gathered),
         "PackedInput": _address(packed_input),
         "InputBias": _address(bias),
+        "FoldedBias": _address(folded),
         "Saves": _address(saves),
         "Bias": _address(recurrent_bias),
         "Feed": _address(feed if feed is not None else sequences[0]),
@@ -232,7 +228,7 @@ def _view(call: Call, rows: Tensor) -> Tensor:
 
 
 @cache
-def _zeros(dtype: torch.dtype, count: int) -> Tensor:
+def zeros(dtype: torch.dtype, count: int) -> Tensor:
     """Zeros that nobody writes to."""
     with torch.inference_mode(False):
         return torch.zeros(count, dtype=dtype)
@@ -296,7 +292,7 @@ def backward(
     if o.hh is not None and not p.shared:
         dr = scratch.take(dx, rows, len(o.hh))
     running = [_running(call, o, g) for g in gradients[-count:]]
-    nothing = _zeros(o.x.dtype, size)
+    nothing = zeros(o.x.dtype, size)
     flows = [None if g is None else g.contiguous() for g in gradients[:-count]]
     flows += [None] * (count - len(flows))
     packed = None if o.hh is None else compiled.pack("single", o.hh, size, call.parts)
@@ -311,6 +307,7 @@ def backward(
     constants, held = _constants(call, o, mask)
     values = {
         "hidden": size,
+        "direct": 0,
         "Packed": _address(packed),
         "X": tape.gates.data_ptr(),
         "Saves": _address(tape.saves),

@@ -20,7 +20,8 @@ class Session:
     """Runs of one shape, (T, B), with lengths (B,), from 1 on, or without.
 
     It does what `runtime.forward` and `runtime.backward` do where nothing is masked, reset,
-    normalised or zoned out.
+    normalised or zoned out. `direct` kernels read the weights as they are stored, the others as
+    panels, of which `Packed.refresh` takes care.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Session:
         *,
         reverse: bool,
         lengths: Tensor | None = None,
+        direct: bool = False,
     ) -> None:
         step, size = packed.step, packed.size
         split, groups, count = threads_for(step, size, steps, batch, threads)
@@ -48,6 +50,7 @@ class Session:
         self._span = runtime.span_of(place)
         # The new state needs no row beside the old one.
         self._once = steps == 1 and not split and place.packing is None
+        self._direct = direct
         self._turns = {"forward": -1, "backward": -1}  # of the weights that were packed last
 
     @cached_property
@@ -95,6 +98,7 @@ class Session:
             "hidden": self._size,
             "groups": len(place.table),
             "split": int(self.call.split),
+            "direct": int(self._direct),
             "stride": place.table.shape[1],
             "Table": place.table.ctypes.data,
             "Source": place.source.data_ptr(),
@@ -105,10 +109,22 @@ class Session:
             **{f"P{i}": p.data_ptr() for i, p in enumerate(packed.operands.params)},
         }
         use = "backward" if kind == "backward" else "forward"
-        values["Packed"], values["PackedInput"] = packed.addresses(use, self._parts)
+        values["Packed"], values["PackedInput"] = (
+            packed.stored_addresses() if self._direct else packed.addresses(use, self._parts)
+        )
         if use == "forward":
-            values["InputBias"], values["Bias"] = packed.bias
+            values |= self._biases()
         return _Arguments(self.kernel.arguments[kind].names, values, keeps)
+
+    def _biases(self) -> dict[str, int]:
+        o, step = self._packed.operands, self._packed.step
+        nothing = runtime.zeros(o.x.dtype, max(step.gates, len(step.recurrent)) * self._size)
+        recurrent = nothing if o.bias_hh is None else o.bias_hh
+        return {
+            "InputBias": (nothing if o.bias_ih is None else o.bias_ih).data_ptr(),
+            "FoldedBias": (recurrent if self._plan.folded else nothing).data_ptr(),
+            "Bias": recurrent.data_ptr(),
+        }
 
     def infer(
         self, x: Tensor, first: Sequence[Tensor | None], shape: tuple[int, ...]
@@ -176,6 +192,7 @@ class Session:
             sequences.append(rows)
             last.append(end)
         own[at["Feed"]] = sequences[0].data_ptr()
+        self._point(own, at, flat)
         output = self._output(own, at, x, sequences[0])
         yield self.kernel, "train", Block(ctypes.addressof(own), self.threads, own)
         del held
@@ -206,6 +223,7 @@ class Session:
         own[at["X"]] = own[at["Dx"]] = dx.data_ptr()
         own[at["Dr"]] = dr.data_ptr()
         self.pack("backward")
+        self._point(own, at, flat)
         if tape.saves is not None:
             own[at["Saves"]] = tape.saves.data_ptr()
         d_input = d_params = None
@@ -263,11 +281,16 @@ class Session:
     def pack(self, use: str) -> None:
         """See to it that the kernels find the weights as they are now."""
         turn = self._packed.turn
-        if self._turns[use] != turn:
+        if not self._direct and self._turns[use] != turn:
             self._packed.addresses(use, self._parts)
-            if use == "forward":
-                _ = self._packed.bias
             self._turns[use] = turn
+
+    def _point(self, own: Any, at: dict[str, int], flat: Sequence[Tensor | None]) -> None:
+        """Where the weights of a call are, which may have moved since the one before."""
+        ih, hh = flat[1], flat[2]
+        if self._direct and ih is not None:
+            own[at["PackedInput"]] = ih.data_ptr()
+            own[at["Packed"]] = 0 if hh is None else hh.data_ptr()
 
     @property
     def _parts(self) -> int:
