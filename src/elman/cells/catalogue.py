@@ -40,7 +40,7 @@ def resolve(cell: Cell | type[Cell] | str) -> Cell:
     if isinstance(cell, str):
         if cell not in BUILTIN:
             raise SettingsError(
-                f'cell "{cell}" is unknown; the built-in ones are {", ".join(BUILTIN)}'
+                f'cell "{cell[:60]}" is unknown; the built-in ones are {", ".join(BUILTIN)}'
             )
         return BUILTIN[cell]()
     if isinstance(cell, type) and issubclass(cell, Cell):

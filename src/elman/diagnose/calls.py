@@ -126,7 +126,10 @@ def as_layer(module: nn.Module) -> Recurrent:
             proj_size=module.proj_size,
         )
     for name, _ in list(layer.named_parameters()):
-        setattr(layer, name, getattr(module, name))
+        value = getattr(module, name)
+        if not isinstance(value, nn.Parameter):  # computed from others: parametrised or pruned
+            delattr(layer, name)
+        setattr(layer, name, value)
     return layer.train(module.training)
 
 

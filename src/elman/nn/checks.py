@@ -3,62 +3,139 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+
 from elman.cells import Cell
 from elman.errors import SettingsError
 from elman.nn import parameters
 from elman.nn.backends import backends
+from elman.nn.precision import has_autocast
 from elman.nn.probe import probe, uses_previous_output
+from elman.nn.recording import in_graph, recorded
+from elman.nn.reference import State, Weights
 
 if TYPE_CHECKING:
     from elman.nn.layer import Recurrent
 
+_MOST = {"num_layers": 10_000}  # of the other sizes what 32 bits hold
+_FLAGS = (
+    *("bias", "batch_first", "bidirectional", "variational", "layer_norm", "residual"),
+    "learn_initial_state",
+)
 BACKENDS = ("auto", "reference", "compiled")
 
 
 def check(layer: "Recurrent") -> None:
     """Errors that name the setting, what came and what would do."""
-    for name in ("input_size", "hidden_size", "num_layers"):
+    for name in ("input_size", "hidden_size", "num_layers", "proj_size"):
         value = getattr(layer, name)
-        if not isinstance(value, int):
-            raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an int, got {_shown(value)}")
         lowest = 0 if name == "input_size" else 1
-        if value < lowest:
+        if value < lowest and name != "proj_size":
             raise ValueError(f"{name} must be at least {lowest}, got {value}")
+        if value > (most := _MOST.get(name, 2**31 - 1)):
+            raise ValueError(f"{name} must be at most {most}, got {str(value)[:40]}")
+    for name in _FLAGS:
+        value = getattr(layer, name)
+        if not isinstance(value, bool | int) or value not in (0, 1):
+            raise TypeError(f"{name} must be True or False, got {_shown(value)}")
     for name in ("dropout", "recurrent_dropout", "weight_dropout"):
-        if not 0 <= getattr(layer, name) <= 1:
-            raise ValueError(f"{name} must be a share from 0 to 1, got {getattr(layer, name)}")
-    if layer.backend not in BACKENDS:
-        raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got "{layer.backend}"')
-    if layer.backend == "compiled" and not backends()["compiled"].available:
-        raise SettingsError(f'backend="compiled": {backends()["compiled"].note}')
+        _check_share(name, getattr(layer, name))
     if layer.init not in parameters.INITS:
-        raise ValueError(f'init must be one of {", ".join(parameters.INITS)}, got "{layer.init}"')
+        raise ValueError(
+            f"init must be one of {', '.join(parameters.INITS)}, got {_shown(layer.init)}"
+        )
     if not 0 <= layer.proj_size < layer.hidden_size:
         raise ValueError(
             f"proj_size must be below hidden_size={layer.hidden_size}, got {layer.proj_size}"
         )
-    if layer.forget_bias is not None and (layer.cell.forget is None or not layer.bias):
-        lack = "no biases" if layer.cell.forget else "no forget gate"
-        raise SettingsError(
-            f"forget_bias={layer.forget_bias} was asked of {type(layer.cell).__name__}, which has"
-            f" {lack} here"
-        )
-    probe(layer.cell)
-    if layer.proj_size and uses_previous_output(layer.cell):
+    if layer.forget_bias is not None:
+        _check_forget_bias(layer)
+    if not recorded():  # else no values are known
+        probe(layer.cell)
+    if layer.proj_size and not recorded() and uses_previous_output(layer.cell):
         raise ValueError(
             f"proj_size cannot be used with {type(layer.cell).__name__}: its equations use the"
             f" previous {layer.cell.state[0]} elementwise, and a projection changes its size"
         )
 
 
-def rates(zoneout: float | Mapping[str, float], cell: Cell) -> tuple[float, ...]:
+def check_backend(value: str) -> None:
+    """Errors unless it is a backend that is there."""
+    if value not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {_shown(value)}")
+    if value == "compiled" and not backends()["compiled"].available:
+        raise SettingsError(f'backend="compiled": {backends()["compiled"].note}')
+
+
+def check_input(x: Tensor, state: State, w: Weights) -> None:
+    """Errors unless the input and the state have the weights' dtype and device."""
+    if in_graph() or has_autocast(x):
+        return
+    for name, tensor in (("x", x), *((f"state {i}", part) for i, part in enumerate(state))):
+        if tensor.dtype != w.ih.dtype:
+            raise ValueError(
+                f"{name} is {_short(tensor.dtype)}, but the layer's weights are"
+                f" {_short(w.ih.dtype)}: pass {name}.to(torch.{_short(w.ih.dtype)}), or convert"
+                f" the layer by layer.to(torch.{_short(tensor.dtype)})"
+                if tensor.is_floating_point()
+                else f"{name} is {_short(tensor.dtype)}, but the layer computes with"
+                f" {_short(w.ih.dtype)}: pass {name}.to(torch.{_short(w.ih.dtype)})"
+            )
+        if tensor.device != w.ih.device:
+            raise ValueError(
+                f"{name} is on {tensor.device}, but the layer's weights are on {w.ih.device}:"
+                f' pass {name}.to("{w.ih.device}"), or move the layer by'
+                f' layer.to("{tensor.device}")'
+            )
+
+
+def _check_forget_bias(layer: "Recurrent") -> None:
+    value = layer.forget_bias
+    if not isinstance(value, int | float) or not abs(value) < 1e30:
+        raise TypeError(f"forget_bias must be a finite number, got {_shown(value)}")
+    if layer.cell.forget is None or not layer.bias:
+        lacking = "no biases" if layer.cell.forget else "no forget gate"
+        raise SettingsError(
+            f"forget_bias={layer.forget_bias} was asked of {type(layer.cell).__name__}, which has"
+            f" {lacking} here"
+        )
+
+
+def _check_share(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number from 0 to 1, got {_shown(value)}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a share from 0 to 1, got {value}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value[:60]}"'
+    return f"{type(value).__name__} {str(value)[:60]}"
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def rates(
+    zoneout: float | Mapping[str, float] | tuple[float, ...], cell: Cell
+) -> tuple[float, ...]:
     """The share of each state that zoneout keeps."""
     if isinstance(zoneout, Mapping):
         if unknown := set(zoneout) - set(cell.state):
-            raise ValueError(f"zoneout names {sorted(unknown)}, but the states are {cell.state}")
-        shares = tuple(zoneout.get(name, 0.0) for name in cell.state)
+            names = sorted(map(str, unknown))
+            raise ValueError(f"zoneout names {names}, but the states are {cell.state}")
+        shares: tuple[float, ...] = tuple(zoneout.get(name, 0.0) for name in cell.state)
+    elif isinstance(zoneout, tuple | list):
+        shares = tuple(zoneout)
+        if len(shares) != len(cell.state):
+            raise ValueError(f"zoneout must have a share for each of {cell.state}, got {zoneout}")
     else:
         shares = (zoneout,) * len(cell.state)
-    if any(not 0 <= share <= 1 for share in shares):
-        raise ValueError(f"zoneout must be a share from 0 to 1, got {zoneout}")
+    for share in shares:
+        _check_share("zoneout", share)
     return shares

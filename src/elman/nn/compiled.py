@@ -12,6 +12,7 @@ from elman.cells import Cell
 from elman.compiler import Equations, UntraceableError, equations, operators
 from elman.compiler.operands import Operands
 from elman.nn.fused import inside_transform
+from elman.nn.lengths import mask_of
 from elman.nn.precision import LOW, as_float, has_autocast, low_precision, rounded
 from elman.nn.reference import Extras, State, Weights, product
 
@@ -180,6 +181,8 @@ def _operands(w: Weights, x: Tensor, s: State, extras: Extras) -> Operands:
     ih: Tensor | None = w.ih
     bias = w.bias_ih
     if w.norm_ih is not None:  # of all steps at once, before the recurrence
+        if extras.lengths is not None:
+            x = x.masked_fill(~mask_of(extras.lengths, len(x)).unsqueeze(-1), 0)
         x, ih, bias = product(x, w.ih, w.bias_ih, w.norm_ih), None, None
     zones = tuple(z for z in extras.zoneout or () if isinstance(z, Tensor))
     initial = extras.initial or ()

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from elman.nn.lengths import check_lengths
+from elman.nn.lengths import as_tensor, check_lengths
 from elman.nn.ragged import Ragged
+from elman.nn.recording import in_graph, recorded
 
 Input = Tensor | PackedSequence | Ragged
 
@@ -47,6 +48,8 @@ def to_batch(
         raise ValueError(
             f"x must have shape {order} or (T, I) without a batch, got {tuple(x.shape)}"
         )
+    if resets is not None and not isinstance(resets, Tensor):
+        raise TypeError(f"resets must be a tensor, got {type(resets).__name__}")
     if resets is not None and (resets.dtype != torch.bool or resets.shape != x.shape[:2]):
         raise ValueError(
             f"resets must be bool with one entry a step and sequence, {tuple(x.shape[:2])};"
@@ -60,7 +63,8 @@ def to_batch(
         raise ValueError(f"x must have input_size={input_size} features, got {features}")
     if lengths is not None:
         lengths = check_lengths(lengths, steps, batch)
-        whole = not torch.compiler.is_compiling() and bool((lengths == steps).all())
+        known = not (in_graph() or recorded())
+        whole = known and bool((lengths == steps).all())
         lengths = None if whole else lengths.to(x.device)
     resets = None if resets is None else resets.to(x.device)
     return Batch(x, lengths, resets)
@@ -90,7 +94,13 @@ def to_state(
     """The given state as a tuple of (layers * directions, B, size), checked."""
     if state is None:
         return None
-    parts = (state,) if isinstance(state, Tensor) else tuple(state)
+    parts = (state,) if isinstance(state, Tensor) else state
+    if not isinstance(parts, tuple | list) or not all(isinstance(p, Tensor) for p in parts):
+        raise TypeError(
+            f"state must be a tensor or a tuple of tensors ({', '.join(names)}), got"
+            f" {type(state).__name__}"
+        )
+    parts = tuple(parts)
     if len(parts) != len(names):
         raise ValueError(
             f"state must hold {len(names)} tensors ({', '.join(names)}), got {len(parts)}"
@@ -105,7 +115,7 @@ def to_state(
 def _unbatched(value: Tensor | None, name: str, dim: int) -> Tensor | None:
     if value is None:
         return None
-    value = torch.as_tensor(value)
+    value = as_tensor(value, name)
     if value.dim() != dim:
         raise ValueError(
             f"{name} of an input without a batch must have {dim} dimensions, got {value.dim()}"

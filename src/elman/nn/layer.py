@@ -1,6 +1,8 @@
 """A recurrent layer of any cell."""
 
+import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,12 +11,13 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.nn import compiled, fused, parameters, reference
-from elman.nn.backends import warn_once
-from elman.nn.checks import check, rates
+from elman.nn.checks import check, check_backend, check_input, rates
+from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.prepared import Prepared
+from elman.nn.recording import in_graph
 from elman.nn.reference import Extras, State, Weights
 
 AnyState = Tensor | tuple[Tensor, ...]
@@ -36,7 +39,7 @@ class Recurrent(nn.Module):
       cells whose equations do not use the previous h elementwise.
     - `backend`: `"reference"` runs the equations step by step, `"compiled"` by a kernel made of
       them (warning once where there can be none), `"auto"` takes the fastest that computes
-      exactly what is asked. `backend_used` tells what ran last.
+      exactly what is asked. May be set later. `backend_used` tells what ran last.
     - `recurrent_dropout`: dropped share of h before the recurrent matrix, the same units over
       all steps (Gal & Ghahramani 2016, arXiv:1512.05287).
     - `variational`: draw `dropout`'s mask once a sequence, too, and not at every step.
@@ -93,16 +96,16 @@ class Recurrent(nn.Module):
         self.dropout, self.bidirectional, self.proj_size = dropout, bidirectional, proj_size
         self.recurrent_dropout, self.variational = recurrent_dropout, variational
         self.weight_dropout = weight_dropout
-        self.zoneout = rates(zoneout, self.cell)
+        self.zoneout = zoneout
         self.layer_norm, self.residual = layer_norm, residual
         self.forget_bias, self.init = forget_bias, init
         self.learn_initial_state = learn_initial_state
         self.backend = backend
         self.backend_used: str | None = None
-        self._compiles = backend != "reference" and compiled.lack() is None
+        self._compiles = compiled.lack() is None
         self._prepared = Prepared()
         check(self)
-        self._traced = (self._equation_settings(), self._texts())
+        self._traced = trace_equations(self)
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
             for suffix in self._suffixes(index):
@@ -119,6 +122,37 @@ class Recurrent(nn.Module):
                     self.register_parameter(name + suffix, parameter)
         self._names = tuple(self._parameters)
         self.reset_parameters()
+
+    @property
+    def backend(self) -> str:
+        """How the recurrence is to be computed."""
+        return self._backend
+
+    @backend.setter
+    def backend(self, value: str) -> None:
+        check_backend(value)
+        self._backend = value
+
+    @property
+    def zoneout(self) -> tuple[float, ...]:
+        """Of each state the chance that a unit keeps its old value."""
+        return self._zoneout_rates
+
+    @zoneout.setter
+    def zoneout(self, value: float | Mapping[str, float] | tuple[float, ...]) -> None:
+        self._zoneout_rates = rates(value, self.cell)
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer and direction, as `torch.nn.LSTM` lists them."""
+        count = self.num_layers * (2 if self.bidirectional else 1)
+        return [
+            [getattr(self, name) for name in self._names if name.endswith(self._suffix(at))]
+            for at in range(count)
+        ]
+
+    def flatten_parameters(self) -> None:
+        """Nothing: for programs written for `torch.nn`; the kernels pack the weights themselves."""
 
     @property
     def output_size(self) -> int:
@@ -216,8 +250,9 @@ class Recurrent(nn.Module):
             raise ValueError(
                 "a bidirectional layer cannot step: its backward half needs the future"
             )
-        if x_t.dim() != 2:
-            raise ValueError(f"x_t must have shape (B, input_size), got {tuple(x_t.shape)}")
+        if not isinstance(x_t, Tensor) or x_t.dim() != 2:
+            came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
+            raise ValueError(f"x_t must be a tensor of shape (B, input_size), got {came}")
         if not torch.is_grad_enabled():
             usual = self._prepared(self, x_t, state, None)
             if usual is not None:
@@ -239,8 +274,13 @@ class Recurrent(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
-        usual = {"num_layers": 1, "dropout": 0, "bidirectional": False, "proj_size": 0}
-        named = [f"{n}={getattr(self, n)}" for n, v in usual.items() if getattr(self, n) != v]
+        named = []
+        for name, default in _defaults():
+            value = getattr(self, name)
+            if name == "zoneout":
+                value = dict(zip(self.cell.state, value, strict=True)) if any(value) else 0.0
+            if value != default:
+                named.append(f"{name}={value!r}")
         sizes = [str(self.input_size), str(self.hidden_size)]
         return ", ".join([type(self.cell).__name__, *sizes, *named])
 
@@ -264,9 +304,10 @@ class Recurrent(nn.Module):
             w = self._weights(at + turn)
             directions.append(compiled.Direction(w, x, s, extras, turn == 1))
         w, _, s, extras, _ = directions[0]
-        self.backend_used = self._choose(w, x, s, extras, every_state)
-        if self.backend_used == "compiled" and torch.compiler.is_compiling():
-            text = str(self._traced[1][self.training])
+        check_input(x, s, w)
+        self.backend_used = choose(self, w, x, s, extras, every_state=every_state)
+        if self.backend_used == "compiled" and in_graph():
+            text = str(self._traced.texts[self.training])
             return [
                 compiled.run_in_graph(text, each, every_state=every_state) for each in directions
             ]
@@ -282,36 +323,6 @@ class Recurrent(nn.Module):
                 history = tuple(each.masked_fill(padding, 0) for each in history)
             results.append((history, final))
         return results
-
-    def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras, every_state: bool) -> str:
-        if self.backend == "reference":
-            return "reference"
-        applies = fused.applies(self.cell, w, x, extras, every_state=every_state)
-        if applies and self.backend == "auto" and fused.is_fastest(self.cell, x, len(x), extras):
-            return "torch"
-        if self._compiles:
-            obstacle = compiled.obstacle(self.cell, w, x, s, extras)
-            if torch.compiler.is_compiling() and (
-                self._traced[1][self.training] is None
-                or self._traced[0] != self._equation_settings()
-            ):
-                obstacle = "equations that change are not compiled within torch.compile"
-            if obstacle is None:
-                return "compiled"
-            if self.backend == "compiled":
-                warn_once(f"{type(self.cell).__name__} runs on the reference: {obstacle}")
-                return "reference"
-        return "torch" if applies and self.backend == "auto" else "reference"
-
-    def _equation_settings(self) -> tuple[Any, ...]:
-        """What the equations of a step depend on."""
-        masked = bool(self.recurrent_dropout)
-        return dict(self.cell.__dict__), self.zoneout, masked, self.layer_norm
-
-    def _texts(self) -> dict[bool, str | None]:
-        masked, normed = bool(self.recurrent_dropout), self.layer_norm
-        normed = normed and bool(self.cell.recurrent)
-        return compiled.texts_of(self.cell, self.zoneout, masked=masked, normed=normed)
 
     def _weights(self, at: int) -> Weights:
         suffix = self._suffix(at)
@@ -384,13 +395,12 @@ class Recurrent(nn.Module):
         return [(count, batch, size) for size in sizes]
 
 
-def layer(
-    cell: Cell | type[Cell] | str, input_size: int, hidden_size: int, **options: Any
-) -> Recurrent:
-    """A layer of any cell, built-in or your own, with every keyword of `Recurrent`.
-
-    >>> output, state = layer("indrnn", 3, 5, num_layers=2)(torch.randn(7, 2, 3))
-    >>> output.shape
-    torch.Size([7, 2, 5])
-    """
-    return Recurrent(cell, input_size, hidden_size, **options)
+@cache
+def _defaults() -> list[tuple[str, Any]]:
+    """The settings of a layer and their defaults."""
+    given = inspect.signature(Recurrent).parameters.values()
+    return [
+        (p.name, p.default)
+        for p in given
+        if p.default is not p.empty and p.name not in ("device", "dtype")
+    ]

@@ -1,8 +1,9 @@
-"""Drop-in layers: `torch.nn`'s RNN, LSTM and GRU with elman's keywords."""
+"""Layers by name: `torch.nn`'s RNN, LSTM and GRU with elman's keywords, and one of any cell."""
 
 from typing import Any
 
 from elman import cells
+from elman.cells import Cell
 from elman.nn.layer import Recurrent
 
 
@@ -33,6 +34,11 @@ class RNN(Recurrent):
         super().__init__(cell, input_size, hidden_size, num_layers, *args, **options)
         self.nonlinearity = nonlinearity
 
+    @property
+    def mode(self) -> str:
+        """torch's name of this kind of layer."""
+        return f"RNN_{self.nonlinearity.upper()}"
+
 
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
@@ -49,6 +55,11 @@ class LSTM(Recurrent):
     def __init__(self, input_size: int, hidden_size: int, *args: Any, **options: Any) -> None:
         super().__init__(cells.LSTM, input_size, hidden_size, *args, **options)
 
+    @property
+    def mode(self) -> str:
+        """torch's name of this kind of layer."""
+        return "LSTM"
+
 
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al. 2014), reset gate after the product as in cuDNN.
@@ -64,3 +75,21 @@ class GRU(Recurrent):
 
     def __init__(self, input_size: int, hidden_size: int, *args: Any, **options: Any) -> None:
         super().__init__(cells.GRU, input_size, hidden_size, *args, **options)
+
+    @property
+    def mode(self) -> str:
+        """torch's name of this kind of layer."""
+        return "GRU"
+
+
+def layer(
+    cell: Cell | type[Cell] | str, input_size: int, hidden_size: int, **options: Any
+) -> Recurrent:
+    """A layer of any cell, built-in or your own, with every keyword of `Recurrent`.
+
+    >>> import torch
+    >>> output, state = layer("indrnn", 3, 5, num_layers=2)(torch.randn(7, 2, 3))
+    >>> output.shape
+    torch.Size([7, 2, 5])
+    """
+    return Recurrent(cell, input_size, hidden_size, **options)

@@ -1,18 +1,32 @@
 """Lengths of the sequences in a padded batch, and what follows from them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from elman.nn.recording import in_graph, recorded
+
+
+def as_tensor(value: Any, name: str) -> Tensor:
+    """A tensor of what can be one; TypeError with the argument's name else."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise TypeError(
+            f"{name} must be a tensor or numbers, got {type(value).__name__}"
+        ) from error
 
 
 def check_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
     """The lengths, shape (batch,), as int64; ValueError when one is no count up to `steps`."""
     if not isinstance(lengths, Tensor):
-        lengths = torch.as_tensor(lengths)
+        lengths = as_tensor(lengths, "lengths")
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise ValueError(f"lengths must be whole numbers (int64), got {lengths.dtype}")
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have shape ({batch},), got {tuple(lengths.shape)}")
-    if torch.compiler.is_compiling():  # values are not known there
+    if in_graph() or recorded():  # values are not known there
         return lengths.to(torch.int64)
     if batch and (int(lengths.min()) < 0 or int(lengths.max()) > steps):
         raise ValueError(

@@ -79,4 +79,4 @@ def initialise(
         gates = cell.gates if name == "bias_ih" else cell.recurrent
         if cell.forget in gates:
             at = gates.index(cell.forget) * hidden_size
-            value[at : at + hidden_size] = forget_bias if name == "bias_ih" else 0.0
+            value[at : at + hidden_size] = float(forget_bias) if name == "bias_ih" else 0.0

@@ -46,17 +46,18 @@ class Pooling(nn.Module):
             lengths = torch.full((output.shape[1],), len(output), device=output.device)
         lengths = lengths.to(output.device)
         padding = ~mask_of(lengths, len(output)).unsqueeze(-1)
+        output = output.masked_fill(padding, 0)
         if self.kind == "last":
             return self._last(output, lengths)
         if self.score is not None:
             scores = self.score(output).masked_fill(padding, -math.inf)
             weights = scores.softmax(0).nan_to_num()  # a sequence of length 0 has no weights
-            mean: Tensor = (weights * output.masked_fill(padding, 0)).sum(0)
+            mean: Tensor = (weights * output).sum(0)
             return mean
         parts = []
         if self.kind in ("mean", "mean_max"):
             count = lengths.clamp(min=1).unsqueeze(-1)
-            parts.append(output.masked_fill(padding, 0).sum(0) / count)
+            parts.append(output.sum(0) / count)
         if self.kind in ("max", "mean_max"):
             largest = output.masked_fill(padding, -math.inf).amax(0)
             parts.append(largest.masked_fill((lengths == 0).unsqueeze(-1), 0))

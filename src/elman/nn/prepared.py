@@ -13,6 +13,7 @@ from elman.nn.compiled import obstacle, target_of
 from elman.nn.fused import inside_transform, is_fastest
 from elman.nn.lengths import check_lengths
 from elman.nn.precision import low_precision
+from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ class Prepared:
     ) -> tuple[Tensor, Any] | None:
         """The output and last state of x, (T, B, I), or of one step, (B, I); None where no kernel
         can do it, or where the layer is more than its equations."""
-        if layer.backend == "reference" or not layer._compiles or layer.layer_norm or any(layer.zoneout) or layer.proj_size:
+        if not layer._compiles or layer.backend == "reference" or in_graph() or recorded():
+            return None
+        if layer.layer_norm or any(layer.zoneout) or layer.proj_size:
             return None
         if target_of(x) != "cpu":
             return None
         if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
-            return None
-        if torch.compiler.is_compiling():
             return None
         steps, (batch, features) = (1 if x.dim() == 2 else len(x)), x.shape[-2:]
         if features != layer.input_size or not x.numel():
@@ -56,7 +57,11 @@ class Prepared:
         if state is None and layer.learn_initial_state:
             return None
         parts = (state,) if isinstance(state, Tensor) else state
+        if parts is not None and not isinstance(parts, tuple | list):
+            return None
         if parts is not None:
+            if any(type(part) is not Tensor for part in parts):
+                return None
             count = layer.num_layers * (2 if layer.bidirectional else 1)
             shape = (count, batch, layer.hidden_size)
             if len(parts) != len(layer.cell.state) or any(p.shape != shape for p in parts):
@@ -87,9 +92,8 @@ class Prepared:
             kept = self._kept = _keep(layer, x)
             if kept is None:
                 return None
-        for each in (x, *(state or ())):
-            if type(each) is not Tensor or each.dtype is not kept.dtype:
-                return None
+        if type(x) is not Tensor or any(s.dtype is not kept.dtype for s in (x, *(state or ()))):
+            return None
         if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
             batch = x.shape[-2]
             if batch >= _FEW:
@@ -229,9 +233,8 @@ class _Kept:
         self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None, *, direct: bool
     ) -> list[list[Any]]:
         """Of each layer its directions' sessions for a batch of this shape, (T, B)."""
-        steps, batch = shape
         threads = torch.get_num_threads()
-        key = (steps, batch, threads, None if lengths is None else lengths.numpy().tobytes())
+        key = (*shape, threads, None if lengths is None else lengths.numpy().tobytes())
         found = self.sessions.get(key)
         if found is None:
             if len(self.sessions) >= _MOST_SHAPES:
@@ -299,10 +302,11 @@ def _sessions(
 ) -> list[list[Any]]:
     from elman.compiler.cpu.session import Session
 
+    steps, batch = shape
     count = 2 if layer.bidirectional else 1
     threads = max(1, threads // count)
     each = [
-        Session(p, *shape, threads, reverse=at % count == 1, lengths=lengths, direct=direct)
+        Session(p, steps, batch, threads, reverse=at % count == 1, lengths=lengths, direct=direct)
         for at, p in enumerate(packed)
     ]
     return [each[at : at + count] for at in range(0, len(each), count)]
