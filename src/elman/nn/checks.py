@@ -31,7 +31,7 @@ def check(layer: "Recurrent") -> None:
     for name in ("input_size", "hidden_size", "num_layers", "proj_size"):
         value = getattr(layer, name)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an int, got {_shown(value)}")
+            raise TypeError(f"{name} must be an int, got {_typed(value)}")
         lowest = 0 if name == "input_size" else 1
         if value < lowest and name != "proj_size":
             raise ValueError(f"{name} must be at least {lowest}, got {value}")
@@ -40,7 +40,7 @@ def check(layer: "Recurrent") -> None:
     for name in _FLAGS:
         value = getattr(layer, name)
         if not isinstance(value, bool | int) or value not in (0, 1):
-            raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+            raise TypeError(f"{name} must be True or False, got {_typed(value)}")
     for name in ("dropout", "recurrent_dropout", "weight_dropout"):
         _check_share(name, getattr(layer, name))
     if layer.init not in parameters.INITS:
@@ -95,7 +95,7 @@ def check_input(x: Tensor, state: State, w: Weights) -> None:
 def _check_forget_bias(layer: "Recurrent") -> None:
     value = layer.forget_bias
     if not isinstance(value, int | float) or not abs(value) < 1e30:
-        raise TypeError(f"forget_bias must be a finite number, got {_shown(value)}")
+        raise TypeError(f"forget_bias must be a finite number, got {_typed(value)}")
     if layer.cell.forget is None or not layer.bias:
         lacking = "no biases" if layer.cell.forget else "no forget gate"
         raise SettingsError(
@@ -106,15 +106,17 @@ def _check_forget_bias(layer: "Recurrent") -> None:
 
 def _check_share(name: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number from 0 to 1, got {_shown(value)}")
+        raise TypeError(f"{name} must be a number from 0 to 1, got {_typed(value)}")
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be a share from 0 to 1, got {value}")
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, str):
-        return f'"{value[:60]}"'
-    return f"{type(value).__name__} {str(value)[:60]}"
+    return f'"{value[:60]}"' if isinstance(value, str) else _typed(value)
+
+
+def _typed(value: object) -> str:
+    return f"{type(value).__name__} {repr(value)[:60]}"
 
 
 def _short(dtype: torch.dtype) -> str:

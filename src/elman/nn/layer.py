@@ -252,7 +252,7 @@ class Recurrent(nn.Module):
             )
         if not isinstance(x_t, Tensor) or x_t.dim() != 2:
             came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
-            raise ValueError(f"x_t must be a tensor of shape (B, input_size), got {came}")
+            raise ValueError(f"x_t must have shape (B, input_size), got {came}")
         if not torch.is_grad_enabled():
             usual = self._prepared(self, x_t, state, None)
             if usual is not None:
