@@ -17,7 +17,8 @@ def write(path, content):
 
 def test_csv_quotes_and_lines(tmp_path):
     path = write(tmp_path / "a.csv", 'text,label\r\n"one, ""two""\r\nthree",1\r\n\r\nfour,0\r\n')
-    table = read_table(path)
+    with pytest.warns(UserWarning, match=r"a\.csv: left out: 1 empty line$"):
+        table = read_table(path)
     assert table.columns == {"text": ['one, "two"\r\nthree', "four"], "label": ["1", "0"]}
     assert table.rows == [f"{path}:2", f"{path}:5"]
 
@@ -46,7 +47,8 @@ def test_a_very_long_field_is_read(tmp_path):
         ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: bad JSON"),
         ("a.jsonl", "[1, 2]\n", r"a\.jsonl:1: a JSON object is needed, not \[1, 2\]"),
         ("a.jsonl", "\n", r"a\.jsonl is empty"),
-        ("a.xls", "text", r"'\.xls' is not one of \.csv, \.tsv"),
+        ("a.doc", "text", r"'\.doc' is not one of \.csv, \.tsv"),
+        ("a.xlsx", "text", r"a\.xlsx is a spreadsheet: save it as CSV"),
         ("a.parquet", "text", "cannot be read as Parquet"),
     ],
 )

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train import TrainSettings
 
 
-class ClassifySettings(RecurrentSettings, TrainSettings):
+class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["words", "characters", "bpe"] = Field(
