@@ -285,7 +285,7 @@ def test_unknown_characters_in_a_prompt_are_read_and_never_written(task: Languag
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": -1}, "length must be 0 or more, got -1"),
+        ({"length": -1}, "length must be a whole number, 0 or more, got -1"),
         ({"stop": ["a", ""]}, "stop holds an empty string"),
         ({"top_k": 0}, "top_k"),
         ({"temperature": -1}, "temperature"),

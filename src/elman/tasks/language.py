@@ -133,6 +133,8 @@ class Language(Task):
                 lines = texts_of_lines(data, encoding)
             else:
                 lines = list(lines_of("".join(text_blocks(data, encoding=encoding))))
+            if not lines:
+                raise DataError(f"{data} is empty")
             return [(f"{data}:{number}", line) for number, line in lines]
         texts = []
         for i, item in enumerate(as_list(data, "the texts"), 1):
@@ -143,6 +145,8 @@ class Language(Task):
             if not isinstance(text, str):
                 raise DataError(f"text {i} is a {type(text).__name__}, not a string")
             texts.append((f"text {i}", str(text)))
+        if not texts:
+            raise DataError(f"no texts in the {type(data).__name__}")
         return texts
 
     def _tokens(self, data: Any) -> np.ndarray[Any, Any]:
