@@ -44,7 +44,11 @@ def predict(
     model: Model,
     /,
     *inputs: Annotated[
-        str, Parameter(help="Texts, each in quotes, or sound files; - for standard input.")
+        str,
+        Parameter(
+            help="Texts, each in quotes, or sound files; - for standard input.",
+            allow_leading_hyphen=True,
+        ),
     ],
     data: Source = None,
     encoding: Encoding = None,

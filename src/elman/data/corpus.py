@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.checks import share
 from elman.data.download import fetch
 from elman.data.encodings import check_encoding
 from elman.data.registry import is_reference, missing, resolve
@@ -49,8 +50,7 @@ class Corpus:
 
     def train_validation(self, fraction: float = 0.1) -> tuple[NDArray[Any], NDArray[Any]]:
         """The first tokens for training, and the last `fraction` of them for validation."""
-        if not 0 < fraction < 1:
-            raise SettingsError(f"fraction={fraction}: a number between 0 and 1 is needed")
+        fraction = share(fraction)
         cut = int(len(self.tokens) * (1 - fraction))
         if not 0 < cut < len(self.tokens):
             raise DataError(f"{self.source}: {len(self)} tokens are too few to hold some out")
@@ -116,6 +116,8 @@ def read_corpus(
     key = _key(source, vocabulary, encoding)
     if folder is None or key is None:
         return tokeniser.corpus(np.concatenate(list(tokeniser)))
+    if not isinstance(folder, (str, Path)) or not may_be_path(str(folder)):
+        raise SettingsError(f"folder={shown(folder)}: the path of a folder is needed")
     path = Path(folder) / f"{key}.tokens"
     if corpus := _kept(path, tokeniser.source):
         return corpus

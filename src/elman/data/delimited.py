@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from elman.data.frames import check_different
 from elman.data.text import counted, left_out, lines_of, read_text
+from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 
 _CANDIDATES = (",", ";", "\t", "|")
@@ -41,7 +42,7 @@ def check_delimiter(delimiter: str | None) -> str | None:
     found = _NAMES.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
     if len(found) != 1 or found in '"\r\n' or found.isalnum():
         raise SettingsError(
-            f"delimiter={delimiter!r:.40} is not one character that parts fields, as ',', ';', '|'"
+            f"delimiter={shown(delimiter)} is not one character that parts fields, as ',', ';', '|'"
             " or tab"
         )
     return found

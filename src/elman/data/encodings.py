@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from elman.data.values import shown
 from elman.errors import SettingsError
 
 MARKS = {  # the longer ones first: UTF-32's begins as UTF-16's
@@ -14,7 +15,6 @@ MARKS = {  # the longer ones first: UTF-32's begins as UTF-16's
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_LONGEST_NAME = 40
 _NOT_OF_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 
 # Letters beyond ASCII of the languages that cp1252 is for. A file whose letters are all of one of
@@ -55,7 +55,7 @@ def check_encoding(encoding: str | None) -> str | None:
     except (LookupError, ValueError, TypeError):
         known = "utf-8, utf-16, cp1252, cp1251, latin-1, gb18030 and shift_jis are some"
         raise SettingsError(
-            f"encoding={encoding!r:.{_LONGEST_NAME}} is not an encoding of text: {known}"
+            f"encoding={shown(encoding)} is not an encoding of text: {known}"
         ) from None
     return name
 

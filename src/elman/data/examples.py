@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import formats, tables
+from elman.data import checks, formats, tables
 from elman.data.delimited import check_delimiter
 from elman.data.download import fetch
 from elman.data.encodings import check_encoding
@@ -22,6 +22,7 @@ from elman.data.values import as_list, is_missing, shown, text_of
 from elman.errors import DataError, SettingsError
 
 Label: TypeAlias = str | tuple[str, ...]
+_MOST_COLUMNS = 1 << 31
 _SUFFIXES = (*tables.SUFFIXES, ".ts", ".txt")
 
 
@@ -87,10 +88,10 @@ class Examples:
 
     def select(self, indices: Iterable[int]) -> "Examples":
         """Some of the examples, in the order of `indices`."""
-        chosen = [int(i) for i in indices]
+        chosen = checks.indices(indices, "indices", len(self)).tolist()
         return Examples(
-            inputs=[self.inputs[i] for i in chosen],  # type: ignore[arg-type]
-            labels=None if self.labels is None else [self.labels[i] for i in chosen],  # type: ignore[arg-type]
+            inputs=[self.inputs[i] for i in chosen],
+            labels=None if self.labels is None else [self.labels[i] for i in chosen],
             names=[self.names[i] for i in chosen],
         )
 
@@ -105,9 +106,8 @@ class Examples:
         >>> len(first), sorted(second.labels)
         (8, ['0', '1'])
         """
-        if not 0 < fraction < 1:
-            raise SettingsError(f"fraction={fraction}: a number between 0 and 1 is needed")
-        random = np.random.default_rng(seed)
+        fraction = checks.share(fraction)
+        random = np.random.default_rng(checks.whole(seed, "seed"))
         held_out: list[int] = []
         debt = 0.0
         for group in self._groups():
@@ -170,7 +170,8 @@ def read_examples(
     check_encoding(encoding)
     check_delimiter(delimiter)
     for argument, name in (("text", text), ("label", label), ("features", features)):
-        if not isinstance(name, (str, int, type(None))) or isinstance(name, bool):
+        is_known = isinstance(name, (str, int, type(None))) and not isinstance(name, bool)
+        if not is_known or (isinstance(name, int) and not 0 <= name < _MOST_COLUMNS):
             raise SettingsError(f"{argument}={shown(name)}: a column's name or position is needed")
     if separator is not None and not (isinstance(separator, str) and separator):
         raise SettingsError(f"separator={shown(separator)}: a string that parts labels is needed")
@@ -347,7 +348,7 @@ def _table(
     positions = [_is_position(name) for name in names]
     if any(positions) and not all(positions):
         raise SettingsError(
-            f"text={text!r} and label={label!r}: give both as names or both as positions"
+            f"text={shown(text)} and label={shown(label)}: give both as names or both as positions"
         )
     return tables.read_table(
         source, header=not any(positions), encoding=encoding, delimiter=delimiter

@@ -36,7 +36,9 @@ def get(name: str) -> Dataset:
 
 def is_reference(text: str) -> bool:
     """Whether a string names a known dataset, `NAME[/SUBSET][:SPLIT]`, and not a file."""
-    return _name(text) in CATALOGUE and not (may_be_path(text) and Path(text).is_file())
+    if not isinstance(text, str) or _name(text) not in CATALOGUE:
+        return False
+    return not (may_be_path(text) and Path(text).is_file())
 
 
 def missing(source: str) -> DataError:

@@ -172,7 +172,7 @@ def _of_list(source: list[Any]) -> Sounds | None:
 
 
 def _are_sounds(items: Iterable[Any]) -> bool:
-    items = list(items)
+    items = list(items) if isinstance(items, Iterable) else []
     return bool(items) and all(map(_is_sound, items))
 
 

@@ -12,7 +12,7 @@ from elman.data.encodings import check_encoding
 from elman.data.frames import check_different, columns_of
 from elman.data.text import counted, existing_file, left_out, read_lines
 from elman.data.values import as_list, shown
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SPREADSHEETS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
@@ -42,6 +42,8 @@ class Table:
         - `name`: the column's name, or its position from 0 in a table read without a header.
         - `argument`: the argument (and flag of the command line) by which it was chosen.
         """
+        if not isinstance(name, (str, int)) or (isinstance(name, int) and abs(name) > 1 << 31):
+            raise DataError(f"{argument}={shown(name)}: a column's name or position is needed")
         if str(name) in self.columns:
             return self.columns[str(name)]
         names = list(self.columns)
@@ -85,6 +87,8 @@ def read_table(
     """
     check_encoding(encoding)
     check_delimiter(delimiter)
+    if not isinstance(header, bool):
+        raise SettingsError(f"header={shown(header)}: True or False is needed")
     if isinstance(source, (str, Path)):
         return _read_file(existing_file(source), header, encoding, delimiter)
     if isinstance(source, Mapping):

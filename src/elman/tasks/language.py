@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elman.data import Chunks, Vocabulary, build_vocabulary, cache_folder, read_corpus, text_blocks
-from elman.data.text import lines_of, may_be_path, texts_of_lines
+from elman.data.text import is_there, lines_of, may_be_path, texts_of_lines
 from elman.data.values import as_list, shown, text_of
 from elman.errors import DataError, SettingsError
 from elman.nn import LockedDropout
@@ -38,7 +38,10 @@ class LanguageSettings(RecurrentSettings, EncodingSetting, TrainSettings):
         description="What the text is cut into; byte pairs are learnt from its beginning.",
     )
     vocabulary_size: int | None = Field(
-        None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
+        None,
+        ge=3,
+        lt=2**31,
+        description="Most tokens kept; by default all characters or 8192 byte pairs.",
     )
     embedding_size: int = Field(64, ge=1, description="Length of a token's vector.")
     hidden_size: int = Field(256, ge=1, description="Hidden units a layer.")
@@ -129,7 +132,7 @@ class Language(Task):
         if isinstance(data, str) and not may_be_path(data):
             data = [data]
         if isinstance(data, str | Path):
-            if Path(data).is_file():
+            if is_there(data) and Path(data).is_file():
                 lines = texts_of_lines(data, encoding)
             else:
                 lines = list(lines_of("".join(text_blocks(data, encoding=encoding))))

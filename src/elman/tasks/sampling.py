@@ -1,5 +1,6 @@
 """The next token, drawn from a model's scores."""
 
+import sys
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -33,7 +34,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         temperature, top_k, top_p = self.temperature, self.top_k, self.top_p
-        if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
+        if not isinstance(temperature, Real) or not 0 <= temperature <= sys.float_info.max:
             raise SettingsError(f"temperature must be 0 or more, got {shown(temperature)}")
         if top_k is not None and (not isinstance(top_k, Integral) or top_k < 1):
             raise SettingsError(f"top_k must be a whole number, 1 or more, got {shown(top_k)}")
