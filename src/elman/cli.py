@@ -54,6 +54,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 )
 
 
+_LONGEST_MESSAGE = 2000  # characters
 _LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
     *("text", "label", "features", "path", "separator"),
@@ -296,7 +297,9 @@ def _show_warning(
 
 
 def _fail(message: str) -> None:
-    print(f"elman: error: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    line = line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+    print(f"elman: error: {line}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -48,9 +48,11 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"--config: {path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
-    for name in content:
+    for name, value in content.items():
         if not isinstance(name, str):
             raise SettingsError(f"--config: {path}: {shown(name)} is not the name of a setting")
+        if isinstance(value, dict):
+            raise SettingsError(f"--config: {path}: {name} is {shown(value)}, not one value")
     if "config" in content:
         raise SettingsError(f"--config: {path} names another such file, which is not read")
     return {name: "none" if value is None else value for name, value in content.items()}

@@ -59,8 +59,8 @@ def read_delimited(
     - `header`: whether the first row names the columns; else they are "0", "1", ...
     - `encoding`, `delimiter`: found in the file if None.
 
-    Empty rows and unnamed empty columns, which spreadsheets leave at the end, and empty lines are
-    left out with a warning that counts them.
+    Empty rows and unnamed empty columns, which spreadsheets leave at the end, are left out with a
+    warning that counts them. An empty line is a row only where there is a single column.
     """
     text = read_text(path, encoding)
     delimiter = check_delimiter(delimiter)
@@ -145,11 +145,9 @@ def _checked(path: Path, rows: list[Row], header: bool, delimiter: str) -> Delim
     if not rows:
         raise DataError(f"{path} is empty")
     first, given = rows[0]
-    blank = 0
     if len(given) == 1:  # an empty line is an empty field
         rows = [(line, row or [""]) for line, row in rows]
     else:
-        blank = sum(not row for _, row in rows)
         rows = [(line, row) for line, row in rows if row]
     count = len(rows)
     while len(rows) > 1 and not any(field.strip() for field in rows[-1][1]):
@@ -167,7 +165,6 @@ def _checked(path: Path, rows: list[Row], header: bool, delimiter: str) -> Delim
     what = [
         counted(number, noun)
         for number, noun in (
-            (blank, "empty line"),
             (count - len(rows), "empty row at the end"),
             (len(given) - width, "empty column without a name"),
         )

@@ -34,7 +34,9 @@ _ALPHABETS = [
     )
 ]
 _SIGNS = frozenset("€‚„…‘’“”•–—™\u00a0¡£§©ª«®°´·º»¿½¼¾")
-_UNUSUAL = re.compile(rb"[\x8c\x9c\xc0-\xff]{3}|[a-z][\xaa\xba][a-z]")  # of Western words
+_UNUSUAL = re.compile(  # in Western words: many letters beyond ASCII, a sign within a word
+    rb"[\x8c\x9c\xc0-\xff]{3}|[a-z][\x80-\x8b\x8d-\x91\x93-\x95\x98\x99\xa1-\xb6\xb8-\xbf][a-z]"
+)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _UTF8_PAIR = re.compile(rb"[\xc2\xc3][\x80-\xbf]|[\xe2-\xef][\x80-\x9f\xa1-\xbf][\x80-\xbf]")
 

@@ -279,7 +279,7 @@ def _read_txt(path: Path, columns: _Columns, encoding: str | None, delimiter: st
     first = lines[0][1] if lines else ""
     for mark in check_delimiter(delimiter) or "\t,;|":
         fields = {field.strip('"') for field in first.split(mark)}
-        if len(fields) > 1 and wanted <= fields:
+        if len(fields) > 1 and wanted <= fields and all(mark in line for _, line in lines):
             return _read_table(path, columns, encoding, mark)
     names = [f"{path}:{number}" for number, _ in lines]
     return _Rows([line for _, line in lines], None, names, is_text=True)

@@ -10,7 +10,7 @@ from typing import Any
 from elman.data.delimited import check_delimiter, read_delimited
 from elman.data.encodings import check_encoding
 from elman.data.frames import check_different, columns_of
-from elman.data.text import counted, existing_file, left_out, read_lines
+from elman.data.text import existing_file, read_lines
 from elman.data.values import as_list, shown
 from elman.errors import DataError, SettingsError
 
@@ -148,10 +148,9 @@ def _from_delimited(path: Path, header: bool, encoding: str | None, delimiter: s
 def _from_json_lines(path: Path, header: bool, encoding: str | None) -> Table:
     if not header:
         raise DataError(f"{path}: the fields of JSON lines have names; give those, not positions")
-    records, places, empty = [], [], 0
+    records, places = [], []
     for number, line in read_lines(path, encoding):
         if not line.strip():
-            empty += 1
             continue
         try:
             record = json.loads(line)
@@ -163,8 +162,6 @@ def _from_json_lines(path: Path, header: bool, encoding: str | None) -> Table:
         places.append(f"{path}:{number}")
     if not records:
         raise DataError(f"{path} is empty")
-    if empty:
-        left_out(path, counted(empty, "empty line"))
     return Table(str(path), _of_records(records), places)
 
 

@@ -15,6 +15,7 @@ from elman.errors import DataError
 _WORD_GAP = re.compile(r"(?<=\S)\s(?=\S)")
 _SEARCHED_FOR_A_GAP = 4096
 _BLOCK = 1 << 18
+_OF_ONE_BYTE = ("cp125", "iso8859", "koi8", "mac")
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255  # bytes, on the systems in use
 
 
@@ -144,11 +145,13 @@ class _Decoded:
         self.encoding = self.told or "utf-8"
         self.decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         self.only_ascii = True
+        self.doubtful = marked is None and self.encoding.startswith(_OF_ONE_BYTE)
 
     def __iter__(self) -> Iterator[str]:
         with self.path.open("rb") as file:
             file.seek(self.offset)
             while block := file.read(self.size):
+                self._compare_with_utf8(block)
                 yield self._decode(block, final=False)
                 self.offset += len(block)
             yield self._decode(b"", final=True)
@@ -173,6 +176,21 @@ class _Decoded:
             raise self._not_text(0, at)
         self.only_ascii = self.only_ascii and text.isascii()
         return text
+
+    def _compare_with_utf8(self, block: bytes) -> None:
+        """Warn if the first bytes beyond ASCII are UTF-8, though another encoding was told."""
+        if not self.doubtful or block.isascii():
+            return
+        self.doubtful = False
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(block)
+        except UnicodeDecodeError:
+            return
+        warnings.warn(
+            f"{self.path} is read as {self.encoding}, as told, and looks like UTF-8: is"
+            " encoding='utf-8' (--encoding) meant?",
+            stacklevel=2,
+        )
 
     def _raw(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
