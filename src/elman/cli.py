@@ -78,7 +78,11 @@ for _settings in (ClassifySettings, ForecastSettings, LanguageSettings, SpeechSe
 TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
 Validation = Annotated[
     str | None,
-    Parameter(help="Data to choose the best weights by; else a share is held out.", group=OF_DATA),
+    Parameter(
+        help="Data to choose the best weights by; else a share is held out.",
+        allow_leading_hyphen=True,
+        group=OF_DATA,
+    ),
 ]
 Out = Annotated[
     Path | None, Parameter(help="The run's folder, runs/TASK if not given.", group=OF_DATA)

@@ -2,7 +2,7 @@ import codecs
 
 import pytest
 
-from elman.data import encodings, text
+from elman.data import encodings, find_sounds, read_panel, read_utterances, text
 from elman.errors import DataError, SettingsError
 
 
@@ -105,3 +105,34 @@ def test_utf16_without_a_mark_is_a_hint_and_can_be_told(tmp_path):
 def test_unknown_encodings(name):
     with pytest.raises(SettingsError, match="is not an encoding of text: utf-8"):
         encodings.check_encoding(name)
+
+
+TOLD = {"encoding": "cp1251", "delimiter": "^"}
+
+
+def test_series_manifests_and_sounds_are_read_as_told(tmp_path):
+    table = tmp_path / "series.csv"
+    table.write_bytes("unique_id^ds^y\nж^2024-01-01^1\nж^2024-01-02^2\n".encode("cp1251"))
+    assert read_panel(table, **TOLD).series[0].name == "ж"
+    manifest = tmp_path / "recordings.csv"
+    manifest.write_bytes("path^text^label\nж.wav^слово^да\n".encode("cp1251"))
+    utterances = read_utterances(manifest, **TOLD)
+    assert (utterances.texts, utterances[0].path) == (["слово"], tmp_path / "ж.wav")
+    assert find_sounds(manifest, **TOLD).labels == ["да"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_series_manifests_and_sounds_of_spreadsheets(tmp_path, encoding):
+    table = tmp_path / "series.csv"
+    table.write_bytes("ds;y\n2024-01-01;1\n2024-01-02;2\n".encode(encoding))
+    assert read_panel(table).series[0].y.ravel().tolist() == [1, 2]
+    manifest = tmp_path / "recordings.csv"
+    manifest.write_bytes("path\ttext\tlabel\na.wav\tone, two\tyes\n".encode(encoding))
+    assert read_utterances(manifest).texts == ["one, two"]
+    assert find_sounds(manifest).labels == ["yes"]
+
+
+def test_kaldis_files_are_read_as_told(tmp_path):
+    (tmp_path / "wav.scp").write_bytes("a ж.wav\n".encode("cp1251"))
+    (tmp_path / "text").write_bytes("a слово\n".encode("cp1251"))
+    assert read_utterances(tmp_path, encoding="cp1251").texts == ["слово"]

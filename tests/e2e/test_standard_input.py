@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from .conftest import SMALL, STARS, TEXTS
-
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -49,12 +47,11 @@ def test_a_language_model_reads_lines(here: Any, given: Any) -> None:
     assert here("predict", "cats", "-") == expected
 
 
-def test_training_and_evaluation(here: Any, given: Any, tmp_path: Path) -> None:
-    rows = "".join(f"{text},{stars}\n" for text, stars in zip(TEXTS, STARS, strict=True))
-    content = f"review,stars\n{rows}".encode()
+def test_training_and_evaluation(here: Any, given: Any, trained: Path, tmp_path: Path) -> None:
+    content = (trained / "reviews.csv").read_bytes()
     given(content)
     columns = ("--text", "review", "--label", "stars", "--out", tmp_path / "run")
-    done = here("train", "classify", "--data", "-", *columns, *SMALL, "--max-steps", "2")
+    done = here("train", "classify", "--data", "-", *columns, "--max-steps", "2")
     assert done.returncode == 0, done.stderr
     given(content)
     assert here("evaluate", "films", "--data", "-", "--json") == here(
