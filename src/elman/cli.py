@@ -3,8 +3,9 @@
 import io
 import os
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TextIO
 
 import cyclopts
 from cyclopts import App, Group, Parameter
@@ -13,11 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 import elman
 from elman import show
-from elman.cli_bench import AsJson, bench_app
+from elman.cli_bench import bench_app
 from elman.cli_data import data_app
+from elman.cli_input import readable, suffix_for
+from elman.cli_model import Source, diagnose, evaluate, generate, predict
 from elman.compiler import cache
 from elman.errors import ElmanError, SettingsError
-from elman.files import check_picture
 from elman.tasks import (
     Classify,
     ClassifySettings,
@@ -28,7 +30,6 @@ from elman.tasks import (
     Speech,
     SpeechSettings,
     Task,
-    load,
 )
 from elman.tasks.settings import RecurrentSettings, in_one_line
 from elman.train import TrainingInterrupted, TrainSettings
@@ -45,16 +46,20 @@ train = App(name="train", help="Train a model on your data; each task has a comm
 app.command(train)
 app.command(data_app)
 app.command(bench_app)
+for _command in (predict, evaluate, diagnose, generate):
+    app.command(_command)
 
 OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
     Group.create_ordered(name) for name in ("Data and files", "Task", "Network", "Training")
 )
 
 
+_LONGEST_MESSAGE = 2000  # characters
 _LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
     *("text", "label", "features", "path", "separator"),
     *("id", "time", *_LISTS),
+    *("encoding", "delimiter"),
 }
 
 
@@ -70,13 +75,14 @@ def _grouped(settings: type[BaseModel]) -> None:
 for _settings in (ClassifySettings, ForecastSettings, LanguageSettings, SpeechSettings):
     _grouped(_settings)
 
-Source = Annotated[
-    str | None, Parameter(help="A file of yours or a dataset's name, as text_sst2:train.")
-]
 TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
 Validation = Annotated[
     str | None,
-    Parameter(help="Data to choose the best weights by; else a share is held out.", group=OF_DATA),
+    Parameter(
+        help="Data to choose the best weights by; else a share is held out.",
+        allow_leading_hyphen=True,
+        group=OF_DATA,
+    ),
 ]
 Out = Annotated[
     Path | None, Parameter(help="The run's folder, runs/TASK if not given.", group=OF_DATA)
@@ -100,7 +106,6 @@ PrintConfig = Annotated[
         group=OF_DATA,
     ),
 ]
-Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
 
 
 @train.command(name="classify")
@@ -197,175 +202,13 @@ def _train(
         return
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to train on")
+    if data == validation == "-":
+        raise SettingsError("--data - and --validation -: standard input can be read only once")
     task = kind(**settings.model_dump())
-    task.fit(data, validation, folder=out, resume=resume)
+    suffix = suffix_for(task)
+    with readable(data, suffix) as train_data, readable(validation, suffix) as held_out:
+        task.fit(train_data, held_out, folder=out, resume=resume)
     show.trained(task, out)
-
-
-@app.command
-def predict(
-    model: Model,
-    /,
-    *inputs: Annotated[str, Parameter(help="Texts, each in quotes, or sound files.")],
-    data: Source = None,
-    format: Annotated[
-        Literal["text", "json", "srt", "ctm"] | None,
-        Parameter(help="How transcripts are written; text if not given."),
-    ] = None,
-    hot_words: Annotated[
-        tuple[str, ...],
-        Parameter(
-            name="--hot-word",
-            help="A word or phrase that is likelier here; may be given again.",
-            negative=(),
-            show_default=False,
-        ),
-    ] = (),
-    language: Annotated[
-        str | None, Parameter(help="A language model of characters that weighs transcripts, too.")
-    ] = None,
-    microphone: Annotated[
-        bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
-    ] = False,
-    json: AsJson = False,
-    plot: Annotated[
-        Path | None, Parameter(help="Draw forecasts, too, to this file (.png, .svg, .pdf).")
-    ] = None,
-) -> None:
-    """Say what a model makes of texts given here, or of the lines or rows of a file; a forecaster,
-    without data, of the series that it was trained on; a recogniser, of sound files.
-
-    Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
-
-    Example: `elman predict runs/speech talk.wav --format srt > talk.srt`
-    """
-    task = load(model)
-    if isinstance(task, Speech):
-        from elman import show_speech
-
-        if (bool(inputs), data is not None, microphone).count(True) != 1:
-            raise SettingsError("give either sound files, or --data, or --microphone")
-        reader = None if language is None else load(language)
-        if reader is not None and not isinstance(reader, Language):
-            raise SettingsError(f"--language: {language} is a model of the task {reader.name}")
-        wishes: dict[str, Any] = {"hot_words": hot_words, "language": reader}
-        if microphone:
-            show_speech.listen(task, wishes)
-        else:
-            found = task.transcribe(list(inputs) if inputs else data, **wishes)
-            show_speech.transcripts(found, format or ("json" if json else "text"))
-        return
-    if format is not None or hot_words or language is not None or microphone:
-        raise SettingsError("--format, --hot-word, --language and --microphone are for speech")
-    if isinstance(task, Forecast):
-        if inputs:
-            raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
-        if plot is not None:
-            check_picture(plot)
-            task.forecasts(data).plot().savefig(plot, dpi=130)
-        show.rows(task.rows(data), as_json=json)
-        return
-    if plot is not None:
-        raise SettingsError(
-            f"--plot draws forecasts, and {model} is a model of the task {task.name}"
-        )
-    if bool(inputs) == (data is not None):
-        raise SettingsError("give either texts or --data FILE to predict")
-    show.rows(task.rows(list(inputs) if inputs else data), as_json=json)
-
-
-@app.command
-def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> None:
-    """Measure a model on data that it has not seen.
-
-    Example: `elman evaluate runs/classify --data text_sst2:test`
-    """
-    if data is None:
-        raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
-    task = load(model)
-    if isinstance(task, Classify):
-        report = task.report(data)
-        show.metrics(report.metrics, as_json=json)
-        if report.confusion is not None and not json:
-            show.confusion(report.labels, report.confusion)
-    elif isinstance(task, Forecast) and not json:
-        show.table(task.backtest(data).summary())
-    elif isinstance(task, Speech) and not json:
-        from elman import show_speech
-
-        show_speech.report(task.report(data))
-    else:
-        show.metrics(task.evaluate(data), as_json=json)
-
-
-@app.command
-def diagnose(
-    model: Model,
-    /,
-    *,
-    data: Source = None,
-    sequences: Annotated[int, Parameter(help="Sequences followed through time.")] = 16,
-    out: Annotated[
-        Path | None, Parameter(help="Where to write the page; MODEL/diagnosis.html by default.")
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Say why a trained network learns or not: gradient through time, Jacobians, gates.
-
-    Example: `elman diagnose runs/classify --data text_sst2:validation`
-    """
-    from elman.diagnose.monitor import read_history
-    from elman.diagnose.report import diagnose as examine
-
-    if data is None:
-        raise SettingsError("--data is missing: name a file or a dataset to diagnose on")
-    found = examine(load(model), data, sequences=sequences, history=read_history(model))
-    page = found.to_html(out or Path(model) / "diagnosis.html")
-    if json:
-        print(found.to_json())
-    else:
-        show.diagnosis(found, page)
-
-
-@app.command
-def generate(
-    model: Model,
-    prompt: Annotated[str, Parameter(help="What the text begins with.", show_default=False)] = "",
-    /,
-    *,
-    length: Annotated[int, Parameter(help="Most tokens to write.")] = 500,
-    temperature: Annotated[float, Parameter(help="Below 1 safer, above 1 wilder; 0 greedy.")] = 1.0,
-    top_k: Annotated[int | None, Parameter(help="Draw from the k likeliest tokens.")] = None,
-    top_p: Annotated[float | None, Parameter(help="Draw from this much probability.")] = None,
-    seed: Annotated[int | None, Parameter(help="The same seed writes the same text.")] = None,
-    stop: Annotated[
-        tuple[str, ...],
-        Parameter(
-            help="End before this string; may be given again.", negative=(), show_default=False
-        ),
-    ] = (),
-) -> None:
-    """Write with a language model, as it comes.
-
-    Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
-    """
-    task = load(model)
-    if not isinstance(task, Language):
-        raise SettingsError(f"{model} is a model of the task {task.name}; only language can write")
-    pieces = task.stream(
-        prompt,
-        length=length,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        stop=stop,
-    )
-    sys.stdout.write(prompt)
-    for piece in pieces:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
 
 
 @app.command
@@ -402,6 +245,12 @@ def quickstart(
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; exit status 2 and one line for what the user can mend."""
     argv = sys.argv[1:] if argv is None else argv
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        _run(argv)
+
+
+def _run(argv: list[str]) -> None:
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is no reason to stop
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -439,8 +288,22 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
     return ()
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    lead = "" if issubclass(category, UserWarning) else f"{category.__name__}: "
+    print(f"elman: warning: {lead}{' '.join(str(message).split())}", file=file or sys.stderr)
+
+
 def _fail(message: str) -> None:
-    print(f"elman: error: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    line = line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+    print(f"elman: error: {line}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -47,11 +47,23 @@ def data_check(
     *,
     longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
     transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
+    encoding: Annotated[
+        str | None, Parameter(help="Encoding of the manifest; found in the file if not given.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        Parameter(help="What parts the manifest's fields, as ';' or tab; found if not given."),
+    ] = None,
 ) -> None:
     """List the recordings that are broken, silent, clipped, too long or without their transcript.
 
     Example: `elman data check recordings.csv --longest 20`
     """
-    utterances = elman.data.read_utterances(source, text="text" if transcripts else None)
+    utterances = elman.data.read_utterances(
+        source,
+        text="text" if transcripts else None,
+        encoding=encoding,
+        delimiter=delimiter,
+    )
     found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
     print(found.summary())

@@ -21,7 +21,9 @@ import elman
 from elman.cells import BUILTIN
 from elman.compiler import cache
 from elman.data import Dataset
-from elman.errors import SettingsError
+from elman.data.text import read_text
+from elman.data.values import shown
+from elman.errors import DataError, SettingsError
 from elman.files import write_atomic
 from elman.tasks import Task
 from elman.tasks.load import TASKS
@@ -37,14 +39,20 @@ MOST_FILES = 50
 def read_config(path: Path) -> dict[str, Any]:
     """The settings of a YAML or TOML file."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except FileNotFoundError:
-        raise SettingsError(f"--config: no such file: {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        text = read_text(path)
+        is_toml = path.suffix.lower() == ".toml"
+        content = tomllib.loads(text) if is_toml else yaml.safe_load(text)
+    except DataError as error:
+        raise SettingsError(f"--config: {error}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingsError(f"--config: {path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
+    for name, value in content.items():
+        if not isinstance(name, str):
+            raise SettingsError(f"--config: {path}: {shown(name)} is not the name of a setting")
+        if isinstance(value, dict):
+            raise SettingsError(f"--config: {path}: {name} is {shown(value)}, not one value")
     if "config" in content:
         raise SettingsError(f"--config: {path} names another such file, which is not read")
     return {name: "none" if value is None else value for name, value in content.items()}

@@ -99,6 +99,23 @@ def test_documents_of_any_text(documents):
     assert len("".join(expected)) - len(text) <= 1
 
 
+def test_encodings_and_suffixes(tmp_path):
+    (tmp_path / "A.TXT").write_bytes("слово\n".encode("cp1251"))
+    (tmp_path / "b.txt").write_bytes("слово".encode("utf-16"))
+    assert "".join(text_blocks(tmp_path, encoding="cp1251")) == "слово\nслово"
+    vocabulary = build_vocabulary("characters", ["слово\n"])
+    kept = tmp_path / "kept"
+    first = read_corpus(tmp_path / "A.TXT", vocabulary, kept, encoding="cp1251")
+    second = read_corpus(tmp_path / "A.TXT", vocabulary, kept, encoding="koi8-r")
+    assert vocabulary.decode(first.tokens) == "слово\n"
+    assert first.sha256 != second.sha256
+
+
+def test_a_string_that_cannot_be_a_path_is_a_document():
+    book = "one line\nand another " * 400
+    assert "".join(text_blocks(book)) == book
+
+
 def test_bad_sources(tmp_path):
     with pytest.raises(DataError, match=r"no such file: .*a\.txt"):
         list(text_blocks(tmp_path / "a.txt"))

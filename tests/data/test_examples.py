@@ -106,6 +106,78 @@ def test_sources_that_are_not_there(tmp_path):
         read_examples(3)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pandas.Series(["good", "bad"], index=[3, 3]),
+        polars.Series(["good", "bad"]),
+        np.array(["good", "bad"]),
+        np.array(["good", "bad"], object),
+        ("good", "bad"),
+        [b"good", b"bad"],
+        [{"text": "good"}, {"text": "bad"}],
+        iter(["good", "bad"]),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_what_is_predicted(source):
+    assert read_examples(source, label=None).inputs == ["good", "bad"]
+
+
+def test_records_have_labels_too():
+    examples = read_examples([{"text": "good", "label": 1}, {"label": 0, "text": "bad"}])
+    assert (examples.inputs, examples.labels) == (["good", "bad"], ["1", "0"])
+
+
+def test_a_tuple_of_texts_is_no_pair():
+    with pytest.raises(DataError, match="a tuple of texts has no labels"):
+        read_examples(("good", "bad"))
+
+
+def test_columns_called_by_numbers():
+    frame = pandas.DataFrame([["5", "good"], ["1", "bad"]])
+    assert read_examples(frame, text=1, label=0).inputs == ["good", "bad"]
+    years = pandas.DataFrame([["good", "5"]], columns=[2021, 2020])
+    assert read_examples(years, text="2021", label="2020").labels == ["5"]
+    swapped = pandas.DataFrame([["5", "good"]], columns=[1, 0])
+    assert read_examples(swapped, text=0, label=1).inputs == ["good"]
+    with pytest.raises(DataError, match="two columns have the same name: text, text"):
+        read_examples(pandas.DataFrame([["a", "b"]], columns=["text", "text"]))
+
+
+def test_a_string_that_cannot_be_a_path_is_a_text():
+    for text in ("so long " * 1000, "two\nlines"):
+        assert read_examples(text, label=None).inputs == [text]
+    with pytest.raises(DataError, match="no such file: a short text; texts are given in a list"):
+        read_examples("a short text", label=None)
+    with pytest.raises(DataError, match="the path of a file is empty"):
+        read_examples("", label=None)
+
+
+def test_a_text_file_is_a_table_if_its_first_line_names_the_columns(tmp_path):
+    path = write(tmp_path / "a.TXT", "text\tlabel\ngood\tx\nbad\ty\n")
+    assert read_examples(path).labels == ["x", "y"]
+    assert read_examples(path, label=None).inputs == ["good", "bad"]
+    path = write(tmp_path / "b.txt", "text, so it goes\nmore\n")
+    assert read_examples(path, label=None).inputs == ["text, so it goes", "more"]
+
+
+def test_empty_lines_at_the_end_of_texts_are_counted(tmp_path):
+    path = write(tmp_path / "a.txt", "good\nbad\n\n \n")
+    with pytest.warns(UserWarning, match=r"a\.txt: left out: 2 empty lines at the end"):
+        assert read_examples(path, label=None).inputs == ["good", "bad"]
+
+
+def test_encoding_and_delimiter(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text^label\nхорошо^да\nплохо^нет\n".encode("cp1251"))
+    examples = read_examples(path, encoding="cp1251", delimiter="^")
+    assert (examples.inputs, examples.labels) == (["хорошо", "плохо"], ["да", "нет"])
+    path = tmp_path / "a.ts"
+    path.write_bytes(TS.replace("left", "за").encode("cp1251"))
+    assert read_examples(path, encoding="cp1251").labels == ["за", "right"]
+
+
 def test_several_labels(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\na,x|y\nb,\nc,y | y\n")
     examples = read_examples(path, separator="|")

@@ -46,7 +46,8 @@ def test_a_very_long_field_is_read(tmp_path):
         ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: bad JSON"),
         ("a.jsonl", "[1, 2]\n", r"a\.jsonl:1: a JSON object is needed, not \[1, 2\]"),
         ("a.jsonl", "\n", r"a\.jsonl is empty"),
-        ("a.xls", "text", r"'\.xls' is not one of \.csv, \.tsv"),
+        ("a.doc", "text", r"'\.doc' is not one of \.csv, \.tsv"),
+        ("a.xlsx", "text", r"a\.xlsx is a spreadsheet: save it as CSV"),
         ("a.parquet", "text", "cannot be read as Parquet"),
     ],
 )

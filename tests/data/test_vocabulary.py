@@ -199,7 +199,7 @@ def test_bad_arguments(arguments, error, message):
 def test_bad_sizes():
     with pytest.raises(SettingsError, match="at least 258"):
         build_vocabulary("bpe", ["a"], size=100)
-    with pytest.raises(SettingsError, match="size=2: at least 3"):
+    with pytest.raises(SettingsError, match="size=2: a whole number, at least 3"):
         build_vocabulary("words", ["a"], size=2)
     with pytest.raises(SettingsError, match="min_count=0"):
         build_vocabulary("words", ["a"], min_count=0)

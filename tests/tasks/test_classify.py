@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -321,3 +322,54 @@ def test_useless_settings(settings: dict[str, Any], message: str) -> None:
 
 def test_every_training_setting_is_a_keyword() -> None:
     assert set(TrainSettings.model_fields) <= set(Classify.settings_type.model_fields)
+
+
+def test_predict_takes_texts_in_any_container(task: Classify) -> None:
+    texts = ["fine film", "poor film"]
+    expected = task.predict(texts)
+    for data in (
+        pandas.Series(texts),
+        np.array(texts),
+        tuple(texts),
+        [{"text": text} for text in texts],
+        {"text": texts},
+        pandas.DataFrame({"text": texts}),
+    ):
+        assert task.predict(data) == expected
+        assert len(task.predict_proba(data)) == len(task.rows(data)) == 2
+    assert task.predict("fine film " * 500) == task.predict(["fine film " * 500])
+
+
+def test_one_hot_labels_learn_as_their_classes_do() -> None:
+    classes = [0 if label == "-" else 1 for label in LABELS]
+    by_name = fitted((TEXTS, classes))
+    by_matrix = fitted((TEXTS, np.eye(2)[classes]))
+    assert by_matrix.labels == ["0", "1"]
+    assert not by_matrix.several
+    assert by_matrix.predict(TEXTS) == by_name.predict(TEXTS)
+
+
+def test_a_dataframe_a_sequence_learns_as_its_array_does() -> None:
+    inputs, labels = waves()
+    frames = [pandas.DataFrame(values, columns=[2020, 2021]) for values in inputs]
+    np.testing.assert_array_equal(
+        fitted((frames, labels)).predict_proba(frames),
+        fitted((inputs, labels)).predict_proba(inputs),
+    )
+
+
+def test_several_labels_are_not_measured_against_one(task: Classify) -> None:
+    with pytest.raises(DataError, match="example 0: 2 labels where the model tells one of"):
+        task.evaluate((["fine film", "bad film"], [["+", "-"], ["-"]]))
+
+
+def test_encoding_and_delimiter_are_settings(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{text} ж^{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_bytes("\n".join(["text^label", *rows]).encode("cp1251"))
+    task = fitted(path, encoding="cp1251", delimiter="^")
+    assert "ж" in task.vocabulary.words  # type: ignore[union-attr]
+    task.save(tmp_path / "model")
+    assert elman.load(tmp_path / "model").evaluate(path) == task.evaluate(path)
+    with pytest.raises(SettingsError, match="encoding='cp9' is not an encoding"):
+        Classify(encoding="cp9")

@@ -117,6 +117,31 @@ def test_predict_is_the_metrics_of_each_text(task: Language, tmp_path: Path) -> 
     assert task.predict(file) == task.predict(str(file)) == [usual, odd]
 
 
+def test_predict_has_an_answer_for_each_line_of_a_file(task: Language, tmp_path: Path) -> None:
+    lines = ["the cat\u2028sat", "on\x0cthe", "mat\x85the", "cat\x1csat", "on the\x0bmat"]
+    file = tmp_path / "lines.txt"
+    for end in ("\n", "\r\n", "\r"):
+        file.write_bytes(end.join(lines).encode())
+        assert [row["input"] for row in task.rows(file)] == lines
+    file.write_bytes("\n".join(lines).encode("utf-16"))
+    assert [row["input"] for row in task.rows(str(file))] == lines
+    file.write_text("the cat\n\nsat\n")
+    with pytest.raises(DataError, match=r"lines\.txt:2: '' is too short"):
+        task.predict(file)
+    file.write_text("the cat\nsat on\n\n\n")
+    with pytest.warns(UserWarning, match="left out: 2 empty lines at the end"):
+        assert len(task.predict(file)) == 2
+
+
+def test_predict_takes_texts_in_any_container(task: Language) -> None:
+    texts = ["the cat sat", "on the mat"]
+    expected = task.predict(texts)
+    for data in (np.array(texts), tuple(texts), iter(texts), [t.encode() for t in texts]):
+        assert task.predict(data) == expected
+    long = "the cat sat on the mat. " * 300
+    assert task.predict(long) == task.predict([long])
+
+
 def test_tied_weights_score_by_the_embedding() -> None:
     tied = fitted(tie_weights=True, hidden_size=12, embedding_size=8, epochs=1)
     names = set(tied.model.state_dict())
@@ -285,7 +310,7 @@ def test_unknown_characters_in_a_prompt_are_read_and_never_written(task: Languag
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": -1}, "length must be 0 or more, got -1"),
+        ({"length": -1}, "length must be a whole number, 0 or more, got -1"),
         ({"stop": ["a", ""]}, "stop holds an empty string"),
         ({"top_k": 0}, "top_k"),
         ({"temperature": -1}, "temperature"),

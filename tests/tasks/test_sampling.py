@@ -92,7 +92,7 @@ def test_the_scores_are_left_as_they_were() -> None:
         ({"temperature": -0.1}, "temperature must be 0 or more, got -0.1"),
         ({"temperature": float("nan")}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
-        ({"top_k": 0}, "top_k must be 1 or more, got 0"),
+        ({"top_k": 0}, "top_k must be a whole number, 1 or more, got 0"),
         ({"top_p": 0.0}, "top_p must be above 0"),
         ({"top_p": 1.1}, "top_p must be above 0 and at most 1, got 1.1"),
     ],

@@ -1,12 +1,15 @@
 """Which examples, or which stretch of a corpus, make up each batch."""
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elman.data.checks import indices, whole
+from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 
 
@@ -39,13 +42,11 @@ class BucketSampler:
         shuffle: bool = True,
         pool: int = 50,
     ) -> None:
-        if batch_size < 1 or pool < 1:
-            raise SettingsError(f"batch_size={batch_size}, pool={pool}: at least 1 is needed")
-        self.lengths = np.asarray(lengths, np.int64)
-        self.batch_size = batch_size
-        self.seed = seed
+        self.lengths = indices(lengths, "lengths")
+        self.batch_size = whole(batch_size, "batch_size", 1)
+        self.seed = _seed(seed)
         self.shuffle = shuffle
-        self.pool = pool
+        self.pool = whole(pool, "pool", 1)
 
     def __len__(self) -> int:
         """The number of batches of an epoch."""
@@ -55,7 +56,7 @@ class BucketSampler:
         """The batches of an epoch, each the indices of its examples."""
         if not self.shuffle:
             return self._batches(np.argsort(self.lengths, kind="stable"))
-        random = np.random.default_rng([self.seed, epoch])
+        random = np.random.default_rng([self.seed, whole(epoch, "epoch")])
         order = random.permutation(len(self.lengths))
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(order), self.pool * self.batch_size):
@@ -100,8 +101,14 @@ class Chunks:
         seed: int = 0,
         random_offset: bool = False,
     ) -> None:
-        if batch_size < 1 or length < 1:
-            raise SettingsError(f"batch_size={batch_size}, length={length}: at least 1 is needed")
+        batch_size, length = whole(batch_size, "batch_size", 1), whole(length, "length", 1)
+        if not isinstance(tokens, np.ndarray):
+            tokens = indices(tokens, "tokens")
+        if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+            raise DataError(
+                f"tokens of type {tokens.dtype}, shape {tokens.shape}, where integers (N,) are"
+                " needed"
+            )
         if len(tokens) < batch_size + 1:
             raise DataError(
                 f"{len(tokens)} tokens are too few for {batch_size} parallel streams: "
@@ -110,7 +117,7 @@ class Chunks:
         self.tokens = tokens
         self.batch_size = batch_size
         self.length = length
-        self.seed = seed
+        self.seed = _seed(seed)
         spare = len(tokens) - 1 - batch_size
         self._offsets = 1 + (min(length - 1, spare) if random_offset else 0)
         self.steps = (len(tokens) - self._offsets) // batch_size
@@ -121,7 +128,9 @@ class Chunks:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The chunks of an epoch from number `start` on: inputs and targets, int64 (T, B) each."""
-        offset = int(np.random.default_rng([self.seed, epoch]).integers(self._offsets))
+        random = np.random.default_rng([self.seed, whole(epoch, "epoch")])
+        offset = int(random.integers(self._offsets))
+        start = whole(start, "start")
         rows = offset + self.steps * np.arange(self.batch_size)
         for begin in range(start * self.length, self.steps, self.length):
             end = min(begin + self.length, self.steps)
@@ -130,3 +139,9 @@ class Chunks:
                 both[:, column] = self.tokens[row + begin : row + end + 1]
             chunk = torch.from_numpy(both)
             yield chunk[:-1], chunk[1:]
+
+
+def _seed(seed: Any) -> int:
+    if not isinstance(seed, Integral) or seed < 0:
+        raise SettingsError(f"seed={shown(seed)}: a whole number, at least 0, is needed")
+    return int(seed)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.checks import indices, strings
 from elman.data.vocabulary import (
     PAD,
     REPLACEMENT,
@@ -66,12 +67,12 @@ class Characters(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        texts = (text.lower() if self.lowercase else text for text in texts)
+        texts = (text.lower() if self.lowercase else text for text in strings(texts))
         return [self._ids.take(_code_points(text), mode="wrap") for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; padding gives nothing, unknown a replacement character."""
-        array = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
+        array = indices(ids, "ids", self.size)
         codes: bytes = self._codes[array[array != PAD]].tobytes()
         return codes.decode("utf-32-le", "surrogatepass")
 

@@ -1,7 +1,7 @@
 """Labelled examples, texts or sequences of feature vectors, from any source a user has."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -9,13 +9,20 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import formats, tables
+from elman.data import checks, formats, tables
+from elman.data.delimited import check_delimiter
 from elman.data.download import fetch
+from elman.data.encodings import check_encoding
+from elman.data.frames import columns_of
+from elman.data.labels import label_list, labels_of
 from elman.data.registry import is_reference, missing, resolve
-from elman.data.text import existing_file, read_lines
+from elman.data.sequences import sequences_of
+from elman.data.text import existing_file, is_there, may_be_path, texts_of_lines
+from elman.data.values import as_list, is_missing, shown, text_of
 from elman.errors import DataError, SettingsError
 
 Label: TypeAlias = str | tuple[str, ...]
+_MOST_COLUMNS = 1 << 31
 _SUFFIXES = (*tables.SUFFIXES, ".ts", ".txt")
 
 
@@ -81,10 +88,10 @@ class Examples:
 
     def select(self, indices: Iterable[int]) -> "Examples":
         """Some of the examples, in the order of `indices`."""
-        chosen = [int(i) for i in indices]
+        chosen = checks.indices(indices, "indices", len(self)).tolist()
         return Examples(
-            inputs=[self.inputs[i] for i in chosen],  # type: ignore[arg-type]
-            labels=None if self.labels is None else [self.labels[i] for i in chosen],  # type: ignore[arg-type]
+            inputs=[self.inputs[i] for i in chosen],
+            labels=None if self.labels is None else [self.labels[i] for i in chosen],
             names=[self.names[i] for i in chosen],
         )
 
@@ -99,9 +106,8 @@ class Examples:
         >>> len(first), sorted(second.labels)
         (8, ['0', '1'])
         """
-        if not 0 < fraction < 1:
-            raise SettingsError(f"fraction={fraction}: a number between 0 and 1 is needed")
-        random = np.random.default_rng(seed)
+        fraction = checks.share(fraction)
+        random = np.random.default_rng(checks.whole(seed, "seed"))
         held_out: list[int] = []
         debt = 0.0
         for group in self._groups():
@@ -131,6 +137,8 @@ def read_examples(
     label: str | int | None = "label",
     features: str | int | None = "features",
     separator: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Examples:
     r"""Examples from a file, a dataset, a dataframe or Python's own collections.
 
@@ -139,30 +147,43 @@ def read_examples(
     - `source`: one of
         - a dataset reference, `text_sst2:train` (see `elman.data.datasets`);
         - the path of a table (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`), of sktime's `.ts`,
-          or of a `.txt` with one text a line (no labels);
-        - a dataframe or a dict of columns;
-        - a tuple `(inputs, labels)`;
-        - a list of `(input, label)` pairs, or of inputs alone with `label=None`.
+          or of a `.txt`: a table, if its first line holds the columns' names, else one text a line
+          (no labels);
+        - a dataframe, a dict of columns or a list of dicts;
+        - a tuple `(inputs, labels)`; one label an example, a collection of labels each, or a matrix
+          (N, C) of 0 and 1 (one-hot; the columns of a dataframe of them name the classes);
+        - a list of `(input, label)` pairs, or of inputs alone (a list, an array, a series) with
+          `label=None`; a string that cannot be a path is a text.
     - `text`, `label`, `features`: the columns of a table. A number (or a string of digits) is a
       position from 0, and then the table has no header line. A table with a text column is read as
       text; `text=None` asks for features. `label=None` reads no labels, for prediction.
     - `separator`: splits a label into several (multi-label), as in `"sport|politics"`. Lists of
       labels (JSON lines, dataframes, Python) need none.
+    - `encoding`, `delimiter`: of a text file; found if None, see `read_table`.
 
-    **Returns:** `Examples`. A sequence of features is (T, F), or (T,) for F = 1.
+    **Returns:** `Examples`. A sequence of features is (T, F), or (T,) for F = 1: an array, a
+    tensor, a dataframe of T rows, or lists.
 
     Raises `DataError` with file and line for what cannot be used: an empty text, a missing label,
     features that are NaN, infinite or of unequal sizes.
     """
-    rows = _read(source, text, label, features)
+    check_encoding(encoding)
+    check_delimiter(delimiter)
+    for argument, name in (("text", text), ("label", label), ("features", features)):
+        is_known = isinstance(name, (str, int, type(None))) and not isinstance(name, bool)
+        if not is_known or (isinstance(name, int) and not 0 <= name < _MOST_COLUMNS):
+            raise SettingsError(f"{argument}={shown(name)}: a column's name or position is needed")
+    if separator is not None and not (isinstance(separator, str) and separator):
+        raise SettingsError(f"separator={shown(separator)}: a string that parts labels is needed")
+    rows = _read(source, _Columns(text, label, features), encoding, delimiter)
     if not rows.inputs:
         raise DataError(f"no examples in {_describe(source)}")
-    given = None if label is None or rows.labels is None else list(rows.labels)
+    given = None if label is None or rows.labels is None else label_list(rows.labels)
     if label is not None and given is None:
         raise DataError(f"{_describe(source)} has no labels; label=None reads it for prediction")
     if given is not None and len(given) != len(rows.inputs):
         raise DataError(f"{len(rows.inputs)} inputs but {len(given)} labels")
-    convert = _texts if rows.is_text else _features
+    convert = _texts if rows.is_text else sequences_of
     return Examples(
         inputs=convert(rows.inputs, rows.names),
         labels=None if given is None else labels_of(given, rows.names, separator),
@@ -174,50 +195,94 @@ class _Rows(NamedTuple):
     """What a source holds, before it is checked."""
 
     inputs: list[Any]
-    labels: Sequence[Any] | None
+    labels: Any
     names: list[str]
     is_text: bool
 
 
-def _read(
-    source: Any, text: str | int | None, label: str | int | None, features: str | int | None
-) -> _Rows:
+class _Columns(NamedTuple):
+    """The columns of a table by their names or positions."""
+
+    text: str | int | None
+    label: str | int | None
+    features: str | int | None
+
+
+def _read(source: Any, columns: _Columns, encoding: str | None, delimiter: str | None) -> _Rows:
+    if isinstance(source, str) and is_reference(source):
+        return _read_dataset(source)
+    if isinstance(source, str) and not may_be_path(source):
+        return _in_memory([source], None)
     if isinstance(source, (str, Path)):
-        if isinstance(source, str) and is_reference(source):
-            return _read_dataset(source)
-        path = Path(source)
-        if not path.exists():
+        if str(source) and not is_there(source):
             raise missing(str(source))
-        existing_file(path)
-        if path.suffix.lower() == ".ts":
-            return _read_series(path)
-        if path.suffix.lower() == ".txt":
-            lines = list(read_lines(path))
-            names = [f"{path}:{number}" for number, _ in lines]
-            return _Rows([line for _, line in lines], None, names, is_text=True)
-        if path.suffix.lower() not in tables.SUFFIXES:
+        path = existing_file(source)
+        suffix = path.suffix.lower()
+        if suffix == ".ts":
+            return _read_series(path, encoding)
+        if suffix == ".txt":
+            return _read_txt(path, columns, encoding, delimiter)
+        if suffix not in tables.SUFFIXES and delimiter is None:
             raise DataError(f"{path}: {path.suffix!r} is not one of {', '.join(_SUFFIXES)}")
-        return _read_table(path, text, label, features)
+        return _read_table(path, columns, encoding, delimiter)
     if isinstance(source, Examples):
         return _Rows(list(source.inputs), source.labels, source.names, source.is_text)
     if isinstance(source, tuple):
-        if len(source) != 2:
-            raise DataError(f"a tuple (inputs, labels) is needed, not one of {len(source)}")
-        return _in_memory(list(source[0]), source[1])
-    if isinstance(source, list):
-        return _read_list(source)
-    return _read_table(source, text, label, features)
+        return _read_tuple(source, columns.label is not None)
+    if isinstance(source, Mapping) or columns_of(source, "the dataframe") is not None:
+        return _read_table(source, columns)
+    if not isinstance(source, Iterable):
+        raise DataError(
+            f"data cannot be read from a {type(source).__name__}; a path, a dataframe, a dict of"
+            " columns, a list of dicts, texts or sequences, or a tuple (inputs, labels) is needed"
+        )
+    items = as_list(source, "data")
+    if items and isinstance(items[0], Mapping):
+        return _read_table(items, columns)
+    if items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
+        return _in_memory([item[0] for item in items], [item[1] for item in items])
+    return _in_memory(items, None)
 
 
-def _read_list(source: list[Any]) -> _Rows:
-    if source and all(isinstance(item, tuple) and len(item) == 2 for item in source):
-        return _in_memory([item[0] for item in source], [item[1] for item in source])
-    return _in_memory(source, None)
+def _read_tuple(source: tuple[Any, ...], labelled: bool) -> _Rows:
+    if source and all(isinstance(item, (str, bytes)) for item in source):
+        if labelled:
+            raise DataError(
+                "a tuple of texts has no labels: give a list of (text, label) pairs, or a tuple"
+                " (texts, labels)"
+            )
+        return _in_memory(list(source), None)
+    if len(source) != 2:
+        raise DataError(f"a tuple (inputs, labels) is needed, not one of {len(source)}")
+    inputs = source[0]
+    columns = columns_of(inputs, "the dataframe of inputs")
+    if columns is not None:
+        if len(columns) != 1:
+            raise DataError(
+                f"the inputs are a dataframe with the columns {', '.join(columns)}: give one of"
+                " them, a list of dataframes (a sequence each), or all as one dataframe"
+            )
+        inputs = next(iter(columns.values()))
+    return _in_memory(as_list(inputs, "inputs"), source[1])
 
 
-def _in_memory(inputs: list[Any], labels: Sequence[Any] | None) -> _Rows:
+def _in_memory(inputs: list[Any], labels: Any) -> _Rows:
     names = [f"example {i}" for i in range(len(inputs))]
-    return _Rows(inputs, labels, names, is_text=any(isinstance(item, str) for item in inputs))
+    is_text = any(isinstance(item, (str, bytes)) for item in inputs)
+    return _Rows(inputs, labels, names, is_text)
+
+
+def _read_txt(path: Path, columns: _Columns, encoding: str | None, delimiter: str | None) -> _Rows:
+    """A table if the first line names the wanted columns, else one text a line."""
+    lines = texts_of_lines(path, encoding)
+    wanted = {str(name) for name in (columns.text, columns.label) if name is not None}
+    first = lines[0][1] if lines else ""
+    for mark in check_delimiter(delimiter) or "\t,;|":
+        fields = {field.strip('"') for field in first.split(mark)}
+        if len(fields) > 1 and wanted <= fields and all(mark in line for _, line in lines):
+            return _read_table(path, columns, encoding, mark)
+    names = [f"{path}:{number}" for number, _ in lines]
+    return _Rows([line for _, line in lines], None, names, is_text=True)
 
 
 def _read_dataset(reference: str) -> _Rows:
@@ -237,8 +302,8 @@ def _read_dataset(reference: str) -> _Rows:
     return _Rows(inputs, labels, names, is_text=isinstance(inputs[0], str))
 
 
-def _read_series(path: Path) -> _Rows:
-    rows = list(formats.series(path))
+def _read_series(path: Path, encoding: str | None) -> _Rows:
+    rows = list(formats.series(path, encoding))
     labelled = any(row.label for row in rows)
     return _Rows(
         [row.input for row in rows],
@@ -249,16 +314,12 @@ def _read_series(path: Path) -> _Rows:
 
 
 def _read_table(
-    source: Any, text: str | int | None, label: str | int | None, features: str | int | None
+    source: Any, columns: _Columns, encoding: str | None = None, delimiter: str | None = None
 ) -> _Rows:
-    positions = [_is_position(name) for name in (text, label) if name is not None]
-    if any(positions) and not all(positions):
-        raise SettingsError(
-            f"text={text!r} and label={label!r}: give both as names or both as positions"
-        )
-    table = tables.read_table(source, header=not any(positions))
+    text, label, features = columns
     if text is None and features is None:
         raise SettingsError("text=None and features=None: one of the two must name a column")
+    table = _table(source, text, label, encoding, delimiter)
     is_text = text is not None and (
         str(text) in table.columns or str(features) not in table.columns
     )
@@ -268,95 +329,56 @@ def _read_table(
     return _Rows(inputs, labels, table.rows, is_text)
 
 
+def _table(
+    source: Any,
+    text: str | int | None,
+    label: str | int | None,
+    encoding: str | None,
+    delimiter: str | None,
+) -> tables.Table:
+    """The table, without a header if the columns are given by their positions.
+
+    Of a table in memory numbers are names first: its columns may be called so.
+    """
+    names = [name for name in (text, label) if name is not None]
+    if not isinstance(source, Path):
+        table = tables.read_table(source)
+        if all(str(name) in table.columns for name in names):
+            return table
+    positions = [_is_position(name) for name in names]
+    if any(positions) and not all(positions):
+        raise SettingsError(
+            f"text={shown(text)} and label={shown(label)}: give both as names or both as positions"
+        )
+    return tables.read_table(
+        source, header=not any(positions), encoding=encoding, delimiter=delimiter
+    )
+
+
 def _is_position(name: str | int) -> bool:
     return isinstance(name, int) or (name.isascii() and name.isdecimal())
 
 
 def _describe(source: Any) -> str:
-    return str(source) if isinstance(source, (str, Path)) else f"the {type(source).__name__}"
+    if isinstance(source, Path) or (isinstance(source, str) and may_be_path(source)):
+        return str(source)
+    return "the text" if isinstance(source, str) else f"the {type(source).__name__}"
 
 
 def _texts(inputs: list[Any], names: list[str]) -> list[str]:
+    texts = []
     for value, name in zip(inputs, names, strict=True):
-        if _is_missing(value) or (isinstance(value, str) and not value.strip()):
+        try:
+            text = text_of(value)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name}: the text is not UTF-8: {error.reason}") from None
+        if is_missing(text) or (isinstance(text, str) and not text.strip()):
             raise DataError(f"{name}: the text is empty")
-        if not isinstance(value, str):
-            raise DataError(f"{name}: the text is a {type(value).__name__}, not a string")
-    return inputs
-
-
-def labels_of(
-    values: list[Any], names: list[str], separator: str | None
-) -> list[str] | list[tuple[str, ...]]:
-    """Labels as strings, or as tuples of them where there may be several; see `read_examples`."""
-    several = [isinstance(value, (list, tuple, set, frozenset, np.ndarray)) for value in values]
-    if separator is None and not any(several):
-        return [_label(value, name) for value, name in zip(values, names, strict=True)]
-    labels: list[tuple[str, ...]] = []
-    for value, name, is_list in zip(values, names, several, strict=True):
-        if is_list:
-            items = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
-        elif separator is not None:
-            items = [] if _is_missing(value) else str(value).split(separator)
-            items = [item for item in items if item.strip()]
-        else:
-            raise DataError(f"{name}: one label ({value!r}) where other examples have a list")
-        labels.append(tuple(dict.fromkeys(_label(item, name) for item in items)))
-    return labels
-
-
-def _label(value: Any, name: str) -> str:
-    if _is_missing(value) or not str(value).strip():
-        raise DataError(f"{name}: the label is missing")
-    return str(value).strip()
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+        if not isinstance(text, str):
+            raise DataError(f"{name}: the text is a {type(text).__name__}, not a string")
+        texts.append(str(text))
+    return texts
 
 
 def _as_tuple(label: Label) -> tuple[str, ...]:
     return label if isinstance(label, tuple) else (label,)
-
-
-def _features(inputs: list[Any], names: list[str]) -> list[NDArray[np.float32]]:
-    sequences: list[NDArray[np.float32]] = []
-    for value, name in zip(inputs, names, strict=True):
-        sequence = _sequence(value, name)
-        if sequences and sequence.shape[1] != sequences[0].shape[1]:
-            raise DataError(
-                f"{name}: {sequence.shape[1]} features a step where {names[0]} has "
-                f"{sequences[0].shape[1]}"
-            )
-        sequences.append(sequence)
-    return sequences
-
-
-def _sequence(value: Any, name: str) -> NDArray[np.float32]:
-    if _is_missing(value) or isinstance(value, (str, Mapping)):
-        raise DataError(f"{name}: features are needed, not {value!r:.60}")
-    try:
-        wide = np.asarray([np.asarray(step, dtype=np.float64) for step in value], dtype=np.float64)
-    except (ValueError, TypeError):
-        raise DataError(f"{name}: {_what_is_wrong(value)}") from None
-    if wide.ndim == 1:
-        wide = wide[:, None]
-    if wide.ndim != 2 or not wide.size:
-        raise DataError(f"{name}: features of shape {wide.shape} where (T, F) is needed")
-    with np.errstate(over="ignore"):
-        sequence = wide.astype(np.float32)
-    if not np.isfinite(sequence).all():
-        step, feature = np.argwhere(~np.isfinite(sequence))[0]
-        raise DataError(f"{name}: feature {feature} at step {step} is {wide[step, feature]}")
-    return sequence
-
-
-def _what_is_wrong(value: Any) -> str:
-    try:
-        sizes = [len(step) for step in value]
-    except TypeError:
-        return "features are numbers, one list a time step"
-    for step, size in enumerate(sizes):
-        if size != sizes[0]:
-            return f"step {step} has {size} features where step 0 has {sizes[0]}"
-    return "features are numbers, one list a time step"

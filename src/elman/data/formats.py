@@ -62,7 +62,7 @@ def poems(path: Path) -> Iterator[str]:
             yield "\n".join(poem["paragraphs"]) + "\n\n"
 
 
-def series(path: Path) -> Iterator[Labelled]:
+def series(path: Path, encoding: str | None = None) -> Iterator[Labelled]:
     """A `.ts` file of sktime: dimensions parted by ":", each of its own length, the label last.
 
     Gives features (T, dimensions) float32; the label is "" if the file says it has none.
@@ -70,7 +70,7 @@ def series(path: Path) -> Iterator[Labelled]:
     classes: list[str] | None = None
     dimensions = None
     in_data = False
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, encoding):
         line = line.strip()
         if not line or line.startswith("#"):
             continue

@@ -14,6 +14,7 @@ from elman.data.calendar import Calendar, Times, calendar_of
 from elman.data.download import fetch
 from elman.data.registry import is_reference, missing, resolve
 from elman.data.tables import Table, read_table
+from elman.data.text import is_there
 from elman.errors import DataError, SettingsError
 
 Names = str | Sequence[str]
@@ -125,6 +126,8 @@ def read_panel(
     *,
     frequency: str | int | None = None,
     calendar: Calendar | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Panel:
     """Read series from a table.
 
@@ -136,6 +139,7 @@ def read_panel(
     - `columns`: the names; a table without the id's column is one series.
     - `frequency`: the calendar's, found in the times if None.
     - `calendar`: the one that positions are to be on, such as that of an earlier panel.
+    - `encoding`, `delimiter`: of a text file; found if None, see `read_table`.
 
     Rows may come in any order. Raises `DataError` for what cannot be a series: two rows of one
     time, a value that is no number or infinite, times that fit no calendar.
@@ -150,10 +154,10 @@ def read_panel(
             raise DataError(f"{data} holds no table of series")
         table = part.table(fetch(dataset, part.files)[0])
     else:
-        if isinstance(data, str) and not Path(data).exists():
+        if isinstance(data, str) and not is_there(data):
             raise missing(data)
         native = _namespace(data)
-        table = read_table(data)
+        table = read_table(data, encoding=encoding, delimiter=delimiter)
     if all(name not in table.columns for name in columns.target):
         table, columns = _long(table, columns)
     return _panel(table, columns, calendar or frequency, native)

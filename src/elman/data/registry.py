@@ -5,7 +5,11 @@ from pathlib import Path
 
 from elman.data.catalogue import CATALOGUE
 from elman.data.dataset import Dataset, Part
+from elman.data.text import may_be_path
+from elman.data.values import shown
 from elman.errors import DataError
+
+_LONGEST_SHOWN = 200
 
 
 def datasets() -> list[str]:
@@ -23,22 +27,28 @@ def get(name: str) -> Dataset:
     >>> get("text_sst2").splits
     ['train', 'validation', 'test']
     """
+    if not isinstance(name, str):
+        raise DataError(f"the name of a dataset is a string, not {shown(name)}")
     if name in CATALOGUE:
         return CATALOGUE[name]
-    raise DataError(f"no dataset is named {name!r}; {_near(name, datasets())}")
+    raise DataError(f"no dataset is named {shown(name)}; {_near(name, datasets())}")
 
 
 def is_reference(text: str) -> bool:
     """Whether a string names a known dataset, `NAME[/SUBSET][:SPLIT]`, and not a file."""
-    return _name(text) in CATALOGUE and not Path(text).is_file()
+    if not isinstance(text, str) or _name(text) not in CATALOGUE:
+        return False
+    return not (may_be_path(text) and Path(text).is_file())
 
 
 def missing(source: str) -> DataError:
     """The error for a string that is neither a file nor a dataset."""
-    near = difflib.get_close_matches(_name(source), datasets(), n=3, cutoff=0.6)
-    return DataError(
-        f"no such file: {source}" + (f" (the dataset {' or '.join(near)}?)" if near else "")
-    )
+    near = difflib.get_close_matches(_name(source)[:_LONGEST_SHOWN], datasets(), n=3, cutoff=0.6)
+    what = source if may_be_path(source) and len(source) < _LONGEST_SHOWN else shown(source)
+    hint = f" (the dataset {' or '.join(near)}?)" if near else ""
+    if " " in source and not near and not Path(what).suffix:
+        hint = "; texts are given in a list"
+    return DataError(f"no such file: {what}{hint}")
 
 
 def resolve(reference: str) -> tuple[Dataset, Part]:
@@ -48,7 +58,7 @@ def resolve(reference: str) -> tuple[Dataset, Part]:
     >>> part.files
     ('JapaneseVowels_TRAIN.ts',)
     """
-    dataset = get(_name(reference))
+    dataset = get(_name(reference) if isinstance(reference, str) else reference)
     tail = reference.removeprefix(dataset.name)
     if tail in dataset.parts:
         return dataset, dataset.parts[tail]
@@ -67,5 +77,5 @@ def _name(reference: str) -> str:
 
 
 def _near(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(word[:_LONGEST_SHOWN], known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"

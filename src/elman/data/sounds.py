@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from elman.data import tables
 from elman.data.acoustic import AcousticFeatures
 from elman.data.audio import SUFFIXES, Audio
-from elman.data.examples import Examples, labels_of
+from elman.data.examples import Examples
+from elman.data.labels import labels_of
 from elman.data.registry import is_reference, resolve
+from elman.data.text import is_there
 from elman.data.utterance import Utterance, Utterances
 from elman.data.utterances import read_utterances, rows_of_manifest
 from elman.errors import DataError
@@ -62,7 +64,14 @@ class Sounds(NamedTuple):
         return Examples(inputs, labels, names, left_out)
 
 
-def find_sounds(source: Any, *, path: str = "path", label: str | None = "label") -> Sounds | None:
+def find_sounds(
+    source: Any,
+    *,
+    path: str = "path",
+    label: str | None = "label",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Sounds | None:
     """The sounds that a source names, with their labels; None if it does not name sounds.
 
     **Arguments:**
@@ -75,6 +84,7 @@ def find_sounds(source: Any, *, path: str = "path", label: str | None = "label")
         - a sound file;
         - a list of paths, of `Audio` or of pairs `(sound, label)`; a tuple `(sounds, labels)`.
     - `path`, `label`: the columns of a table; `label=None` reads no labels.
+    - `encoding`, `delimiter`: of a table; found if None, see `read_table`.
 
     >>> import numpy as np
     >>> hum = Audio(np.ones(8000, np.float32), 8000)
@@ -87,7 +97,7 @@ def find_sounds(source: Any, *, path: str = "path", label: str | None = "label")
     if isinstance(source, Utterances):
         return _said(source, label)
     if isinstance(source, (str, Path)):
-        return _at(source, path, label)
+        return _at(source, path, label, encoding, delimiter)
     if isinstance(source, Audio):
         return Sounds(read_utterances([source]), None)
     if isinstance(source, tuple) and len(source) == 2 and _are_sounds(source[0]):
@@ -103,9 +113,13 @@ def _said(utterances: Utterances, label: str | None) -> Sounds:
     return Sounds(utterances, None if label is None else list(utterances.texts))
 
 
-def _at(source: str | Path, path: str, label: str | None) -> Sounds | None:
+def _at(
+    source: str | Path, path: str, label: str | None, encoding: str | None, delimiter: str | None
+) -> Sounds | None:
     if isinstance(source, str) and is_reference(source):
         return _said(read_utterances(source), label) if resolve(source)[1].utterances else None
+    if not str(source) or not is_there(source):
+        return None
     place = Path(source)
     if place.is_dir():
         utterances = read_utterances(place)
@@ -116,7 +130,8 @@ def _at(source: str | Path, path: str, label: str | None) -> Sounds | None:
         utterances = read_utterances(place)
         return Sounds(utterances, None)
     if place.suffix.lower() in tables.SUFFIXES and place.is_file() and _may_name(place, path):
-        return _of_table(tables.read_table(place), place.parent, path, label)
+        table = tables.read_table(place, encoding=encoding, delimiter=delimiter)
+        return _of_table(table, place.parent, path, label)
     return None
 
 
@@ -134,7 +149,8 @@ def _may_name(place: Path, column: str) -> bool:
     """Whether a table's first line holds a column's name: a large table of texts is read once."""
     with place.open("rb") as file:
         first = file.readline(1 << 20)
-    return place.suffix.lower() == ".parquet" or not column.isascii() or column.encode() in first
+    plain = column.isascii() and place.suffix.lower() != ".parquet" and b"\0" not in first
+    return not plain or column.encode() in first
 
 
 def _of_table(table: tables.Table, folder: Path, path: str, label: str | None) -> Sounds | None:
@@ -156,7 +172,7 @@ def _of_list(source: list[Any]) -> Sounds | None:
 
 
 def _are_sounds(items: Iterable[Any]) -> bool:
-    items = list(items)
+    items = list(items) if isinstance(items, Iterable) else []
     return bool(items) and all(map(_is_sound, items))
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
+from elman.data.checks import strings
 from elman.data.vocabulary import (
     PAD,
     REPLACEMENT,
@@ -75,7 +76,7 @@ class Words(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        normal = [_normal(text, self.lowercase) for text in texts]
+        normal = [_normal(text, self.lowercase) for text in strings(texts)]
         return [
             np.array(encoding.ids, np.int32)
             for encoding in self._tokenizer.encode_batch_fast(normal)
@@ -144,7 +145,7 @@ class BytePairs(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        clean = [_clean(text, self.lowercase) for text in texts]
+        clean = [_clean(text, self.lowercase) for text in strings(texts)]
         encodings = self._tokenizer.encode_batch_fast(clean)
         return [np.array(encoding.ids, np.int32) + np.int32(_RESERVED) for encoding in encodings]
 

@@ -1,20 +1,22 @@
-"""Columns of users' own tables: CSV, TSV, JSON lines, Parquet and any dataframe."""
+"""Columns of users' own tables: CSV, TSV, JSON lines, Parquet, dataframes and records."""
 
-import csv
-import io
 import json
-import re
-from collections.abc import Iterator, Mapping
+import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elman.data.text import existing_file, read_lines, read_text
-from elman.errors import DataError
+from elman.data.delimited import check_delimiter, read_delimited
+from elman.data.encodings import check_encoding
+from elman.data.frames import check_different, columns_of
+from elman.data.text import existing_file, read_lines
+from elman.data.values import as_list, shown
+from elman.errors import DataError, SettingsError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_LONGEST_FIELD = 1 << 30
+_SPREADSHEETS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -40,108 +42,114 @@ class Table:
         - `name`: the column's name, or its position from 0 in a table read without a header.
         - `argument`: the argument (and flag of the command line) by which it was chosen.
         """
+        if not isinstance(name, (str, int)) or (isinstance(name, int) and abs(name) > 1 << 31):
+            raise DataError(f"{argument}={shown(name)}: a column's name or position is needed")
         if str(name) in self.columns:
             return self.columns[str(name)]
+        names = list(self.columns)
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        other = [mark for mark in ",;\t|" if len(names) == 1 and mark in names[0]]
+        hint = f"; if {other[0]!r} parts its fields: delimiter={other[0]!r}" if other else ""
         raise DataError(
-            f"{self.source} has no column {str(name)!r}: it has "
-            f"{', '.join(repr(column) for column in self.columns)}; choose with "
-            f"{argument}=... (--{argument})"
+            f"{self.source} has no column {shown(str(name))}: it has "
+            f"{', '.join(map(shown, names[:_MOST_NAMES]))}{more}; choose with "
+            f"{argument}=... (--{argument}){hint}"
         )
 
 
-def read_table(source: Any, *, header: bool = True) -> Table:
-    r"""Read a file, a dataframe or a dict of columns.
+def read_table(
+    source: Any,
+    *,
+    header: bool = True,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Table:
+    r"""Read a file, a dataframe, a dict of columns or a list of records.
 
     **Arguments:**
 
-    - `source`: the path of a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, a dict of
-      columns, or any dataframe that narwhals knows (pandas, polars, pyarrow, ...). CSV is quoted
-      as in RFC 4180; a row of TSV is one line.
+    - `source`: the path of a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, or of a `.txt`
+      with the fields of a CSV; a dict of columns; a list of dicts, one a row; or any dataframe that
+      narwhals knows (pandas, polars, pyarrow, ...). CSV is quoted as in RFC 4180; a row of TSV is
+      one line.
     - `header`: whether the first line names the columns; without one (and in a dataframe, whose
       columns have an order too) they are named "0", "1", ...
+    - `encoding`: of a text file; found if None, see `elman.data.text.read_blocks`.
+    - `delimiter`: what parts the fields; if None, tabs do in a TSV, and in other files a comma, a
+      semicolon, a tab or a pipe, whichever parts all rows alike. With one, the file may have any
+      suffix.
 
-    Raises `DataError` naming the file and line of a bad row.
+    Raises `DataError` naming the file and line of a bad row. Warns of the number of empty rows and
+    columns at the end of a file, which are left out.
 
     >>> read_table({"text": ["good", "bad"], "label": [1, 0]}).column("label", "label")
     [1, 0]
     """
+    check_encoding(encoding)
+    check_delimiter(delimiter)
+    if not isinstance(header, bool):
+        raise SettingsError(f"header={shown(header)}: True or False is needed")
     if isinstance(source, (str, Path)):
-        return _read_file(existing_file(source), header)
+        return _read_file(existing_file(source), header, encoding, delimiter)
     if isinstance(source, Mapping):
-        columns = {str(name): list(values) for name, values in source.items()}
+        columns = {str(name): _values(str(name), values) for name, values in source.items()}
+        check_different([str(name) for name in source], "the dict")
         return _from_columns("the dict", columns, header)
-    return _from_dataframe("the dataframe", source, header)
+    if isinstance(source, (list, tuple)) and source and isinstance(source[0], Mapping):
+        return _from_columns("the list", _of_records(source), header)
+    found = columns_of(source, "the dataframe")
+    if found is None:
+        raise DataError(
+            f"data cannot be read from a {type(source).__name__}; a path, a dataframe, a dict of"
+            " columns or a list of dicts is needed"
+        )
+    return _from_columns("the dataframe", found, header)
 
 
-def _read_file(path: Path, header: bool) -> Table:
+def _values(name: str, values: Any) -> list[Any]:
+    if isinstance(values, (str, bytes, numbers.Number)):
+        raise DataError(
+            f"the column {shown(name)} of the dict is {shown(values)}: a list of values is needed"
+            " (one row is a list of one dict)"
+        )
+    return as_list(values, f"the column {shown(name)} of the dict")
+
+
+def _of_records(records: Any) -> dict[str, list[Any]]:
+    for i, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise DataError(f"row {i + 1} of the list is {shown(record)}, where others are dicts")
+    rows = [{str(name): value for name, value in record.items()} for record in records]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _read_file(path: Path, header: bool, encoding: str | None, delimiter: str | None) -> Table:
     match path.suffix.lower():
-        case ".csv":
-            return _from_rows(path, _csv_rows(path), header)
-        case ".tsv":
-            return _from_rows(path, _tsv_rows(path), header)
         case ".jsonl" | ".ndjson":
-            return _from_json_lines(path, header)
+            return _from_json_lines(path, header, encoding)
         case ".parquet":
             return _from_parquet(path, header)
+        case ".csv" | ".tsv" | ".txt":
+            return _from_delimited(path, header, encoding, delimiter)
+        case _ if delimiter is not None:
+            return _from_delimited(path, header, encoding, delimiter)
+        case suffix if suffix in _SPREADSHEETS:
+            raise DataError(f"{path} is a spreadsheet: save it as CSV, or give it as a dataframe")
     raise DataError(f"{path}: {path.suffix!r} is not one of {', '.join(SUFFIXES)}")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    limit = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        while True:
-            line = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise DataError(
-                    f"{path}:{line}: bad CSV in the row that starts here: {error}"
-                ) from None
-            if row:
-                yield line, row
-    finally:
-        csv.field_size_limit(limit)
+def _from_delimited(path: Path, header: bool, encoding: str | None, delimiter: str | None) -> Table:
+    found = read_delimited(path, header=header, encoding=encoding, delimiter=delimiter)
+    columns: dict[str, list[Any]] = {**found.columns}
+    return Table(str(path), columns, [f"{path}:{line}" for line in found.lines])
 
 
-def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    for number, line in read_lines(path):
-        if line:
-            yield number, [_unquoted(field) for field in line.split("\t")]
-
-
-def _unquoted(field: str) -> str:
-    return field[1:-1].replace('""', '"') if _QUOTED.fullmatch(field) else field
-
-
-def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], header: bool) -> Table:
-    first = next(rows, None)
-    if first is None:
-        raise DataError(f"{path} is empty")
-    names = first[1] if header else [str(i) for i in range(len(first[1]))]
-    if len(set(names)) < len(names):
-        raise DataError(f"{path}:{first[0]}: two columns have the same name: {', '.join(names)}")
-    values, places = ([], []) if header else ([first[1]], [f"{path}:{first[0]}"])
-    for number, row in rows:
-        if len(row) != len(names):
-            raise DataError(
-                f"{path}:{number}: {len(row)} fields where line {first[0]} has {len(names)}"
-            )
-        values.append(row)
-        places.append(f"{path}:{number}")
-    if not values:
-        raise DataError(f"{path} has a header and no rows")
-    columns = zip(*values, strict=True)
-    return Table(str(path), {n: list(c) for n, c in zip(names, columns, strict=True)}, places)
-
-
-def _from_json_lines(path: Path, header: bool) -> Table:
+def _from_json_lines(path: Path, header: bool, encoding: str | None) -> Table:
     if not header:
         raise DataError(f"{path}: the fields of JSON lines have names; give those, not positions")
     records, places = [], []
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, encoding):
         if not line.strip():
             continue
         try:
@@ -154,9 +162,7 @@ def _from_json_lines(path: Path, header: bool) -> Table:
         places.append(f"{path}:{number}")
     if not records:
         raise DataError(f"{path} is empty")
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {name: [record.get(name) for record in records] for name in names}
-    return Table(str(path), columns, places)
+    return Table(str(path), _of_records(records), places)
 
 
 def _from_parquet(path: Path, header: bool) -> Table:
@@ -171,21 +177,10 @@ def _from_parquet(path: Path, header: bool) -> Table:
             frame = nw.read_parquet(str(path), backend=backend)
         except Exception as error:
             raise DataError(f"{path} cannot be read as Parquet: {error}") from error
-        return _from_dataframe(str(path), frame, header)
+        columns = columns_of(frame.to_native(), str(path))
+        assert columns is not None
+        return _from_columns(str(path), columns, header)
     raise DataError(f"{path}: Parquet needs polars or pyarrow: pip install 'elman[tables]'")
-
-
-def _from_dataframe(source: str, native: Any, header: bool) -> Table:
-    import narwhals as nw
-
-    try:
-        frame = nw.from_native(native)
-    except TypeError:
-        raise DataError(f"data cannot be read from a {type(native).__name__}") from None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    columns = {name: frame[name].to_list() for name in frame.columns}
-    return _from_columns(source, columns, header)
 
 
 def _from_columns(source: str, columns: dict[str, list[Any]], header: bool) -> Table:

@@ -12,12 +12,19 @@ from elman.data.audio import SUFFIXES, Audio
 from elman.data.download import fetch
 from elman.data.registry import is_reference, missing, resolve
 from elman.data.speech_formats import read_packed
-from elman.data.text import read_lines, read_text
+from elman.data.text import is_there, read_lines, read_text
 from elman.data.utterance import Utterance, Utterances
 from elman.errors import DataError
 
 
-def read_utterances(source: Any, *, path: str = "path", text: str | None = "text") -> Utterances:
+def read_utterances(
+    source: Any,
+    *,
+    path: str = "path",
+    text: str | None = "text",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Utterances:
     """Utterances, whose sound is not read yet.
 
     **Arguments:**
@@ -36,6 +43,8 @@ def read_utterances(source: Any, *, path: str = "path", text: str | None = "text
         - a list of utterances, of sounds, or of pairs `(sound, text)`; a sound is a path, an
           `Audio`, or an array of features (T, F).
     - `path`, `text`: the columns of a manifest. `text=None` reads no transcripts.
+    - `encoding`, `delimiter`: of a manifest, of Kaldi's files and of transcripts; found if None,
+      see `read_table`.
 
     Raises `DataError` with file and line where the source itself is wrong. Sound that cannot be
     read shows later: see `elman.data.check_utterances`.
@@ -47,7 +56,7 @@ def read_utterances(source: Any, *, path: str = "path", text: str | None = "text
     if isinstance(source, Utterances):
         return source
     if isinstance(source, (str, Path)):
-        return Utterances(_without_text(_from_path(source, path, text), text))
+        return Utterances(_without_text(_from_path(source, path, text, encoding, delimiter), text))
     if isinstance(source, Audio):
         source = [source]
     if isinstance(source, (list, tuple)):
@@ -60,21 +69,29 @@ def _without_text(utterances: Iterator[Utterance], text: str | None) -> Iterator
     return utterances if text else (replace(utterance, text=None) for utterance in utterances)
 
 
-def _from_path(source: str | Path, column: str, text: str | None) -> Iterator[Utterance]:
+def _from_path(
+    source: str | Path,
+    column: str,
+    text: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+) -> Iterator[Utterance]:
     if isinstance(source, str) and is_reference(source):
         return _dataset(source)
-    path = Path(source)
-    if not path.exists():
+    if not is_there(source):
         raise missing(str(source))
+    path = Path(source)
     if path.is_dir():
-        return _kaldi(path) if (path / "wav.scp").is_file() else _folder(path)
+        kaldi = (path / "wav.scp").is_file()
+        return _kaldi(path, encoding) if kaldi else _folder(path, encoding)
     suffix = path.suffix.lower()
     if suffix in tables.SUFFIXES:
-        return rows_of_manifest(tables.read_table(path), path.parent, path=column, text=text)
+        table = tables.read_table(path, encoding=encoding, delimiter=delimiter)
+        return rows_of_manifest(table, path.parent, path=column, text=text)
     if suffix == ".npz":
         return read_packed(path, path.with_suffix(".tsv"))
     if suffix in SUFFIXES:
-        return iter([_beside(path, str(path))])
+        return iter([_beside(path, str(path), encoding)])
     known = ", ".join((*tables.SUFFIXES, ".npz", *SUFFIXES))
     raise DataError(f"{path}: {path.suffix!r} is not one of {known}")
 
@@ -127,33 +144,36 @@ def _seconds(value: Any, name: str) -> float | None:
     return seconds
 
 
-def _folder(folder: Path) -> Iterator[Utterance]:
+def _folder(folder: Path, encoding: str | None) -> Iterator[Utterance]:
     files = sorted(
         file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
     )
     if not files:
         raise DataError(f"{folder} holds no sound ({', '.join(SUFFIXES)}) and no wav.scp")
-    return (_beside(file, file.relative_to(folder).as_posix()) for file in files)
+    return (_beside(file, file.relative_to(folder).as_posix(), encoding) for file in files)
 
 
-def _beside(path: Path, name: str) -> Utterance:
+def _beside(path: Path, name: str, encoding: str | None) -> Utterance:
     transcript = path.with_suffix(".txt")
-    text = " ".join(read_text(transcript).split()) if transcript.is_file() else None
+    text = " ".join(read_text(transcript, encoding).split()) if transcript.is_file() else None
     return Utterance(name, text, path=path)
 
 
-def _kaldi(folder: Path) -> Iterator[Utterance]:
-    recordings = _pairs(folder / "wav.scp")
+def _kaldi(folder: Path, encoding: str | None) -> Iterator[Utterance]:
+    recordings = _pairs(folder / "wav.scp", encoding)
     for name, place in recordings.items():
         if place.endswith("|"):
             raise DataError(f"{folder / 'wav.scp'}: {name} is a command, which is never run")
-    texts, speakers = _pairs(folder / "text"), _pairs(folder / "utt2spk")
+    texts, speakers = _pairs(folder / "text", encoding), _pairs(folder / "utt2spk", encoding)
     parts: dict[str, tuple[str, float, float | None]] = {
         name: (name, 0.0, None) for name in recordings
     }
     segments = folder / "segments"
     if segments.is_file():
-        parts = {name: _segment(segments, name, rest) for name, rest in _pairs(segments).items()}
+        parts = {
+            name: _segment(segments, name, rest)
+            for name, rest in _pairs(segments, encoding).items()
+        }
     for name, (recording, start, end) in parts.items():
         if recording not in recordings:
             raise DataError(f"{segments}: {name} is a part of {recording}, which wav.scp lacks")
@@ -169,10 +189,10 @@ def _kaldi(folder: Path) -> Iterator[Utterance]:
         )
 
 
-def _pairs(path: Path) -> dict[str, str]:
+def _pairs(path: Path, encoding: str | None) -> dict[str, str]:
     """`KEY REST` a line; nothing if there is no such file."""
     pairs: dict[str, str] = {}
-    for number, line in read_lines(path) if path.is_file() else ():
+    for number, line in read_lines(path, encoding) if path.is_file() else ():
         key, _, rest = line.strip().partition(" ")
         if key in pairs:
             raise DataError(f"{path}:{number}: {key} stands there twice")

@@ -10,6 +10,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.checks import indices, strings, whole
+from elman.data.text import may_be_path
+from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
 
@@ -70,12 +73,14 @@ class Vocabulary(ABC):
 
     def encode(self, text: str) -> IDs:
         """The ids of a text, int32 (T,)."""
+        if not isinstance(text, str):
+            raise DataError(f"text={shown(text)}: a string is needed")
         return self.encode_many([text])[0]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; padding gives nothing, unknown a replacement character."""
-        stream = self.stream()
-        return "".join(stream.add(int(token)) for token in ids) + stream.finish()
+        stream, known = self.stream(), indices(ids, "ids", self.size)
+        return "".join(stream.add(token) for token in known.tolist()) + stream.finish()
 
     def __len__(self) -> int:
         return self.size
@@ -92,6 +97,8 @@ class Vocabulary(ABC):
     @staticmethod
     def load(path: Path | str) -> "Vocabulary":
         """Read what `save` wrote; a damaged file is a `ModelError`. Nothing in it is executed."""
+        if not isinstance(path, (str, Path)) or not may_be_path(str(path)):
+            raise ModelError(f"no such file: {shown(path)}")
         path = Path(path)
         try:
             content = json.loads(path.read_bytes())
@@ -136,15 +143,13 @@ def build_vocabulary(
     """
     if isinstance(texts, str):
         raise SettingsError("texts is one string; give a list of texts")
-    if min_count < 1:
-        raise SettingsError(f"min_count={min_count}: at least 1 is needed")
-    if size is not None and size < 3:
-        raise SettingsError(f"size={size}: at least 3 is needed, for two ids are reserved")
+    min_count = whole(min_count, "min_count", 1)
+    size = None if size is None else whole(size, "size", 3)  # two ids are reserved
     try:
         chosen = _class(kind)
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    vocabulary: Vocabulary = chosen.build(texts, size, min_count, lowercase)
+    vocabulary: Vocabulary = chosen.build(strings(texts), size, min_count, lowercase)
     if vocabulary.size <= 2:
         raise DataError(f"the texts hold no {kind} that occur {min_count} times or more")
     return vocabulary
@@ -167,6 +172,6 @@ def _class(kind: str) -> Any:
         "words": subwords.Words,
         "bpe": subwords.BytePairs,
     }
-    if kind not in kinds:
-        raise ValueError(f"kind={kind!r} is not one of {', '.join(kinds)}")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"kind={shown(kind)} is not one of {', '.join(kinds)}")
     return kinds[kind]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elman.data import Chunks, Vocabulary, build_vocabulary, cache_folder, read_corpus, text_blocks
+from elman.data.text import is_there, lines_of, may_be_path, texts_of_lines
+from elman.data.values import as_list, shown, text_of
 from elman.errors import DataError, SettingsError
 from elman.nn import LockedDropout
 from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.sampling import Sampling
 from elman.tasks.saved import Saved
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import EncodingSetting, RecurrentSettings
 from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
@@ -27,7 +30,7 @@ _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient b
 _BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
 
 
-class LanguageSettings(RecurrentSettings, TrainSettings):
+class LanguageSettings(RecurrentSettings, EncodingSetting, TrainSettings):
     """Settings of `Language`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["characters", "bpe"] = Field(
@@ -35,7 +38,10 @@ class LanguageSettings(RecurrentSettings, TrainSettings):
         description="What the text is cut into; byte pairs are learnt from its beginning.",
     )
     vocabulary_size: int | None = Field(
-        None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
+        None,
+        ge=3,
+        lt=2**31,
+        description="Most tokens kept; by default all characters or 8192 byte pairs.",
     )
     embedding_size: int = Field(64, ge=1, description="Length of a token's vector.")
     hidden_size: int = Field(256, ge=1, description="Hidden units a layer.")
@@ -97,13 +103,14 @@ class Language(Task):
         **Returns:** `loss` (nats a token), `perplexity` (its exponential), `bits_per_character`.
         """
         self._check_trained()
-        return self._metrics(read_corpus(data, self.vocabulary).tokens)
+        return self._metrics(self._tokens(data))
 
     def predict(self, data: Any) -> list[dict[str, float]]:
         """How well the model foretells each of several texts: the metrics of `evaluate` each.
 
-        `data` is a list of texts, or the path of a file with one a line. The odd one out, a text
-        unlike those that the model knows, has the largest `bits_per_character`.
+        `data` is a list, an array or a series of texts, or the path of a file with one a line,
+        whose empty lines at the end are left out with a warning. The odd one out, a text unlike
+        those that the model knows, has the largest `bits_per_character`.
         """
         return [metrics for _, metrics in self._foretold(data)]
 
@@ -113,14 +120,40 @@ class Language(Task):
 
     def _foretold(self, data: Any) -> Iterator[tuple[str, dict[str, float]]]:
         self._check_trained()
-        where = "text "
-        if isinstance(data, str | Path):
-            where, data = f"{data}:", "".join(text_blocks(data)).splitlines()
-        for i, text in enumerate(data, 1):
+        for name, text in self._named_texts(data):
             ids = self.vocabulary.encode(text)
             if len(ids) < 2:
-                raise DataError(f"{where}{i}: {text!r:.40} is too short: two tokens are needed")
+                raise DataError(f"{name}: {shown(text, 40)} is too short: two tokens are needed")
             yield text, self._metrics(ids)
+
+    def _named_texts(self, data: Any) -> list[tuple[str, str]]:
+        """Each text after its name: the lines of files and datasets, or the items of a list."""
+        encoding = self.settings.encoding
+        if isinstance(data, str) and not may_be_path(data):
+            data = [data]
+        if isinstance(data, str | Path):
+            if is_there(data) and Path(data).is_file():
+                lines = texts_of_lines(data, encoding)
+            else:
+                lines = list(lines_of("".join(text_blocks(data, encoding=encoding))))
+            if not lines:
+                raise DataError(f"{data} is empty")
+            return [(f"{data}:{number}", line) for number, line in lines]
+        texts = []
+        for i, item in enumerate(as_list(data, "the texts"), 1):
+            try:
+                text = text_of(item)
+            except UnicodeDecodeError as error:
+                raise DataError(f"text {i} is not UTF-8: {error.reason}") from None
+            if not isinstance(text, str):
+                raise DataError(f"text {i} is a {type(text).__name__}, not a string")
+            texts.append((f"text {i}", str(text)))
+        if not texts:
+            raise DataError(f"no texts in the {type(data).__name__}")
+        return texts
+
+    def _tokens(self, data: Any) -> np.ndarray[Any, Any]:
+        return read_corpus(data, self.vocabulary, encoding=self.settings.encoding).tokens
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """What `stream` writes, as one string."""
@@ -151,13 +184,19 @@ class Language(Task):
         """
         self._check_trained()
         sampling = Sampling(temperature, top_k, top_p)
-        if length < 0:
-            raise SettingsError(f"length must be 0 or more, got {length}")
-        ends = [stop] if isinstance(stop, str) else list(stop)
+        if not isinstance(prompt, str):
+            raise SettingsError(f"prompt must be a text, got {shown(prompt)}")
+        if not isinstance(length, Integral) or length < 0:
+            raise SettingsError(f"length must be a whole number, 0 or more, got {shown(length)}")
+        if seed is not None and not (isinstance(seed, Integral) and 0 <= seed < 2**63):
+            raise SettingsError(f"seed must be a whole number from 0 to 2^63, got {shown(seed)}")
+        ends = [stop] if isinstance(stop, str) else as_list(stop, "stop")
+        if not all(isinstance(end, str) for end in ends):
+            raise SettingsError(f"stop must be strings, got {shown(stop)}")
         if "" in ends:
             raise SettingsError("stop holds an empty string")
         generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator.seed() if seed is None else generator.manual_seed(int(seed))
         pieces = self._pieces(prompt, length, sampling, generator)
         return _until(pieces, ends)
 
@@ -191,16 +230,17 @@ class Language(Task):
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
         data = list(data) if isinstance(data, Iterator) else data  # it is read more than once
-        blocks = text_blocks(data)
+        blocks = text_blocks(data, encoding=settings.encoding)
         if settings.tokens == "bpe":
             blocks = islice(blocks, _BLOCKS_OF_BPE)
         self.vocabulary = build_vocabulary(settings.tokens, blocks, size=settings.vocabulary_size)
-        corpus = read_corpus(data, self.vocabulary, cache_folder() / "tokens")
+        kept = cache_folder() / "tokens"
+        corpus = read_corpus(data, self.vocabulary, kept, encoding=settings.encoding)
         if validation is None:
             share = min(settings.held_out, settings.max_held_out / len(corpus))
             train, held_out = corpus.train_validation(share)
         else:
-            train, held_out = corpus.tokens, read_corpus(validation, self.vocabulary).tokens
+            train, held_out = corpus.tokens, self._tokens(validation)
         batches = Chunks(
             train,
             settings.batch_size,
@@ -219,7 +259,7 @@ class Language(Task):
         return Prepared(batches, lambda _: self._metrics(held_out), facts, "loss")
 
     def _batch(self, data: Any) -> tuple[Tensor, Tensor]:
-        settings, tokens = self.settings, read_corpus(data, self.vocabulary).tokens
+        settings, tokens = self.settings, self._tokens(data)
         if len(tokens) < 3:
             raise DataError("the text is too short to diagnose: three tokens are needed")
         streams = max(1, min(settings.batch_size, len(tokens) // (2 * settings.chunk_length)))

@@ -1,10 +1,13 @@
 """The next token, drawn from a model's scores."""
 
+import sys
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
+from elman.data.values import shown
 from elman.errors import SettingsError
 
 
@@ -30,12 +33,13 @@ class Sampling:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise SettingsError(f"temperature must be 0 or more, got {self.temperature}")
-        if self.top_k is not None and self.top_k < 1:
-            raise SettingsError(f"top_k must be 1 or more, got {self.top_k}")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise SettingsError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        temperature, top_k, top_p = self.temperature, self.top_k, self.top_p
+        if not isinstance(temperature, Real) or not 0 <= temperature <= sys.float_info.max:
+            raise SettingsError(f"temperature must be 0 or more, got {shown(temperature)}")
+        if top_k is not None and (not isinstance(top_k, Integral) or top_k < 1):
+            raise SettingsError(f"top_k must be a whole number, 1 or more, got {shown(top_k)}")
+        if top_p is not None and (not isinstance(top_p, Real) or not 0 < top_p <= 1):
+            raise SettingsError(f"top_p must be above 0 and at most 1, got {shown(top_p)}")
 
     def probabilities(self, scores: Tensor) -> Tensor:
         """Scores (V,) to the probabilities that are drawn from, (V,) float64."""

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from elman.cells import Cell
+from elman.data.delimited import check_delimiter
+from elman.data.encodings import check_encoding
+from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn import Recurrent
 
@@ -71,6 +74,37 @@ class RecurrentSettings(BaseModel):
         )
 
 
+class EncodingSetting(BaseModel):
+    """How text files are encoded."""
+
+    encoding: str | None = Field(
+        None, description="Encoding of text files, as cp1251; found in the file if none."
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        return check_encoding(value)
+
+
+class TextFileSettings(EncodingSetting):
+    """How text files are encoded and the fields of tables parted."""
+
+    delimiter: str | None = Field(
+        None, description="What parts a table's fields, as ';' or tab; found in the file if none."
+    )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        return check_delimiter(value)
+
+    @property
+    def text_file(self) -> dict[str, str | None]:
+        """The keywords of readers of text files."""
+        return {"encoding": self.encoding, "delimiter": self.delimiter}
+
+
 def validated(kind: type[S], values: Mapping[str, Any]) -> S:
     """Settings from plain values; SettingsError in one line says what is wrong with which.
 
@@ -93,7 +127,7 @@ def in_one_line(error: ValidationError) -> str:
             problems.append(f"there is no setting {name}")
         else:
             lead = f"{name}: " if name else ""
-            problems.append(f"{lead}{each['msg']}, got {each['input']!r:.80}")
-    shown = problems[:MOST_PROBLEMS]
-    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-    return "; ".join(shown + more)
+            problems.append(f"{lead}{each['msg']}, got {shown(each['input'], 80)}")
+    named = problems[:MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(named)} more"] if len(problems) > len(named) else []
+    return "; ".join(named + more)

@@ -95,7 +95,10 @@ class TrainSettings(BaseModel):
         if not isinstance(values, dict):
             return values
         optional = {n for n, f in cls.model_fields.items() if type(None) in get_args(f.annotation)}
-        return {n: None if n in optional and v == "none" else v for n, v in values.items()}
+        return {
+            n: None if n in optional and isinstance(v, str) and v == "none" else v
+            for n, v in values.items()
+        }
 
     @model_validator(mode="after")
     def _momentum_is_used(self) -> Self:

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train import TrainSettings
 
 
-class ClassifySettings(RecurrentSettings, TrainSettings):
+class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["words", "characters", "bpe"] = Field(
@@ -16,9 +16,9 @@ class ClassifySettings(RecurrentSettings, TrainSettings):
     )
     lowercase: bool = Field(True, description="Read texts in lower case.")
     vocabulary_size: int | None = Field(
-        None, ge=3, description="Most tokens kept, the frequent first; all if none."
+        None, ge=3, lt=2**31, description="Most tokens kept, the frequent first; all if none."
     )
-    min_count: int = Field(1, ge=1, description="Tokens rarer than this are unknown.")
+    min_count: int = Field(1, ge=1, lt=2**31, description="Tokens rarer than this are unknown.")
     embedding_size: int = Field(100, ge=1, description="Length of a token's vector.")
     token_dropout: float = Field(
         0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."

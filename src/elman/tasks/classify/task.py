@@ -35,6 +35,7 @@ from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
 VOCABULARY = "vocabulary.json"
+_MOST_NAMED = 20
 
 
 class Report(NamedTuple):
@@ -260,7 +261,12 @@ class Classify(Task):
             return None
         if self.sound is not None and isinstance(data, list) and not labelled:
             return Sounds(read_utterances(data), None)  # each string is a path, whatever its name
-        return find_sounds(data, path=settings.path, label=settings.label if labelled else None)
+        return find_sounds(
+            data,
+            path=settings.path,
+            label=settings.label if labelled else None,
+            **settings.text_file,
+        )
 
     def _read_any(self, data: Any, sounds: Sounds | None, *, labelled: bool) -> Examples:
         settings = self.settings
@@ -277,6 +283,7 @@ class Classify(Task):
             label=settings.label if labelled else None,
             features=settings.features,
             separator=settings.separator,
+            **settings.text_file,
         )
 
     def _read(self, data: Any, *, labelled: bool) -> Examples:
@@ -311,11 +318,16 @@ class Classify(Task):
         index = {label: i for i, label in enumerate(self.labels)}
         targets = torch.zeros(len(examples), len(self.labels))
         for i, label in enumerate(examples.labels or ()):
+            if isinstance(label, tuple) and len(label) != 1 and not self.several:
+                raise DataError(
+                    f"{examples.names[i]}: {len(label)} labels where the model tells one of"
+                    f" {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
+                )
             for each in label if isinstance(label, tuple) else (label,):
                 if each not in index:
                     raise DataError(
                         f"{examples.names[i]}: the label {each!r} was not in the training data,"
-                        f" which has {', '.join(map(repr, self.labels[:20]))}"
+                        f" which has {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
                     )
                 targets[i, index[each]] = 1
         return targets if self.several else targets.argmax(-1)

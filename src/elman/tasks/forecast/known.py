@@ -71,9 +71,15 @@ def padded(known: Known, view: View) -> Known:
     return known._replace(series=made)
 
 
-def read_future(data: Any, columns: Columns, calendar: Calendar) -> dict[Any, PanelSeries]:
+def read_future(
+    data: Any,
+    columns: Columns,
+    calendar: Calendar,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> dict[Any, PanelSeries]:
     """A table with the covariates known beforehand of steps to come, by the series' names."""
-    given = dict(read_table(data).columns)
+    given = dict(read_table(data, encoding=encoding, delimiter=delimiter).columns)
     count = len(next(iter(given.values())))
     for name in columns.target:
         given[name] = [0.0] * count  # only to be read

@@ -7,13 +7,13 @@ from pydantic import Field, field_validator, model_validator
 from elman.cells import Cell
 from elman.data import Columns
 from elman.nn import Dilated, Recurrent
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train import TrainSettings
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
-class ForecastSettings(RecurrentSettings, TrainSettings):
+class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
     horizon: int = Field(24, ge=1, description="Steps to be forecast.")

@@ -77,7 +77,9 @@ class Forecast(Task):
                 " held_out"
             )
         settings = self.settings
-        panel = read_panel(data, settings.columns, frequency=settings.frequency)
+        panel = read_panel(
+            data, settings.columns, frequency=settings.frequency, **settings.text_file
+        )
         check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
@@ -222,7 +224,9 @@ class Forecast(Task):
         known = self.known if data is None else self._read(data)
         ahead = {}
         if future is not None:
-            ahead = read_future(future, self.settings.columns, self.calendar)
+            ahead = read_future(
+                future, self.settings.columns, self.calendar, **self.settings.text_file
+            )
         return known, ahead, h or horizon
 
     def _times(self, known: Mapping[Any, Known], h: int) -> Any:
@@ -316,7 +320,9 @@ class Forecast(Task):
         step_size = self.settings.horizon if step_size is None else step_size
         if self._model is None:
             settings = self.settings
-            panel = read_panel(data, settings.columns, frequency=settings.frequency)
+            panel = read_panel(
+                data, settings.columns, frequency=settings.frequency, **settings.text_file
+            )
             self.fit(panel.cut(settings.horizon + (n_windows - 1) * step_size), progress=False)
         panel = self._panel(data)
         rolled = list(roll(self, panel, n_windows, step_size))
@@ -343,7 +349,9 @@ class Forecast(Task):
         return None if self.calibration is None else Intervals(self.calibration, self.since)
 
     def _panel(self, data: Any) -> Panel:
-        return read_panel(data, self.settings.columns, calendar=self.calendar)
+        return read_panel(
+            data, self.settings.columns, calendar=self.calendar, **self.settings.text_file
+        )
 
     def _batch(self, data: Any) -> Any:
         panel = self._panel(data)

@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from elman.tasks.settings import RecurrentSettings
+from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train import TrainSettings
 
 
-class SpeechSettings(RecurrentSettings, TrainSettings):
+class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Speech`."""
 
     features: Literal["log_mel", "mfcc"] = Field(

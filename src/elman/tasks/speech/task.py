@@ -311,7 +311,7 @@ class Speech(Task):
     def _read(self, data: Any, *, labelled: bool) -> Utterances:
         settings = self.settings
         text = settings.text if labelled else None
-        return read_utterances(data, path=settings.path, text=text)
+        return read_utterances(data, path=settings.path, text=text, **settings.text_file)
 
     def _acoustic(self, utterances: Utterances) -> AcousticFeatures:
         settings = self.settings

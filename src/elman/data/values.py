@@ -1,0 +1,96 @@
+"""Values out of the containers of numpy, torch, pandas, polars and Arrow, and in messages."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from elman.errors import DataError
+
+
+def shown(value: object, width: int = 60) -> str:
+    """A value for a message: its `repr`, on one line and cut to `width` characters.
+
+    >>> shown("abc" * 100, width=10)
+    "'abcabc..."
+    """
+    try:
+        text = value[: width + 1].__repr__() if isinstance(value, str) else repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        text = f"a {type(value).__name__} of too many digits"
+    text = " ".join(text.split())
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN of any type of number, NaT or pandas' NA.
+
+    >>> from decimal import Decimal
+    >>> is_missing(np.float32("nan")), is_missing(Decimal("NaN")), is_missing("")
+    (True, True, False)
+    """
+    if value is None:
+        return True
+    if isinstance(value, (str, bytes)) or getattr(value, "shape", ()) != ():
+        return False
+    try:
+        return bool(value != value)
+    except Exception:  # of NA, and of a signalling NaN, no comparison has a truth value
+        return type(value).__name__ in ("NAType", "Decimal")
+
+
+def plain(value: Any) -> Any:
+    """The scalar in an array, tensor or Arrow scalar of no dimensions; anything else as it is.
+
+    >>> plain(torch.tensor(3)), plain(np.array("a"))
+    (np.int64(3), np.str_('a'))
+    """
+    if isinstance(value, torch.Tensor) and value.ndim == 0:
+        value = as_array(value)
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return value[()]
+    return value.as_py() if hasattr(value, "as_py") else value
+
+
+def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """The values of a tensor of any device and type, with or without a gradient."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_sparse:
+        tensor = tensor.to_dense()
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    array: np.ndarray[Any, Any] = tensor.resolve_conj().resolve_neg().numpy()
+    return array
+
+
+def as_list(values: Any, argument: str) -> list[Any]:
+    """The items of a list, array, tensor, series or any other iterable but a string or mapping.
+
+    **Arguments:**
+
+    - `values`: the items in their container.
+    - `argument`: what they are, for the `DataError` if they are no such thing.
+
+    >>> as_list(np.array(["a", "b"]), "texts")
+    [np.str_('a'), np.str_('b')]
+    """
+    if isinstance(values, torch.Tensor):
+        values = as_array(values)
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.tolist() if values.ndim == 1 else list(values)
+    for convert in ("to_list", "to_pylist"):
+        if hasattr(values, convert):
+            return list(getattr(values, convert)())
+    no_items = isinstance(values, (str, bytes, Mapping)) or getattr(values, "ndim", 1) == 0
+    if isinstance(values, Iterable) and not no_items:
+        return list(values)
+    raise DataError(f"{argument} must be a list, an array or a series, not {shown(values)}")
+
+
+def text_of(value: Any) -> Any:
+    """Bytes as the UTF-8 text that they are; anything else as it is.
+
+    Raises `UnicodeDecodeError`.
+    """
+    value = plain(value)
+    return bytes(value).decode() if isinstance(value, (bytes, bytearray)) else value
