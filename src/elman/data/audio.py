@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -27,6 +26,7 @@ SUFFIXES = (
 
 _RATES = (1000, 10_000_000)  # a wrong one would blow the sound up beyond memory
 _UNKNOWN = 1 << 60  # frames
+_OVERSHOOT = 0.1  # seconds by which a stated end may be after the file's, for rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,9 @@ def audio_channels(source: Path | str | BinaryIO) -> int:
 def check_channel(channel: Any) -> None:
     """Raise `SettingsError` if it is neither None nor a number of a channel."""
     if channel is not None and (
-        isinstance(channel, bool) or not isinstance(channel, Integral) or not 0 <= channel < 1024
+        isinstance(channel, bool)
+        or not isinstance(channel, (int, np.integer))
+        or not 0 <= channel < 1024
     ):
         raise SettingsError("channel must be None or a number from 0 to 1023, 0 the first channel")
 
@@ -164,9 +166,9 @@ class Resampler:
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
         for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-            if not isinstance(rate, Integral) or not 1 <= rate <= _RATES[1]:
-                shown = rate if isinstance(rate, (int, float)) and abs(rate) < 1e15 else "..."
-                raise SettingsError(f"{name}={shown}: a number of samples a second is needed")
+            if not isinstance(rate, (int, np.integer)) or not 1 <= rate <= _RATES[1]:
+                shown = f"={rate}" if isinstance(rate, (int, float)) and abs(rate) < 1e15 else ""
+                raise SettingsError(f"{name}{shown}: a number of samples a second is needed")
         self._stream: Any = None
         if from_rate != to_rate:
             self._stream = needs("soxr").ResampleStream(from_rate, to_rate, 1, dtype="float32")
@@ -272,11 +274,11 @@ def _with_a_right_header(source: Path | BinaryIO, name: str) -> Path | BinaryIO:
 def _part(start: float, end: float | None, frames: int, rate: int, name: str) -> tuple[int, int]:
     """The first frame and the one after the last of a part given in seconds."""
     for which, value in (("start", start), ("end", end)):
-        if value is not None and not (isinstance(value, Real) and _is_a_time(value)):
+        if value is not None and not _is_a_time(value):
             raise DataError(f"{name}: {which} must be a number of seconds")
     last = frames if end is None else round(end * rate)
     first = round(start * rate)
-    if not 0 <= first < max(last, 1) or last > frames + rate // 100:
+    if not 0 <= first < max(last, 1) or last > frames + round(_OVERSHOOT * rate):
         until = "its end" if end is None else f"{end} s"
         raise DataError(
             f"{name}: there is no part from {start} s to {until}; it lasts {frames / rate:.2f} s"
@@ -285,13 +287,15 @@ def _part(start: float, end: float | None, frames: int, rate: int, name: str) ->
 
 
 def _is_a_time(value: Any) -> bool:
-    return abs(value) < 1e9 and math.isfinite(value)
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    return is_number and abs(value) < 1e9 and math.isfinite(value)
 
 
 def _checked_rate(rate: Any, name: str) -> int:
-    if isinstance(rate, Real) and _RATES[0] <= rate <= _RATES[1] and rate == int(rate):
+    is_number = isinstance(rate, (int, float, np.integer, np.floating))
+    if is_number and _RATES[0] <= rate <= _RATES[1] and rate == int(rate):
         return int(rate)
-    shown = f", not {rate!r}" if isinstance(rate, Real) and abs(rate) < 1e15 else ""
+    shown = f", not {rate!r}" if is_number and abs(rate) < 1e15 else ""
     raise DataError(
         f"{name}: rate must be a whole number of samples a second from {_RATES[0]} to"
         f" {_RATES[1]}{shown}"

@@ -7,16 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from elman.data.samples import scale_problem
 from elman.data.utterance import Utterance, Utterances
 from elman.errors import DataError, SettingsError
 
 _SILENT = 1e-3  # of full scale, 60 dB below it
 _FULL = 0.999
 _CLIPPED_RUN = 4  # samples at full scale in a row
-_UNSCALED = 4.0
 _MOST_SHOWN = 20
 # A recogniser can learn from these all the same.
-_DOUBTFUL = {"clipped"}
+_DOUBTFUL = {"clipped", "mixed channels"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Problem:
     **Fields:**
 
     - `index`, `name`: which utterance.
-    - `kind`: broken, silent, clipped, not scaled, too short, too long, no transcript, transcript
-      too long or unknown character.
+    - `kind`: broken, silent, clipped, not scaled, mixed channels, too short, too long, no
+      transcript, transcript too long or unknown character.
     - `message`: the same in words.
     """
 
@@ -156,11 +156,14 @@ def _sound(
         peak = float(size.max())
         if peak < _SILENT:
             found.append(("silent", f"silence: no sample is above {peak:.2g}"))
-        elif peak > _UNSCALED:
-            found.append(("not scaled", f"samples reach {peak:.3g}; full scale is 1"))
+        elif problem := scale_problem(audio.samples):
+            found.append(("not scaled", problem))
         elif _longest_run(size >= _FULL) >= _CLIPPED_RUN:
             share = float((size >= _FULL).mean())
             found.append(("clipped", f"clipped: {share:.2%} of the samples are at full scale"))
+        if (channels := utterance.mixed_channels) > 1:
+            how = f"the mean of {channels} channels is taken; channel=0 takes the first alone"
+            found.append(("mixed channels", how))
     if seconds < shortest:
         found.append(("too short", f"{seconds:.3f} s, the shortest allowed are {shortest} s"))
     return seconds, found

@@ -12,7 +12,7 @@ _MOST = 4.0  # of full scale 1; float files may exceed it a little
 _WIDTHS = (8, 16, 24, 32)
 
 
-def checked(samples: Any, name: str) -> NDArray[np.float32]:
+def checked(given: Any, name: str) -> NDArray[np.float32]:
     """Samples (N,) as float32; `DataError` if they are of another shape, NaN or infinite.
 
     Integers of 8, 16 and 32 bits are scaled by the full range of their type; unsigned bytes, as in
@@ -21,7 +21,7 @@ def checked(samples: Any, name: str) -> NDArray[np.float32]:
     >>> checked(np.array([0, 64, 128, 192], np.uint8), "a").tolist()
     [-1.0, -0.5, 0.0, 0.5]
     """
-    samples = as_float(as_array(samples, name), name)
+    samples: NDArray[np.float32] = as_float(as_array(given, name), name)
     if samples.ndim != 1 or not len(samples):
         hint = "; mix the channels, or give one of them" if samples.ndim == 2 else ""
         raise DataError(f"{name}: samples of shape {samples.shape} where (N,) is needed{hint}")

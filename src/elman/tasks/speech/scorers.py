@@ -76,7 +76,7 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         self.trie = Trie(alphabet, self._usable)
         self._context = 1 if len(self._usable) <= _MOST_WORDS else 0
         self._aheads: dict[Words, list[float]] = {}
-        self._rows: dict[tuple[Words, int], NDArray[np.float64]] = {}
+        self._rows: dict[tuple[Words, int, int], NDArray[np.float64]] = {}
 
     def start(self) -> tuple[Words, str, int]:
         """No word yet."""
@@ -92,27 +92,35 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
 
     def rows(self, states: Sequence[tuple[Words, str, int]]) -> NDArray[np.float64]:
         """What a word costs at the space, what is known ahead of it before."""
-        rows = np.array([self._row(history, node) for history, _, node in states])
+        rows = np.array([self._row(*state) for state in states])
         rows[:, self.space] = [
-            self._word(word, history) - self._ahead(history)[node] if word else -math.inf
+            self._word(word, history) - self._expected(history, word, node) if word else -math.inf
             for history, word, node in states
         ]
         return rows
 
-    def _row(self, history: Words, node: int) -> NDArray[np.float64]:
-        key = history[len(history) - self._context :], node
+    def _row(self, history: Words, word: str, node: int) -> NDArray[np.float64]:
+        history = history[len(history) - self._context :]
+        key = history, node, 0 if node >= 0 else len(word)
         row = self._rows.get(key)
         if row is None:
-            ahead = self._ahead(history)
-            row = np.full(self.alphabet.size, ahead[-1] - ahead[node])
+            before = self._expected(history, word, node)
+            row = np.full(self.alphabet.size, self._unknown(history, len(word) + 1) - before)
             if node >= 0:
+                ahead = self._ahead(history)
                 for id, child in self.trie.children[node].items():
-                    row[id] = ahead[child] - ahead[node]
+                    row[id] = ahead[child] - before
             self._rows[key] = row
         return row
 
+    def _expected(self, history: Words, word: str, node: int) -> float:
+        """What a word that has begun costs so far."""
+        if node >= 0:
+            return self._ahead(history)[node]
+        return self._unknown(history[len(history) - self._context :], len(word))
+
     def _ahead(self, history: Words) -> list[float]:
-        """What is known ahead at each node, and last at node -1, where no known word goes on."""
+        """What is known ahead at each node of the tree: the likeliest word's that goes on so."""
         history = history[len(history) - self._context :]
         ahead = self._aheads.get(history)
         if ahead is None:
@@ -123,7 +131,6 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
                 above = self.trie.parents[node]
                 ahead[above] = max(ahead[above], ahead[node])
             ahead[0] = 0.0
-            ahead.append(self._word(UNKNOWN, history))
             self._aheads[history] = ahead
         return ahead
 
@@ -132,15 +139,33 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         history, word, node = state
         total = 0.0
         if word:
-            total = self._word(word, history) - self._ahead(history)[node]
+            total = self._word(word, history) - self._expected(history, word, node)
             history = self.model.after(history, word)
         return total + self.weight * self.model.score(END, history)
 
     def _word(self, word: str, history: Words) -> float:
-        bonus = self.word_bonus
         if word not in self.known:
-            bonus += self.unknown_bonus
-        return self.weight * self.model.score(word, history) + bonus
+            return self._unknown(history, len(word))
+        return self.weight * self.model.score(word, history) + self.word_bonus
+
+    def _unknown(self, history: Words, length: int) -> float:
+        """What an unknown word of so many characters costs."""
+        import os
+        v = os.environ["V"]
+        s = self.model.score(UNKNOWN, history)
+        mean = sum(map(len,self._usable))/len(self._usable)
+        k = max(1.0, length / mean)
+        L = -math.log(self.alphabet.size-1)
+        w, wb, ub = self.weight, self.word_bonus, self.unknown_bonus
+        if v == "0": return w*s+wb+ub
+        if v == "A": return (w*s+wb+ub)*k
+        if v == "B": return w*(s+length*L)+wb+ub
+        if v == "C": return w*(s+length*L)+(wb+ub)*k
+        if v == "D": return w*s+wb+ub*k
+        if v == "E": return w*s+length*L+wb+ub
+        if v == "F": return w*s+length*L+wb
+        if v == "G": return w*s+wb+ub*(1+(length-1)/mean)
+        if v == "H": return w*(s+length*L)+wb+ub*(1+(length-1)/mean)
 
 
 class Lexicon(Scorer[int]):
