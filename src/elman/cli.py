@@ -53,7 +53,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 
 _LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
-    *("text", "label", "features", "path", "separator"),
+    *("text", "label", "features", "path", "separator", "audio_folder", "channel"),
     *("id", "time", *_LISTS),
 }
 
@@ -99,6 +99,12 @@ PrintConfig = Annotated[
         show_default=False,
         group=OF_DATA,
     ),
+]
+Lm = Annotated[
+    Path | None, Parameter(help="ARPA file of a model of words that weighs transcripts.")
+]
+Channel = Annotated[
+    int | None, Parameter(help="Channel of recordings with several, 0 the first; else their mean.")
 ]
 Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
 
@@ -224,6 +230,8 @@ def predict(
     language: Annotated[
         str | None, Parameter(help="A language model of characters that weighs transcripts, too.")
     ] = None,
+    lm: Lm = None,
+    channel: Channel = None,
     microphone: Annotated[
         bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
     ] = False,
@@ -248,15 +256,18 @@ def predict(
         reader = None if language is None else load(language)
         if reader is not None and not isinstance(reader, Language):
             raise SettingsError(f"--language: {language} is a model of the task {reader.name}")
-        wishes: dict[str, Any] = {"hot_words": hot_words, "language": reader}
+        wishes: dict[str, Any] = {"hot_words": hot_words, "language": reader, "lm": lm}
         if microphone:
             show_speech.listen(task, wishes)
         else:
-            found = task.transcribe(list(inputs) if inputs else data, **wishes)
+            found = task.transcribe(list(inputs) if inputs else data, channel=channel, **wishes)
             show_speech.transcripts(found, format or ("json" if json else "text"))
         return
-    if format is not None or hot_words or language is not None or microphone:
-        raise SettingsError("--format, --hot-word, --language and --microphone are for speech")
+    of_speech = (format, language, lm, channel, hot_words or None, microphone or None)
+    if any(each is not None for each in of_speech):
+        raise SettingsError(
+            "--format, --hot-word, --language, --lm, --channel and --microphone are for speech"
+        )
     if isinstance(task, Forecast):
         if inputs:
             raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
@@ -275,7 +286,15 @@ def predict(
 
 
 @app.command
-def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> None:
+def evaluate(
+    model: Model,
+    /,
+    *,
+    data: Source = None,
+    lm: Lm = None,
+    channel: Channel = None,
+    json: AsJson = False,
+) -> None:
     """Measure a model on data that it has not seen.
 
     Example: `elman evaluate runs/classify --data text_sst2:test`
@@ -283,6 +302,9 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
     task = load(model)
+    options: dict[str, Any] = {"lm": lm, "channel": channel}
+    if options != {"lm": None, "channel": None} and not isinstance(task, Speech):
+        raise SettingsError("--lm and --channel are for speech")
     if isinstance(task, Classify):
         report = task.report(data)
         show.metrics(report.metrics, as_json=json)
@@ -290,10 +312,14 @@ def evaluate(model: Model, /, *, data: Source = None, json: AsJson = False) -> N
             show.confusion(report.labels, report.confusion)
     elif isinstance(task, Forecast) and not json:
         show.table(task.backtest(data).summary())
-    elif isinstance(task, Speech) and not json:
+    elif isinstance(task, Speech):
         from elman import show_speech
 
-        show_speech.report(task.report(data))
+        transcribed = task.report(data, **options)
+        if json:
+            show.metrics(transcribed.metrics, as_json=True)
+        else:
+            show_speech.report(transcribed)
     else:
         show.metrics(task.evaluate(data), as_json=json)
 

@@ -60,6 +60,11 @@ class UtteranceCheck:
             raise DataError(f"no utterance can be used; {first.name}: {first.message}")
         return self.utterances.select(kept)
 
+    @property
+    def are_mixed(self) -> bool:
+        """Whether channels of some are mixed to one."""
+        return any(problem.kind == "mixed channels" for problem in self.problems)
+
     def summary(self) -> str:
         """How many, how long, and what is wrong with which."""
         lines = [f"{len(self.utterances)} utterances, {self.seconds / 60:.1f} minutes"]

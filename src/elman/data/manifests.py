@@ -33,13 +33,14 @@ def read_manifest(path: Path) -> tables.Table:
     name = path.name.lower()
     if name.endswith(tables.SUFFIXES):
         return tables.read_table(path)
-    records, rows = _records(path, _text(path) if name.endswith(".gz") else read_text(path))
+    records, rows = _records(path, read_gzip(path) if name.endswith(".gz") else read_text(path))
     names = dict.fromkeys(name for record in records for name in record)
     columns = {name: [record.get(name) for record in records] for name in names}
     return tables.Table(str(path), columns, rows)
 
 
-def _text(path: Path) -> str:
+def read_gzip(path: Path) -> str:
+    """The text of a UTF-8 file that gzip has compressed."""
     try:
         with gzip.open(existing_file(path), "rt", encoding="utf-8-sig") as file:
             return file.read()

@@ -1,5 +1,6 @@
 """Utterances as frames of features, the broken ones set aside with their reasons."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -72,6 +73,22 @@ def learnable(
     """A check of utterances with transcripts; those with a problem are not `usable`."""
     characters = None if alphabet is None else alphabet.characters
     return check_utterances(utterances, characters=characters, step_seconds=step_seconds)
+
+
+def with_transcripts(utterances: Utterances) -> Utterances:
+    """Those that have a transcript; a warning says how many are left out."""
+    some = [i for i, utterance in enumerate(utterances) if utterance.text is not None]
+    if len(some) == len(utterances):
+        return utterances
+    first = next(utterance for utterance in utterances if utterance.text is None)
+    if not some:
+        raise DataError(f"{first.name} has no transcript")
+    warnings.warn(
+        f"{len(utterances) - len(some)} of {len(utterances)} utterances have no transcript and are"
+        f" left out, the first is {first.name}",
+        stacklevel=3,
+    )
+    return utterances.select(some)
 
 
 def variants(

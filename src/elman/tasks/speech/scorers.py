@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,14 @@ from elman.tasks.speech.trie import Trie
 
 State = TypeVar("State")
 _MOST_WORDS = 2000  # that a look-ahead for each word before is made of
+
+
+def check_number(name: str, value: Any, least: float = -1e9, most: float = 1e9) -> None:
+    """Raise SettingsError if a value is not a number from `least` to `most`."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if isinstance(value, bool) or not is_number or not least <= value <= most:
+        shown = f", not {value!r:.40}" if not isinstance(value, int) or abs(value) < 1e15 else ""
+        raise SettingsError(f"{name} must be a number from {least:g} to {most:g}{shown}")
 
 
 class Scorer(ABC, Generic[State]):
@@ -46,11 +54,18 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
     with more than 2,000 words, to be quick). A text does not begin with a space and has no two in
     a row.
 
+    A word that is not known costs as many unknown words as its characters make at the mean length
+    of the known ones, one at least. At the same cost for any length the letters after the first
+    unknown word would be free while known words have their price, and the search would write on
+    without a space.
+
     **Arguments:**
 
     - `weight`: what the natural log of the probability is multiplied with.
     - `word_bonus`: what each word adds.
     - `unknown_bonus`: what each word adds that neither the n-gram model nor `known` has; negative.
+
+    Raises SettingsError for an alphabet without a space and for weights that are no numbers.
     """
 
     def __init__(
@@ -65,6 +80,16 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
     ) -> None:
         if alphabet.space is None:
             raise SettingsError("an n-gram model of words needs an alphabet with a space")
+        if not isinstance(model, NGram):
+            raise SettingsError(
+                f"the model of words must be an NGram, not a {type(model).__name__}"
+            )
+        for name, value in (
+            ("weight", weight),
+            ("word_bonus", word_bonus),
+            ("unknown_bonus", unknown_bonus),
+        ):
+            check_number(name, value)
         self.alphabet = alphabet
         self.space = alphabet.space
         self.model = model
@@ -74,6 +99,8 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         self.known = (model.words - {BEGIN, END, UNKNOWN}) | frozenset(known)
         self._usable = [word for word in sorted(self.known) if not alphabet.lacks(word)]
         self.trie = Trie(alphabet, self._usable)
+        lengths = [len(word) for word in self._usable]
+        self._mean_length = sum(lengths) / len(lengths) if lengths else math.inf
         self._context = 1 if len(self._usable) <= _MOST_WORDS else 0
         self._aheads: dict[Words, list[float]] = {}
         self._rows: dict[tuple[Words, int, int], NDArray[np.float64]] = {}
@@ -149,23 +176,25 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         return self.weight * self.model.score(word, history) + self.word_bonus
 
     def _unknown(self, history: Words, length: int) -> float:
-        """What an unknown word of so many characters costs."""
-        import os
-        v = os.environ["V"]
-        s = self.model.score(UNKNOWN, history)
-        mean = sum(map(len,self._usable))/len(self._usable)
-        k = max(1.0, length / mean)
-        L = -math.log(self.alphabet.size-1)
-        w, wb, ub = self.weight, self.word_bonus, self.unknown_bonus
-        if v == "0": return w*s+wb+ub
-        if v == "A": return (w*s+wb+ub)*k
-        if v == "B": return w*(s+length*L)+wb+ub
-        if v == "C": return w*(s+length*L)+(wb+ub)*k
-        if v == "D": return w*s+wb+ub*k
-        if v == "E": return w*s+length*L+wb+ub
-        if v == "F": return w*s+length*L+wb
-        if v == "G": return w*s+wb+ub*(1+(length-1)/mean)
-        if v == "H": return w*(s+length*L)+wb+ub*(1+(length-1)/mean)
+        """What an unknown word costs: as many as its characters make at the known words' mean."""
+        one = self.weight * self.model.score(UNKNOWN, history) + self.word_bonus
+        return (one + self.unknown_bonus) * max(1.0, length / self._mean_length)
+
+
+def checked_words(words: Iterable[str], name: str) -> list[str]:
+    """A list of words; SettingsError if it is one string, no list, or holds what is no string."""
+    if isinstance(words, str):
+        raise SettingsError(f"{name} is one string; give a list of words")
+    try:
+        found = list(words)
+    except TypeError:
+        raise SettingsError(
+            f"{name} must be a list of words, not a {type(words).__name__}"
+        ) from None
+    for word in found:
+        if not isinstance(word, str):
+            raise SettingsError(f"{name} must be strings; one of them is a {type(word).__name__}")
+    return found
 
 
 class Lexicon(Scorer[int]):
@@ -176,6 +205,7 @@ class Lexicon(Scorer[int]):
     """
 
     def __init__(self, alphabet: Alphabet, words: Iterable[str]) -> None:
+        words = checked_words(words, "the lexicon")
         usable = [word for word in words if word and not alphabet.lacks(word) and " " not in word]
         if not usable:
             raise DataError("no word of the lexicon can be written with the alphabet")
@@ -215,9 +245,10 @@ class HotWords(Scorer[tuple[int, ...]]):
     """
 
     def __init__(self, alphabet: Alphabet, phrases: Iterable[str], *, bonus: float = 1.0) -> None:
-        cleaned = [" ".join(phrase.split()) for phrase in phrases]
+        cleaned = [" ".join(phrase.split()) for phrase in checked_words(phrases, "hot_words")]
         if not all(cleaned):
             raise DataError("a hot word is empty")
+        check_number("hot_word_bonus", bonus)
         self.alphabet = alphabet
         self.trie = Trie(alphabet, cleaned)
         self.bonus = bonus

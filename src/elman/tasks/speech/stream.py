@@ -40,7 +40,7 @@ class Listener:
         self._width: int = head.output_size
         self._sound = None
         if acoustic is not None:
-            self._sound = Resampler(rate or acoustic.rate, acoustic.rate)
+            self._sound = Resampler(acoustic.rate if rate is None else rate, acoustic.rate)
             self._features = acoustic.online()
         self._front = task.front.stream()
         ahead = task.model.recurrent
