@@ -18,6 +18,9 @@ from elman.data import (
 from elman.errors import DataError
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.front import Array
+from elman.tasks.speech.settings import SpeechSettings
+
+_MOST_RATE = 16000
 
 
 @dataclass
@@ -65,6 +68,18 @@ def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int
             f" has {size}"
         )
     return utterance.features
+
+
+def acoustic_of(utterances: Utterances, settings: SpeechSettings) -> AcousticFeatures:
+    """What is computed of sound, at the settings' rate or that of the first that can be read."""
+    rate = settings.rate
+    for utterance in utterances if rate is None else ():
+        try:
+            rate = min(_MOST_RATE, utterance.load().rate)
+            break
+        except DataError:
+            continue
+    return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
 
 
 def learnable(

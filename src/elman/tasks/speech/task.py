@@ -22,8 +22,14 @@ from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, h
 from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded, words_for
 from elman.tasks.speech.front import Array, Front
 from elman.tasks.speech.greedy import check_count
-from elman.tasks.speech.hearing import hear, learnable, variants, with_transcripts
-from elman.tasks.speech.network import Characters, Steps, layers
+from elman.tasks.speech.hearing import (
+    acoustic_of,
+    hear,
+    learnable,
+    variants,
+    with_transcripts,
+)
+from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.ngram import NGram, estimate
 from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.segments import Segments, joined
@@ -37,7 +43,6 @@ from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
 ALPHABET, WORDS = "alphabet.json", "words.arpa"
-_MOST_RATE = 16000
 
 
 class Speech(Task):
@@ -209,7 +214,7 @@ class Speech(Task):
         held_out = self._usable(held_out, "validation", self.alphabet)
         self.acoustic, size = None, train.features_size
         if size is None:
-            self.acoustic = self._acoustic(train)
+            self.acoustic = acoustic_of(train, settings)
             size = self.acoustic.size
         learnt = self._frames(train, size)
         checked, said = self._frames(held_out, size), held_out.texts
@@ -313,20 +318,8 @@ class Speech(Task):
 
     def _network(self, steps: torch.Tensor | None) -> SequenceModel:
         """The model; `steps` are what the scale is learnt from."""
-        settings = self.settings
-        mean, deviation = torch.zeros(self.front.size), torch.ones(self.front.size)
-        if steps is not None:
-            deviation, mean = torch.std_mean(steps, 0)
-            deviation = torch.where(deviation > 0, deviation, 1)
-        encoder = Steps(mean, deviation, settings.input_dropout)
-        recurrent = layers(settings, self.cell or settings.cell, encoder.output_size)
-        size, characters = recurrent.output_size, self.alphabet.size
-        head: Characters | ReadingHead
-        if settings.loss == "ctc":
-            head = Characters(size, characters, settings.output_dropout)
-        else:
-            head = ReadingHead(size, characters, settings.hidden_size, settings.output_dropout)
-        return SequenceModel(encoder, recurrent, head)
+        cell = self.cell or self.settings.cell
+        return recogniser(self.settings, cell, self.front.size, self.alphabet.size, steps)
 
     # the parts of both
 
@@ -339,17 +332,6 @@ class Speech(Task):
             audio_folder=settings.audio_folder,
             channel=settings.channel if channel is None else channel,
         )
-
-    def _acoustic(self, utterances: Utterances) -> AcousticFeatures:
-        settings = self.settings
-        rate = settings.rate
-        for utterance in utterances if rate is None else ():
-            try:
-                rate = min(_MOST_RATE, utterance.load().rate)
-                break
-            except DataError:
-                continue
-        return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
 
     @torch.inference_mode()
     def _scores(self, frames: Sequence[Array]) -> list[Array]:
