@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import containers
+from elman.data.arguments import shown
 from elman.data.samples import as_array, as_float, checked
 from elman.data.text import existing_file
 from elman.data.wav import needs_repair, repaired, wav_layout
@@ -150,6 +151,7 @@ def resampled(samples: NDArray[np.float32], from_rate: int, to_rate: int) -> NDA
     (160,)
     """
     stream = Resampler(from_rate, to_rate)
+    samples = checked(samples, "samples") if np.size(samples) else np.zeros(0, np.float32)
     return np.concatenate([stream.accept(samples), stream.finish()])
 
 
@@ -167,8 +169,7 @@ class Resampler:
     def __init__(self, from_rate: int, to_rate: int) -> None:
         for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
             if not isinstance(rate, (int, np.integer)) or not 1 <= rate <= _RATES[1]:
-                shown = f"={rate}" if isinstance(rate, (int, float)) and abs(rate) < 1e15 else ""
-                raise SettingsError(f"{name}{shown}: a number of samples a second is needed")
+                raise SettingsError(f"{name}={shown(rate)}: a number of samples a second is needed")
         self._stream: Any = None
         if from_rate != to_rate:
             self._stream = needs("soxr").ResampleStream(from_rate, to_rate, 1, dtype="float32")
@@ -230,8 +231,7 @@ def _existing(source: Path | str) -> Path:
         path = existing_file(source)
         is_empty = not path.stat().st_size
     except (OSError, ValueError) as error:  # a name that is too long, or holds a null
-        shown = str(source).encode("unicode_escape").decode()
-        raise DataError(f"no file can be named {shown:.60}: {_reason(error)}") from None
+        raise DataError(f"no file can be named {shown(str(source))}: {_reason(error)}") from None
     if is_empty:
         raise DataError(f"{path} is empty")
     return path
@@ -295,10 +295,9 @@ def _checked_rate(rate: Any, name: str) -> int:
     is_number = isinstance(rate, (int, float, np.integer, np.floating))
     if is_number and _RATES[0] <= rate <= _RATES[1] and rate == int(rate):
         return int(rate)
-    shown = f", not {rate!r}" if is_number and abs(rate) < 1e15 else ""
     raise DataError(
         f"{name}: rate must be a whole number of samples a second from {_RATES[0]} to"
-        f" {_RATES[1]}{shown}"
+        f" {_RATES[1]}, not {shown(rate)}"
     )
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from elman.data.arguments import check_number, listed
 from elman.data.samples import scale_problem
 from elman.data.utterance import Utterance, Utterances
 from elman.errors import DataError, SettingsError
@@ -117,12 +118,31 @@ def check_utterances(
     >>> [utterance.name for utterance in found.usable]
     ['a']
     """
+    if not isinstance(utterances, Utterances):
+        raise SettingsError(
+            f"check_utterances takes what read_utterances gives, not a {type(utterances).__name__}"
+        )
+    for name, value in (
+        ("step_seconds", step_seconds),
+        ("shortest", shortest),
+        ("longest", longest),
+    ):
+        check_number(name, value)
     if step_seconds <= 0 or not 0 <= shortest < longest:
         raise SettingsError(
             f"step_seconds={step_seconds}, shortest={shortest}, longest={longest}: numbers above 0"
             " in rising order are needed"
         )
-    known = None if characters is None else set(characters)
+    known = None
+    if characters is not None:
+        known = set(
+            listed(
+                list(characters) if isinstance(characters, str) else characters,
+                "characters",
+                str,
+                "characters",
+            )
+        )
     problems: list[Problem] = []
     total = 0.0
     for index, utterance in enumerate(utterances):

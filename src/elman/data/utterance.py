@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.acoustic import AcousticFeatures
+from elman.data.arguments import check_number, listed, shown
 from elman.data.audio import Audio, audio_channels, audio_seconds, check_channel, read_audio
 from elman.data.samples import checked, scale_problem
 from elman.errors import DataError, SettingsError
@@ -55,6 +56,9 @@ class Utterance:
                 f"{self.name}: audio must be an Audio, not a {type(self.audio).__name__}"
             )
         check_channel(self.channel)
+        check_number(f"{shown(self.name)}: start", self.start, 0)
+        if self.end is not None:
+            check_number(f"{shown(self.name)}: end", self.end, 0)
         if self.path is not None:
             object.__setattr__(self, "path", _as_path(self.path, self.name))
         if self.text is not None:
@@ -162,7 +166,7 @@ class Utterances(Sequence[Utterance]):
     """
 
     def __init__(self, utterances: Iterable[Utterance]) -> None:
-        self._all = tuple(utterances)
+        self._all = tuple(listed(utterances, "utterances", Utterance, "utterances"))
         if not self._all:
             raise DataError("there are no utterances")
         sizes = {None if u.features is None else u.features.shape[1] for u in self._all}
@@ -210,8 +214,8 @@ class Utterances(Sequence[Utterance]):
 
     def split(self, fraction: float, seed: int = 0) -> "tuple[Utterances, Utterances]":
         """Two parts, the second of about `fraction`, drawn at random; both keep the order."""
-        if not 0 < fraction < 1:
-            raise SettingsError(f"fraction={fraction}: a number between 0 and 1 is needed")
+        if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+            raise SettingsError(f"fraction={shown(fraction)}: a number between 0 and 1 is needed")
         count = round(len(self) * fraction)
         if not 0 < count < len(self):
             raise DataError(f"{len(self)} utterances are too few to hold out a share of {fraction}")

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from elman.cells import Cell
+from elman.data.arguments import shown
 from elman.errors import SettingsError
 from elman.nn import Recurrent
 
@@ -93,7 +94,7 @@ def in_one_line(error: ValidationError) -> str:
             problems.append(f"there is no setting {name}")
         else:
             lead = f"{name}: " if name else ""
-            problems.append(f"{lead}{each['msg']}, got {each['input']!r:.80}")
-    shown = problems[:MOST_PROBLEMS]
-    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-    return "; ".join(shown + more)
+            problems.append(f"{lead}{each['msg']}, got {shown(each['input'])}")
+    first = problems[:MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(first)} more"] if len(problems) > len(first) else []
+    return "; ".join(first + more)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from elman.data.arguments import shown
 from elman.data.manifests import read_gzip
 from elman.data.text import read_text
 from elman.errors import DataError
@@ -38,7 +39,7 @@ def read_arpa(path: Path | str) -> NGram:
         is_packed = path.name.lower().endswith(".gz")
         text = read_gzip(path) if is_packed else read_text(path)
     except (OSError, ValueError, TypeError) as error:  # a name that is too long, or is none
-        raise DataError(f"no ARPA file can be read from {str(path)!r:.60}: {error}") from None
+        raise DataError(f"no ARPA file can be read from {shown(path)}: {error}") from None
     return NGram(_Reader(path, text).tables())
 
 

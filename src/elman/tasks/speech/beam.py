@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import check_number, listed
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.forced import forced_alignment
 from elman.tasks.speech.greedy import check_alphabet, check_count, check_frames
@@ -19,8 +20,6 @@ from elman.tasks.speech.scorers import (
     Lexicon,
     NGramScorer,
     Scorer,
-    check_number,
-    checked_words,
 )
 
 Array = NDArray[Any]
@@ -88,7 +87,7 @@ class CTCBeam:
         self.least_log_prob = least_log_prob
         self.margin = margin
         self.lag_frames = lag_frames
-        hot_words = checked_words(hot_words, "hot_words")
+        hot_words = listed(hot_words, "hot_words", str, "words")
         hot = [word for phrase in hot_words for word in phrase.split()]
         self.scorers: list[Scorer[Any]] = list(scorers)
         if lm is not None:
@@ -103,7 +102,9 @@ class CTCBeam:
                 )
             )
         if lexicon is not None:
-            self.scorers.append(Lexicon(alphabet, [*checked_words(lexicon, "lexicon"), *hot]))
+            self.scorers.append(
+                Lexicon(alphabet, [*listed(lexicon, "lexicon", str, "words"), *hot])
+            )
         if hot_words:
             self.scorers.append(HotWords(alphabet, hot_words, bonus=hot_word_bonus))
 

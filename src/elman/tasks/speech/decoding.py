@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from elman.data.arguments import check_number, listed
 from elman.errors import SettingsError
 from elman.tasks.language import Language
 from elman.tasks.speech.alphabet import Alphabet
@@ -16,7 +17,7 @@ from elman.tasks.speech.fusion import CharacterModel
 from elman.tasks.speech.greedy import CTCGreedy
 from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram
 from elman.tasks.speech.reading_head import ReadingHead
-from elman.tasks.speech.scorers import Scorer, check_number, checked_words
+from elman.tasks.speech.scorers import Scorer
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
 
@@ -39,7 +40,7 @@ class Wishes:
     lm_weight: float | None = None
 
     def __post_init__(self) -> None:
-        checked_words(self.hot_words, "hot_words")
+        listed(self.hot_words, "hot_words", str, "words")
         if self.language is not None and not isinstance(self.language, Language):
             kind = type(self.language).__name__
             raise SettingsError(f"language must be a trained Language, not a {kind}")

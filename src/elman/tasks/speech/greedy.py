@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import shown
 from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, Written
@@ -111,5 +112,4 @@ def check_alphabet(alphabet: Any) -> None:
 def check_count(name: str, value: Any) -> None:
     """Raise SettingsError if a value is not a whole number of 1 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        shown = "" if isinstance(value, int) and abs(value) > 10**15 else f", got {value!r:.40}"
-        raise SettingsError(f"{name} must be 1 or more{shown}")
+        raise SettingsError(f"{name} must be 1 or more, got {shown(value)}")

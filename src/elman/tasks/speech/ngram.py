@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from elman.data.arguments import shown
 from elman.errors import DataError, SettingsError
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
@@ -104,8 +105,7 @@ def estimate(sentences: Iterable[str | Sequence[str]], *, order: int = 3) -> NGr
     2
     """
     if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MOST_ORDER:
-        shown = f", got {order!r:.20}" if not isinstance(order, int) or abs(order) < 10**15 else ""
-        raise SettingsError(f"order must be 1 or more{shown}; {MOST_ORDER} at most")
+        raise SettingsError(f"order must be 1 or more, got {shown(order)}; {MOST_ORDER} at most")
     if isinstance(sentences, str):
         raise SettingsError("sentences is one string; give a list of sentences")
     counts = _counts(sentences, order)

@@ -3,11 +3,12 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import check_number, listed
 from elman.errors import DataError, SettingsError
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram, Words
@@ -15,14 +16,6 @@ from elman.tasks.speech.trie import Trie
 
 State = TypeVar("State")
 _MOST_WORDS = 2000  # that a look-ahead for each word before is made of
-
-
-def check_number(name: str, value: Any, least: float = -1e9, most: float = 1e9) -> None:
-    """Raise SettingsError if a value is not a number from `least` to `most`."""
-    is_number = isinstance(value, (int, float, np.integer, np.floating))
-    if isinstance(value, bool) or not is_number or not least <= value <= most:
-        shown = f", not {value!r:.40}" if not isinstance(value, int) or abs(value) < 1e15 else ""
-        raise SettingsError(f"{name} must be a number from {least:g} to {most:g}{shown}")
 
 
 class Scorer(ABC, Generic[State]):
@@ -181,22 +174,6 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         return (one + self.unknown_bonus) * max(1.0, length / self._mean_length)
 
 
-def checked_words(words: Iterable[str], name: str) -> list[str]:
-    """A list of words; SettingsError if it is one string, no list, or holds what is no string."""
-    if isinstance(words, str):
-        raise SettingsError(f"{name} is one string; give a list of words")
-    try:
-        found = list(words)
-    except TypeError:
-        raise SettingsError(
-            f"{name} must be a list of words, not a {type(words).__name__}"
-        ) from None
-    for word in found:
-        if not isinstance(word, str):
-            raise SettingsError(f"{name} must be strings; one of them is a {type(word).__name__}")
-    return found
-
-
 class Lexicon(Scorer[int]):
     """Only words of a list may be written.
 
@@ -205,7 +182,7 @@ class Lexicon(Scorer[int]):
     """
 
     def __init__(self, alphabet: Alphabet, words: Iterable[str]) -> None:
-        words = checked_words(words, "the lexicon")
+        words = listed(words, "the lexicon", str, "words")
         usable = [word for word in words if word and not alphabet.lacks(word) and " " not in word]
         if not usable:
             raise DataError("no word of the lexicon can be written with the alphabet")
@@ -245,7 +222,9 @@ class HotWords(Scorer[tuple[int, ...]]):
     """
 
     def __init__(self, alphabet: Alphabet, phrases: Iterable[str], *, bonus: float = 1.0) -> None:
-        cleaned = [" ".join(phrase.split()) for phrase in checked_words(phrases, "hot_words")]
+        cleaned = [
+            " ".join(phrase.split()) for phrase in listed(phrases, "hot_words", str, "words")
+        ]
         if not all(cleaned):
             raise DataError("a hot word is empty")
         check_number("hot_word_bonus", bonus)

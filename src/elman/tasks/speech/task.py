@@ -362,7 +362,7 @@ class Speech(Task):
         if pause is None:
             return None
         if not isinstance(pause, (int, float)) or not 0 < pause < 1e6:
-            shown = f"={pause!r:.40}" if isinstance(pause, (str, float)) else ""
+            shown = f"={pause!r:.40}" if isinstance(pause, (str, float)) or pause == 0 else ""
             raise SettingsError(f"pause{shown}: seconds of silence are needed, or None")
         steps: int = max(1, round(pause / self.settings.step_seconds))
         return steps
