@@ -34,7 +34,7 @@ def test_unsigned_bytes_have_their_middle_at_128() -> None:
         (0.5, 8000, r"shape \(\) where \(N,\)"),
         (TONE, 0, "rate must be a whole number .* not 0"),
         (TONE, "8000", "rate must be a whole number .* not '8000'"),
-        (TONE, 10**5000, "rate must be a whole number .* not a int"),
+        pytest.param(TONE, 10**5000, "rate must be .* not a int", id="thousands of digits"),
         (TONE, 8000.5, "not 8000.5"),
     ],
 )
@@ -53,8 +53,8 @@ def test_two_channels_in_memory_are_refused_with_a_hint() -> None:
     [
         (100, "reach 50, where full scale is 1: divide 16-bit integers by 32768, 8-bit"),
         (32767, r"reach 1\.64e\+04, .* divide 16-bit integers by 32768"),
-        (2.0**23, r"divide 24-bit integers by 8388608"),
-        (2.0**31, r"divide 32-bit integers by 2147483648"),
+        (2.0**23, r"reach .* divide 24-bit integers by 8388608"),
+        (2.0**31, r"reach .* divide 32-bit integers by 2147483648"),
     ],
 )
 def test_integers_as_floats_are_noticed(scale: float, message: str) -> None:

@@ -53,8 +53,9 @@ class Audio:
 
     def __post_init__(self) -> None:
         name = "Audio(samples, rate)"
-        samples = as_float(as_array(self.samples, name), name)
-        if not samples.ndim:
+        given = as_array(self.samples, name)
+        samples = as_float(given, name)
+        if not given.ndim:
             raise DataError(f"{name}: samples of shape () where (N,) is needed")
         object.__setattr__(self, "samples", samples)
         object.__setattr__(self, "rate", _checked_rate(self.rate, name))

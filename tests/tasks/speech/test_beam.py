@@ -286,7 +286,7 @@ def test_an_unknown_word_that_is_plainly_heard_is_written() -> None:
         ({"width": 0}, "width must be 1 or more, got 0"),
         ({"lag_frames": 0}, "lag_frames must be 1 or more"),
         ({"hot_words": "ab"}, "hot_words is one string"),
-        ({"hot_words": [3]}, "hot_words must be strings"),
+        ({"hot_words": [3]}, "hot_words must be words; one of them is a int"),
         ({"lexicon": "ab"}, "lexicon is one string"),
         ({"lexicon": 7}, "lexicon must be a list of words, not a int"),
         ({"lm": "words.arpa"}, "must be an NGram, not a str"),
