@@ -93,7 +93,7 @@ def test_a_path_that_is_too_long_costs_no_other(tmp_path, talk):
     rows = [{"path": path, "text": "a"} for path in ("q" * 5000 + ".wav", "a\0.wav", "talk.wav")]
     utterances = read_utterances(lines(tmp_path / "list.jsonl", rows))
     for utterance in utterances[:2]:
-        with pytest.raises(DataError, match="no such file|no file can be named"):
+        with pytest.raises(DataError, match=r"no such file|no file can be named"):
             utterance.load()
     assert utterances[2].load().seconds == 3
 

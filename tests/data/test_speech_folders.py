@@ -7,9 +7,8 @@ def test_librispeechs_layout(tmp_path, write_sound):
     for name in ("19/198/19-198-0000.flac", "19/198/19-198-0001.flac", "26/495/26-495-0000.flac"):
         write_sound(name)
     (tmp_path / "19/198/19-198.trans.txt").write_text("19-198-0000 GO ON\n19-198-0001 STOP\n")
-    (tmp_path / "26/495/26-495.trans.txt").write_bytes(
-        b"\xef\xbb\xbf26-495-0000\tNO\xc2\xa0ONE\r\n"
-    )
+    text = "\ufeff26-495-0000\tNO\xa0ONE\r\n"
+    (tmp_path / "26/495/26-495.trans.txt").write_text(text)
     found = read_utterances(tmp_path)
     assert found.texts == ["GO ON", "STOP", "NO ONE"]
     assert [u.speaker for u in found] == ["19", "19", "26"]

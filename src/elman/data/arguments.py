@@ -24,7 +24,8 @@ def shown(value: Any) -> str:
 def check_number(name: str, value: Any, least: float = -1e9, most: float = 1e9) -> None:
     """Raise SettingsError if a value is not a number from `least` to `most`."""
     is_number = isinstance(value, (int, float, np.integer, np.floating))
-    if isinstance(value, bool) or not is_number or not least <= value <= most:
+    is_huge = isinstance(value, int) and abs(value) > 10**300
+    if isinstance(value, bool) or not is_number or is_huge or not least <= value <= most:
         raise SettingsError(
             f"{name} must be a number from {least:g} to {most:g}, not {shown(value)}"
         )

@@ -67,7 +67,10 @@ def read_utterances(
         items = source if isinstance(source, (list, tuple)) else [source]
         found = _without_text(map(_one, items, range(len(items))), text)
     else:
-        table = tables.read_table(source)
+        try:
+            table = tables.read_table(source)
+        except TypeError:
+            raise DataError("the columns of a table must be lists of values") from None
         found = rows_of_manifest(table, Path(), path=path, text=text, audio_folder=audio_folder)
     return Utterances(_of_channel(found, channel))
 
