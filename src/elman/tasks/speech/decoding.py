@@ -40,7 +40,9 @@ class Wishes:
     lm_weight: float | None = None
 
     def __post_init__(self) -> None:
-        listed(self.hot_words, "hot_words", str, "words")
+        object.__setattr__(
+            self, "hot_words", tuple(listed(self.hot_words, "hot_words", str, "words"))
+        )
         if self.language is not None and not isinstance(self.language, Language):
             kind = type(self.language).__name__
             raise SettingsError(f"language must be a trained Language, not a {kind}")
