@@ -174,7 +174,7 @@ def _tested(title: str, task: Speech, data: Any) -> None:
     console.print(f"  real-time factor {found.real_time_factor:.4f}")
 
 
-ALL = {each.__name__: each for each in (an4, strings, streaming)}
+ALL = {each.__name__: each for each in (an4, words, strings, streaming)}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.data.arguments import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
@@ -362,8 +363,7 @@ class Speech(Task):
         if pause is None:
             return None
         if not isinstance(pause, (int, float)) or not 0 < pause < 1e6:
-            shown = f"={pause!r:.40}" if isinstance(pause, (str, float)) or pause == 0 else ""
-            raise SettingsError(f"pause{shown}: seconds of silence are needed, or None")
+            raise SettingsError(f"pause={shown(pause)}: seconds of silence are needed, or None")
         steps: int = max(1, round(pause / self.settings.step_seconds))
         return steps
 
