@@ -37,6 +37,8 @@ class AcousticFeatures(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
+            if first["type"] == "extra_forbidden":
+                raise SettingsError(f"there is no setting {name}") from None
             raise SettingsError(f"{name}: {first['msg']}, got {shown(first['input'])}") from None
 
     kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="What is computed.")
