@@ -105,7 +105,7 @@ def test_settings_that_cannot_work():
         AcousticFeatures(rate=8000, bins=128).online()
     with pytest.raises(SettingsError, match=r"low=5000.0, high=100.0"):
         AcousticFeatures(low=5000, high=100).online()
-    with pytest.raises(SettingsError, match="kind: .* got 'spectrum'"):
+    with pytest.raises(SettingsError, match=r"kind: .* got 'spectrum'"):
         AcousticFeatures(kind="spectrum")
     with pytest.raises(SettingsError, match="there is no setting window"):
         AcousticFeatures(window=3)
