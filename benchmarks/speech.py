@@ -21,6 +21,9 @@ from rich.console import Console
 import elman
 from elman.data import Audio, joined_strings, read_utterances
 from elman.tasks import Speech
+from elman.tasks.speech.alignment import wer
+from elman.tasks.speech.beam import CTCBeam
+from elman.tasks.speech.ngram import estimate
 from elman.tasks.speech.stream import Listener
 
 AN4 = {
@@ -52,6 +55,32 @@ def an4() -> None:
     """AN4, official split: offline, with the beam and the n-gram of the training transcripts."""
     task = _trained("an4", "sp_an4_mfcc:train", AN4)
     _tested("AN4", task, "sp_an4_mfcc:test")
+
+
+def words() -> None:
+    """A small network for AN4: the bonus of a word, and words that the n-gram model lacks."""
+    settings = {"bidirectional": True, "hidden_size": 96, "num_layers": 2, "stack": 4}
+    rates = {"epochs": 26, "lr": 8e-3, "dropout": 0.1, "output_dropout": 0.1, "beam": 4}
+    fixed = {"lm_weight": 0.5, "word_bonus": 0.0}
+    train, test = read_utterances("sp_an4_mfcc:train"), read_utterances("sp_an4_mfcc:test")
+    task = _trained("words", train, settings | rates | fixed, train[900:])
+    scores, texts = [each.astype(float) for each in task.log_probs(test)], test.texts
+    places = range(0, len(texts) - 2, 8)
+    joined = [np.concatenate(scores[i : i + 8]) for i in places]
+    talks = [" ".join(texts[i : i + 8]) for i in places]
+    longer = sorted({word for text in texts for word in text.split() if len(word) > 1})
+    out = set(np.random.default_rng(0).permutation(longer)[: len(longer) // 5].tolist())
+    whole = estimate(train.texts)
+    fewer = estimate([text for text in train.texts if not out & set(text.split())])
+    for bonus in (0.0, 1.5):
+        for name, lm, sounds, said in (
+            ("utterances", whole, scores, texts),
+            ("joined", whole, joined, talks),
+            ("joined, words lacking", fewer, joined, talks),
+        ):
+            beam = CTCBeam(task.alphabet, lm=lm, word_bonus=bonus)
+            found = [beam.decode(each)[0].text for each in sounds]
+            console.print(f"word_bonus={bonus}, {name}: word error rate {wer(said, found)}")
 
 
 def strings() -> None:
@@ -145,7 +174,7 @@ def _tested(title: str, task: Speech, data: Any) -> None:
     console.print(f"  real-time factor {found.real_time_factor:.4f}")
 
 
-ALL = {each.__name__: each for each in (an4, strings, streaming)}
+ALL = {each.__name__: each for each in (an4, words, strings, streaming)}
 
 
 def main() -> None:

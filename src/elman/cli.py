@@ -57,7 +57,7 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
 _LONGEST_MESSAGE = 2000  # characters
 _LISTS = ("target", "past", "future", "static")
 _COLUMNS = {
-    *("text", "label", "features", "path", "separator"),
+    *("text", "label", "features", "path", "separator", "audio_folder", "channel"),
     *("id", "time", *_LISTS),
     *("encoding", "delimiter"),
 }

@@ -37,6 +37,12 @@ Delimiter = Annotated[
     ),
 ]
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=.*)?")
+Lm = Annotated[
+    Path | None, Parameter(help="ARPA file of a model of words that weighs transcripts.")
+]
+Channel = Annotated[
+    int | None, Parameter(help="Channel of recordings with several, 0 the first; else their mean.")
+]
 Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
 
 
@@ -69,6 +75,8 @@ def predict(
     language: Annotated[
         str | None, Parameter(help="A language model of characters that weighs transcripts, too.")
     ] = None,
+    lm: Lm = None,
+    channel: Channel = None,
     microphone: Annotated[
         bool, Parameter(help="Write down what is said now.", negative="", show_default=False)
     ] = False,
@@ -93,13 +101,15 @@ def predict(
         if isinstance(task, Speech):
             if source is not None and data != source and source.endswith(SUFFIXES):
                 inputs, source = (source,), None
-            wishes: dict[str, Any] = {"hot_words": hot_words, "language": _reader(language)}
-            _transcribe(
-                task, inputs, source, wishes, format or ("json" if json else "text"), microphone
-            )
+            decoding = {"hot_words": hot_words, "language": _reader(language), "lm": lm}
+            form = format or ("json" if json else "text")
+            _transcribe(task, inputs, source, decoding, channel, form, microphone)
             return
-        if format is not None or hot_words or language is not None or microphone:
-            raise SettingsError("--format, --hot-word, --language and --microphone are for speech")
+        of_speech = (format, language, lm, channel, hot_words or None, microphone or None)
+        if any(each is not None for each in of_speech):
+            raise SettingsError(
+                "--format, --hot-word, --language, --lm, --channel and --microphone are for speech"
+            )
         if isinstance(task, Forecast):
             _forecast(task, inputs, source, plot, json)
             return
@@ -142,7 +152,8 @@ def _transcribe(
     task: Speech,
     inputs: tuple[str, ...],
     data: str | None,
-    wishes: dict[str, Any],
+    decoding: dict[str, Any],
+    channel: int | None,
     form: Literal["text", "json", "srt", "ctm"],
     microphone: bool,
 ) -> None:
@@ -151,9 +162,9 @@ def _transcribe(
     if (bool(inputs), data is not None, microphone).count(True) != 1:
         raise SettingsError("give either sound files, or --data, or --microphone")
     if microphone:
-        show_speech.listen(task, wishes)
+        show_speech.listen(task, decoding)
     else:
-        found = task.transcribe(list(inputs) if inputs else data, **wishes)
+        found = task.transcribe(list(inputs) if inputs else data, channel=channel, **decoding)
         show_speech.transcripts(found, form)
 
 
@@ -175,6 +186,8 @@ def evaluate(
     data: Source = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    lm: Lm = None,
+    channel: Channel = None,
     json: AsJson = False,
 ) -> None:
     """Measure a model on data that it has not seen.
@@ -184,6 +197,8 @@ def evaluate(
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
     task = _loaded(model, encoding, delimiter)
+    if (lm is not None or channel is not None) and not isinstance(task, Speech):
+        raise SettingsError("--lm and --channel are for speech")
     with readable(data, suffix_for(task)) as source:
         if isinstance(task, Classify):
             report = task.report(source)
@@ -192,10 +207,14 @@ def evaluate(
                 show.confusion(report.labels, report.confusion)
         elif isinstance(task, Forecast) and not json:
             show.table(task.backtest(source).summary())
-        elif isinstance(task, Speech) and not json:
+        elif isinstance(task, Speech):
             from elman import show_speech
 
-            show_speech.report(task.report(source))
+            transcribed = task.report(source, lm=lm, channel=channel)
+            if json:
+                show.metrics(transcribed.metrics, as_json=True)
+            else:
+                show_speech.report(transcribed)
         else:
             show.metrics(task.evaluate(source), as_json=json)
 

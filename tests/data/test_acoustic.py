@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from elman.data import AcousticFeatures
 from elman.errors import SettingsError
@@ -106,8 +105,10 @@ def test_settings_that_cannot_work():
         AcousticFeatures(rate=8000, bins=128).online()
     with pytest.raises(SettingsError, match=r"low=5000.0, high=100.0"):
         AcousticFeatures(low=5000, high=100).online()
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError, match=r"kind: .* got 'spectrum'"):
         AcousticFeatures(kind="spectrum")
+    with pytest.raises(SettingsError, match="there is no setting window"):
+        AcousticFeatures(window=3)
 
 
 def test_settings_survive_being_saved():

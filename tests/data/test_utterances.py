@@ -99,7 +99,7 @@ def test_kaldis_files(folder):
     (folder / "text").write_text("r1 one\nr2 two  two\n")
     (folder / "utt2spk").write_text("r1 anna\nr2 ben\n")
     utterances = read_utterances(folder)
-    assert said(utterances) == [("one.wav", "one"), ("two.flac", "two  two")]
+    assert said(utterances) == [("one.wav", "one"), ("two.flac", "two two")]
     assert [u.speaker for u in utterances] == ["anna", "ben"]
     (folder / "segments").write_text("u1 r1 0.1 0.2\nu2 r1 0.2 -1\n")
     (folder / "text").write_text("u1 on\nu2 e\n")
@@ -215,8 +215,7 @@ def test_bad_sound_shows_when_it_is_read_and_hurts_no_other(bad_sounds, write_so
     with pytest.raises(DataError, match="u: 1 of 2 samples are NaN"):
         broken.samples(8000)
     whole = Utterance("u", audio=Audio(np.zeros(9, np.int16), 8000))
-    with pytest.raises(DataError, match=r"u: samples of type int16 .* divide"):
-        whole.samples(8000)
+    assert whole.samples(8000).tolist() == [0] * 9
     short = Utterance("u", audio=Audio(np.zeros(9, np.float32), 8000))
     with pytest.raises(DataError, match="u is too short"):
         short.frames(AcousticFeatures(rate=8000))

@@ -11,6 +11,8 @@ import pytest
 import soundfile
 
 from elman.cli import main
+from elman.tasks.speech.arpa import write_arpa
+from elman.tasks.speech.ngram import estimate
 
 TONES = {"a": 500, "b": 1200, "c": 2400}
 SETTINGS = """
@@ -186,3 +188,19 @@ def test_a_microphone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line.rpartition("\033[K")[2] for line in output.split("\n")]
     assert lines[0].startswith("ab ca")
     assert heard == len(range(0, len(sound), 800)) + 1
+
+
+def test_another_model_of_words_and_a_channel(run: Callable[..., Ended], work: Path) -> None:
+    write_arpa(estimate(["ab cab"], order=1), work / "words.arpa")
+    two = np.stack([say("ab cab"), 0 * say("ab cab")], 1)
+    soundfile.write(work / "two.wav", two, 8000)
+    code, output, errors = run(
+        "predict", "model", "two.wav", "--lm", "words.arpa", "--channel", "0"
+    )
+    assert (code, output, errors) == (0, "ab cab\n", "")
+    code, _, errors = run("predict", "model", "two.wav", "--lm", "none.arpa")
+    assert code == 2
+    assert "no such file: none.arpa" in errors
+    code, output, errors = run("evaluate", "model", "--data", "table.csv", "--lm", "words.arpa")
+    assert code == 0, errors
+    assert "word error rate" in output

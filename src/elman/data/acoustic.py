@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from elman.data.audio import needs
+from elman.data.samples import checked
+from elman.data.values import shown
 from elman.errors import SettingsError
 
 
@@ -28,6 +30,16 @@ class AcousticFeatures(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            if first["type"] == "extra_forbidden":
+                raise SettingsError(f"there is no setting {name}") from None
+            raise SettingsError(f"{name}: {first['msg']}, got {shown(first['input'])}") from None
 
     kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="What is computed.")
     bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")
@@ -122,7 +134,8 @@ class AcousticStream:
 
     def accept(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The frames that are ready after more samples, (t, F) float32; t may be 0."""
-        if len(samples):
+        if np.size(samples):
+            samples = checked(samples, "samples")
             self._computer.accept_waveform(self.features.rate, samples)
         return self._ready()
 

@@ -7,16 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from elman.data.arguments import check_number, listed
+from elman.data.samples import scale_problem
 from elman.data.utterance import Utterance, Utterances
 from elman.errors import DataError, SettingsError
 
 _SILENT = 1e-3  # of full scale, 60 dB below it
 _FULL = 0.999
 _CLIPPED_RUN = 4  # samples at full scale in a row
-_UNSCALED = 4.0
 _MOST_SHOWN = 20
 # A recogniser can learn from these all the same.
-_DOUBTFUL = {"clipped"}
+_DOUBTFUL = {"clipped", "mixed channels"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Problem:
     **Fields:**
 
     - `index`, `name`: which utterance.
-    - `kind`: broken, silent, clipped, not scaled, too short, too long, no transcript, transcript
-      too long or unknown character.
+    - `kind`: broken, silent, clipped, not scaled, mixed channels, too short, too long, no
+      transcript, transcript too long or unknown character.
     - `message`: the same in words.
     """
 
@@ -59,6 +60,11 @@ class UtteranceCheck:
             first = self.problems[0]
             raise DataError(f"no utterance can be used; {first.name}: {first.message}")
         return self.utterances.select(kept)
+
+    @property
+    def are_mixed(self) -> bool:
+        """Whether channels of some are mixed to one."""
+        return any(problem.kind == "mixed channels" for problem in self.problems)
 
     def summary(self) -> str:
         """How many, how long, and what is wrong with which."""
@@ -112,12 +118,31 @@ def check_utterances(
     >>> [utterance.name for utterance in found.usable]
     ['a']
     """
+    if not isinstance(utterances, Utterances):
+        raise SettingsError(
+            f"check_utterances takes what read_utterances gives, not a {type(utterances).__name__}"
+        )
+    for name, value in (
+        ("step_seconds", step_seconds),
+        ("shortest", shortest),
+        ("longest", longest),
+    ):
+        check_number(name, value)
     if step_seconds <= 0 or not 0 <= shortest < longest:
         raise SettingsError(
             f"step_seconds={step_seconds}, shortest={shortest}, longest={longest}: numbers above 0"
             " in rising order are needed"
         )
-    known = None if characters is None else set(characters)
+    known = None
+    if characters is not None:
+        known = set(
+            listed(
+                list(characters) if isinstance(characters, str) else characters,
+                "characters",
+                str,
+                "characters",
+            )
+        )
     problems: list[Problem] = []
     total = 0.0
     for index, utterance in enumerate(utterances):
@@ -156,11 +181,14 @@ def _sound(
         peak = float(size.max())
         if peak < _SILENT:
             found.append(("silent", f"silence: no sample is above {peak:.2g}"))
-        elif peak > _UNSCALED:
-            found.append(("not scaled", f"samples reach {peak:.3g}; full scale is 1"))
+        elif problem := scale_problem(audio.samples):
+            found.append(("not scaled", problem))
         elif _longest_run(size >= _FULL) >= _CLIPPED_RUN:
             share = float((size >= _FULL).mean())
             found.append(("clipped", f"clipped: {share:.2%} of the samples are at full scale"))
+        if (channels := utterance.mixed_channels) > 1:
+            how = f"the mean of {channels} channels is taken; channel=0 takes the first alone"
+            found.append(("mixed channels", how))
     if seconds < shortest:
         found.append(("too short", f"{seconds:.3f} s, the shortest allowed are {shortest} s"))
     return seconds, found

@@ -9,10 +9,11 @@ from elman.data.acoustic import AcousticFeatures
 from elman.data.audio import SUFFIXES, Audio
 from elman.data.examples import Examples
 from elman.data.labels import labels_of
+from elman.data.manifests import rows_of_manifest
 from elman.data.registry import is_reference, resolve
 from elman.data.text import is_there
 from elman.data.utterance import Utterance, Utterances
-from elman.data.utterances import read_utterances, rows_of_manifest
+from elman.data.utterances import read_utterances
 from elman.errors import DataError
 
 _WIDE = 16000  # samples a second, as most speech is recorded

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.acoustic import AcousticFeatures
-from elman.data.audio import Audio, audio_seconds, checked, read_audio
+from elman.data.arguments import check_number, listed
+from elman.data.audio import Audio, audio_channels, audio_seconds, check_channel, read_audio
+from elman.data.samples import checked, scale_problem
+from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 from elman.files import sha256
 
@@ -24,11 +27,12 @@ class Utterance:
     **Fields:**
 
     - `name`: where it comes from, for messages; an id if the source has one.
-    - `text`: what was said; None if unknown.
+    - `text`: what was said; None if unknown. Any white space in it becomes single spaces.
     - `path`, `start`, `end`: the file, and the part of it in seconds.
     - `audio`: the sound in memory.
     - `features`: ready feature vectors (T, F) float32, one each 10 ms.
     - `speaker`: who speaks; "" if unknown.
+    - `channel`: which of the file's channels to take, 0 the first; their mean if None.
 
     >>> said = Utterance("a", "yes", audio=Audio(np.zeros(16000, np.float32), 16000))
     >>> said.seconds, said.samples(8000).shape, said.frames(AcousticFeatures(rate=8000)).shape
@@ -43,10 +47,25 @@ class Utterance:
     audio: Audio | None = None
     features: NDArray[np.float32] | None = None
     speaker: str = ""
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         if sum(each is not None for each in (self.path, self.audio, self.features)) != 1:
             raise SettingsError(f"{self.name}: one of path, audio and features must be given")
+        if self.audio is not None and not isinstance(self.audio, Audio):
+            raise SettingsError(
+                f"{self.name}: audio must be an Audio, not a {type(self.audio).__name__}"
+            )
+        check_channel(self.channel)
+        check_number(f"{shown(self.name)}: start", self.start, 0)
+        if self.end is not None:
+            check_number(f"{shown(self.name)}: end", self.end, 0)
+        if self.path is not None:
+            object.__setattr__(self, "path", _as_path(self.path, self.name))
+        if self.text is not None:
+            object.__setattr__(self, "text", tidy(self.text, self.name))
+        if self.features is not None:
+            object.__setattr__(self, "features", _feature_vectors(self.features, self.name))
 
     @property
     def seconds(self) -> float:
@@ -64,11 +83,21 @@ class Utterance:
             return Audio(checked(self.audio.samples, self.name), self.audio.rate)
         if self.path is None:
             raise DataError(f"{self.name} holds features, without the sound they came from")
-        return read_audio(self.path, start=self.start, end=self.end)
+        return read_audio(self.path, start=self.start, end=self.end, channel=self.channel)
+
+    @property
+    def mixed_channels(self) -> int:
+        """How many channels are mixed to one when the sound is read; 1 if none are."""
+        if self.path is None or self.channel is not None:
+            return 1
+        return audio_channels(self.path)
 
     def samples(self, rate: int) -> NDArray[np.float32]:
-        """The sound at a rate, (N,) float32."""
-        return self.load().resampled(rate).samples
+        """The sound at a rate, (N,) float32; `DataError` if it is plainly not scaled to -1 to 1."""
+        audio = self.load()
+        if problem := scale_problem(audio.samples):
+            raise DataError(f"{self.name}: {problem}")
+        return audio.resampled(rate).samples
 
     def frames(self, acoustic: AcousticFeatures) -> NDArray[np.float32]:
         """Its feature vectors, (T, F) float32: the ready ones, or those of the sound.
@@ -88,11 +117,44 @@ class Utterance:
         content = text.encode("utf-8", "surrogatepass")
         digest.update(b"u%d:" % len(content) + content)
         if self.path is not None:
-            digest.update(f"{sha256(self.path)} {self.start} {self.end}".encode())
+            channel = "" if self.channel is None else f" channel {self.channel}"
+            digest.update(f"{sha256(self.path)} {self.start} {self.end}{channel}".encode())
         elif self.audio is not None:
             digest.update(b"%d " % self.audio.rate + self.audio.samples.astype("<f4").tobytes())
         elif self.features is not None:
             digest.update(b"%d,%d " % self.features.shape + self.features.astype("<f4").tobytes())
+
+
+def tidy(text: str, name: str) -> str:
+    r"""A transcript with single spaces for any white space, none at its ends.
+
+    Byte order marks are dropped. `DataError` for what is no string of characters.
+
+    >>> tidy("\ufeffgo\u00a0 on\u3000\r\n", "u")
+    'go on'
+    """
+    if not isinstance(text, str):
+        raise DataError(f"{name}: the transcript is a {type(text).__name__}, not a string")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DataError(
+            f"{name}: the transcript has half of a surrogate pair, which is no character"
+        )
+    return " ".join(text.replace("\ufeff", " ").split())
+
+
+def _as_path(path: Path | str, name: str) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise SettingsError(f"{name}: path must be a path, not a {type(path).__name__}") from None
+
+
+def _feature_vectors(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
+        raise DataError(f"{name}: features must be an array of floats (T, F)")
+    if not features.size or not np.isfinite(features).all():
+        raise DataError(f"{name}: features are empty, NaN or infinite")
+    return np.ascontiguousarray(features, np.float32)
 
 
 class Utterances(Sequence[Utterance]):
@@ -105,7 +167,7 @@ class Utterances(Sequence[Utterance]):
     """
 
     def __init__(self, utterances: Iterable[Utterance]) -> None:
-        self._all = tuple(utterances)
+        self._all = tuple(listed(utterances, "utterances", Utterance, "utterances"))
         if not self._all:
             raise DataError("there are no utterances")
         sizes = {None if u.features is None else u.features.shape[1] for u in self._all}
@@ -153,8 +215,8 @@ class Utterances(Sequence[Utterance]):
 
     def split(self, fraction: float, seed: int = 0) -> "tuple[Utterances, Utterances]":
         """Two parts, the second of about `fraction`, drawn at random; both keep the order."""
-        if not 0 < fraction < 1:
-            raise SettingsError(f"fraction={fraction}: a number between 0 and 1 is needed")
+        if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+            raise SettingsError(f"fraction={shown(fraction)}: a number between 0 and 1 is needed")
         count = round(len(self) * fraction)
         if not 0 < count < len(self):
             raise DataError(f"{len(self)} utterances are too few to hold out a share of {fraction}")

@@ -17,8 +17,8 @@ def shown(value: object, width: int = 60) -> str:
     """
     try:
         text = value[: width + 1].__repr__() if isinstance(value, str) else repr(value)
-    except ValueError:  # an integer of more digits than Python writes
-        text = f"a {type(value).__name__} of too many digits"
+    except Exception:  # an integer of more digits than Python writes; an object's own repr
+        text = f"a {type(value).__name__}"
     text = " ".join(text.split())
     return text if len(text) <= width else f"{text[: width - 3]}..."
 

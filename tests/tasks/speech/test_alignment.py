@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.tasks.speech.alignment import ErrorRate, align, cer, count, show, wer
 
 
@@ -44,7 +44,7 @@ def test_rates() -> None:
 def test_texts_must_match() -> None:
     with pytest.raises(DataError, match="2 references but 1 hypotheses"):
         wer(["a", "b"], ["a"])
-    with pytest.raises(DataError, match="hypotheses is one string"):
+    with pytest.raises(SettingsError, match="hypotheses is one string"):
         cer(["a"], "a")
 
 

@@ -1,6 +1,9 @@
+import contextlib
+import gzip
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from elman.errors import DataError
@@ -94,6 +97,9 @@ def test_written_and_read_it_is_the_same(tmp_path: Path) -> None:
         ("-0.35\ta b", "0.35\ta b", "no log probability"),
         ("-0.35\ta b", "nan\ta b", "no log probability"),
         ("\\end\\", "", "may be cut short"),
+        ("ngram 3=1", f"ngram 3={'9' * 5000}", "is expected"),
+        ("\\3-grams:", f"\\{'3' * 5000}-grams:", "is expected"),
+        ("-0.35\ta b", f"{'9' * 5000}\ta b", "no log probability"),
     ],
 )
 def test_damage_is_named_with_its_line(path: Path, old: str, new: str, what: str) -> None:
@@ -106,8 +112,51 @@ def test_what_is_no_file_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_arpa(tmp_path / "none.arpa")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="not an ARPA file"):
+    with pytest.raises(DataError, match="is not text"):
         read_arpa(tmp_path / "bytes")
+
+
+@pytest.mark.parametrize("form", ["crlf", "mark", "tabs", "ideographic spaces", "gzip"])
+def test_white_space_marks_and_compression(path: Path, form: str) -> None:
+    expected = read_arpa(path).log_prob("a b")
+    if form == "crlf":
+        path.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    elif form == "mark":
+        path.write_bytes(b"\xef\xbb\xbf" + TEXT.partition("\n\n")[2].encode())
+    elif form == "gzip":
+        path = path.with_name("model.arpa.gz")
+        path.write_bytes(gzip.compress(TEXT.encode()))
+    else:
+        gap = "\t\t" if form == "tabs" else "\u3000"
+        path.write_text("\n".join(gap.join(line.split()) for line in TEXT.split("\n")[2:]))
+    assert read_arpa(path).log_prob("a b") == pytest.approx(expected)
+
+
+def test_a_word_may_hold_a_no_break_space(tmp_path: Path) -> None:
+    path = tmp_path / "french.arpa"
+    path.write_text("\\data\\\nngram 1=2\n\n\\1-grams:\n-0.3\t10\u00a0000\n-0.3\ta\n\\end\\\n")
+    assert read_arpa(path).words == {"10\u00a0000", "a"}
+
+
+def test_no_damage_is_raw(tmp_path: Path) -> None:
+    """Bytes changed, doubled and left out at random: a model or a clear error."""
+    random = np.random.default_rng(0)
+    content, path = TEXT.encode(), tmp_path / "damaged.arpa"
+    for _ in range(300):
+        damaged = bytearray(content)
+        for at in random.integers(len(content), size=3):
+            match random.integers(4):
+                case 0:
+                    damaged[at : at + 1] = bytes([random.integers(256)])
+                case 1:
+                    del damaged[at : at + int(random.integers(1, 40))]
+                case 2:
+                    damaged[at:at] = damaged[at : at + int(random.integers(1, 40))]
+                case _:
+                    damaged[at:at] = b"9" * 5000
+        path.write_bytes(damaged)
+        with contextlib.suppress(DataError):
+            assert not math.isnan(read_arpa(path).log_prob("a b c"))
 
 
 @pytest.mark.data

@@ -58,7 +58,7 @@ def scorers_of(kind: str) -> tuple[dict, list[Scorer]]:
         return {"lexicon": words}, [Lexicon(ALPHABET, words)]
     hot = ["ab", "b a"]
     return (
-        {"hot_words": hot, "hot_word_bonus": 0.8, "lm": MODEL, "lm_weight": 0.5},
+        {"hot_words": hot, "hot_word_bonus": 0.8, "lm": MODEL, "lm_weight": 0.5, "word_bonus": 0.0},
         [
             NGramScorer(ALPHABET, MODEL, weight=0.5, known=["ab", "b", "a"]),
             HotWords(ALPHABET, hot, bonus=0.8),
@@ -127,8 +127,9 @@ def test_chunks_give_the_whole(chunk: int, kind: str) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_settling_changes_nothing(seed: int) -> None:
     log_probs = spoken("ab a b b ab " * 30, seed)
-    settled = CTCBeam(ALPHABET, lag_frames=60, lm=MODEL).decode(log_probs)[0]
-    whole = CTCBeam(ALPHABET, lag_frames=10_000, lm=MODEL).decode(log_probs)[0]
+    words = {"lm": MODEL, "word_bonus": 0.0}
+    settled = CTCBeam(ALPHABET, lag_frames=60, **words).decode(log_probs)[0]
+    whole = CTCBeam(ALPHABET, lag_frames=10_000, **words).decode(log_probs)[0]
     assert settled.text == whole.text
     assert [replace(word, confidence=1) for word in settled.words] == [
         replace(word, confidence=1) for word in whole.words
@@ -245,12 +246,53 @@ def test_words_taken_are_the_words_of_the_whole() -> None:
     assert (*words, *state.best()[0].words) == beam.decode(log_probs)[0].words
 
 
+def peaked(text: str, alphabet: Alphabet, space: float, letter: float) -> NDArray[np.float64]:
+    """A frame for each character, so sure, and a blank after it."""
+    rows = []
+    for character in text:
+        sure = space if character == " " else letter
+        row, blank = np.full(alphabet.size, 1e-3), np.full(alphabet.size, 1e-3)
+        row[0] = 1 - sure - 1e-3 * (alphabet.size - 2)
+        blank[0] = 1 - 1e-3 * (alphabet.size - 1)
+        row[alphabet.encode(character)[0]] = sure
+        rows += [row, blank]
+    return np.log(np.array(rows))
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_words_of_unsure_spaces_are_not_written_as_one(weight: float) -> None:
+    """A talk of 40 known words, by a network that is 55 % sure of spaces, 95 % of letters."""
+    random = np.random.default_rng(3)
+    letters = "abdeiklmnorst"
+    draws = [random.choice(list(letters), random.integers(2, 6)) for _ in range(90)]
+    known = sorted({"".join(draw) for draw in draws})
+    model = estimate([" ".join(random.choice(known, 6)) for _ in range(300)], order=2)
+    alphabet = Alphabet(" " + letters)
+    text = " ".join(random.choice(known, 40))
+    log_probs = peaked(text, alphabet, 0.55, 0.95)
+    assert CTCBeam(alphabet, lm=model, lm_weight=weight).decode(log_probs)[0].text == text
+
+
+def test_an_unknown_word_that_is_plainly_heard_is_written() -> None:
+    alphabet = Alphabet(" abcdefg")
+    model = estimate(["abcde fgabc", "fgabc gabe", "gabe abcde"], order=2)
+    log_probs = peaked("abcde gfdc fgabc", alphabet, 0.97, 0.99)
+    assert CTCBeam(alphabet, lm=model).decode(log_probs)[0].text == "abcde gfdc fgabc"
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [
         ({"width": 0}, "width must be 1 or more, got 0"),
         ({"lag_frames": 0}, "lag_frames must be 1 or more"),
         ({"hot_words": "ab"}, "hot_words is one string"),
+        ({"hot_words": [3]}, "hot_words must be words; one of them is a int"),
+        ({"lexicon": "ab"}, "lexicon is one string"),
+        ({"lexicon": 7}, "lexicon must be a list of words, not a int"),
+        ({"lm": "words.arpa"}, "must be an NGram, not a str"),
+        ({"lm": MODEL, "lm_weight": "much"}, "weight must be a number"),
+        ({"lm": MODEL, "word_bonus": math.nan}, "word_bonus must be a number"),
+        ({"margin": -1}, "margin must be a number from 0"),
     ],
 )
 def test_settings_that_cannot_work(options: dict, what: str) -> None:

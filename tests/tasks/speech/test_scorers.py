@@ -46,8 +46,13 @@ def test_words_cost_what_their_sentence_does(text: str) -> None:
 def test_known_words_need_not_be_the_models() -> None:
     usual = NGramScorer(ALPHABET, MODEL)
     named = NGramScorer(ALPHABET, MODEL, known=["cab"])
-    assert whole(named, "a cab") == pytest.approx(whole(usual, "a cab") + 10)
-    assert whole(named, "a ca") == pytest.approx(whole(usual, "a ca"))
+    unknown = MODEL.score(UNKNOWN, ("<s>", "a"))
+    known_mean = (1 + 1 + 2) / 3  # of a, b and ab
+    expected = unknown - 3 / known_mean * (unknown - 10)
+    assert whole(named, "a cab") - whole(usual, "a cab") == pytest.approx(expected)
+    longer_mean = (1 + 1 + 2 + 3) / 4  # and of cab
+    expected = (unknown - 10) * (2 / longer_mean - 2 / known_mean)
+    assert whole(named, "a ca") - whole(usual, "a ca") == pytest.approx(expected)
 
 
 def test_ahead_is_the_likeliest_word_that_goes_on_so() -> None:
@@ -56,7 +61,33 @@ def test_ahead_is_the_likeliest_word_that_goes_on_so() -> None:
     start = MODEL.start()
     assert first == pytest.approx(max(MODEL.score(word, start) for word in ("a", "ab")))
     assert second == pytest.approx(MODEL.score("ab", start))
-    assert running(scorer, "ac")[1] == pytest.approx(MODEL.score(UNKNOWN, start) - 3)
+    known_mean = (1 + 1 + 2) / 3  # of a, b and ab
+    expected = 2 / known_mean * (MODEL.score(UNKNOWN, start) - 3)
+    assert running(scorer, "ac")[1] == pytest.approx(expected)
+
+
+def test_an_unknown_word_costs_by_its_length() -> None:
+    """As many unknown words as its characters make at the known words' mean length, 4/3."""
+    scorer = NGramScorer(ALPHABET, MODEL, weight=0.5, word_bonus=1.0, unknown_bonus=-4.0)
+    one = 0.5 * MODEL.score(UNKNOWN, MODEL.start()) + 1 - 4
+    totals = running(scorer, "cccccccc")
+    assert totals == pytest.approx([one, *(one * n / (4 / 3) for n in range(2, 9))])
+    after = 0.5 * MODEL.score("</s>", ("<s>", UNKNOWN))
+    assert whole(scorer, "cccccccc") == pytest.approx(one * 6 + after)
+    assert whole(scorer, "c") == pytest.approx(one + after)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("bonus", [-2.0, 0.0, 1.5])
+def test_known_words_cost_less_than_one_of_all_their_letters(weight: float, bonus: float) -> None:
+    scorer = NGramScorer(ALPHABET, MODEL, weight=weight, word_bonus=bonus)
+    sentence = "a ab b ab a b b ab a ab " * 3
+    assert whole(scorer, sentence.strip()) > whole(scorer, sentence.replace(" ", ""))
+
+
+def test_ahead_looks_at_the_word_before() -> None:
+    scorer = NGramScorer(ALPHABET, MODEL, unknown_bonus=-3.0)
+    start = MODEL.start()
     assert running(scorer, "a a")[-1] == pytest.approx(
         MODEL.score("a", start) + max(MODEL.score(word, ("a",)) for word in ("a", "ab"))
     )

@@ -10,9 +10,11 @@ import pytest
 import soundfile
 
 import elman
-from elman.data import Audio, Utterance, resampled
+from elman.data import Audio, Utterance, check_utterances, read_utterances, resampled
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks import Language, Speech
+from elman.tasks.speech.arpa import write_arpa
+from elman.tasks.speech.ngram import estimate
 
 Say = Callable[..., Audio]
 Spoken = Callable[..., list[tuple[Audio, str]]]
@@ -284,3 +286,67 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
     resumed.fit(data, validation, progress=False, folder=tmp_path / "b", resume=True)
     for name, value in whole.model.state_dict().items():
         assert value.equal(resumed.model.state_dict()[name]), name
+
+
+def test_another_model_of_words(forward: Speech, say: Say, tmp_path: Path) -> None:
+    """Given to one call, as a model or as a file, or to training, where it is kept."""
+    words = estimate(["ab ca"] * 4, order=1)
+    write_arpa(words, tmp_path / "words.arpa")
+    sound = [say("ab bc", 7)]
+    assert forward.predict(sound) == ["ab bc"]
+    for lm in (words, tmp_path / "words.arpa", str(tmp_path / "words.arpa")):
+        found = forward.transcribe(sound, lm=lm, lm_weight=3.0)[0].text
+        assert set(found.split()) <= {"ab", "ca"}
+        assert forward.report([(sound[0], "ab bc")], lm=lm, lm_weight=3.0).wer.errors == 1
+    with pytest.raises(SettingsError, match=r"none of the 1 words \(AB, ...\) can be written"):
+        forward.transcribe(sound, lm=estimate(["AB"], order=1))
+    with pytest.raises(DataError, match="no such file"):
+        forward.stream(lm=tmp_path / "none.arpa")
+
+
+def test_training_keeps_a_given_model_of_words(
+    spoken: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    write_arpa(estimate(["ab bc", "cab ca"], order=2), tmp_path / "words.arpa")
+    task = Speech(hidden_size=8, num_layers=1, max_steps=2, batch_size=4, bins=20, ngram=0)
+    task = Speech(**{**task.settings.model_dump(), "lm": str(tmp_path / "words.arpa")})
+    task.fit(spoken(12), progress=False).save(tmp_path / "model")
+    (tmp_path / "words.arpa").unlink()
+    again = elman.load(tmp_path / "model")
+    assert isinstance(again, Speech)
+    assert again.words is not None
+    assert again.words.words == task.words.words
+
+
+def test_a_channel_is_chosen(forward: Speech, say: Say, tmp_path: Path) -> None:
+    first, second = say("ab", 1).samples, say("ab", 2).samples
+    two = np.stack([first, 0 * second], 1)
+    two[:, 1] = say("ca", 3, 0.05).samples[: len(two)]
+    soundfile.write(tmp_path / "two.wav", two, 8000, subtype="FLOAT")
+    path = tmp_path / "two.wav"
+    assert [forward.transcribe([path], channel=c)[0].text for c in (0, 1)] == ["ab", "ca"]
+    (missing,) = forward.transcribe([path], channel=2)
+    assert "has no channel 2: it has 2, counted from 0" in str(missing.error)
+    found = check_utterances(read_utterances([(path, "ab")]))
+    assert [problem.kind for problem in found.problems] == ["mixed channels"]
+    assert len(found.usable) == 1
+    assert not check_utterances(read_utterances([(path, "ab")], channel=1)).problems
+
+
+def test_utterances_without_a_transcript_are_left_out_of_an_evaluation(
+    forward: Speech, say: Say
+) -> None:
+    data = [(say("ab"), "ab"), (say("ca"), None)]
+    with pytest.warns(UserWarning, match="1 of 2 utterances have no transcript"):
+        assert forward.evaluate(data)["utterances"] == 1
+
+
+def test_samples_that_are_not_scaled_are_told(forward: Speech, say: Say) -> None:
+    sound = np.round(say("ab").samples * 32767)
+    (found,) = forward.transcribe([Audio(sound, 8000)])
+    assert "divide 16-bit integers by 32768" in str(found.error)
+    assert forward.predict([Audio(sound.astype(np.int16), 8000)]) == ["ab"]
+    assert forward.predict([Audio((sound * 65536).astype(np.int32), 8000)]) == ["ab"]
+    session = forward.stream()
+    with pytest.raises(DataError, match="divide 16-bit integers by 32768"):
+        session.accept(sound)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import listed
 from elman.errors import DataError
 
 Kind: TypeAlias = Literal["=", "S", "I", "D"]
@@ -159,9 +160,8 @@ def cer(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRate:
 
 
 def _total(references: Sequence[str], hypotheses: Sequence[str], *, words: bool) -> ErrorRate:
-    for name, texts in (("references", references), ("hypotheses", hypotheses)):
-        if isinstance(texts, str):
-            raise DataError(f"{name} is one string; give a list of texts")
+    references = listed(references, "references", str, "texts")
+    hypotheses = listed(hypotheses, "hypotheses", str, "texts")
     if len(references) != len(hypotheses):
         raise DataError(f"{len(references)} references but {len(hypotheses)} hypotheses")
     total = ErrorRate(0, 0, 0, 0)

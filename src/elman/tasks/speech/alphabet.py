@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from elman.data.arguments import listed
+from elman.data.values import shown
 from elman.errors import DataError, ModelError
 from elman.files import write_atomic
 
@@ -43,7 +45,8 @@ class Alphabet:
         >>> Alphabet.build(["go", "ergo"]).characters
         'egor'
         """
-        found = sorted({character for text in transcripts for character in text})
+        texts = listed(transcripts, "transcripts", str, "strings")
+        found = sorted({character for text in texts for character in text})
         if not found:
             raise DataError("the transcripts hold no character to make an alphabet of")
         return cls("".join(found))
@@ -72,6 +75,8 @@ class Alphabet:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text; DataError names the characters that are not in the alphabet."""
+        if not isinstance(text, str):
+            raise DataError(f"a text must be a string, not a {type(text).__name__}")
         try:
             return [self._ids[character] for character in text]
         except KeyError:
@@ -83,7 +88,10 @@ class Alphabet:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; blanks give nothing, repeated ids repeated characters."""
         characters = self.characters
-        return "".join(characters[i - 1] for i in ids if i != BLANK)
+        try:
+            return "".join(characters[i - 1] for i in ids if i != BLANK)
+        except (TypeError, IndexError, ValueError, RuntimeError):
+            raise DataError(f"ids must be whole numbers from 0 to {len(characters)}") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Alphabet) and other.characters == self.characters
@@ -109,4 +117,4 @@ class Alphabet:
         except FileNotFoundError:
             raise ModelError(f"no such file: {path}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError, DataError) as error:
-            raise ModelError(f"{path} is not an alphabet: {error}") from None
+            raise ModelError(f"{shown(path)} is not an alphabet: {error}") from None

@@ -1,25 +1,32 @@
 """ARPA files: the text form of n-gram models that all toolkits read and write."""
 
+import io
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from elman.data.manifests import read_gzip
+from elman.data.text import read_text
+from elman.data.values import shown
 from elman.errors import DataError
 from elman.files import write_atomic
 from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, Entry, NGram, Words
 
 _LN10 = math.log(10)
-_SECTION = re.compile(r"\\(\d+)-grams:")
-_COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
+_SECTION = re.compile(r"\\(\d{1,3})-grams:")
+_COUNT = re.compile(r"ngram\s+(\d{1,3})\s*=\s*(\d{1,15})")
+_GAP = re.compile(r"[ \t\v\f]+")  # a word may hold a no-break space
 _SPECIAL = {name.upper(): name for name in (BEGIN, END, UNKNOWN)}
 
 
 def read_arpa(path: Path | str) -> NGram:
     r"""Read an ARPA file; `<UNK>` and `<S>` in capitals are taken for what they mean.
 
+    A file whose name ends in `.gz` is unpacked. Fields are parted by any white space.
+
     Raises DataError with the line's number for what is not in the format: a count that differs
-    from the header's, a probability above 1, a word without its context.
+    from the header's, a probability above 1, a number that is none.
 
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.arpa"
@@ -27,13 +34,12 @@ def read_arpa(path: Path | str) -> NGram:
     >>> round(math.exp(read_arpa(path).score("a")), 3)
     0.501
     """
-    path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not an ARPA file: {error}") from None
+        path = Path(path)
+        is_packed = path.name.lower().endswith(".gz")
+        text = read_gzip(path) if is_packed else read_text(path)
+    except (OSError, ValueError, TypeError) as error:  # a name that is too long, or is none
+        raise DataError(f"no ARPA file can be read from {shown(path)}: {error}") from None
     return NGram(_Reader(path, text).tables())
 
 
@@ -44,8 +50,8 @@ class _Reader:
         self.lines = self._numbered(text)
 
     def _numbered(self, text: str) -> Iterator[str]:
-        for self.number, line in enumerate(text.splitlines(), 1):
-            if stripped := line.strip():
+        for self.number, line in enumerate(io.StringIO(text, newline=None), 1):
+            if stripped := line.strip("\ufeff").strip():
                 yield stripped
 
     def fail(self, what: str) -> DataError:
@@ -80,7 +86,9 @@ class _Reader:
         return tables
 
     def _entry(self, line: str, order: int) -> tuple[Words, Entry]:
-        fields = line.split()
+        fields = _GAP.split(line)
+        if len(fields) not in (order + 1, order + 2):
+            fields = line.split()
         if len(fields) not in (order + 1, order + 2):
             raise self.fail(f"a log probability and {order} words are expected, not {line!r:.60}")
         try:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from elman.data.arguments import check_number, listed
 from elman.errors import SettingsError
 from elman.tasks.language import Language
 from elman.tasks.speech.alphabet import Alphabet
-from elman.tasks.speech.beam import CTCBeam
+from elman.tasks.speech.arpa import read_arpa
+from elman.tasks.speech.beam import LM_WEIGHT, CTCBeam
 from elman.tasks.speech.fusion import CharacterModel
 from elman.tasks.speech.greedy import CTCGreedy
 from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram
@@ -27,16 +30,30 @@ Decoder: TypeAlias = CTCGreedy | CTCBeam | TransducerGreedy | TransducerBeam
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a caller adds: hot words, and an elman language model of characters with its weight."""
+    """What a caller adds: hot words, an elman language model of characters with its weight, and
+    an n-gram model of words, or its ARPA file, in place of the recogniser's own."""
 
     hot_words: Sequence[str] = ()
     language: Language | None = None
     language_weight: float = 0.3
+    lm: NGram | Path | str | None = None
+    lm_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "hot_words", tuple(listed(self.hot_words, "hot_words", str, "words"))
+        )
+        if self.language is not None and not isinstance(self.language, Language):
+            kind = type(self.language).__name__
+            raise SettingsError(f"language must be a trained Language, not a {kind}")
+        check_number("language_weight", self.language_weight)
+        if self.lm_weight is not None:
+            check_number("lm_weight", self.lm_weight, 0, 100)
 
     @property
     def any(self) -> bool:
         """Whether there is something to weigh."""
-        return bool(self.hot_words) or self.language is not None
+        return bool(self.hot_words) or self.language is not None or self.lm is not None
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,11 @@ class Decoding:
             weight = wishes.language_weight
             more.append(CharacterModel(self.alphabet, wishes.language, weight=weight))
         words = self.words if self.alphabet.space is not None else None
+        if wishes.lm is not None:
+            words = words_for(self.alphabet, wishes.lm)
+            lm_weight = lm_weight if self.words is not None and lm_weight > 0 else LM_WEIGHT
+        if wishes.lm_weight is not None:
+            lm_weight = wishes.lm_weight
         closed = self.settings.lexicon and words is not None
         search = CTCBeam(
             self.alphabet,
@@ -92,6 +114,22 @@ class Decoding:
         if wishes.any:
             raise SettingsError("hot words and a language model need a beam wider than 1")
         return self.greedy()
+
+
+def words_for(alphabet: Alphabet, lm: NGram | Path | str) -> NGram:
+    """An n-gram model of words, read from an ARPA file if need be; SettingsError if the alphabet
+    cannot write any of its words."""
+    model = lm if isinstance(lm, NGram) else read_arpa(lm)
+    words = list(_lexicon(model))
+    if alphabet.space is None:
+        raise SettingsError("lm: a model of words needs an alphabet with a space")
+    if all(alphabet.lacks(word) for word in words):
+        shown = ", ".join(words[:3])
+        raise SettingsError(
+            f"lm: none of the {len(words)} words ({shown:.60}, ...) can be written with the"
+            f" characters {alphabet.characters!r:.80}; is their case another?"
+        )
+    return model
 
 
 def decoded(decoder: Decoder, scores: "Array", n: int = 1) -> "list[Hypothesis]":

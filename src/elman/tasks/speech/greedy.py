@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, Written
@@ -24,6 +25,7 @@ class CTCGreedy:
     """
 
     def __init__(self, alphabet: Alphabet, *, frame_seconds: float = 0.04) -> None:
+        check_alphabet(alphabet)
         self.alphabet = alphabet
         self.frame_seconds = frame_seconds
 
@@ -83,7 +85,12 @@ class GreedyState:
 
 def check_frames(log_probs: Array, alphabet: Alphabet) -> Array:
     """The frames as an array (t, V), or a SettingsError that says what is wrong with them."""
-    log_probs = np.asarray(log_probs)
+    try:
+        log_probs = np.asarray(log_probs)
+    except Exception as error:  # whatever an object's own conversion raises
+        raise SettingsError(f"log_probs must be an array: {error}") from None
+    if log_probs.dtype.kind not in "fiu":
+        raise SettingsError(f"log_probs must be numbers, not of type {log_probs.dtype}")
     if log_probs.ndim != 2 or log_probs.shape[1] != alphabet.size:
         raise SettingsError(
             f"log_probs must be (frames, {alphabet.size}), for the blank and"
@@ -92,3 +99,17 @@ def check_frames(log_probs: Array, alphabet: Alphabet) -> Array:
     if np.isnan(log_probs).any() or (log_probs.max(initial=0.0) > 1e-3):
         raise SettingsError("log_probs must be log probabilities: none NaN, none above 0")
     return log_probs
+
+
+def check_alphabet(alphabet: Any) -> None:
+    """Raise SettingsError if it is no `Alphabet`."""
+    if not isinstance(alphabet, Alphabet):
+        raise SettingsError(
+            f"alphabet must be an Alphabet(characters), not a {type(alphabet).__name__}"
+        )
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise SettingsError if a value is not a whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise SettingsError(f"{name} must be 1 or more, got {shown(value)}")

@@ -1,5 +1,6 @@
 """Utterances as frames of features, the broken ones set aside with their reasons."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from elman.data import (
 from elman.errors import DataError
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.front import Array
+from elman.tasks.speech.settings import SpeechSettings
+
+_MOST_RATE = 16000
 
 
 @dataclass
@@ -66,12 +70,40 @@ def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int
     return utterance.features
 
 
+def acoustic_of(utterances: Utterances, settings: SpeechSettings) -> AcousticFeatures:
+    """What is computed of sound, at the settings' rate or that of the first that can be read."""
+    rate = settings.rate
+    for utterance in utterances if rate is None else ():
+        try:
+            rate = min(_MOST_RATE, utterance.load().rate)
+            break
+        except DataError:
+            continue
+    return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
+
+
 def learnable(
     utterances: Utterances, step_seconds: float, alphabet: Alphabet | None = None
 ) -> UtteranceCheck:
     """A check of utterances with transcripts; those with a problem are not `usable`."""
     characters = None if alphabet is None else alphabet.characters
     return check_utterances(utterances, characters=characters, step_seconds=step_seconds)
+
+
+def with_transcripts(utterances: Utterances) -> Utterances:
+    """Those that have a transcript; a warning says how many are left out."""
+    some = [i for i, utterance in enumerate(utterances) if utterance.text is not None]
+    if len(some) == len(utterances):
+        return utterances
+    first = next(utterance for utterance in utterances if utterance.text is None)
+    if not some:
+        raise DataError(f"{first.name} has no transcript")
+    warnings.warn(
+        f"{len(utterances) - len(some)} of {len(utterances)} utterances have no transcript and are"
+        f" left out, the first is {first.name}",
+        stacklevel=3,
+    )
+    return utterances.select(some)
 
 
 def variants(

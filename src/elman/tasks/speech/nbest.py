@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import SettingsError
 from elman.tasks.speech.alignment import align
+from elman.tasks.speech.greedy import check_count
 from elman.tasks.speech.hypothesis import Hypothesis, Span, Written
 from elman.tasks.speech.prefix import Prefix
 from elman.tasks.speech.scorers import Scorer
@@ -35,8 +35,7 @@ def hypotheses(
     them; `scorers`, what weighs the end, none if the text goes on; `spans_of`, when the characters
     of a prefix were spoken.
     """
-    if n < 1:
-        raise SettingsError(f"n must be 1 or more, got {n}")
+    check_count("n", n)
     texts = _ranked(prefixes, scores, written, scorers)
     shares = word_shares(
         [written.rest(prefix.ids()) for _, _, prefix in texts], [score for _, score, _ in texts]

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from elman.cells import Cell
 from elman.nn import LockedDropout, Recurrent
 from elman.nn.lengths import mask_of
-from elman.tasks.model import FeatureEncoder
+from elman.tasks.model import FeatureEncoder, SequenceModel
+from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.settings import SpeechSettings
 
 
@@ -163,3 +164,26 @@ def layers(settings: SpeechSettings, cell: Cell | str, input_size: int) -> Any:
         halves.append((one.layers(cell, width), one.layers(cell, width)))
         width = 2 * settings.hidden_size
     return LookAhead(halves, ahead, settings.dropout)
+
+
+def recogniser(
+    settings: SpeechSettings, cell: Cell | str, input_size: int, characters: int, steps: Any = None
+) -> SequenceModel:
+    """The model: what enters is standardised, recurrent layers, and the head of the loss.
+
+    **Arguments:** `characters`: the blank included; `steps`: (N, input_size), whose mean and
+    deviation are taken; 0 and 1 if None.
+    """
+    mean, deviation = torch.zeros(input_size), torch.ones(input_size)
+    if steps is not None:
+        deviation, mean = torch.std_mean(steps, 0)
+        deviation = torch.where(deviation > 0, deviation, 1)
+    encoder = Steps(mean, deviation, settings.input_dropout)
+    recurrent = layers(settings, cell, encoder.output_size)
+    size, dropout = recurrent.output_size, settings.output_dropout
+    head: Characters | ReadingHead
+    if settings.loss == "ctc":
+        head = Characters(size, characters, dropout)
+    else:
+        head = ReadingHead(size, characters, settings.hidden_size, dropout)
+    return SequenceModel(encoder, recurrent, head)

@@ -5,10 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 NEVER = -99 * math.log(10)  # what ARPA files write for probability 0
+
+MOST_ORDER = 20
 
 Words: TypeAlias = tuple[str, ...]
 
@@ -101,8 +104,8 @@ def estimate(sentences: Iterable[str | Sequence[str]], *, order: int = 3) -> NGr
     >>> estimate(["a b", "a c"], order=2).order
     2
     """
-    if order < 1:
-        raise SettingsError(f"order must be 1 or more, got {order}")
+    if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MOST_ORDER:
+        raise SettingsError(f"order must be 1 or more, got {shown(order)}; {MOST_ORDER} at most")
     if isinstance(sentences, str):
         raise SettingsError("sentences is one string; give a list of sentences")
     counts = _counts(sentences, order)
@@ -139,6 +142,12 @@ def estimate(sentences: Iterable[str | Sequence[str]], *, order: int = 3) -> NGr
 def _counts(sentences: Iterable[str | Sequence[str]], order: int) -> list[Counter[Words]]:
     """For each order its n-grams' counts: plain of the highest and of what begins a sentence, else
     the number of different words before."""
+    try:
+        sentences = list(sentences)
+    except TypeError:
+        raise SettingsError(
+            f"sentences must be a list of sentences, not a {type(sentences).__name__}"
+        ) from None
     plain: list[Counter[Words]] = [Counter() for _ in range(order)]
     before: list[dict[Words, set[str]]] = [defaultdict(set) for _ in range(order)]
     for sentence in sentences:
@@ -171,7 +180,12 @@ def _discounts(counts: Iterable[int]) -> tuple[float, float, float, float]:
 
 
 def _words(sentence: str | Sequence[str]) -> Words:
-    words = tuple(sentence.split() if isinstance(sentence, str) else sentence)
+    try:
+        words = tuple(sentence.split() if isinstance(sentence, str) else sentence)
+    except TypeError:
+        raise DataError(f"a sentence is a {type(sentence).__name__}, not a string") from None
+    if not all(isinstance(word, str) for word in words):
+        raise DataError("a sentence's words must be strings")
     if reserved := {BEGIN, END} & set(words):
         raise DataError(f"a sentence has {min(reserved)!r}, which marks where sentences end")
     return words

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import check_number, listed
 from elman.errors import DataError, SettingsError
 from elman.tasks.speech.alphabet import Alphabet
 from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram, Words
@@ -46,11 +47,18 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
     with more than 2,000 words, to be quick). A text does not begin with a space and has no two in
     a row.
 
+    A word that is not known costs as many unknown words as its characters make at the mean length
+    of the known ones, one at least. At the same cost for any length the letters after the first
+    unknown word would be free while known words have their price, and the search would write on
+    without a space.
+
     **Arguments:**
 
     - `weight`: what the natural log of the probability is multiplied with.
     - `word_bonus`: what each word adds.
     - `unknown_bonus`: what each word adds that neither the n-gram model nor `known` has; negative.
+
+    Raises SettingsError for an alphabet without a space and for weights that are no numbers.
     """
 
     def __init__(
@@ -65,6 +73,16 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
     ) -> None:
         if alphabet.space is None:
             raise SettingsError("an n-gram model of words needs an alphabet with a space")
+        if not isinstance(model, NGram):
+            raise SettingsError(
+                f"the model of words must be an NGram, not a {type(model).__name__}"
+            )
+        for name, value in (
+            ("weight", weight),
+            ("word_bonus", word_bonus),
+            ("unknown_bonus", unknown_bonus),
+        ):
+            check_number(name, value)
         self.alphabet = alphabet
         self.space = alphabet.space
         self.model = model
@@ -74,9 +92,11 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         self.known = (model.words - {BEGIN, END, UNKNOWN}) | frozenset(known)
         self._usable = [word for word in sorted(self.known) if not alphabet.lacks(word)]
         self.trie = Trie(alphabet, self._usable)
+        lengths = [len(word) for word in self._usable]
+        self._mean_length = sum(lengths) / len(lengths) if lengths else math.inf
         self._context = 1 if len(self._usable) <= _MOST_WORDS else 0
         self._aheads: dict[Words, list[float]] = {}
-        self._rows: dict[tuple[Words, int], NDArray[np.float64]] = {}
+        self._rows: dict[tuple[Words, int, int], NDArray[np.float64]] = {}
 
     def start(self) -> tuple[Words, str, int]:
         """No word yet."""
@@ -92,27 +112,35 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
 
     def rows(self, states: Sequence[tuple[Words, str, int]]) -> NDArray[np.float64]:
         """What a word costs at the space, what is known ahead of it before."""
-        rows = np.array([self._row(history, node) for history, _, node in states])
+        rows = np.array([self._row(*state) for state in states])
         rows[:, self.space] = [
-            self._word(word, history) - self._ahead(history)[node] if word else -math.inf
+            self._word(word, history) - self._expected(history, word, node) if word else -math.inf
             for history, word, node in states
         ]
         return rows
 
-    def _row(self, history: Words, node: int) -> NDArray[np.float64]:
-        key = history[len(history) - self._context :], node
+    def _row(self, history: Words, word: str, node: int) -> NDArray[np.float64]:
+        history = history[len(history) - self._context :]
+        key = history, node, 0 if node >= 0 else len(word)
         row = self._rows.get(key)
         if row is None:
-            ahead = self._ahead(history)
-            row = np.full(self.alphabet.size, ahead[-1] - ahead[node])
+            before = self._expected(history, word, node)
+            row = np.full(self.alphabet.size, self._unknown(history, len(word) + 1) - before)
             if node >= 0:
+                ahead = self._ahead(history)
                 for id, child in self.trie.children[node].items():
-                    row[id] = ahead[child] - ahead[node]
+                    row[id] = ahead[child] - before
             self._rows[key] = row
         return row
 
+    def _expected(self, history: Words, word: str, node: int) -> float:
+        """What a word that has begun costs so far."""
+        if node >= 0:
+            return self._ahead(history)[node]
+        return self._unknown(history[len(history) - self._context :], len(word))
+
     def _ahead(self, history: Words) -> list[float]:
-        """What is known ahead at each node, and last at node -1, where no known word goes on."""
+        """What is known ahead at each node of the tree: the likeliest word's that goes on so."""
         history = history[len(history) - self._context :]
         ahead = self._aheads.get(history)
         if ahead is None:
@@ -123,7 +151,6 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
                 above = self.trie.parents[node]
                 ahead[above] = max(ahead[above], ahead[node])
             ahead[0] = 0.0
-            ahead.append(self._word(UNKNOWN, history))
             self._aheads[history] = ahead
         return ahead
 
@@ -132,15 +159,19 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         history, word, node = state
         total = 0.0
         if word:
-            total = self._word(word, history) - self._ahead(history)[node]
+            total = self._word(word, history) - self._expected(history, word, node)
             history = self.model.after(history, word)
         return total + self.weight * self.model.score(END, history)
 
     def _word(self, word: str, history: Words) -> float:
-        bonus = self.word_bonus
         if word not in self.known:
-            bonus += self.unknown_bonus
-        return self.weight * self.model.score(word, history) + bonus
+            return self._unknown(history, len(word))
+        return self.weight * self.model.score(word, history) + self.word_bonus
+
+    def _unknown(self, history: Words, length: int) -> float:
+        """What an unknown word costs: as many as its characters make at the known words' mean."""
+        one = self.weight * self.model.score(UNKNOWN, history) + self.word_bonus
+        return (one + self.unknown_bonus) * max(1.0, length / self._mean_length)
 
 
 class Lexicon(Scorer[int]):
@@ -151,6 +182,7 @@ class Lexicon(Scorer[int]):
     """
 
     def __init__(self, alphabet: Alphabet, words: Iterable[str]) -> None:
+        words = listed(words, "the lexicon", str, "words")
         usable = [word for word in words if word and not alphabet.lacks(word) and " " not in word]
         if not usable:
             raise DataError("no word of the lexicon can be written with the alphabet")
@@ -190,9 +222,12 @@ class HotWords(Scorer[tuple[int, ...]]):
     """
 
     def __init__(self, alphabet: Alphabet, phrases: Iterable[str], *, bonus: float = 1.0) -> None:
-        cleaned = [" ".join(phrase.split()) for phrase in phrases]
+        cleaned = [
+            " ".join(phrase.split()) for phrase in listed(phrases, "hot_words", str, "words")
+        ]
         if not all(cleaned):
             raise DataError("a hot word is empty")
+        check_number("hot_word_bonus", bonus)
         self.alphabet = alphabet
         self.trie = Trie(alphabet, cleaned)
         self.bonus = bonus

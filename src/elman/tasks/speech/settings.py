@@ -39,7 +39,10 @@ class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     ngram: int = Field(
         3, ge=0, le=6, description="Order of the words' model from the transcripts; 0 for none."
     )
-    lexicon: bool = Field(False, description="Write only words that the training transcripts have.")
+    lm: str | None = Field(
+        None, description="ARPA file with a model of words, in place of one of the transcripts."
+    )
+    lexicon: bool = Field(False, description="Write only words that the transcripts or lm have.")
     beam: int = Field(16, ge=1, le=1000, description="Texts followed at once; 1 is greedy.")
     lm_weight: float | None = Field(
         None, ge=0, le=10, description="Weight of the words' model; found on held-out data if none."
@@ -92,6 +95,15 @@ class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     )
     path: str = Field("path", description="Column of the sound files.")
     text: str = Field("text", description="Column of the transcripts.")
+    audio_folder: str | None = Field(
+        None, description="Folder of a manifest's sound files; its own, or clips in it, if none."
+    )
+    channel: int | None = Field(
+        None,
+        ge=0,
+        le=1023,
+        description="Channel of recordings with several, 0 the first; their mean if none.",
+    )
 
     @model_validator(mode="after")
     def _look_ahead_is_used(self) -> Self:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data.audio import Resampler, checked
+from elman.data.audio import Resampler
+from elman.data.samples import as_array, checked, scale_problem
 from elman.errors import DataError, SettingsError
 from elman.tasks.speech.front import Array
 from elman.tasks.speech.hypothesis import Hypothesis
@@ -39,7 +40,7 @@ class Listener:
         self._width: int = head.output_size
         self._sound = None
         if acoustic is not None:
-            self._sound = Resampler(rate or acoustic.rate, acoustic.rate)
+            self._sound = Resampler(acoustic.rate if rate is None else rate, acoustic.rate)
             self._features = acoustic.online()
         self._front = task.front.stream()
         ahead = task.model.recurrent
@@ -49,10 +50,10 @@ class Listener:
     def accept(self, sound: NDArray[Any]) -> Array:
         """The log probabilities, (n, V) float32, that are known after more sound; n may be 0.
 
-        **Arguments:** `sound`: samples (N,), floats from -1 to 1 or 16-bit integers; or features
-        (t, F). Of any length, also 0.
+        **Arguments:** `sound`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits;
+        or features (t, F). Of any length, also 0.
         """
-        return self._network(self._front.accept(self._frames(np.asarray(sound))))
+        return self._network(self._front.accept(self._frames(as_array(sound, "the sound"))))
 
     def finish(self) -> Array:
         """The rest, after the last sound."""
@@ -69,11 +70,12 @@ class Listener:
             if sound.dtype.kind != "f" or not np.isfinite(sound).all():
                 raise DataError("features must be finite floats, (t, F)")
             return sound.astype(np.float32, copy=False)
-        if sound.dtype == np.int16:
-            sound = sound.astype(np.float32) / 32768
         if sound.ndim == 1 and not len(sound):
             return self._features.accept(np.zeros(0, np.float32))
-        return self._features.accept(self._sound.accept(checked(sound, "the sound")))
+        samples = checked(sound, "the sound")
+        if problem := scale_problem(samples):
+            raise DataError(f"the sound: {problem}")
+        return self._features.accept(self._sound.accept(samples))
 
     @torch.inference_mode()
     def _network(self, steps: Array, *, last: bool = False) -> Array:
@@ -109,8 +111,8 @@ class Session:
     def accept(self, sound: NDArray[Any]) -> str:
         """Hear more; the text so far since the last pause.
 
-        **Arguments:** `sound`: samples (N,), floats from -1 to 1 or 16-bit integers, at the rate
-        that the session was made for; or, of a model that reads them, features (t, F).
+        **Arguments:** `sound`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits,
+        at the rate that the session was made for; or, of a model that reads them, features (t, F).
         """
         if self._done:
             raise SettingsError("this session is finished: make another one by stream()")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
@@ -19,10 +20,17 @@ from elman.tasks.speech.alignment import cer, wer
 from elman.tasks.speech.alphabet import BLANK, Alphabet
 from elman.tasks.speech.arpa import read_arpa, write_arpa
 from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, heard
-from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded
+from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded, words_for
 from elman.tasks.speech.front import Array, Front
-from elman.tasks.speech.hearing import hear, learnable, variants
-from elman.tasks.speech.network import Characters, Steps, layers
+from elman.tasks.speech.greedy import check_count
+from elman.tasks.speech.hearing import (
+    acoustic_of,
+    hear,
+    learnable,
+    variants,
+    with_transcripts,
+)
+from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.ngram import NGram, estimate
 from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.segments import Segments, joined
@@ -36,7 +44,6 @@ from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
 ALPHABET, WORDS = "alphabet.json", "words.arpa"
-_MOST_RATE = 16000
 
 
 class Speech(Task):
@@ -84,7 +91,10 @@ class Speech(Task):
         hot_words: Sequence[str] = (),
         language: Language | None = None,
         language_weight: float = 0.3,
+        lm: NGram | Path | str | None = None,
+        lm_weight: float | None = None,
         pause: float | None = None,
+        channel: int | None = None,
     ) -> list[Transcript]:
         """What is heard in each utterance, with the times and confidences of words.
 
@@ -96,15 +106,20 @@ class Speech(Task):
         - `hot_words`: words and phrases that are likelier than elsewhere.
         - `language`, `language_weight`: a `Language` of characters that the texts are weighed
           with, too, and how much (shallow fusion).
+        - `lm`, `lm_weight`: an n-gram model of words, or its ARPA file, in place of the
+          recogniser's own, and its weight; by default that of its own, or 0.5.
         - `pause`: seconds of silence that end a sentence; none by default.
+        - `channel`: of files with several channels the one to hear, 0 the first; that of the
+          settings by default.
         """
         self._check_trained()
-        utterances = self._read(data, labelled=False)
+        check_count("n", n)
+        decoder = self._decoder(Wishes(hot_words, language, language_weight, lm, lm_weight))
+        utterances = self._read(data, labelled=False, channel=channel)
         found = hear(utterances, self.acoustic, len(self.front.mean))
         results = {
             i: Transcript(utterances[i].name, 0.0, (), error) for i, error in found.broken.items()
         }
-        decoder = self._decoder(Wishes(hot_words, language, language_weight))
         silence = self._silence(pause)
         scores = self._scores(found.frames)
         for i, seconds, log_probs in zip(found.at, found.seconds, scores, strict=True):
@@ -143,6 +158,8 @@ class Speech(Task):
         hot_words: Sequence[str] = (),
         language: Language | None = None,
         language_weight: float = 0.3,
+        lm: NGram | Path | str | None = None,
+        lm_weight: float | None = None,
         pause: float | None = None,
     ) -> Session:
         """A session that takes sound as it comes; it ends with the text of `transcribe`.
@@ -151,20 +168,29 @@ class Speech(Task):
         all else as in `transcribe`; after a pause `Session.segments` grows.
         """
         self._check_trained()
-        decoder = self._decoder(Wishes(hot_words, language, language_weight))
+        decoder = self._decoder(Wishes(hot_words, language, language_weight, lm, lm_weight))
         segments = Segments(decoder, self._silence(pause))
         return Session(self, Listener(self, rate), segments)
 
-    def evaluate(self, data: Any) -> dict[str, float]:
-        """Word and character error rate (shares), real-time factor, utterances heard and broken."""
-        return self.report(data).metrics
+    def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
+        """Word and character error rate (shares), real-time factor, utterances heard and broken.
 
-    def report(self, data: Any) -> SpeechReport:
-        """How well utterances with transcripts are heard, with alignments."""
-        utterances = self._read(data, labelled=True)
+        **Arguments:** `options`: keywords of `transcribe`.
+        """
+        return self.report(data, **options).metrics
+
+    def report(self, data: Any, **options: Any) -> SpeechReport:
+        """How well utterances with transcripts are heard, with alignments.
+
+        Utterances without one are left out, with a warning. `options` are keywords of `transcribe`.
+        """
+        self._check_trained()
+        utterances = with_transcripts(
+            self._read(data, labelled=True, channel=options.pop("channel", None))
+        )
         texts = utterances.texts
         start = time.perf_counter()
-        found = self.transcribe(utterances)
+        found = self.transcribe(utterances, **options)
         taken = time.perf_counter() - start
         pairs = [(each, text) for each, text in zip(found, texts, strict=True) if not each.error]
         if not pairs:
@@ -189,14 +215,16 @@ class Speech(Task):
         held_out = self._usable(held_out, "validation", self.alphabet)
         self.acoustic, size = None, train.features_size
         if size is None:
-            self.acoustic = self._acoustic(train)
+            self.acoustic = acoustic_of(train, settings)
             size = self.acoustic.size
         learnt = self._frames(train, size)
         checked, said = self._frames(held_out, size), held_out.texts
         mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
         self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         self.words, self._ready = None, False
-        if settings.ngram and self.alphabet.space is not None:
+        if settings.lm is not None:
+            self.words = words_for(self.alphabet, settings.lm)
+        elif settings.ngram and self.alphabet.space is not None:
             self.words = estimate(train.texts, order=settings.ngram)
         steps = np.concatenate([self.front.read(frames) for frames in learnt])
         self._model = self._network(torch.from_numpy(steps))
@@ -234,7 +262,7 @@ class Speech(Task):
         """Utterances to learn or to measure by; a warning says which are left out and why."""
         found = learnable(utterances, self.settings.step_seconds, alphabet)
         usable = found.usable
-        if len(usable) < len(utterances):
+        if len(usable) < len(utterances) or found.are_mixed:
             warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
         return usable
 
@@ -291,38 +319,21 @@ class Speech(Task):
 
     def _network(self, steps: torch.Tensor | None) -> SequenceModel:
         """The model; `steps` are what the scale is learnt from."""
-        settings = self.settings
-        mean, deviation = torch.zeros(self.front.size), torch.ones(self.front.size)
-        if steps is not None:
-            deviation, mean = torch.std_mean(steps, 0)
-            deviation = torch.where(deviation > 0, deviation, 1)
-        encoder = Steps(mean, deviation, settings.input_dropout)
-        recurrent = layers(settings, self.cell or settings.cell, encoder.output_size)
-        size, characters = recurrent.output_size, self.alphabet.size
-        head: Characters | ReadingHead
-        if settings.loss == "ctc":
-            head = Characters(size, characters, settings.output_dropout)
-        else:
-            head = ReadingHead(size, characters, settings.hidden_size, settings.output_dropout)
-        return SequenceModel(encoder, recurrent, head)
+        cell = self.cell or self.settings.cell
+        return recogniser(self.settings, cell, self.front.size, self.alphabet.size, steps)
 
     # the parts of both
 
-    def _read(self, data: Any, *, labelled: bool) -> Utterances:
+    def _read(self, data: Any, *, labelled: bool, channel: int | None = None) -> Utterances:
         settings = self.settings
-        text = settings.text if labelled else None
-        return read_utterances(data, path=settings.path, text=text, **settings.text_file)
-
-    def _acoustic(self, utterances: Utterances) -> AcousticFeatures:
-        settings = self.settings
-        rate = settings.rate
-        for utterance in utterances if rate is None else ():
-            try:
-                rate = min(_MOST_RATE, utterance.load().rate)
-                break
-            except DataError:
-                continue
-        return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
+        return read_utterances(
+            data,
+            path=settings.path,
+            text=settings.text if labelled else None,
+            audio_folder=settings.audio_folder,
+            channel=settings.channel if channel is None else channel,
+            **settings.text_file,
+        )
 
     @torch.inference_mode()
     def _scores(self, frames: Sequence[Array]) -> list[Array]:
@@ -352,8 +363,8 @@ class Speech(Task):
     def _silence(self, pause: float | None) -> int | None:
         if pause is None:
             return None
-        if not pause > 0:
-            raise SettingsError(f"pause={pause}: seconds of silence are needed, or None")
+        if not isinstance(pause, (int, float)) or not 0 < pause < 1e6:
+            raise SettingsError(f"pause={shown(pause)}: seconds of silence are needed, or None")
         steps: int = max(1, round(pause / self.settings.step_seconds))
         return steps
 
@@ -376,7 +387,7 @@ class Speech(Task):
     def _restore(self, saved: Saved) -> SequenceModel:
         config, settings = saved.config, self.settings
         self.alphabet = Alphabet.load(saved.asset(ALPHABET))
-        has_words = settings.ngram and self.alphabet.space is not None
+        has_words = (settings.ngram or settings.lm) and self.alphabet.space is not None
         self.words = read_arpa(saved.asset(WORDS)) if has_words else None
         acoustic = config["acoustic"]
         self.acoustic = None if acoustic is None else AcousticFeatures(**acoustic)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.errors import SettingsError
 from elman.tasks.speech.alphabet import BLANK, Alphabet
+from elman.tasks.speech.greedy import check_alphabet, check_count
 from elman.tasks.speech.hypothesis import Hypothesis, Span, Word, Written
 from elman.tasks.speech.nbest import hypotheses
 from elman.tasks.speech.prefix import Prefix, fill_rows, last_common
@@ -66,6 +66,7 @@ class TransducerGreedy:
         most_symbols: int = 3,
         frame_seconds: float = 0.04,
     ) -> None:
+        check_alphabet(alphabet)
         self.alphabet = alphabet
         self.network = network
         self.most_symbols = _positive("most_symbols", most_symbols)
@@ -151,6 +152,7 @@ class TransducerBeam:
         frame_seconds: float = 0.04,
         most_unsettled: int = 200,
     ) -> None:
+        check_alphabet(alphabet)
         self.alphabet = alphabet
         self.network = network
         self.width = _positive("width", width)
@@ -314,6 +316,5 @@ def _merge(done: dict[Prefix, _Text], text: _Text, blank: float) -> None:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise SettingsError(f"{name} must be 1 or more, got {value}")
+    check_count(name, value)
     return value

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from elman.tasks.speech.alignment import wer
+from elman.tasks.speech.beam import LM_WEIGHT, WORD_BONUS
 from elman.tasks.speech.decoding import decoded
 from elman.tasks.speech.front import Array
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from elman.tasks.speech.task import Speech
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-BONUSES = (0.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0)
+BONUSES = (0.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0)  # and the one that is usual
 
 
 def tuned(task: "Speech", scores: Sequence[Array], said: Sequence[str]) -> tuple[float, float]:
@@ -21,8 +22,8 @@ def tuned(task: "Speech", scores: Sequence[Array], said: Sequence[str]) -> tuple
     searched, then the bonus, then the weight once more; what the settings give stays as it is.
     """
     settings = task.settings
-    weight = 0.5 if settings.lm_weight is None else settings.lm_weight
-    bonus = 0.0 if settings.word_bonus is None else settings.word_bonus
+    weight = LM_WEIGHT if settings.lm_weight is None else settings.lm_weight
+    bonus = WORD_BONUS if settings.word_bonus is None else settings.word_bonus
     if task.words is None or task.alphabet.space is None or settings.beam == 1:
         return weight, bonus
     known: dict[tuple[float, float], int] = {}
