@@ -17,5 +17,9 @@ class SettingsError(ElmanError):
     """A setting has a value that cannot work."""
 
 
+class FileError(ElmanError, OSError):
+    """A file or folder cannot be written, or is not elman's to write over."""
+
+
 class TrainingDivergedError(ElmanError):
     """Training produced NaN, infinity or an exploding loss; says at which step and where."""

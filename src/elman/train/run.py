@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -55,6 +56,7 @@ class Position:
     evaluated_at: int = 0
     best: float | None = None
     best_step: int | None = None
+    best_loss: float | None = None
     stale: int = 0
     plateau_factor: float = 1.0
     log_lines: int = 0
@@ -66,6 +68,14 @@ class Position:
     gradients: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stopped: Literal["finished", "patience"] | None = None
+
+
+def _shrank(name: str, then: int | None, now: int | None, batches: Batches[Any]) -> bool:
+    """Whether a run's length, if this is one, is now less than it was."""
+    if name not in _MAY_GROW:
+        return False
+    unset = float(usual_epochs(len(batches))) if name == "epochs" else math.inf
+    return (unset if now is None else now) < (unset if then is None else then)
 
 
 @contextmanager
@@ -181,12 +191,14 @@ class Run:
         then, now = {**saved["settings"], **then}, {**self._plain_settings(), **now}
         endless = self.settings.schedule in ("constant", "plateau") and not self.settings.warmup
         allowed = _MAY_DIFFER_ON_RESUME | (_MAY_GROW if endless else set())
-        names = [n for n in {**then, **now} if n not in allowed and then.get(n) != now.get(n)]
+        changed = [n for n in {**then, **now} if then.get(n) != now.get(n)]
+        names = [n for n in changed if n not in allowed or _shrank(n, then[n], now[n], self.batches)]
         if names:
             shown = ", ".join(f"{n} was {then.get(n)!r} and is {now.get(n)!r}" for n in names)
             raise SettingsError(
                 f"{self.path}: cannot resume with other settings: {shown}; "
-                "resume with the old ones or train in another folder"
+                "resume with the old ones, or start a new run in another folder from the weights"
+                " that a finished run saved: start_from (--from)"
             )
 
     # -- training
@@ -221,21 +233,24 @@ class Run:
         return self.request.signum is not None
 
     def _one_epoch(self) -> None:
-        at, every = self.at, self.settings.evaluate_every
+        at, settings = self.at, self.settings
+        every = settings.evaluate_every
         if every is not None and at.step % every == 0:
             self._evaluate()
+        if at.stopped is None and at.step == settings.max_steps:  # stopped in the last step
+            self._finish()
         if at.stopped is not None:
             return
         for batch in self.batches.epoch(at.epoch, start=at.in_epoch):
             self._step(batch)
             if self._asked_to_stop():
                 return
-            if at.step == self.settings.max_steps:
+            if at.step == settings.max_steps:
                 self._finish()
                 return
             if every is not None and at.step % every == 0:
                 self._evaluate()
-            if at.step % self.settings.checkpoint_every == 0:
+            if at.step % settings.checkpoint_every == 0:
                 self._checkpoint()
             if at.stopped is not None or self._asked_to_stop():
                 return
@@ -312,12 +327,14 @@ class Run:
             ):
                 self.model.eval()
                 metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
-                value = self.goal.value(metrics)
-                best = self.goal.better(value, at.best)
+                best, improved = self.goal.compare(metrics, at.best, at.best_loss)
                 if best:
-                    at.best, at.best_step, at.stale = value, at.step, 0
+                    at.best, at.best_step = self.goal.value(metrics), at.step
+                    at.best_loss = metrics.get("loss")
                     self.best_weights = copied(live_weights(self.model))
-            if not best:
+            if improved:
+                at.stale = 0
+            else:
                 self._no_better()
         mean = at.entry_sum / max(1, at.entry_count)
         at.entry_sum, at.entry_count = 0.0, 0
