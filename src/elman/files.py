@@ -140,9 +140,10 @@ def read_json(path: Path, most_bytes: int) -> Any:
     are numbers too long to be numbers and lists too deep.
     """
     with path.open("rb") as file:
-        content = file.read(most_bytes + 1) if path.stat().st_size <= most_bytes else None
-    if content is None or len(content) > most_bytes:
-        raise ValueError(f"it is larger than {most_bytes:,} bytes")
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise ValueError(f"it is larger than {most_bytes:,} bytes")
+        content = file.read(size + 1)
     try:
         value = json.loads(content.decode("utf-8"))
         if b"\\u" in content:

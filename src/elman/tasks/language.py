@@ -89,6 +89,7 @@ class Language(Task):
     name = "language"
     unit = "tokens"
     settings_type = LanguageSettings
+    asset_names = (VOCABULARY,)
     vocabulary: Vocabulary
 
     def evaluate(self, data: Any) -> dict[str, float]:

@@ -73,7 +73,7 @@ def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
 def _encode(nest: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(nest, Tensor):
         name = name or "value"
-        tensors[name] = _owned(nest)
+        tensors[name] = _owned(nest, tensors)
         return {"tensor": name}
     if type(nest) is dict and all(type(key) in (str, int) for key in nest):
         pairs = [
@@ -93,10 +93,13 @@ def _encode(nest: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     )
 
 
-def _owned(value: Tensor) -> Tensor:
+def _owned(value: Tensor, others: dict[str, Tensor]) -> Tensor:
+    """The tensor with memory of its own, as a file needs it."""
     value = value.detach().cpu().contiguous()
-    whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
-    return value if whole else value.clone()
+    memory = value.untyped_storage()
+    is_whole = memory.nbytes() == value.numel() * value.element_size()
+    shared = any(each.untyped_storage().data_ptr() == memory.data_ptr() for each in others.values())
+    return value.clone() if shared or not is_whole else value
 
 
 def _decode(tree: Any, tensors: dict[str, Tensor]) -> Any:

@@ -68,6 +68,17 @@ class MetricsLog:
             self._writer.close()
 
 
+def is_log(path: Path) -> bool:
+    """Whether a file is such a record, by its first line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline(10**6)
+        first = json.loads(line) if line else {"kind": "", "step": 0}
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and {"kind", "step"} <= first.keys()
+
+
 def _first_lines(path: Path, count: int) -> list[str]:
     """The first whole lines of a log; fewer where it is cut short or is no longer text."""
     if not count:

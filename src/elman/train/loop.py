@@ -7,7 +7,11 @@ from typing import Any, TypeVar
 from torch import nn
 
 from elman.errors import SettingsError
+from elman.files import is_file
+from elman.folders import CHECKPOINT as CHECKPOINT
+from elman.folders import claim, is_checkpoint, path_of
 from elman.train.contract import Batches, Result, Step
+from elman.train.log import METRICS, is_log
 from elman.train.metric import Goal
 from elman.train.rng import preserved_rng, seed_all
 from elman.train.run import Run, modes_kept
@@ -15,8 +19,6 @@ from elman.train.settings import TrainSettings, resolve_device
 
 B = TypeVar("B")
 M = TypeVar("M", bound=nn.Module)
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 def fit(
@@ -64,7 +66,8 @@ def fit(
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
 
-    **Raises:** `SettingsError` for what cannot work, other settings or weights than the
+    **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
+    where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what cannot work, other settings or weights than the
     checkpoint's, and a folder with a checkpoint but no `resume`; `ModelError` for a damaged
     checkpoint; `TrainingDivergedError` on NaN, infinity or an exploding loss, before the weights
     are touched; `TrainingInterrupted` after Ctrl-C or SIGTERM.
@@ -89,6 +92,10 @@ def fit(
     >>> result.step, result.stopped_because, result.history[-1]["training_loss"] < 0.05
     (100, 'finished', True)
     """
+    if folder is not None:
+        folder = path_of(folder, "folder")
+        if not resume or is_file(folder / CHECKPOINT):
+            claim(folder, [CHECKPOINT, METRICS], {CHECKPOINT: is_checkpoint, METRICS: is_log})
     device = resolve_device(settings.device)
     goal = Goal(metric, maximize) if evaluate is not None else None
     _refuse_useless(settings, batches, evaluate is not None, folder, resume)
@@ -105,7 +112,7 @@ def fit(
             evaluate=evaluate,
             goal=goal,
             device=device,
-            path=None if folder is None else Path(folder) / CHECKPOINT,
+            path=None if folder is None else folder / CHECKPOINT,
             unit=unit,
             data=data,
         )

@@ -27,6 +27,7 @@ from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.left_out import in_place, warn
+from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.saved import Saved
@@ -67,6 +68,8 @@ class Classify(Task):
     name = "classify"
     unit = "examples"
     settings_type = ClassifySettings
+    saved_type = ClassifyConfig
+    asset_names = (VOCABULARY,)
     labels: list[str]
     several: bool
     vocabulary: Vocabulary | None = None
@@ -197,6 +200,7 @@ class Classify(Task):
             },
             settings.metric,
             finish=calibrate,
+            precision=None if train.is_text else torch.float32,
         )
 
     def _loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
@@ -329,8 +333,9 @@ class Classify(Task):
             model(batch.inputs.to(device), lengths=batch.lengths.to(device))[0].cpu()
             for batch in batches.epoch(0)
         ]
-        logits = torch.empty(len(sequences), len(self.labels))
-        logits[batches.in_order()] = torch.cat(parts)
+        found = torch.cat(parts)
+        logits = torch.empty_like(found)
+        logits[batches.in_order()] = found
         return logits
 
     def _metrics(self, logits: Tensor, targets: Tensor) -> dict[str, float]:

@@ -7,13 +7,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from elman.data import Panel, PanelSeries, read_panel
 from elman.data.calendar import Calendar
 from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
-from elman.files import write_atomic
+from elman.tensor_files import read_tensors, write_tensors
 from elman.tasks.forecast import anomalies
 from elman.tasks.forecast.adaptive import widened
 from elman.tasks.forecast.backtest import Backtest, score
@@ -28,9 +27,11 @@ from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
 from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
+from elman.tasks.forecast.saved import ForecastConfig, check_history
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
+from elman.tasks.schema import checked
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
@@ -57,6 +58,8 @@ class Forecast(Task):
     name = "forecast"
     unit = "windows"
     settings_type = ForecastSettings
+    saved_type = ForecastConfig
+    asset_names = (HISTORY,)
     view: View
     calendar: Calendar
     known: dict[Any, Known]
@@ -131,6 +134,7 @@ class Forecast(Task):
             },
             "loss",
             finish=finish,
+            precision=torch.float32,
         )
 
     def _loss(self, model: Any, batch: Any, state: Any) -> Step:
@@ -370,18 +374,20 @@ class Forecast(Task):
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
         tensors = to_tensors(self.known) | {PATTERNS: torch.from_numpy(self.patterns)}
-        return {HISTORY: lambda path: write_atomic(path, lambda file: save_file(tensors, file))}
+        return {HISTORY: lambda path: write_tensors(path, tensors)}
 
     def _restore(self, saved: Saved) -> Any:
         config = saved.config
+        checked(ForecastConfig, config).check(self.settings)
         self.view = view_from(config["view"])
         self.calendar = calendar_from(config["calendar"])
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
         self.since = {name: int(position) for name, position in config["since"]}
-        tensors = load_file(saved.asset(HISTORY))
+        tensors, _ = read_tensors(saved.asset(HISTORY))
         self.patterns = tensors.pop(PATTERNS).numpy()
+        check_history(tensors, self.view, len(config["series"]))
         self.known = from_tensors(config["series"], tensors, self.view)
         if not self.known:
             raise ModelError("it holds no series")

@@ -25,6 +25,7 @@ from elman.tasks.speech.hearing import hear, learnable, variants
 from elman.tasks.speech.network import Characters, Steps, layers
 from elman.tasks.speech.ngram import NGram, estimate
 from elman.tasks.speech.reading_head import ReadingHead
+from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.splitting import split
@@ -66,6 +67,8 @@ class Speech(Task):
     name = "speech"
     unit = "utterances"
     settings_type = SpeechSettings
+    saved_type = SpeechConfig
+    asset_names = (ALPHABET, WORDS)
     alphabet: Alphabet
     acoustic: AcousticFeatures | None = None  # None: the model reads ready features
     front: Front
@@ -226,6 +229,7 @@ class Speech(Task):
             },
             settings.metric,
             finish=finish,
+            precision=torch.float32,
         )
 
     def _usable(
