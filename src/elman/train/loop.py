@@ -34,6 +34,7 @@ def fit(
     progress: bool = True,
     unit: str = "examples",
     data: str | None = None,
+    start: str | None = None,
     resume: bool = False,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
@@ -61,6 +62,8 @@ def fit(
     - `progress`: show a bar on a terminal, else plain lines, on standard error.
     - `unit`: what `Step.count` counts, for the speed that is shown.
     - `data`: a hash of the training data; to resume with other data is refused.
+    - `start`: a hash of the weights that `model` begins with, if they are another run's; to resume
+      with others is refused.
     - `resume`: go on from the folder's checkpoint. Settings must be the same, but for the device's
       name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
@@ -115,6 +118,7 @@ def fit(
             path=None if folder is None else folder / CHECKPOINT,
             unit=unit,
             data=data,
+            start_hash=start,
         )
         run.start(resume=resume)
         return run.train(progress)

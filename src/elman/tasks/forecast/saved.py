@@ -1,7 +1,7 @@
 """What the configuration and the history of a saved forecaster must hold."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -83,12 +83,12 @@ def check_history(tensors: Mapping[str, Tensor], view: View, series: int) -> Non
         raise ModelError(f"the history does not hold {len(first)} parts of each of {series} series")
     for i in range(series):
         for name, shape in wanted.items():
-            tensor = tensors.get(f"{i}.{name}")
-            if tensor is None:
+            if f"{i}.{name}" not in tensors:
                 raise ModelError(f"the history lacks {i}.{name}")
-            sizes: list[Any] = [*tensor.shape]
+            tensor = tensors[f"{i}.{name}"]
+            sizes = tuple(tensor.shape)
             fits = len(sizes) == len(shape) and all(
                 want in (None, size) for size, want in zip(sizes, shape, strict=True)
             )
             if not fits or tensor.dtype != first[name].dtype or not tensor.is_floating_point():
-                raise ModelError(f"the history's {i}.{name} is {tensor.dtype} {tuple(sizes)}")
+                raise ModelError(f"the history's {i}.{name} is {tensor.dtype} {sizes}")
