@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from elman.data import AcousticFeatures
 from elman.errors import ModelError
 from elman.tasks.settings import in_one_line
 
@@ -38,6 +39,17 @@ class SavedConfig(BaseModel):
     record: Record
     files: dict[str, str]
     card: str | None = None
+
+
+def _hears(features: AcousticFeatures) -> AcousticFeatures:
+    half = features.rate / 2
+    top = features.high if features.high > 0 else half + features.high
+    if not features.low < top <= half:
+        raise ValueError(f"filters from {features.low} to {top} Hz do not fit below {half} Hz")
+    return features
+
+
+Sound = Annotated[AcousticFeatures, AfterValidator(_hears)]
 
 
 def checked(kind: type[C], config: Mapping[str, Any]) -> C:

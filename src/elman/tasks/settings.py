@@ -1,5 +1,6 @@
 """Settings that every task has: those of its recurrent layers."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
@@ -10,6 +11,9 @@ from elman.errors import SettingsError
 from elman.nn import Recurrent
 
 MOST_PROBLEMS = 3  # named in one message
+_LONGEST = 200  # characters of each
+_SHORT = reprlib.Repr()  # also of what refers to itself or grows when it is written out
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -88,12 +92,13 @@ def in_one_line(error: ValidationError) -> str:
     """What is wrong with which setting."""
     problems = []
     for each in error.errors():
-        name = ".".join(map(str, each["loc"]))
+        name = ".".join(map(str, each["loc"]))[:_LONGEST]
         if each["type"] == "extra_forbidden":
             problems.append(f"there is no setting {name}")
         else:
             lead = f"{name}: " if name else ""
-            problems.append(f"{lead}{each['msg']}, got {each['input']!r:.80}")
+            given = _SHORT.repr(each["input"])
+            problems.append(f"{lead}{each['msg'][:_LONGEST]}, got {given:.80}")
     shown = problems[:MOST_PROBLEMS]
     more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
     return "; ".join(shown + more)

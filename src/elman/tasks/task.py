@@ -242,7 +242,7 @@ class Task(ABC):
         except ModelError as error:
             raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
         settings, record = saved.config["settings"], saved.config["record"]
-        name = str(settings.get("cell"))
+        name = str(settings.get("cell"))[:100]
         if name not in BUILTIN and name not in cells:
             raise ModelError(
                 f'{saved.path} uses the cell "{name}", which is not built in: pass it as'
@@ -257,10 +257,11 @@ class Task(ABC):
                 model = task._restore(saved)
             _assign(model, saved.tensors)
         except _NOT_FITTING as error:
-            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
         except ElmanError as error:
-            raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
+            what = " ".join(str(error).split())[:300]
+            raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
         task._model = model.eval()
         return task
 

@@ -2,8 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from elman.data import AcousticFeatures
-from elman.tasks.schema import SavedConfig
+from elman.tasks.schema import SavedConfig, Sound
 
 
 class ClassifyConfig(SavedConfig):
@@ -12,7 +11,7 @@ class ClassifyConfig(SavedConfig):
     labels: list[str] = Field(min_length=1)
     several: bool
     features: int | None = Field(ge=1, le=10**6)
-    sound: AcousticFeatures | None = None  # missing in models of older versions
+    sound: Sound | None = None  # missing in models of older versions
 
     @field_validator("labels")
     @classmethod

@@ -1,17 +1,20 @@
 """What the configuration and the history of a saved forecaster must hold."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, Strict
 from torch import Tensor
 
+from elman.data.calendar import Calendar
 from elman.errors import ModelError
 from elman.tasks.forecast.history import View
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.schema import SavedConfig
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Position = Annotated[int, Strict(), Field(ge=-(2**53), le=2**53)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 
 
@@ -37,6 +40,8 @@ class ForecastConfig(SavedConfig):
     """How series are looked at, and how intervals are calibrated."""
 
     view: ViewConfig
+    series: list[Annotated[tuple[Any, Position, list[Any]], Strict(False)]]
+    since: list[Annotated[tuple[Any, Position], Strict(False)]]
     calibration: list[list[list[Finite]]] | None
 
     def check(self, settings: ForecastSettings) -> None:
@@ -56,12 +61,21 @@ class ForecastConfig(SavedConfig):
         for name, (found, wanted) in expected.items():
             if found != wanted:
                 raise ModelError(f"view: {name} is {found} where the settings have {wanted}")
+        if any(len(static) != len(columns.static) for _, _, static in self.series):
+            raise ModelError(f"series: {len(columns.static)} static values are needed of each")
         shape = [len(QUANTILES) // 2, view.horizon, view.targets]
         for pair in self.calibration or ():
             if len(pair) != shape[1] or any(len(each) != shape[2] for each in pair):
                 raise ModelError(f"calibration is not of the shape {shape}")
         if self.calibration is not None and len(self.calibration) != shape[0]:
             raise ModelError(f"calibration is not of the shape {shape}")
+
+
+def check_calendar(calendar: Calendar, view: View) -> None:
+    """Raise ModelError where a calendar does not give as many features as the view takes."""
+    size = calendar.features(calendar.times(np.arange(2))).shape[1]
+    if size != view.calendar:
+        raise ModelError(f"calendar gives {size} features where view has {view.calendar}")
 
 
 def check_history(tensors: Mapping[str, Tensor], view: View, series: int) -> None:

@@ -27,7 +27,7 @@ from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
 from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
-from elman.tasks.forecast.saved import ForecastConfig, check_history
+from elman.tasks.forecast.saved import ForecastConfig, check_calendar, check_history
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
@@ -381,6 +381,7 @@ class Forecast(Task):
         checked(ForecastConfig, config).check(self.settings)
         self.view = view_from(config["view"])
         self.calendar = calendar_from(config["calendar"])
+        check_calendar(self.calendar, self.view)
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
