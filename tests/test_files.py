@@ -159,7 +159,16 @@ def test_half_a_character_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b'"\\ud800"', b'{"\\udfff": 1}', b"\xff", b"1" * 5000, b"[" * 10**5, b'"\x00"', b"", b"\xed\xa0\x80"],
+    [
+        b'"\\ud800"',
+        b'{"\\udfff": 1}',
+        b"\xff",
+        b"1" * 5000,
+        b"[" * 10**5,
+        b'"\x00"',
+        b"",
+        b"\xed\xa0\x80",
+    ],
     ids=lambda content: str(content[:8]),
 )
 def test_json_that_is_none(tmp_path: Path, content: bytes) -> None:

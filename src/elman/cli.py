@@ -87,6 +87,14 @@ Resume = Annotated[
         help="Go on from the folder's checkpoint.", negative="", show_default=False, group=OF_DATA
     ),
 ]
+From = Annotated[
+    str | None,
+    Parameter(
+        name="--from",
+        help="Start from this model's weights and preprocessing; settings not given are its own.",
+        group=OF_DATA,
+    ),
+]
 Config = Annotated[
     Path | None,
     Parameter(help="A YAML or TOML file with any of these settings; flags win.", group=OF_DATA),
@@ -110,6 +118,7 @@ def train_classify(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
@@ -119,7 +128,7 @@ def train_classify(
     Example: `elman train classify --data reviews.csv --text review --label stars`
     """
     del config  # read before the flags
-    _train(Classify, settings, data, validation, out, resume, print_config)
+    _train(Classify, settings, data, validation, out, resume, start_from, print_config)
 
 
 @train.command(name="forecast")
@@ -128,6 +137,7 @@ def train_forecast(
     data: TrainingData = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[ForecastSettings, Parameter(name="*")] = ForecastSettings(),  # noqa: B008
@@ -139,8 +149,8 @@ def train_forecast(
     del config  # read before the flags
     parted = {name: ",".join(getattr(settings, name)).split(",") for name in _LISTS}
     some = {name: words for name, words in parted.items() if words != [""]}
-    settings = ForecastSettings(**{**settings.model_dump(), **some})
-    _train(Forecast, settings, data, None, out, resume, print_config)
+    settings = ForecastSettings(**{**settings.model_dump(exclude_unset=True), **some})
+    _train(Forecast, settings, data, None, out, resume, start_from, print_config)
 
 
 @train.command(name="language")
@@ -150,6 +160,7 @@ def train_language(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[LanguageSettings, Parameter(name="*")] = LanguageSettings(),  # noqa: B008
@@ -159,7 +170,7 @@ def train_language(
     Example: `elman train language --data book.txt --hidden-size 256 --epochs 5`
     """
     del config  # read before the flags
-    _train(Language, settings, data, validation, out, resume, print_config)
+    _train(Language, settings, data, validation, out, resume, start_from, print_config)
 
 
 @train.command(name="speech")
@@ -169,6 +180,7 @@ def train_speech(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[SpeechSettings, Parameter(name="*")] = SpeechSettings(),  # noqa: B008
@@ -179,7 +191,7 @@ def train_speech(
     Example: `elman train speech --data recordings.csv --path file --text said`
     """
     del config  # read before the flags
-    _train(Speech, settings, data, validation, out, resume, print_config)
+    _train(Speech, settings, data, validation, out, resume, start_from, print_config)
 
 
 def _train(
@@ -189,6 +201,7 @@ def _train(
     validation: str | None,
     out: Path | None,
     resume: bool,
+    start_from: str | None,
     print_config: bool,
 ) -> None:
     out = out or Path("runs") / kind.name
@@ -197,8 +210,8 @@ def _train(
         return
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to train on")
-    task = kind(**settings.model_dump())
-    task.fit(data, validation, folder=out, resume=resume)
+    task = kind(**settings.model_dump(exclude_unset=True))
+    task.fit(data, validation, folder=out, resume=resume, start_from=start_from)
     show.trained(task, out)
 
 

@@ -13,10 +13,25 @@ from torch import nn
 from elman.errors import ElmanError
 from elman.tensor_files import read_tensors, write_tensors
 from elman.train import CHECKPOINT, Step, TrainSettings, fit
-from elman.train.checkpoint import _digest
+from elman.train.checkpoint import digest
 
 VALUES: list[Any] = [
-    *(None, True, -1, 0, 10**30, 1e308, float("nan"), "", "x", "\ud800", [], {}, [[]], {"dict": []}),
+    *(
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        1e308,
+        float("nan"),
+        "",
+        "x",
+        "\ud800",
+        [],
+        {},
+        [[]],
+        {"dict": []},
+    ),
     *({"tensor": "nowhere"}, {"tuple": [1]}, {"tensor": None}, {"os": "system"}, [0] * 1000),
 ]
 
@@ -105,7 +120,7 @@ def test_a_changed_checkpoint_is_refused_or_trains_to_its_end(tmp_path: Path, na
         tree, tensors = json.loads(metadata["tree"]), dict(whole)
         change(draw, tree, tensors)
         text = json.dumps(tree)
-        signed = {**metadata, "tree": text, "sha256": _digest(text, tensors)}
+        signed = {**metadata, "tree": text, "sha256": digest(text, tensors)}
         write_tensors(path, {n: t.clone() for n, t in tensors.items()}, signed)
         try:
             run(tmp_path, name, resume=True)
@@ -123,7 +138,7 @@ def test_what_is_not_signed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / CHECKPOINT
     tensors, metadata = read_tensors(path)
     for tree in ("", "[" * 10**5, "1" * 5000, "[]", "null", '{"dict": 3}', '{"a": 1, "b": 2}'):
-        write_tensors(path, tensors, {**metadata, "tree": tree, "sha256": _digest(tree, tensors)})
+        write_tensors(path, tensors, {**metadata, "tree": tree, "sha256": digest(tree, tensors)})
         with pytest.raises(ElmanError, match="the checkpoint is damaged"):
             run(tmp_path, "sgd", resume=True)
     with pytest.raises(ElmanError, match="the checkpoint is damaged"):

@@ -343,7 +343,9 @@ def test_a_constant_schedule_may_be_prolonged(tmp_path):
     [({"epochs": 3}, {"epochs": 2}), ({"max_steps": 9}, {"max_steps": 4}), ({}, {"max_steps": 4})],
 )
 def test_a_run_cannot_be_made_shorter_than_it_was(tmp_path, before, after):
-    settings = [TrainSettings(**{"epochs": 3, "schedule": "constant", **d}) for d in (before, after)]
+    settings = [
+        TrainSettings(**{"epochs": 3, "schedule": "constant", **d}) for d in (before, after)
+    ]
     keywords = {"folder": tmp_path, "progress": False}
     fit(make_net(), Noise(), carried_loss, settings=settings[0], **keywords)
     with pytest.raises(SettingsError, match=r"(epochs|max_steps) was .* start_from"):

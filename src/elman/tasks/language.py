@@ -19,6 +19,7 @@ from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.sampling import Sampling
 from elman.tasks.saved import Saved
 from elman.tasks.settings import RecurrentSettings
+from elman.tasks.start import check_characters
 from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
@@ -90,6 +91,7 @@ class Language(Task):
     unit = "tokens"
     settings_type = LanguageSettings
     asset_names = (VOCABULARY,)
+    fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
     vocabulary: Vocabulary
 
     def evaluate(self, data: Any) -> dict[str, float]:
@@ -195,7 +197,13 @@ class Language(Task):
         blocks = text_blocks(data)
         if settings.tokens == "bpe":
             blocks = islice(blocks, _BLOCKS_OF_BPE)
-        self.vocabulary = build_vocabulary(settings.tokens, blocks, size=settings.vocabulary_size)
+        if self._start is None:
+            size = settings.vocabulary_size
+            self.vocabulary = build_vocabulary(settings.tokens, blocks, size=size)
+        else:
+            self.vocabulary = self._start.vocabulary
+            is_limited = settings.vocabulary_size is not None
+            check_characters(self.vocabulary, blocks, is_limited=is_limited)
         corpus = read_corpus(data, self.vocabulary, cache_folder() / "tokens")
         if validation is None:
             share = min(settings.held_out, settings.max_held_out / len(corpus))

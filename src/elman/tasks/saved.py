@@ -109,7 +109,9 @@ def read_model(path: Path) -> Saved:
     if not isinstance(config, dict) or not isinstance(config.get("files"), dict):
         raise ModelError(f"{config_path} is not the configuration of an elman model")
     if (version := config.get("format")) != FORMAT or isinstance(version, bool):
-        raise ModelError(f"{config_path} has format {version!r:.40}; this elman reads format {FORMAT}")
+        raise ModelError(
+            f"{config_path} has format {version!r:.40}; this elman reads format {FORMAT}"
+        )
     stated = config.pop("checksum", None)
     if stated != checksum(config):
         raise ModelError(f"{config_path} was changed since it was saved: its checksum is another")

@@ -22,6 +22,7 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.saved import MODEL_FILES, Saved, write_model
 from elman.tasks.schema import SavedConfig, checked
 from elman.tasks.settings import validated
+from elman.tasks.start import merged, take_weights, trained, weights_hash
 from elman.train import Batches, Step, fit
 from elman.train.nest import move
 
@@ -57,6 +58,10 @@ class Task(ABC):
     unit: ClassVar[str]  # what a batch's loss is a mean of
     settings_type: ClassVar[type[Any]]
     saved_type: ClassVar[type[SavedConfig]] = SavedConfig
+    fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
+    found_after_training: ClassVar[
+        tuple[str, ...]
+    ] = ()  # weights that training does not start from
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that `_assets` may give
 
     def __init__(self, **settings: Any) -> None:
@@ -68,6 +73,10 @@ class Task(ABC):
         self.settings: Any = validated(self.settings_type, settings)
         if self.cell is None:
             resolve(self.settings.cell)
+        self.given = frozenset(
+            settings
+        )  # the names of settings that are not left at their defaults
+        self._start: Any = None  # while training: the trained task that it started from
         self._model: SequenceModel | None = None
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
@@ -139,30 +148,43 @@ class Task(ABC):
         *,
         folder: Path | str | None = None,
         resume: bool = False,
+        start_from: "Task | Path | str | None" = None,
         progress: bool = True,
     ) -> Self:
-        """Train from nothing.
+        """Train from nothing, or from a trained model of the same task.
 
         **Arguments:**
 
         - `data`, `validation`: what to train on and what to choose the best weights by; without
           `validation` a share of the data is held out.
         - `folder`: where checkpoints, the log and at the end the model are written; nothing is
-          written if None.
-        - `resume`: go on from the folder's checkpoint.
+          written if None. It must be new, empty or one that elman wrote.
+        - `resume`: go on from the folder's checkpoint, with the same data and settings, to the very
+          weights of an unbroken run.
+        - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
+          weights and preprocessing with a new optimizer: other data, more epochs, another schedule.
+          Settings that were not given to this task are those of that model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
-        **Returns:** the task itself.
+        **Returns:** the task itself. Raises `SettingsError` for settings with which the weights of
+        `start_from` do not fit, `DataError` for labels or characters that it does not know, and
+        `FileError` where files in `folder` that elman did not write would be lost.
         """
         if folder is not None:
             folder = path_of(folder, "folder")
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names])
+        start = None if start_from is None else trained(self, start_from, folder)
+        if start is not None:
+            self.cell, self.settings = self.cell or start.cell, merged(self, start)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
+            self._start = start
             prepared = self._prepare(data, validation)
             self.model.to(dtype=prepared.precision)
+            if start is not None:
+                take_weights(self, start)
         result = fit(
             self.model,
             prepared.batches,
@@ -174,6 +196,7 @@ class Task(ABC):
             progress=progress,
             unit=self.unit,
             data=prepared.data["training_sha256"],
+            start=None if start is None else weights_hash(start),
             resume=resume,
         )
         self.history = result.history
@@ -198,6 +221,7 @@ class Task(ABC):
                 "stopped_because": result.stopped_because,
                 "seconds": round(result.seconds, 1),
                 "clipped_share": round(result.clipped, 4),
+                **({} if start is None else {"started_from": weights_hash(start)}),
             },
             "latency_ms": self._latency(),
         }

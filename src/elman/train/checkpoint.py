@@ -27,7 +27,7 @@ def write_checkpoint(path: Path, nest: Any) -> None:
     """
     tensors: dict[str, Tensor] = {}
     tree = json.dumps(_encode(nest, "", tensors))
-    metadata = {"format": _FORMAT, "tree": tree, "sha256": _digest(tree, tensors)}
+    metadata = {"format": _FORMAT, "tree": tree, "sha256": digest(tree, tensors)}
     write_tensors(path, tensors, metadata)
 
 
@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> Any:
         raise ModelError(f"{path}: not a checkpoint of elman.train (format {_FORMAT})")
     try:
         tree = metadata["tree"]
-        if metadata["sha256"] != _digest(tree, tensors):
+        if metadata["sha256"] != digest(tree, tensors):
             raise ValueError("its checksum does not fit")
         return _decode(json.loads(tree), tensors)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -61,7 +61,8 @@ def read_checkpoint(path: Path) -> Any:
         ) from None
 
 
-def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
+def digest(tree: str, tensors: dict[str, Tensor]) -> str:
+    """A SHA-256 over a text and tensors by name, as 64 hex digits."""
     digest = hashlib.sha256(tree.encode())
     for name in sorted(tensors):
         value = tensors[name]

@@ -29,15 +29,16 @@ from elman.train.optim import (
     rate,
 )
 from elman.train.progress import Display
-from elman.train.rng import preserved_rng, rng_state, set_rng_state
-from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.resume import Position, plain, refuse_other_terms, steps_in
+from elman.train.rng import preserved_rng, rng_state, set_rng_state
 from elman.train.schema import check, check_average, check_optimizer, damaged
+from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
 from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
 
 if TYPE_CHECKING:
     from elman.diagnose.monitor import Monitor
+
 
 @contextmanager
 def modes_kept(model: nn.Module) -> Iterator[None]:

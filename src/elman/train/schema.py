@@ -126,7 +126,10 @@ def check(saved: Any, source: str) -> None:
 
 
 def check_optimizer(
-    optimizer: torch.optim.Optimizer, fresh: Mapping[str, Any], saved: Mapping[str, Any], source: str
+    optimizer: torch.optim.Optimizer,
+    fresh: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    source: str,
 ) -> None:
     """Raise `ModelError` where a saved state of an optimizer does not fit this one.
 

@@ -7,8 +7,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from torch import Tensor
 
+from elman.data import Panel
 from elman.data.calendar import Calendar
-from elman.errors import ModelError
+from elman.errors import DataError, ModelError
 from elman.tasks.forecast.history import View
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.schema import SavedConfig
@@ -69,6 +70,23 @@ class ForecastConfig(SavedConfig):
                 raise ModelError(f"calibration is not of the shape {shape}")
         if self.calibration is not None and len(self.calibration) != shape[0]:
             raise ModelError(f"calibration is not of the shape {shape}")
+
+
+def check_known(panel: Panel, view: View) -> None:
+    """Raise DataError for series and categories that a trained forecaster has nothing of."""
+    for series in panel.series:
+        if view.smoothed is not None and str(series.name) not in view.smoothed:
+            raise DataError(
+                f"start_from: the saved model has learnt no smoothing of the series {series.name}"
+            )
+        for column, value, names in zip(
+            panel.columns.static, series.static, view.categories, strict=True
+        ):
+            if names is not None and str(value) not in names:
+                raise DataError(
+                    f"start_from: {column} of the series {series.name} is {value!r:.80}, which the"
+                    f" saved model does not know; it knows {', '.join(names[:20])}"
+                )
 
 
 def check_calendar(calendar: Calendar, view: View) -> None:

@@ -12,7 +12,6 @@ from elman.data import Panel, PanelSeries, read_panel
 from elman.data.calendar import Calendar
 from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
-from elman.tensor_files import read_tensors, write_tensors
 from elman.tasks.forecast import anomalies
 from elman.tasks.forecast.adaptive import widened
 from elman.tasks.forecast.backtest import Backtest, score
@@ -27,12 +26,13 @@ from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
 from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
-from elman.tasks.forecast.saved import ForecastConfig, check_calendar, check_history
+from elman.tasks.forecast.saved import ForecastConfig, check_calendar, check_history, check_known
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
 from elman.tasks.schema import checked
 from elman.tasks.task import Prepared, Task
+from elman.tensor_files import read_tensors, write_tensors
 from elman.train import Step
 
 HISTORY, PATTERNS = "history.safetensors", "patterns"
@@ -60,6 +60,10 @@ class Forecast(Task):
     settings_type = ForecastSettings
     saved_type = ForecastConfig
     asset_names = (HISTORY,)
+    fixed = (
+        *("horizon", "season", "frequency", "target", "past", "future", "static"),
+        *("head", "smoothing", "attention", "dilations"),
+    )
     view: View
     calendar: Calendar
     known: dict[Any, Known]
@@ -79,8 +83,12 @@ class Forecast(Task):
                 "validation cannot be given: the last steps of each series are held out; see"
                 " held_out"
             )
-        settings = self.settings
-        panel = read_panel(data, settings.columns, frequency=settings.frequency)
+        settings, start = self.settings, self._start
+        if start is None:
+            panel = read_panel(data, settings.columns, frequency=settings.frequency)
+        else:
+            panel = read_panel(data, settings.columns, calendar=start.calendar)
+            check_known(panel, start.view)
         check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
@@ -88,7 +96,11 @@ class Forecast(Task):
         held_out = settings.held_out or max(horizon, share)
         train = panel.cut(held_out)
         seen = train if len(train) else panel
-        self.view = view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
+        self.view = (
+            view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
+            if start is None
+            else start.view
+        )
         self.calendar, self.has_ids, self.native = panel.calendar, panel.has_ids, panel.native
         least = self.view.seasons[0] + horizon
         usable = [each for each in train.series if len(each) > least]

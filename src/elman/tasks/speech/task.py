@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -69,6 +69,9 @@ class Speech(Task):
     settings_type = SpeechSettings
     saved_type = SpeechConfig
     asset_names = (ALPHABET, WORDS)
+    fixed = (
+        *("features", "bins", "rate", "deltas", "stack", "bidirectional", "look_ahead", "loss"),
+    )
     alphabet: Alphabet
     acoustic: AcousticFeatures | None = None  # None: the model reads ready features
     front: Front
@@ -188,15 +191,25 @@ class Speech(Task):
             train, held_out = split(train, settings.held_out, settings.seed)
         else:
             held_out = self._read(validation, labelled=True)
-        self.alphabet = Alphabet.build(train.texts)
+        start: Self | None = self._start
+        self.alphabet = Alphabet.build(train.texts) if start is None else start.alphabet
+        if lacking := self.alphabet.lacks("".join(train.texts)):
+            raise DataError(
+                f"start_from: transcripts have {', '.join(map(repr, lacking[:20]))}, not in the"
+                f" saved model's alphabet {self.alphabet.characters!r:.80}"
+            )
         held_out = self._usable(held_out, "validation", self.alphabet)
         self.acoustic, size = None, train.features_size
-        if size is None:
+        if start is not None:
+            self.acoustic, size = start.acoustic, len(start.front.mean)
+        elif size is None:
             self.acoustic = self._acoustic(train)
             size = self.acoustic.size
         learnt = self._frames(train, size)
         checked, said = self._frames(held_out, size), held_out.texts
         mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
+        if start is not None:
+            mean = start.front.mean
         self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         self.words, self._ready = None, False
         if settings.ngram and self.alphabet.space is not None:
