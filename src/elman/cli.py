@@ -1,7 +1,10 @@
 """The command line: it parses, and calls what a notebook would call."""
 
+from elman import cli_signals  # isort: skip  # the imports below take a second
+
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -420,8 +423,9 @@ def main(argv: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     try:
         app.config = _config_of(argv)
-        app(argv, exit_on_error=False, print_error=False)
-        sys.stdout.flush()
+        with cli_signals.raised():
+            app(argv, exit_on_error=False, print_error=False)
+            sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
@@ -430,8 +434,9 @@ def main(argv: list[str] | None = None) -> None:
     except TrainingInterrupted as stop:
         print(f"elman: {stop}; the same command with --resume goes on", file=sys.stderr)
         sys.exit(128 + stop.signum)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        print(cli_signals.MESSAGE, file=sys.stderr)
+        sys.exit(128 + getattr(stop, "signum", signal.SIGINT))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # as if ended by SIGPIPE
@@ -456,6 +461,8 @@ def _fail(message: str) -> None:
     print(f"elman: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
 
+
+cli_signals.imported()
 
 if __name__ == "__main__":
     main()

@@ -195,7 +195,7 @@ def _locked(stage: Path) -> int | None:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), os.stat(stage, follow_symlinks=False)):
+        if os.path.samestat(os.fstat(handle), stage.lstat()):
             return handle
     except OSError:
         pass

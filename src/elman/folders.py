@@ -52,9 +52,10 @@ def claim(
         if os.path.lexists(folder) and not folder.is_dir():
             raise FileError(f"{folder} is not a folder: choose another name for the folder")
         folder.mkdir(parents=True, exist_ok=True)
-        held = {each for each in os.listdir(folder) if not is_leftover(each)} - _OF_NOBODY
+        held = {each.name for each in folder.iterdir()}
         if not os.access(folder, os.W_OK | os.X_OK):
             raise cannot_write(folder, 13)
+    held = {name for name in held if not is_leftover(name)} - _OF_NOBODY
     if not held:
         return
     vouched = recorded(folder)

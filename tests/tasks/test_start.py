@@ -1,5 +1,6 @@
 """Training that starts from a saved model takes its weights and preprocessing."""
 
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def test_categories_and_series_that_a_forecaster_lacks(tmp_path: Path) -> None:
     task = Forecast(**SMALL, horizon=3, static="kind", smoothing=True).fit(table, progress=False)
     other = {**table, "kind": ["big"] * 60 + ["huge"] * 60}
     with pytest.raises(
-        DataError, match="kind of the series b is 'huge', which .* knows big, small"
+        DataError, match=r"kind of the series b is 'huge', which .* knows big, small"
     ):
         Forecast().fit(other, start_from=task, progress=False)
     other = {**table, "unique_id": ["a"] * 60 + ["c"] * 60}
@@ -204,8 +205,8 @@ def test_what_cannot_be_started_from(models: Path, tmp_path: Path) -> None:
     ]:
         with pytest.raises(ElmanError, match=words):
             Language().fit(data, start_from=start, progress=False)
+    path = models / "language"
     with pytest.raises(SettingsError, match="is the folder to be written"):
-        path = models / "language"
         Language().fit(data, start_from=path, folder=path, progress=False)
 
 
@@ -216,8 +217,6 @@ def test_an_interrupted_run_resumes_only_from_the_same_weights(
 
     class Stopped(kind):  # type: ignore[misc, valid-type]
         def _loss(self, *given: Any) -> Any:
-            import signal
-
             signal.raise_signal(signal.SIGTERM)
             return super()._loss(*given)
 

@@ -38,8 +38,8 @@ class LanguageSettings(RecurrentSettings, TrainSettings):
     vocabulary_size: int | None = Field(
         None, ge=3, description="Most tokens kept; by default all characters or 8192 byte pairs."
     )
-    embedding_size: int = Field(64, ge=1, description="Length of a token's vector.")
-    hidden_size: int = Field(256, ge=1, description="Hidden units a layer.")
+    embedding_size: int = Field(64, ge=1, le=2**16, description="Length of a token's vector.")
+    hidden_size: int = Field(256, ge=1, le=2**16, description="Hidden units a layer.")
     weight_dropout: float = Field(
         0.2, ge=0, lt=1, description="Dropped share of the recurrent matrix."
     )

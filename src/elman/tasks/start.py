@@ -106,5 +106,6 @@ def check_labels(labels: Iterable[str], known: Iterable[str]) -> None:
     if new:
         raise DataError(
             f"start_from: the data has labels that the saved model lacks:"
-            f" {', '.join(map(repr, new[:_SHOWN]))}; it knows {', '.join(map(repr, known[:_SHOWN]))}"
+            f" {', '.join(map(repr, new[:_SHOWN]))}; it knows"
+            f" {', '.join(map(repr, known[:_SHOWN]))}"
         )

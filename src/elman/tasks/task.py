@@ -315,7 +315,7 @@ def _assign(model: SequenceModel, tensors: Mapping[str, Tensor]) -> None:
     saved = [tensors[n].dtype for n, t in expected.items() if t.dtype == usual and n in tensors]
     precision = saved[0] if saved and saved[0].is_floating_point else usual
     for name in {**expected, **tensors}:
-        wanted = expected[name] if name in expected else None
+        wanted = expected.get(name)
         if wanted is not None and wanted.dtype == usual:
             wanted = wanted.to(precision)
         if (found := _form(tensors.get(name), "missing")) != (form := _form(wanted, "none")):

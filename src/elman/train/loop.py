@@ -70,10 +70,11 @@ def fit(
       `epochs` and `max_steps`.
 
     **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
-    where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what cannot work, other settings or weights than the
-    checkpoint's, and a folder with a checkpoint but no `resume`; `ModelError` for a damaged
-    checkpoint; `TrainingDivergedError` on NaN, infinity or an exploding loss, before the weights
-    are touched; `TrainingInterrupted` after Ctrl-C or SIGTERM.
+    where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what
+    cannot work, other settings or weights than the checkpoint's, and a folder with a checkpoint
+    but no `resume`; `ModelError` for a damaged checkpoint; `TrainingDivergedError` on NaN, infinity
+    or an exploding loss, before the weights are touched; `TrainingInterrupted` after Ctrl-C or
+    SIGTERM.
 
     >>> import torch
     >>> from torch import nn

@@ -86,7 +86,7 @@ class Optimizer(_Part):
 
 
 class Checkpoint(_Part):
-    """All of a checkpoint. `state`, which a model carries from batch to batch, is its own affair."""
+    """All of a checkpoint. `state` is the model's own affair: see `Step.state`."""
 
     settings: dict[str, Any]
     batches: Count
