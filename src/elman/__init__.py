@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from elman.nn import RNN as RNN
     from elman.nn import Ragged as Ragged
     from elman.nn.backends import backends as backends
-    from elman.nn.layers import layer as layer
+    from elman.nn.layer import layer as layer
     from elman.tasks.load import load as load
 
 __version__ = "0.1.0"
