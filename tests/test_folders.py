@@ -101,8 +101,8 @@ def test_a_file_that_was_changed_since_is_left(
     task.save(folder)
     shutil.copy(folder / name, tmp_path / "copy")
     if how == "edited":
-        with (folder / name).open("a") as file:
-            file.write("\n")
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("{", '{"mine": 1,', 1) + "\n")
     else:
         (folder / name).unlink()
         if how == "linked":

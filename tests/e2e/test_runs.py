@@ -52,6 +52,7 @@ def test_signals_are_as_before_once_all_is_imported() -> None:
 def test_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("the cat sat on the mat\n" * 100)
     words = ["train", "language", "--data", "t.txt", "--hidden-size", "24", "--out", "run"]
+    fonts = matplotlib.get_cachedir()
     done = subprocess.run(
         [sys.executable, "-m", "elman.cli", *words],
         cwd=tmp_path,
