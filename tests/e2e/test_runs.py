@@ -59,7 +59,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         env={
             **os.environ,
             "XDG_CACHE_HOME": str(tmp_path),
-            "MPLCONFIGDIR": matplotlib.get_cachedir(),
+            "MPLCONFIGDIR": fonts,
         },
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
         capture_output=True,
