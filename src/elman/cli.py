@@ -1,7 +1,10 @@
 """The command line: it parses, and calls what a notebook would call."""
 
+from elman import cli_signals  # isort: skip  # the imports below take a second
+
 import io
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -93,6 +96,14 @@ Resume = Annotated[
         help="Go on from the folder's checkpoint.", negative="", show_default=False, group=OF_DATA
     ),
 ]
+From = Annotated[
+    str | None,
+    Parameter(
+        name="--from",
+        help="Start from this model's weights and preprocessing; settings not given are its own.",
+        group=OF_DATA,
+    ),
+]
 Config = Annotated[
     Path | None,
     Parameter(help="A YAML or TOML file with any of these settings; flags win.", group=OF_DATA),
@@ -115,6 +126,7 @@ def train_classify(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
@@ -124,7 +136,7 @@ def train_classify(
     Example: `elman train classify --data reviews.csv --text review --label stars`
     """
     del config  # read before the flags
-    _train(Classify, settings, data, validation, out, resume, print_config)
+    _train(Classify, settings, data, validation, out, resume, start_from, print_config)
 
 
 @train.command(name="forecast")
@@ -133,6 +145,7 @@ def train_forecast(
     data: TrainingData = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[ForecastSettings, Parameter(name="*")] = ForecastSettings(),  # noqa: B008
@@ -144,8 +157,8 @@ def train_forecast(
     del config  # read before the flags
     parted = {name: ",".join(getattr(settings, name)).split(",") for name in _LISTS}
     some = {name: words for name, words in parted.items() if words != [""]}
-    settings = ForecastSettings(**{**settings.model_dump(), **some})
-    _train(Forecast, settings, data, None, out, resume, print_config)
+    settings = ForecastSettings(**{**settings.model_dump(exclude_unset=True), **some})
+    _train(Forecast, settings, data, None, out, resume, start_from, print_config)
 
 
 @train.command(name="language")
@@ -155,6 +168,7 @@ def train_language(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[LanguageSettings, Parameter(name="*")] = LanguageSettings(),  # noqa: B008
@@ -164,7 +178,7 @@ def train_language(
     Example: `elman train language --data book.txt --hidden-size 256 --epochs 5`
     """
     del config  # read before the flags
-    _train(Language, settings, data, validation, out, resume, print_config)
+    _train(Language, settings, data, validation, out, resume, start_from, print_config)
 
 
 @train.command(name="speech")
@@ -174,6 +188,7 @@ def train_speech(
     validation: Validation = None,
     out: Out = None,
     resume: Resume = False,
+    start_from: From = None,
     config: Config = None,
     print_config: PrintConfig = False,
     settings: Annotated[SpeechSettings, Parameter(name="*")] = SpeechSettings(),  # noqa: B008
@@ -184,7 +199,7 @@ def train_speech(
     Example: `elman train speech --data recordings.csv --path file --text said`
     """
     del config  # read before the flags
-    _train(Speech, settings, data, validation, out, resume, print_config)
+    _train(Speech, settings, data, validation, out, resume, start_from, print_config)
 
 
 def _train(
@@ -194,6 +209,7 @@ def _train(
     validation: str | None,
     out: Path | None,
     resume: bool,
+    start_from: str | None,
     print_config: bool,
 ) -> None:
     out = out or Path("runs") / kind.name
@@ -204,10 +220,10 @@ def _train(
         raise SettingsError("--data is missing: name a file or a dataset to train on")
     if data == validation == "-":
         raise SettingsError("--data - and --validation -: standard input can be read only once")
-    task = kind(**settings.model_dump())
+    task = kind(**settings.model_dump(exclude_unset=True))
     suffix = suffix_for(task)
     with readable(data, suffix) as train_data, readable(validation, suffix) as held_out:
-        task.fit(train_data, held_out, folder=out, resume=resume)
+        task.fit(train_data, held_out, folder=out, resume=resume, start_from=start_from)
     show.trained(task, out)
 
 
@@ -256,8 +272,9 @@ def _run(argv: list[str]) -> None:
             stream.reconfigure(errors="replace")
     try:
         app.config = _config_of(argv)
-        app(argv, exit_on_error=False, print_error=False)
-        sys.stdout.flush()
+        with cli_signals.raised():
+            app(argv, exit_on_error=False, print_error=False)
+            sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
@@ -266,8 +283,9 @@ def _run(argv: list[str]) -> None:
     except TrainingInterrupted as stop:
         print(f"elman: {stop}; the same command with --resume goes on", file=sys.stderr)
         sys.exit(128 + stop.signum)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        print(cli_signals.MESSAGE, file=sys.stderr)
+        sys.exit(128 + getattr(stop, "signum", signal.SIGINT))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # as if ended by SIGPIPE
@@ -306,6 +324,8 @@ def _fail(message: str) -> None:
     print(f"elman: error: {line}", file=sys.stderr)
     sys.exit(2)
 
+
+cli_signals.imported()
 
 if __name__ == "__main__":
     main()

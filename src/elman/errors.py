@@ -17,5 +17,17 @@ class SettingsError(ElmanError):
     """A setting has a value that cannot work."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended a command; a program would exit with 128 + `signum`."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by signal {signum}")
+        self.signum = signum
+
+
+class FileError(ElmanError, OSError):
+    """A file or folder cannot be written, or is not elman's to write over."""
+
+
 class TrainingDivergedError(ElmanError):
     """Training produced NaN, infinity or an exploding loss; says at which step and where."""

@@ -1,11 +1,13 @@
 """Report pages: one HTML file that needs nothing else, light or dark, on a desk or a phone."""
 
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,6 +15,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from elman.errors import FileError
+from elman.files import is_file, write_atomic
+from elman.folders import path_of
 
 # Colours to draw a chart in. On the page each is a variable of the style sheet, so that charts
 # follow the reader's light or dark theme.
@@ -108,6 +114,31 @@ def page(title: str, sections: Iterable[Section], *, lead: str = "", generator: 
             "",
         ]
     )
+
+
+def write_page(path: Path | str, content: str) -> Path:
+    """Write a page atomically; returns its path.
+
+    Raises `FileError` where a file stands there that is not a page of elman's.
+    """
+    path = path_of(path, "path")
+    if os.path.lexists(path) and not is_page(path):
+        raise FileError(
+            f"{path} would be written over, and it is no page of elman's: choose another name"
+        )
+    write_atomic(path, content)
+    return path
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page that elman wrote."""
+    if not is_file(path) or path.is_symlink():
+        return False
+    try:
+        with path.open("rb") as file:
+            return b'<meta name="generator" content="elman' in file.read(1000)
+    except OSError:
+        return False
 
 
 def text(content: str) -> str:

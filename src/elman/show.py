@@ -24,7 +24,7 @@ from elman.data import Dataset
 from elman.data.text import read_text
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
-from elman.files import write_atomic
+from elman.report import write_page
 from elman.tasks import Task
 from elman.tasks.load import TASKS
 
@@ -34,25 +34,38 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 MOST_FILES = 50
+_MOST_CONFIG = 2**20  # bytes
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """The settings of a YAML or TOML file."""
     try:
+        if path.is_file() and path.stat().st_size > _MOST_CONFIG:
+            raise SettingsError(f"--config: {path} is larger than {_MOST_CONFIG:,} bytes")
         text = read_text(path)
         is_toml = path.suffix.lower() == ".toml"
         content = tomllib.loads(text) if is_toml else yaml.safe_load(text)
     except DataError as error:
         raise SettingsError(f"--config: {error}") from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise SettingsError(f"--config: {path} cannot be read: {error}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        what = " ".join(str(error).split())[:300]
+        raise SettingsError(f"--config: {path} cannot be read: {what}") from None
+    except RecursionError:
+        raise SettingsError(f"--config: {path} cannot be read: nested too deep") from None
     if not isinstance(content, dict):
         raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
     for name, value in content.items():
         if not isinstance(name, str):
-            raise SettingsError(f"--config: {path}: {shown(name)} is not the name of a setting")
-        if isinstance(value, dict):
-            raise SettingsError(f"--config: {path}: {name} is {shown(value)}, not one value")
+            raise SettingsError(
+                f"--config: {path}: {shown(name)} is not the name of a setting: put it in quotes if"
+                " it is one"
+            )
+        values = value if isinstance(value, list) else [value]
+        if any(not isinstance(each, str | int | float | None) for each in values):
+            raise SettingsError(
+                f"--config: {path}: {name:.40} must be a number, a text, true, false, none or a"
+                f" list of these, not a {type(value).__name__}"
+            )
     if "config" in content:
         raise SettingsError(f"--config: {path} names another such file, which is not read")
     return {name: "none" if value is None else value for name, value in content.items()}
@@ -151,7 +164,7 @@ def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = F
             name = f"{each.task}  lag {each.lag}  {each.contender}"
             print(f"{name}: {known}, score {each.score:.3f} ({metric})", flush=True)
     if out is not None:
-        write_atomic(out, laboratory.page(kept))
+        write_page(out, laboratory.page(kept))
     if as_json:
         return
     table = Table("task", "cell", "solved up to a lag of")

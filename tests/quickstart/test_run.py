@@ -11,6 +11,7 @@ from elman import cli
 from elman.errors import SettingsError
 from elman.quickstart import lines, run, stocks, writer
 from elman.quickstart.run import Effort
+from elman.report import page, write_page
 from elman.train import TrainingInterrupted
 
 
@@ -26,6 +27,15 @@ def test_what_is_not_its_own_is_left_alone(tmp_path: Path, name: str) -> None:
         run(out)
     mine = out if name == "file" else out / "report.html"
     assert "mine" in mine.read_text()
+
+
+def test_a_model_of_somebody_else_beside_an_older_report_is_left_alone(tmp_path: Path) -> None:
+    write_page(tmp_path / "report.html", page("old", [], generator="elman quickstart"))
+    (tmp_path / "writer").mkdir()
+    (tmp_path / "writer" / "README.md").write_text("mine")
+    with pytest.raises(SettingsError, match=r"--out: .*writer holds other files \(README\.md\)"):
+        run(tmp_path)
+    assert (tmp_path / "writer" / "README.md").read_text() == "mine"
 
 
 def test_ctrl_c_leaves_no_trace_and_no_advice_to_resume(

@@ -131,11 +131,12 @@ ANY_DEVICE = _AnyDevice()
 
 def test_a_model_of_ones_own_cell(tmp_path: Path) -> None:
     task = classifier(cell=Leaky)
-    task.save(tmp_path)
+    path = tmp_path / "model"
+    task.save(path)
     with pytest.raises(ModelError, match=r'uses the cell "Leaky".*cells=\[Leaky\]'):
-        elman.load(tmp_path)
+        elman.load(path)
     for given in (Leaky, Leaky()):
-        loaded = elman.load(tmp_path, cells=[given])
+        loaded = elman.load(path, cells=[given])
         assert np.array_equal(task.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
 
 

@@ -4,9 +4,10 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from elman.errors import ModelError, SettingsError
+from elman.errors import FileError, ModelError, SettingsError
 from elman.train.checkpoint import read_checkpoint, write_checkpoint
 
 NEST = {
@@ -111,10 +112,10 @@ def test_what_it_cannot_hold_is_named(thing, tmp_path):
 def test_a_failed_write_leaves_the_old_checkpoint(path, monkeypatch):
     def full(tensors, filename, metadata):
         filename.write_bytes(b"half")
-        raise OSError("no space left on device")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("elman.train.checkpoint.save_file", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr("elman.tensor_files.save_file", full)
+    with pytest.raises(FileError, match=r"checkpoint\.safetensors cannot be written: No space"):
         write_checkpoint(path, {"step": 2})
     assert same(NEST, read_checkpoint(path))
     assert list(path.parent.iterdir()) == [path]

@@ -99,9 +99,27 @@ def test_patience_counts_evaluations_without_improvement():
         progress=False,
     )
     assert result.stopped_because == "patience"
-    assert (result.best, result.best_step, result.step) == (0.3, 4, 10)
-    assert model.w.item() == 4.0
+    assert (result.best, result.best_step, result.step) == (0.3, 8, 10)
+    assert model.w.item() == 8.0
     assert [entry["step"] for entry in result.history] == [2, 4, 6, 8, 10]
+
+
+def test_a_falling_loss_counts_as_progress_while_the_metric_stands_still():
+    losses = iter([5.0, 4.0, 3.0, 3.5, 3.0, 3.5])
+    settings = TrainSettings(**{**PLAIN, "epochs": 9}, patience=3)
+    model = Pull()
+    result = fit(
+        model,
+        Given([-1.0, -1.0]),
+        pull,
+        settings=settings,
+        evaluate=lambda model: {"cer": 1.0, "loss": next(losses)},
+        metric="cer",
+        progress=False,
+    )
+    assert (result.stopped_because, result.best, result.best_step) == ("patience", 1.0, 10)
+    assert result.step == 12
+    assert model.w.item() == 10.0
 
 
 def test_plateau_halves_the_rate_after_two_evaluations(tmp_path):

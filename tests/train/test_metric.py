@@ -48,3 +48,22 @@ def test_only_strictly_better_counts_and_nan_never():
     assert not lower.better(math.inf, 0.2)
     assert lower.better(0.1, None)
     assert not lower.better(math.nan, None)
+
+
+def test_among_equal_metrics_the_lower_loss_is_kept_else_the_later():
+    goal = Goal("accuracy")
+
+    def compare(accuracy, loss=None, best=0.5, best_loss=1.0):
+        metrics = {"accuracy": accuracy} | ({} if loss is None else {"loss": loss})
+        return tuple(goal.compare(metrics, best, best_loss))
+
+    assert compare(0.6, 9.0) == (True, True)
+    assert compare(0.4, 0.1) == (False, False)
+    assert compare(0.5, 0.9) == (True, True)
+    assert compare(0.5, 1.1) == (False, False)
+    assert compare(0.5, 1.0) == (True, False)
+    assert compare(0.5, math.nan) == (False, False)
+    assert compare(0.5, 3.0, best_loss=math.nan) == (True, True)
+    assert compare(0.5, best_loss=None) == (True, False)
+    assert compare(0.5, 2.0, best=None, best_loss=None) == (True, True)
+    assert compare(math.nan, 0.1) == (False, False)

@@ -236,6 +236,35 @@ def test_a_signal_stops_after_the_step_and_resumes_exactly(tmp_path, signum, at,
     assert_same_end(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("every", [None, 11])
+@pytest.mark.parametrize("at", [10, 11])
+def test_a_signal_in_the_last_step_of_max_steps(tmp_path, signum, every, at):
+    settings = TrainSettings(**{**HARD, "max_steps": 11, "evaluate_every": every})
+    keywords = {"settings": settings, "evaluate": evaluate, "progress": False}
+    whole, broken = make_net(), make_net()
+    expected = fit(whole, Noise(), carried_loss, folder=tmp_path / "whole", **keywords)
+    calls = 0
+
+    def loss(model, x, state):
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            signal.raise_signal(signum)
+        return carried_loss(model, x, state)
+
+    with pytest.raises(TrainingInterrupted, match=f"after step {at}"):
+        fit(make_net(), Noise(), loss, folder=tmp_path / "broken", **keywords)
+    for _ in range(2):
+        result = fit(
+            broken, Noise(), carried_loss, folder=tmp_path / "broken", resume=True, **keywords
+        )
+        assert result.step == expected.step == 11
+        assert result.history == expected.history
+        assert weights_equal(whole, broken)
+    assert_same_end(tmp_path / "whole", tmp_path / "broken")
+
+
 def test_an_interrupted_model_holds_the_best_weights():
     seen = []
 
@@ -307,6 +336,20 @@ def test_a_constant_schedule_may_be_prolonged(tmp_path):
     fit(pieces, Noise(), carried_loss, settings=short, folder=tmp_path, progress=False)
     fit(pieces, Noise(), carried_loss, settings=long, folder=tmp_path, resume=True, progress=False)
     assert weights_equal(whole, pieces)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"epochs": 3}, {"epochs": 2}), ({"max_steps": 9}, {"max_steps": 4}), ({}, {"max_steps": 4})],
+)
+def test_a_run_cannot_be_made_shorter_than_it_was(tmp_path, before, after):
+    settings = [
+        TrainSettings(**{"epochs": 3, "schedule": "constant", **d}) for d in (before, after)
+    ]
+    keywords = {"folder": tmp_path, "progress": False}
+    fit(make_net(), Noise(), carried_loss, settings=settings[0], **keywords)
+    with pytest.raises(SettingsError, match=r"(epochs|max_steps) was .* start_from"):
+        fit(make_net(), Noise(), carried_loss, settings=settings[1], resume=True, **keywords)
 
 
 def test_other_settings_batches_and_weights_are_refused_by_name(tmp_path):

@@ -1,5 +1,6 @@
 """Values out of the containers of numpy, torch, pandas, polars and Arrow, and in messages."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 import torch
 
 from elman.errors import DataError
+
+_SHORT = reprlib.Repr()  # also of what refers to itself or grows when it is written out
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def shown(value: object, width: int = 60) -> str:
@@ -16,7 +20,7 @@ def shown(value: object, width: int = 60) -> str:
     "'abcabc..."
     """
     try:
-        text = value[: width + 1].__repr__() if isinstance(value, str) else repr(value)
+        text = repr(value[: width + 1]) if isinstance(value, str) else _SHORT.repr(value)
     except Exception:  # an integer of more digits than Python writes; an object's own repr
         text = f"a {type(value).__name__}"
     text = " ".join(text.split())

@@ -21,7 +21,7 @@ from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
 from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
-from elman.files import write_atomic
+from elman.report import write_page
 
 SEQUENCES = 16  # of each batch that are looked at
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
@@ -71,12 +71,13 @@ class Diagnosis:
         return plot(self)
 
     def to_html(self, path: Path | str) -> Path:
-        """Write one page that loads nothing, light and dark; returns its path."""
+        """Write one page that loads nothing, light and dark; returns its path.
+
+        Raises `FileError` where another file than a page of elman's would be lost.
+        """
         from elman.diagnose.page import page
 
-        path = Path(path)
-        write_atomic(path, page(self))
-        return path
+        return write_page(path, page(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values that JSON can hold; what is not finite is None or a word."""

@@ -12,14 +12,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from elman.errors import SettingsError
-from elman.files import write_atomic
+from elman.errors import FileError, Interrupted, SettingsError
+from elman.files import is_leftover, writing
+from elman.folders import claim, path_of
 from elman.quickstart import lines, stocks, writer
 from elman.quickstart.outcome import Outcome
-from elman.quickstart.page import GENERATOR, page, shown
+from elman.quickstart.page import page, shown
+from elman.report import is_page, write_page
+from elman.tasks import Language
+from elman.tasks.saved import MODEL_FILES
 from elman.train import TrainingInterrupted
 
 REPORT = "report.html"
+MODELS = ("writer", "lines")
 SAMPLE_SHOWN = 400  # characters
 
 
@@ -39,7 +44,7 @@ def run(out: Path | str, effort: Effort = Effort(), *, progress: bool = True) ->
     Results of an earlier run in `out` are replaced. Raises `SettingsError` where `out` holds
     anything else.
     """
-    out = Path(out)
+    out = path_of(out, "out")
     _check_folder(out)
     width = None if sys.stdout.isatty() else 100
     console = Console(width=width, highlight=False, markup=False, emoji=False)
@@ -53,9 +58,9 @@ def run(out: Path | str, effort: Effort = Effort(), *, progress: bool = True) ->
             console.print("3/3  code, comment or prose?")
             told_apart = lines.train(effort.lines, effort.lines_per_class, progress=progress)
     except TrainingInterrupted as stop:  # there is no checkpoint to go on from
-        raise KeyboardInterrupt from stop
+        raise Interrupted(stop.signum) from stop
     commands = _commands(out)
-    write_atomic(out / REPORT, page(forecasts, written, told_apart, commands))
+    write_page(out / REPORT, page(forecasts, written, told_apart, commands))
     written.task.save(out / "writer")
     told_apart.task.save(out / "lines")
     sample = written.sample[:SAMPLE_SHOWN].rstrip()
@@ -71,15 +76,15 @@ def run(out: Path | str, effort: Effort = Effort(), *, progress: bool = True) ->
 def _check_folder(out: Path) -> None:
     """Make the folder, before any work; refuse one that is not ours to write into."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with (out / REPORT).open(encoding="utf-8") as file:
-            ours = f'content="{GENERATOR}"' in file.read(1000)
-    except FileNotFoundError:
-        ours = not any(out.iterdir())
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--out: {out} is no folder to write into: {error}") from None
-    if not ours:
-        raise SettingsError(f"--out: {out} holds other files; name a folder that is new or empty")
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            held = any(not is_leftover(each.name) for each in out.iterdir())
+        if held and not is_page(out / REPORT):
+            raise FileError(f"{out} holds other files; name a folder that is new or empty")
+        for name in MODELS if held else ():
+            claim(out / name, [*MODEL_FILES, *Language.asset_names])
+    except FileError as error:
+        raise SettingsError(f"--out: {error}") from None
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.sampling import Sampling
 from elman.tasks.saved import Saved
 from elman.tasks.settings import EncodingSetting, RecurrentSettings
+from elman.tasks.start import check_characters
 from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
@@ -43,8 +44,8 @@ class LanguageSettings(RecurrentSettings, EncodingSetting, TrainSettings):
         lt=2**31,
         description="Most tokens kept; by default all characters or 8192 byte pairs.",
     )
-    embedding_size: int = Field(64, ge=1, description="Length of a token's vector.")
-    hidden_size: int = Field(256, ge=1, description="Hidden units a layer.")
+    embedding_size: int = Field(64, ge=1, le=2**16, description="Length of a token's vector.")
+    hidden_size: int = Field(256, ge=1, le=2**16, description="Hidden units a layer.")
     weight_dropout: float = Field(
         0.2, ge=0, lt=1, description="Dropped share of the recurrent matrix."
     )
@@ -95,6 +96,8 @@ class Language(Task):
     name = "language"
     unit = "tokens"
     settings_type = LanguageSettings
+    asset_names = (VOCABULARY,)
+    fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
     vocabulary: Vocabulary
 
     def evaluate(self, data: Any) -> dict[str, float]:
@@ -233,9 +236,16 @@ class Language(Task):
         blocks = text_blocks(data, encoding=settings.encoding)
         if settings.tokens == "bpe":
             blocks = islice(blocks, _BLOCKS_OF_BPE)
-        self.vocabulary = build_vocabulary(settings.tokens, blocks, size=settings.vocabulary_size)
-        kept = cache_folder() / "tokens"
-        corpus = read_corpus(data, self.vocabulary, kept, encoding=settings.encoding)
+        if self._start is None:
+            size = settings.vocabulary_size
+            self.vocabulary = build_vocabulary(settings.tokens, blocks, size=size)
+        else:
+            self.vocabulary = self._start.vocabulary
+            is_limited = settings.vocabulary_size is not None
+            check_characters(self.vocabulary, blocks, is_limited=is_limited)
+        corpus = read_corpus(
+            data, self.vocabulary, cache_folder() / "tokens", encoding=settings.encoding
+        )
         if validation is None:
             share = min(settings.held_out, settings.max_held_out / len(corpus))
             train, held_out = corpus.train_validation(share)

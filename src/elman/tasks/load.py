@@ -1,10 +1,12 @@
 """Any saved model by its path or its name on the Hugging Face hub."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from elman.cells import Cell, resolve
-from elman.errors import ModelError
+from elman.errors import ModelError, SettingsError
+from elman.folders import path_of
 from elman.tasks.classify import Classify
 from elman.tasks.forecast import Forecast
 from elman.tasks.language import Language
@@ -33,18 +35,25 @@ def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:
     model.predict(["a stirring , funny film"])
     ```
     """
+    try:
+        own = {type(cell).__name__: cell for cell in map(resolve, cells)}
+    except TypeError:
+        raise SettingsError(f"cells={cells!r:.80}: a list of cells is needed") from None
     saved = read_model(_folder(path))
     task = saved.config.get("task")
     if not isinstance(task, str) or task not in TASKS:
-        raise ModelError(f"{path} is of the task {task!r}; there are {', '.join(TASKS)}")
-    own = {type(cell).__name__: cell for cell in map(resolve, cells)}
+        raise ModelError(f"{path} is of the task {task!r:.80}; there are {', '.join(TASKS)}")
     return TASKS[task]._load(saved, own)
 
 
 def _folder(path: Path | str) -> Path:
-    folder = Path(path)
-    if folder.exists() or str(path).count("/") != 1 or str(path).startswith((".", "~")):
-        if not folder.exists():
+    folder = path_of(path, "path")
+    try:
+        is_there = folder.is_dir()
+    except OSError:
+        is_there = False
+    if os.path.lexists(folder) or str(path).count("/") != 1 or str(path).startswith((".", "~")):
+        if not is_there and not folder.is_file():
             raise ModelError(f"{path} is neither a model folder nor a hub name like owner/model")
         return folder
     from huggingface_hub import snapshot_download

@@ -1,21 +1,34 @@
 """A saved model: a folder of JSON and safetensors, checked as it is read. Nothing in it runs."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from elman.errors import ModelError
-from elman.files import sha256, write_atomic
+from elman.errors import FileError, ModelError
+from elman.files import is_file, move_into_place, read_json, sha256, staging, write_atomic, writing
+from elman.folders import (
+    CARD,
+    CHECKPOINT,
+    CONFIG,
+    JOURNAL,
+    MOST_CONFIG,
+    checksum,
+    claim,
+    is_checkpoint,
+)
+from elman.tensor_files import read_tensors, write_tensors
 
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+WEIGHTS = "model.safetensors"
+MODEL_FILES = (WEIGHTS, CARD, CONFIG)
 FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MOST_BYTES = {".json": 2**28, ".arpa": 2**32, ".md": 2**24}
 
 
 @dataclass(frozen=True)
@@ -40,54 +53,92 @@ def write_model(
     card: str,
     assets: Mapping[str, Callable[[Path], None]],
 ) -> None:
-    """Write a model folder; the configuration, which holds the others' hashes, comes last."""
+    """Write a model folder: all files are complete before the first old one is replaced.
+
+    Raises `FileError` where files that elman did not write would be lost, or there is no room.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomic(path / WEIGHTS, lambda file: save_file(tensors, file))
-    for name, write in assets.items():
-        write(path / name)
-    files = {name: sha256(path / name) for name in (WEIGHTS, *assets)}
-    content = {"format": FORMAT, **config, "files": files}
-    content["checksum"] = _checksum(content)
-    write_atomic(path / CARD, card)
-    write_atomic(path / CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    names = [*assets, *MODEL_FILES]  # the configuration comes last
+    claim(path, names)
+    with writing(path), staging(path) as stage, _named_after(path, stage):
+        write_tensors(stage / WEIGHTS, tensors)
+        for name, write in assets.items():
+            write(stage / name)
+        write_atomic(stage / CARD, card)
+        files = {name: sha256(stage / name) for name in (WEIGHTS, *assets)}
+        content = {"format": FORMAT, **config, "files": files, "card": sha256(stage / CARD)}
+        content["checksum"] = checksum(content)
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        write_atomic(stage / CONFIG, f"{text}\n")
+        write_atomic(path / JOURNAL, json.dumps(_hashes(names, path, stage)))
+        for name in names:
+            move_into_place(stage / name, path / name)
+        (path / JOURNAL).unlink()
+
+
+def _hashes(names: Iterable[str], *folders: Path) -> dict[str, list[str]]:
+    """The hashes of files of these names that are in any of the folders."""
+    return {name: [sha256(f / name) for f in folders if is_file(f / name)] for name in names}
+
+
+@contextmanager
+def _named_after(path: Path, stage: Path) -> Iterator[None]:
+    """Errors name the folder to be written, not the hidden one within it."""
+    try:
+        yield
+    except FileError as error:
+        raise FileError(str(error).replace(str(stage), str(path))) from error.__cause__
 
 
 def read_model(path: Path) -> Saved:
-    """Read a model folder; ModelError says which file is missing, damaged or tampered with."""
+    """Read a model folder; ModelError says which file is missing, damaged or tampered with.
+
+    The configuration's size is looked at before it is read, and all of it is checked: what is
+    common to all models here, what is its task's own by `Task.saved_type`.
+    """
     config_path = path / CONFIG
-    if not path.is_dir() or not config_path.is_file():
-        raise ModelError(f"{path} is not a saved model: there is no {CONFIG}")
+    if not is_file(config_path):
+        hint = ""
+        if is_checkpoint(path / CHECKPOINT):
+            hint = "; it holds the checkpoint of a run that has not ended: resume it first"
+        raise ModelError(f"{path} is not a saved model: there is no {CONFIG}{hint}")
     try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        config = read_json(config_path, MOST_CONFIG)
+    except (ValueError, OSError) as error:
         raise ModelError(f"{config_path} is damaged: {error}") from None
     if not isinstance(config, dict) or not isinstance(config.get("files"), dict):
         raise ModelError(f"{config_path} is not the configuration of an elman model")
     if (version := config.get("format")) != FORMAT or isinstance(version, bool):
-        raise ModelError(f"{config_path} has format {version!r}; this elman reads format {FORMAT}")
+        raise ModelError(
+            f"{config_path} has format {version!r:.40}; this elman reads format {FORMAT}"
+        )
     stated = config.pop("checksum", None)
-    if stated != _checksum(config):
+    if stated != checksum(config):
         raise ModelError(f"{config_path} was changed since it was saved: its checksum is another")
     if WEIGHTS not in config["files"]:
         raise ModelError(f"{config_path} names no {WEIGHTS}")
     for name, expected in config["files"].items():
-        file = path / name
-        if Path(name).name != name or "\\" in name:
-            raise ModelError(f"{config_path} names a file outside its folder: {name!r}")
-        if not file.is_file():
-            raise ModelError(f"{path} is incomplete: {name} is missing")
-        if (found := sha256(file)) != expected:
-            raise ModelError(
-                f"{file} is damaged or was changed: its SHA-256 is {found[:12]}…, saved was"
-                f" {str(expected)[:12]}…"
-            )
-    try:
-        tensors = load_file(path / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path / WEIGHTS} is damaged: {error}") from None
+        _check_file(path, name, expected)
+    tensors, _ = read_tensors(path / WEIGHTS)
     return Saved(config, tensors, path)
 
 
-def _checksum(config: Mapping[str, Any]) -> str:
-    plain = json.dumps(config, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(plain.encode()).hexdigest()
+def _check_file(path: Path, name: str, expected: Any) -> None:
+    """Raise ModelError if a file that the configuration names is missing, too large or another."""
+    file = path / name
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{path / CONFIG} names a file outside its folder: {name!r:.80}")
+    if not is_file(file):
+        raise ModelError(f"{path} is incomplete: {name} is missing")
+    try:
+        size, most = file.stat().st_size, _MOST_BYTES.get(file.suffix)
+        if most is not None and size > most:
+            raise ModelError(f"{file} is too large to be read: {size:,} bytes, {most:,} at most")
+        found = sha256(file)
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror}") from None
+    if found != expected:
+        raise ModelError(
+            f"{file} is damaged or was changed: its SHA-256 is {found[:12]}…, saved was"
+            f" {str(expected)[:12]}…"
+        )

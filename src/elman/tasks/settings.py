@@ -13,6 +13,7 @@ from elman.errors import SettingsError
 from elman.nn import Recurrent
 
 MOST_PROBLEMS = 3  # named in one message
+_LONGEST = 200  # characters of each
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -21,8 +22,8 @@ class RecurrentSettings(BaseModel):
     """The recurrent layers of a task's model; see `elman.nn.Recurrent` for each."""
 
     cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
-    hidden_size: int = Field(128, ge=1, description="Hidden units a layer and direction.")
-    num_layers: int = Field(1, ge=1, description="Stacked layers.")
+    hidden_size: int = Field(128, ge=1, le=2**16, description="Hidden units a layer and direction.")
+    num_layers: int = Field(1, ge=1, le=1000, description="Stacked layers.")
     input_dropout: float = Field(
         0.0, ge=0, lt=1, description="Dropped share of what enters the first layer."
     )
@@ -122,7 +123,7 @@ def in_one_line(error: ValidationError) -> str:
     """What is wrong with which setting."""
     problems = []
     for each in error.errors():
-        name = ".".join(map(str, each["loc"]))
+        name = ".".join(map(str, each["loc"]))[:_LONGEST]
         if each["type"] == "extra_forbidden":
             problems.append(f"there is no setting {name}")
         else:

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,14 +15,22 @@ from torch import Tensor
 import elman
 from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
+from elman.files import is_file
+from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
 from elman.tasks.model import SequenceModel
-from elman.tasks.saved import Saved, write_model
+from elman.tasks.saved import MODEL_FILES, Saved, write_model
+from elman.tasks.schema import SavedConfig, checked
 from elman.tasks.settings import validated
+from elman.tasks.start import merged, take_weights, trained, weights_hash
 from elman.train import Batches, Step, fit
 from elman.train.nest import move
 
 _PROGRESS = ("step", "epoch", "training_loss")
+_NOT_FITTING = (
+    *(LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError),
+    *(AssertionError, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Prepared:
     data: dict[str, Any]  # what the model card says of the data
     metric: str  # the metric that chooses the best weights
     finish: Callable[[SequenceModel], None] | None = None  # to do with the best weights
+    precision: torch.dtype | None = None  # of the inputs, if they are numbers
 
 
 class Task(ABC):
@@ -47,6 +57,12 @@ class Task(ABC):
     name: ClassVar[str]
     unit: ClassVar[str]  # what a batch's loss is a mean of
     settings_type: ClassVar[type[Any]]
+    saved_type: ClassVar[type[SavedConfig]] = SavedConfig
+    fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
+    found_after_training: ClassVar[
+        tuple[str, ...]
+    ] = ()  # weights that training does not start from
+    asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that `_assets` may give
 
     def __init__(self, **settings: Any) -> None:
         own = settings.get("cell")
@@ -57,6 +73,10 @@ class Task(ABC):
         self.settings: Any = validated(self.settings_type, settings)
         if self.cell is None:
             resolve(self.settings.cell)
+        self.given = frozenset(
+            settings
+        )  # the names of settings that are not left at their defaults
+        self._start: Any = None  # while training: the trained task that it started from
         self._model: SequenceModel | None = None
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
@@ -128,25 +148,43 @@ class Task(ABC):
         *,
         folder: Path | str | None = None,
         resume: bool = False,
+        start_from: "Task | Path | str | None" = None,
         progress: bool = True,
     ) -> Self:
-        """Train from nothing.
+        """Train from nothing, or from a trained model of the same task.
 
         **Arguments:**
 
         - `data`, `validation`: what to train on and what to choose the best weights by; without
           `validation` a share of the data is held out.
         - `folder`: where checkpoints, the log and at the end the model are written; nothing is
-          written if None.
-        - `resume`: go on from the folder's checkpoint.
+          written if None. It must be new, empty or one that elman wrote.
+        - `resume`: go on from the folder's checkpoint, with the same data and settings, to the very
+          weights of an unbroken run.
+        - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
+          weights and preprocessing with a new optimizer: other data, more epochs, another schedule.
+          Settings that were not given to this task are those of that model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
-        **Returns:** the task itself.
+        **Returns:** the task itself. Raises `SettingsError` for settings with which the weights of
+        `start_from` do not fit, `DataError` for labels or characters that it does not know, and
+        `FileError` where files in `folder` that elman did not write would be lost.
         """
-        folder = None if folder is None else Path(folder)
+        if folder is not None:
+            folder = path_of(folder, "folder")
+            if resume and not is_file(folder / CHECKPOINT):
+                raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
+            claim(folder, [*MODEL_FILES, *self.asset_names])
+        start = None if start_from is None else trained(self, start_from, folder)
+        if start is not None:
+            self.cell, self.settings = self.cell or start.cell, merged(self, start)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
+            self._start = start
             prepared = self._prepare(data, validation)
+            self.model.to(dtype=prepared.precision)
+            if start is not None:
+                take_weights(self, start)
         result = fit(
             self.model,
             prepared.batches,
@@ -158,11 +196,18 @@ class Task(ABC):
             progress=progress,
             unit=self.unit,
             data=prepared.data["training_sha256"],
+            start=None if start is None else weights_hash(start),
             resume=resume,
         )
         self.history = result.history
         self.model.eval()
-        best = next(entry for entry in self.history if entry["step"] == result.best_step)
+        found = [entry for entry in self.history if entry["step"] == result.best_step]
+        if not found:
+            warnings.warn(
+                f"{prepared.metric} was NaN at every evaluation: the last weights are kept",
+                stacklevel=2,
+            )
+        best = (found or self.history)[-1]
         metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
         if prepared.finish is not None:
             prepared.finish(self.model)
@@ -176,6 +221,7 @@ class Task(ABC):
                 "stopped_because": result.stopped_because,
                 "seconds": round(result.seconds, 1),
                 "clipped_share": round(result.clipped, 4),
+                **({} if start is None else {"started_from": weights_hash(start)}),
             },
             "latency_ms": self._latency(),
         }
@@ -195,8 +241,13 @@ class Task(ABC):
         return model, batch, lambda model, batch: self._loss(model, batch, None), chunk
 
     def save(self, path: Path | str) -> None:
-        """Write the model folder: configuration, weights, preprocessing and a model card."""
+        """Write the model folder: configuration, weights, preprocessing and a model card.
+
+        The folder must be new, empty or one that elman wrote; files there that elman did not write
+        stay as they are. Raises `FileError` where one of them would be written over.
+        """
         self._check_trained()
+        path = path_of(path, "path")
         config = {
             "elman": elman.__version__,
             "task": self.name,
@@ -206,14 +257,16 @@ class Task(ABC):
         }
         tensors = self.model.state_dict()
         text = card(self.name, config, sum(p.numel() for p in self.model.parameters()))
-        write_model(Path(path), config, tensors, text, self._assets())
+        write_model(path, config, tensors, text, self._assets())
 
     @classmethod
     def _load(cls, saved: Saved, cells: Mapping[str, Cell]) -> Self:
-        settings, record = saved.config.get("settings"), saved.config.get("record")
-        if not isinstance(settings, dict) or not isinstance(record, dict):
-            raise ModelError(f"{saved.path} does not hold what its task needs: no settings")
-        name = str(settings.get("cell"))
+        try:
+            checked(cls.saved_type, saved.config)
+        except ModelError as error:
+            raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
+        settings, record = saved.config["settings"], saved.config["record"]
+        name = str(settings.get("cell"))[:100]
         if name not in BUILTIN and name not in cells:
             raise ModelError(
                 f'{saved.path} uses the cell "{name}", which is not built in: pass it as'
@@ -227,11 +280,12 @@ class Task(ABC):
             with torch.device("meta"):  # sizes that the weights do not have cost no memory
                 model = task._restore(saved)
             _assign(model, saved.tensors)
-        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        except _NOT_FITTING as error:
+            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
         except ElmanError as error:
-            raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
+            what = " ".join(str(error).split())[:300]
+            raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
         task._model = model.eval()
         return task
 
@@ -253,16 +307,23 @@ def _name(cell: Cell) -> str:
 
 
 def _assign(model: SequenceModel, tensors: Mapping[str, Tensor]) -> None:
-    expected = {name: _form(tensor) for name, tensor in model.state_dict().items()}
-    found = {name: _form(tensor) for name, tensor in tensors.items()}
-    for name in {**expected, **found}:
-        if expected.get(name) != found.get(name):
-            raise ModelError(
-                f"weight {name} is {found.get(name, 'missing')} where the settings ask for"
-                f" {expected.get(name, 'none')}"
-            )
+    """Give a model without weights its own, in the precision that they were saved in.
+
+    What would be of `torch.get_default_dtype()` may be of another, if it is one in all weights.
+    """
+    expected, usual = model.state_dict(), torch.get_default_dtype()
+    saved = [tensors[n].dtype for n, t in expected.items() if t.dtype == usual and n in tensors]
+    precision = saved[0] if saved and saved[0].is_floating_point else usual
+    for name in {**expected, **tensors}:
+        wanted = expected.get(name)
+        if wanted is not None and wanted.dtype == usual:
+            wanted = wanted.to(precision)
+        if (found := _form(tensors.get(name), "missing")) != (form := _form(wanted, "none")):
+            raise ModelError(f"weight {name} is {found} where the settings ask for {form}")
     model.load_state_dict(dict(tensors), assign=True)
 
 
-def _form(tensor: Tensor) -> str:
+def _form(tensor: Tensor | None, nothing: str) -> str:
+    if tensor is None:
+        return nothing
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

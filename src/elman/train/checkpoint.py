@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from elman.errors import ModelError, SettingsError
-from elman.files import write_atomic
+from elman.files import is_file
+from elman.tensor_files import read_tensors, write_tensors
 
 _FORMAT = "elman-checkpoint-1"
+_ADVICE = "restore it, or train anew elsewhere"
 
 
 def write_checkpoint(path: Path, nest: Any) -> None:
@@ -27,8 +27,8 @@ def write_checkpoint(path: Path, nest: Any) -> None:
     """
     tensors: dict[str, Tensor] = {}
     tree = json.dumps(_encode(nest, "", tensors))
-    metadata = {"format": _FORMAT, "tree": tree, "sha256": _digest(tree, tensors)}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+    metadata = {"format": _FORMAT, "tree": tree, "sha256": digest(tree, tensors)}
+    write_tensors(path, tensors, metadata)
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -42,27 +42,27 @@ def read_checkpoint(path: Path) -> Any:
     >>> read_checkpoint(path)
     {'step': 3, 'state': (tensor([1., 1.]), None)}
     """
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"{path}: no such checkpoint")
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        if metadata.get("format") != _FORMAT:
-            raise ModelError(f"{path}: not a checkpoint of elman.train (format {_FORMAT})")
+        tensors, metadata = read_tensors(path)
+    except ModelError as error:
+        raise ModelError(f"{path}: the checkpoint is damaged ({error}); {_ADVICE}") from None
+    if metadata.get("format") != _FORMAT:
+        raise ModelError(f"{path}: not a checkpoint of elman.train (format {_FORMAT})")
+    try:
         tree = metadata["tree"]
-        if metadata["sha256"] != _digest(tree, tensors):
+        if metadata["sha256"] != digest(tree, tensors):
             raise ValueError("its checksum does not fit")
         return _decode(json.loads(tree), tensors)
-    except ModelError:
-        raise
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"{path}: the checkpoint is damaged ({error}); restore it, or train anew elsewhere"
-        ) from error
+            f"{path}: the checkpoint is damaged ({str(error)[:200]}); {_ADVICE}"
+        ) from None
 
 
-def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
+def digest(tree: str, tensors: dict[str, Tensor]) -> str:
+    """A SHA-256 over a text and tensors by name, as 64 hex digits."""
     digest = hashlib.sha256(tree.encode())
     for name in sorted(tensors):
         value = tensors[name]
@@ -74,7 +74,7 @@ def _digest(tree: str, tensors: dict[str, Tensor]) -> str:
 def _encode(nest: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(nest, Tensor):
         name = name or "value"
-        tensors[name] = _owned(nest)
+        tensors[name] = _owned(nest, tensors)
         return {"tensor": name}
     if type(nest) is dict and all(type(key) in (str, int) for key in nest):
         pairs = [
@@ -94,10 +94,13 @@ def _encode(nest: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     )
 
 
-def _owned(value: Tensor) -> Tensor:
+def _owned(value: Tensor, others: dict[str, Tensor]) -> Tensor:
+    """The tensor with memory of its own, as a file needs it."""
     value = value.detach().cpu().contiguous()
-    whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
-    return value if whole else value.clone()
+    memory = value.untyped_storage()
+    is_whole = memory.nbytes() == value.numel() * value.element_size()
+    shared = any(each.untyped_storage().data_ptr() == memory.data_ptr() for each in others.values())
+    return value.clone() if shared or not is_whole else value
 
 
 def _decode(tree: Any, tensors: dict[str, Tensor]) -> Any:

@@ -3,12 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from elman.errors import SettingsError
-from elman.files import write_atomic
+from elman.files import write_atomic, writing
+
+METRICS = "metrics.jsonl"
 
 
 class MetricsLog:
@@ -28,19 +32,20 @@ class MetricsLog:
             return
         if tensorboard:
             self._writer = _tensorboard_writer(folder / "tensorboard", step)
-        path = folder / "metrics.jsonl"
-        old = path.read_text("utf-8").splitlines(keepends=True) if lines and path.exists() else []
-        kept = [line for line in old[:lines] if line.endswith("\n")]
+        self._path = path = folder / METRICS
+        kept = _first_lines(path, lines)
         write_atomic(path, "".join(kept))
         self.lines = len(kept)
-        self._file = path.open("a", encoding="utf-8")
+        with writing(path):
+            self._file = path.open("a", encoding="utf-8")
 
     def write(self, kind: str, values: Mapping[str, float | int | bool | str | None]) -> None:
         """Add a line; `values` holds at least "step"."""
         if self._file is not None:
             line = {key: value if _is_json(value) else None for key, value in values.items()}
-            self._file.write(json.dumps({"kind": kind, **line}, allow_nan=False) + "\n")
-            self._file.flush()
+            with writing(self._path):
+                self._file.write(json.dumps({"kind": kind, **line}, allow_nan=False) + "\n")
+                self._file.flush()
             self.lines += 1
         if self._writer is not None:
             for key, value in values.items():
@@ -57,9 +62,32 @@ class MetricsLog:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError) if error is not None else writing(self._path):
+                self._file.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file is such a record, by its first line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline(10**6)
+        first = json.loads(line) if line else {"kind": "", "step": 0}
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and {"kind", "step"} <= first.keys()
+
+
+def _first_lines(path: Path, count: int) -> list[str]:
+    """The first whole lines of a log; fewer where it is cut short or is no longer text."""
+    if not count:
+        return []
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [line for line in islice(file, count) if line.endswith("\n")]
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def _is_json(value: float | int | bool | str | None) -> bool:

@@ -7,7 +7,11 @@ from typing import Any, TypeVar
 from torch import nn
 
 from elman.errors import SettingsError
+from elman.files import is_file
+from elman.folders import CHECKPOINT as CHECKPOINT
+from elman.folders import claim, is_checkpoint, path_of
 from elman.train.contract import Batches, Result, Step
+from elman.train.log import METRICS, is_log
 from elman.train.metric import Goal
 from elman.train.rng import preserved_rng, seed_all
 from elman.train.run import Run, modes_kept
@@ -15,8 +19,6 @@ from elman.train.settings import TrainSettings, resolve_device
 
 B = TypeVar("B")
 M = TypeVar("M", bound=nn.Module)
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 def fit(
@@ -32,6 +34,7 @@ def fit(
     progress: bool = True,
     unit: str = "examples",
     data: str | None = None,
+    start: str | None = None,
     resume: bool = False,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
@@ -59,15 +62,19 @@ def fit(
     - `progress`: show a bar on a terminal, else plain lines, on standard error.
     - `unit`: what `Step.count` counts, for the speed that is shown.
     - `data`: a hash of the training data; to resume with other data is refused.
+    - `start`: a hash of the weights that `model` begins with, if they are another run's; to resume
+      with others is refused.
     - `resume`: go on from the folder's checkpoint. Settings must be the same, but for the device's
       name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
 
-    **Raises:** `SettingsError` for what cannot work, other settings or weights than the
-    checkpoint's, and a folder with a checkpoint but no `resume`; `ModelError` for a damaged
-    checkpoint; `TrainingDivergedError` on NaN, infinity or an exploding loss, before the weights
-    are touched; `TrainingInterrupted` after Ctrl-C or SIGTERM.
+    **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
+    where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what
+    cannot work, other settings or weights than the checkpoint's, and a folder with a checkpoint
+    but no `resume`; `ModelError` for a damaged checkpoint; `TrainingDivergedError` on NaN, infinity
+    or an exploding loss, before the weights are touched; `TrainingInterrupted` after Ctrl-C or
+    SIGTERM.
 
     >>> import torch
     >>> from torch import nn
@@ -89,6 +96,10 @@ def fit(
     >>> result.step, result.stopped_because, result.history[-1]["training_loss"] < 0.05
     (100, 'finished', True)
     """
+    if folder is not None:
+        folder = path_of(folder, "folder")
+        if not resume or is_file(folder / CHECKPOINT):
+            claim(folder, [CHECKPOINT, METRICS], {CHECKPOINT: is_checkpoint, METRICS: is_log})
     device = resolve_device(settings.device)
     goal = Goal(metric, maximize) if evaluate is not None else None
     _refuse_useless(settings, batches, evaluate is not None, folder, resume)
@@ -105,9 +116,10 @@ def fit(
             evaluate=evaluate,
             goal=goal,
             device=device,
-            path=None if folder is None else Path(folder) / CHECKPOINT,
+            path=None if folder is None else folder / CHECKPOINT,
             unit=unit,
             data=data,
+            start_hash=start,
         )
         run.start(resume=resume)
         return run.train(progress)

@@ -2,11 +2,19 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from elman.errors import SettingsError
 
 _HIGHER = ("accuracy", "f1", "auc", "bleu", "chrf", "precision", "recall", "r2")
 _LOWER = ("loss", "error", "perplexity", "bits", "nats", "nll", "mse", "mae", "rmse", "wer", "cer")
+
+
+class Comparison(NamedTuple):
+    """Whether an evaluation's weights are kept, and whether it counts as an improvement."""
+
+    keep: bool
+    improved: bool
 
 
 class Goal:
@@ -42,6 +50,33 @@ class Goal:
         if math.isnan(value):
             return False
         return best is None or (value > best if self.maximize else value < best)
+
+    def compare(
+        self, metrics: Mapping[str, float], best: float | None, best_loss: float | None
+    ) -> Comparison:
+        """What an evaluation is beside the best so far, its metric and its loss.
+
+        Of equal metrics the lower "loss" among `metrics` is an improvement. Where there is no such
+        loss, or the losses are equal too, the later weights are kept, though they improve nothing.
+
+        >>> goal = Goal("cer")
+        >>> goal.compare({"cer": 1.0, "loss": 2.5}, 1.0, 9.0)
+        Comparison(keep=True, improved=True)
+        >>> goal.compare({"cer": 1.0, "loss": 9.5}, 1.0, 9.0)
+        Comparison(keep=False, improved=False)
+        >>> goal.compare({"cer": 1.0}, 1.0, None)
+        Comparison(keep=True, improved=False)
+        """
+        value = self.value(metrics)
+        if self.better(value, best):
+            return Comparison(True, True)
+        if value != best:
+            return Comparison(False, False)
+        loss = metrics.get("loss", math.nan)
+        if best_loss is None or math.isnan(best_loss):
+            known = not math.isnan(loss)
+            return Comparison(True, known and best_loss is not None)
+        return Comparison(loss <= best_loss, loss < best_loss)
 
 
 def _direction(metric: str) -> bool:

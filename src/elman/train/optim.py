@@ -52,13 +52,29 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     return _OPTIMIZERS[settings.optimizer]([g for g in groups if g["params"]], **options)
 
 
+def fresh_state(settings: TrainSettings, like: Tensor) -> dict[str, Any]:
+    """The state that the optimizer has of one parameter, of the kind of `like`, after a step."""
+    one = nn.Parameter(torch.zeros(1, 1, dtype=like.dtype, device=like.device))
+    one.grad = torch.zeros_like(one)
+    optimizer = make_optimizer(nn.ParameterList([one]), settings)
+    optimizer.step()
+    return dict(optimizer.state[one])
+
+
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     """Load a `state_dict`, every tensor in the dtype it was saved in.
 
     torch casts the state to its parameter's dtype: the float32 product that NAdam keeps beside
     float64 weights would go on as float64, and a resumed run would part from the unbroken one.
+    All of the groups but their present rate is of the settings, not of the saved state.
     """
-    optimizer.load_state_dict(saved)
+    groups = [
+        {**own, "lr": kept["lr"]}
+        for own, kept in zip(
+            optimizer.state_dict()["param_groups"], saved["param_groups"], strict=True
+        )
+    ]
+    optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, entries in saved["state"].items():
         state = optimizer.state[parameters[index]]

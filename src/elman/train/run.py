@@ -1,11 +1,11 @@
 """A run: its steps, evaluations and checkpoints, from nothing or from where one was killed."""
 
 import dataclasses
-import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,49 +23,21 @@ from elman.train.nest import detach, move
 from elman.train.optim import (
     PLATEAU_EVALUATIONS,
     PLATEAU_FACTOR,
+    fresh_state,
     load_optimizer,
     make_optimizer,
     rate,
 )
 from elman.train.progress import Display
+from elman.train.resume import Position, plain, refuse_other_terms, steps_in
 from elman.train.rng import preserved_rng, rng_state, set_rng_state
+from elman.train.schema import check, check_average, check_optimizer, damaged
 from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
 from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
 
 if TYPE_CHECKING:
     from elman.diagnose.monitor import Monitor
-
-_MAY_DIFFER_ON_RESUME = {
-    *("checkpoint_every", "log_every", "tensorboard", "device", "monitor", "monitor_every"),
-}
-_MAY_GROW = {"epochs", "max_steps"}
-
-
-@dataclass
-class Position:
-    """Where a run stands; together with weights and generators, all that a checkpoint needs."""
-
-    step: int = 0
-    epoch: int = 0
-    in_epoch: int = 0
-    seen: int = 0
-    clipped: int = 0
-    seconds: float = 0.0
-    evaluated_at: int = 0
-    best: float | None = None
-    best_step: int | None = None
-    stale: int = 0
-    plateau_factor: float = 1.0
-    log_lines: int = 0
-    logged_sum: float = 0.0
-    logged_count: int = 0
-    entry_sum: float = 0.0
-    entry_count: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    gradients: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    stopped: Literal["finished", "patience"] | None = None
 
 
 @contextmanager
@@ -93,6 +65,7 @@ class Run:
     path: Path | None
     unit: str
     data: str | None
+    start_hash: str | None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -112,6 +85,7 @@ class Run:
 
             self.monitor = monitor.Monitor(self.model, settings.monitor_every)
         self.state: Any = None
+        self.is_state_read = False  # from a checkpoint, and not used yet
 
     # -- checkpoints
 
@@ -122,7 +96,7 @@ class Run:
         if resume:
             self._read()
             return
-        if self.path.exists() and (step := read_checkpoint(self.path)["at"]["step"]):
+        if (step := steps_in(self.path)) > 0:
             raise SettingsError(
                 f"{self.path.parent} holds a run's checkpoint (step {step}): resume=True "
                 "(--resume) goes on with it; or choose another folder"
@@ -134,10 +108,7 @@ class Run:
             return
         average = self.average
         nest = {
-            "settings": self._plain_settings(),
-            "batches": len(self.batches),
-            "data": self.data,
-            "device": self.device.type,
+            **self._terms(),
             "at": dataclasses.asdict(self.at),
             "guard": dataclasses.asdict(self.guard),
             "monitor": self.monitor and dataclasses.asdict(self.monitor.memory),
@@ -150,11 +121,28 @@ class Run:
         }
         write_checkpoint(self.path, nest)
 
+    def _terms(self) -> dict[str, Any]:
+        """What must be the same when a run is resumed."""
+        return {
+            "settings": plain(self.settings),
+            "batches": len(self.batches),
+            "data": self.data,
+            "start": self.start_hash,
+            "device": self.device.type,
+        }
+
     def _read(self) -> None:
         assert self.path is not None
-        saved = read_checkpoint(self.path)
-        self._refuse_other_settings(saved)
-        refuse_other_weights(self.model, saved["weights"], str(self.path))
+        saved, source = read_checkpoint(self.path), str(self.path)
+        check(saved, source)
+        refuse_other_terms(saved, self._terms(), self.settings, source)
+        refuse_other_weights(self.model, saved["weights"], source)
+        fresh = fresh_state(self.settings, self.parameters[0])
+        check_optimizer(self.optimizer, fresh, saved["optimizer"], source)
+        if self.average is not None:
+            check_average(saved["average"], self.average.values, source)
+            self.average.updates = saved["average"]["updates"]
+            self.average.values = move(saved["average"]["values"], self.device)
         assign(self.model, saved["weights"])
         self.at = Position(**saved["at"])
         self.guard = Guard(**saved["guard"])
@@ -162,32 +150,12 @@ class Run:
             self.monitor.memory = type(self.monitor.memory)(**saved["monitor"])
         load_optimizer(self.optimizer, saved["optimizer"])
         self.best_weights = saved["best_weights"] and move(saved["best_weights"], self.device)
-        if self.average is not None:
-            self.average.updates = saved["average"]["updates"]
-            self.average.values = move(saved["average"]["values"], self.device)
         self.state = move(saved["state"], self.device)
+        self.is_state_read = True
         set_rng_state(saved["rng"], self.device)
         more = self.at.step < self.total and self.at.epoch < self.epochs
         if self.at.stopped == "finished" and more:
             self.at.stopped = None
-
-    def _plain_settings(self) -> dict[str, Any]:
-        plain: dict[str, Any] = json.loads(json.dumps(self.settings.model_dump(mode="json")))
-        return plain
-
-    def _refuse_other_settings(self, saved: dict[str, Any]) -> None:
-        then = {"len(batches)": saved["batches"], "data": saved["data"], "on": saved["device"]}
-        now = {"len(batches)": len(self.batches), "data": self.data, "on": self.device.type}
-        then, now = {**saved["settings"], **then}, {**self._plain_settings(), **now}
-        endless = self.settings.schedule in ("constant", "plateau") and not self.settings.warmup
-        allowed = _MAY_DIFFER_ON_RESUME | (_MAY_GROW if endless else set())
-        names = [n for n in {**then, **now} if n not in allowed and then.get(n) != now.get(n)]
-        if names:
-            shown = ", ".join(f"{n} was {then.get(n)!r} and is {now.get(n)!r}" for n in names)
-            raise SettingsError(
-                f"{self.path}: cannot resume with other settings: {shown}; "
-                "resume with the old ones or train in another folder"
-            )
 
     # -- training
 
@@ -221,21 +189,25 @@ class Run:
         return self.request.signum is not None
 
     def _one_epoch(self) -> None:
-        at, every = self.at, self.settings.evaluate_every
+        at, settings = self.at, self.settings
+        every = settings.evaluate_every
         if every is not None and at.step % every == 0:
             self._evaluate()
+        most = math.inf if settings.max_steps is None else settings.max_steps
+        if at.stopped is None and at.step >= most:  # a signal came in the last step
+            self._finish()
         if at.stopped is not None:
             return
         for batch in self.batches.epoch(at.epoch, start=at.in_epoch):
             self._step(batch)
             if self._asked_to_stop():
                 return
-            if at.step == self.settings.max_steps:
+            if at.step >= most:
                 self._finish()
                 return
             if every is not None and at.step % every == 0:
                 self._evaluate()
-            if at.step % self.settings.checkpoint_every == 0:
+            if at.step % settings.checkpoint_every == 0:
                 self._checkpoint()
             if at.stopped is not None or self._asked_to_stop():
                 return
@@ -246,7 +218,7 @@ class Run:
         at.epoch += 1
         at.in_epoch = 0
         self.state = None
-        if at.stopped is None and at.epoch == self.epochs:
+        if at.stopped is None and at.epoch >= self.epochs:
             self._finish()
 
     def _finish(self) -> None:
@@ -260,7 +232,7 @@ class Run:
         for parameter in self.parameters:
             parameter.grad = None
         with nullcontext() if self.monitor is None else self.monitor.step(at.step + 1):
-            step = self.loss(self.model, batch, self.state)
+            step = self._computed(batch)
             loss, count = step.loss, step.count
             if loss.dim() != 0:
                 raise SettingsError(f"the loss must be a scalar, not of shape {tuple(loss.shape)}")
@@ -296,6 +268,17 @@ class Run:
         share = at.clipped / at.step
         self.display.step(at.step, self._epochs(), self.guard.smoothed, at.seen, share)
 
+    def _computed(self, batch: Any) -> Step:
+        """The loss; with a state from a checkpoint that the model cannot take, `ModelError`."""
+        try:
+            step = self.loss(self.model, batch, self.state)
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if self.is_state_read and self.state is not None:
+                raise damaged(str(self.path), f"its state is not of this model: {error}") from error
+            raise
+        self.is_state_read = False
+        return step
+
     def _evaluate(self) -> None:
         at = self.at
         if at.evaluated_at == at.step:
@@ -312,12 +295,14 @@ class Run:
             ):
                 self.model.eval()
                 metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
-                value = self.goal.value(metrics)
-                best = self.goal.better(value, at.best)
+                best, improved = self.goal.compare(metrics, at.best, at.best_loss)
                 if best:
-                    at.best, at.best_step, at.stale = value, at.step, 0
+                    at.best, at.best_step = self.goal.value(metrics), at.step
+                    at.best_loss = metrics.get("loss")
                     self.best_weights = copied(live_weights(self.model))
-            if not best:
+            if improved:
+                at.stale = 0
+            else:
                 self._no_better()
         mean = at.entry_sum / max(1, at.entry_count)
         at.entry_sum, at.entry_count = 0.0, 0

@@ -19,7 +19,7 @@ class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
         None, ge=3, lt=2**31, description="Most tokens kept, the frequent first; all if none."
     )
     min_count: int = Field(1, ge=1, lt=2**31, description="Tokens rarer than this are unknown.")
-    embedding_size: int = Field(100, ge=1, description="Length of a token's vector.")
+    embedding_size: int = Field(100, ge=1, le=2**16, description="Length of a token's vector.")
     token_dropout: float = Field(
         0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
     )
@@ -29,7 +29,7 @@ class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
     output_dropout: float = Field(
         0.4, ge=0, lt=1, description="Dropped share of what leaves the last layer."
     )
-    hidden_size: int = Field(64, ge=1, description="Hidden units a layer and direction.")
+    hidden_size: int = Field(64, ge=1, le=2**16, description="Hidden units a layer and direction.")
     batch_size: int = Field(50, ge=1, description="Sequences in a batch.")
     lr: float = Field(2e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
     warmup: float = Field(

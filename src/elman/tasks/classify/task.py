@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -27,10 +27,12 @@ from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.left_out import in_place, warn
+from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.saved import Saved
 from elman.tasks.settings import validated
+from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 
@@ -68,6 +70,13 @@ class Classify(Task):
     name = "classify"
     unit = "examples"
     settings_type = ClassifySettings
+    saved_type = ClassifyConfig
+    asset_names = (VOCABULARY,)
+    fixed = (
+        *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size", "bidirectional"),
+        *("pooling", "acoustic", "bins", "sample_rate"),
+    )
+    found_after_training = ("head.temperature",)
     labels: list[str]
     several: bool
     vocabulary: Vocabulary | None = None
@@ -145,14 +154,22 @@ class Classify(Task):
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
+        start: Self | None = self._start
         self.vocabulary, self.features, self.sound = None, None, None
+        if start is not None:
+            self.vocabulary, self.features = start.vocabulary, start.features
+            self.sound = start.sound
         sounds = self._find(data, labelled=True)
-        if sounds is not None and sounds.utterances.features_size is None:
+        if start is None and sounds is not None and sounds.utterances.features_size is None:
             rate = settings.sample_rate or sounds.rate
             self.sound = AcousticFeatures(kind=settings.acoustic, bins=settings.bins, rate=rate)
         train = self._read_any(data, sounds, labelled=True)
         left_out = len(train.left_out)
         self.labels, self.several = train.classes, train.is_multi_label
+        if start is not None:
+            check_labels(self.labels, start.labels)
+            self.labels, self.several = start.labels, start.several
+            self._check_kind(train)
         if not self.labels:
             raise DataError("no example has a label")
         if len(self.labels) < 2 and not self.several:
@@ -162,7 +179,11 @@ class Classify(Task):
         else:
             found = self._find(validation, labelled=True)
             held_out = self._read_any(validation, found, labelled=True)
-        if train.is_text:
+        if start is not None:
+            if self.vocabulary is not None:
+                is_limited = settings.vocabulary_size is not None or settings.min_count > 1
+                check_characters(self.vocabulary, _texts(train), is_limited=is_limited)
+        elif train.is_text:
             self.vocabulary = build_vocabulary(
                 settings.tokens,
                 _texts(train),
@@ -174,7 +195,7 @@ class Classify(Task):
             self.features = int(np.shape(train.inputs[0])[1])
         self._check_kind(held_out)
         sequences, targets = self._sequences(train), self._targets(train)
-        self._model = self._network(None if train.is_text else sequences)
+        self._model = self._network(None if train.is_text or start else sequences)
         self._class_weights = self._weights(targets)
         held_out_sequences, held_out_targets = self._sequences(held_out), self._targets(held_out)
 
@@ -198,6 +219,7 @@ class Classify(Task):
             },
             settings.metric,
             finish=calibrate,
+            precision=None if train.is_text else torch.float32,
         )
 
     def _loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
@@ -341,8 +363,9 @@ class Classify(Task):
             model(batch.inputs.to(device), lengths=batch.lengths.to(device))[0].cpu()
             for batch in batches.epoch(0)
         ]
-        logits = torch.empty(len(sequences), len(self.labels))
-        logits[batches.in_order()] = torch.cat(parts)
+        found = torch.cat(parts)
+        logits = torch.empty_like(found)
+        logits[batches.in_order()] = found
         return logits
 
     def _metrics(self, logits: Tensor, targets: Tensor) -> dict[str, float]:

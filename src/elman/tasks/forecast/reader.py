@@ -84,7 +84,8 @@ def run(
     """Read stretches (T, F) of several series side by side: outputs (T, B, H) and the states after
     each one's last step."""
     lengths = torch.tensor([len(each) for each in features])
-    padded = torch.zeros(int(lengths.max()), len(features), features[0].shape[1])
+    size = int(lengths.max()), len(features), features[0].shape[1]
+    padded = torch.zeros(size, dtype=torch.float32)
     for i, each in enumerate(features):
         padded[: len(each), i] = torch.from_numpy(each)
     device = device_of(model)

@@ -16,7 +16,7 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
-    horizon: int = Field(24, ge=1, description="Steps to be forecast.")
+    horizon: int = Field(24, ge=1, le=10**5, description="Steps to be forecast.")
     context: int | None = Field(
         None, ge=2, description="Steps of a training window; two long seasons if none."
     )
@@ -43,9 +43,12 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
         " sample paths of any length.",
     )
     paths: int = Field(
-        200, ge=20, description="Sample paths of a forecast, if the head is a distribution."
+        200,
+        ge=20,
+        le=10**5,
+        description="Sample paths of a forecast, if the head is a distribution.",
     )
-    hidden_size: int = Field(64, ge=1, description="Hidden units a layer.")
+    hidden_size: int = Field(64, ge=1, le=2**16, description="Hidden units a layer.")
     smoothing: bool = Field(
         False,
         description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",

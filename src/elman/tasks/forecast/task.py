@@ -7,13 +7,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from elman.data import Panel, PanelSeries, read_panel
 from elman.data.calendar import Calendar
 from elman.data.panel import to_frame
 from elman.errors import DataError, ModelError, SettingsError
-from elman.files import write_atomic
 from elman.tasks.forecast import anomalies
 from elman.tasks.forecast.adaptive import widened
 from elman.tasks.forecast.backtest import Backtest, score
@@ -28,10 +26,13 @@ from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
 from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
+from elman.tasks.forecast.saved import ForecastConfig, check_calendar, check_history, check_known
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
+from elman.tasks.schema import checked
 from elman.tasks.task import Prepared, Task
+from elman.tensor_files import read_tensors, write_tensors
 from elman.train import Step
 
 HISTORY, PATTERNS = "history.safetensors", "patterns"
@@ -57,6 +58,12 @@ class Forecast(Task):
     name = "forecast"
     unit = "windows"
     settings_type = ForecastSettings
+    saved_type = ForecastConfig
+    asset_names = (HISTORY,)
+    fixed = (
+        *("horizon", "season", "frequency", "target", "past", "future", "static"),
+        *("head", "smoothing", "attention", "dilations"),
+    )
     view: View
     calendar: Calendar
     known: dict[Any, Known]
@@ -76,10 +83,16 @@ class Forecast(Task):
                 "validation cannot be given: the last steps of each series are held out; see"
                 " held_out"
             )
-        settings = self.settings
+        settings, start = self.settings, self._start
         panel = read_panel(
-            data, settings.columns, frequency=settings.frequency, **settings.text_file
+            data,
+            settings.columns,
+            frequency=settings.frequency if start is None else None,
+            calendar=None if start is None else start.calendar,
+            **settings.text_file,
         )
+        if start is not None:
+            check_known(panel, start.view)
         check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
@@ -87,7 +100,11 @@ class Forecast(Task):
         held_out = settings.held_out or max(horizon, share)
         train = panel.cut(held_out)
         seen = train if len(train) else panel
-        self.view = view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
+        self.view = (
+            view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
+            if start is None
+            else start.view
+        )
         self.calendar, self.has_ids, self.native = panel.calendar, panel.has_ids, panel.native
         least = self.view.seasons[0] + horizon
         usable = [each for each in train.series if len(each) > least]
@@ -133,6 +150,7 @@ class Forecast(Task):
             },
             "loss",
             finish=finish,
+            precision=torch.float32,
         )
 
     def _loss(self, model: Any, batch: Any, state: Any) -> Step:
@@ -378,18 +396,21 @@ class Forecast(Task):
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
         tensors = to_tensors(self.known) | {PATTERNS: torch.from_numpy(self.patterns)}
-        return {HISTORY: lambda path: write_atomic(path, lambda file: save_file(tensors, file))}
+        return {HISTORY: lambda path: write_tensors(path, tensors)}
 
     def _restore(self, saved: Saved) -> Any:
         config = saved.config
+        checked(ForecastConfig, config).check(self.settings)
         self.view = view_from(config["view"])
         self.calendar = calendar_from(config["calendar"])
+        check_calendar(self.calendar, self.view)
         self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
         widening = config["calibration"]
         self.calibration = None if widening is None else Calibration(np.array(widening))
         self.since = {name: int(position) for name, position in config["since"]}
-        tensors = load_file(saved.asset(HISTORY))
+        tensors, _ = read_tensors(saved.asset(HISTORY))
         self.patterns = tensors.pop(PATTERNS).numpy()
+        check_history(tensors, self.view, len(config["series"]))
         self.known = from_tensors(config["series"], tensors, self.view)
         if not self.known:
             raise ModelError("it holds no series")

@@ -63,8 +63,8 @@ class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     time_share: float = Field(0.1, ge=0, le=1, description="Longest such stretch, as a share.")
     feature_masks: int = Field(1, ge=0, le=20, description="Bands hidden while training.")
     feature_share: float = Field(0.25, ge=0, le=1, description="Widest such band, as a share.")
-    hidden_size: int = Field(160, ge=1, description="Hidden units a layer and direction.")
-    num_layers: int = Field(3, ge=1, description="Stacked layers.")
+    hidden_size: int = Field(160, ge=1, le=2**16, description="Hidden units a layer and direction.")
+    num_layers: int = Field(3, ge=1, le=1000, description="Stacked layers.")
     input_dropout: float = Field(
         0.1, ge=0, lt=1, description="Dropped share of what enters the first layer."
     )

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from elman.tasks.speech.hearing import (
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.ngram import NGram, estimate
 from elman.tasks.speech.reading_head import ReadingHead
+from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.splitting import split
@@ -73,6 +74,11 @@ class Speech(Task):
     name = "speech"
     unit = "utterances"
     settings_type = SpeechSettings
+    saved_type = SpeechConfig
+    asset_names = (ALPHABET, WORDS)
+    fixed = (
+        *("features", "bins", "rate", "deltas", "stack", "bidirectional", "look_ahead", "loss"),
+    )
     alphabet: Alphabet
     acoustic: AcousticFeatures | None = None  # None: the model reads ready features
     front: Front
@@ -211,15 +217,25 @@ class Speech(Task):
             train, held_out = split(train, settings.held_out, settings.seed)
         else:
             held_out = self._read(validation, labelled=True)
-        self.alphabet = Alphabet.build(train.texts)
+        start: Self | None = self._start
+        self.alphabet = Alphabet.build(train.texts) if start is None else start.alphabet
+        if lacking := self.alphabet.lacks("".join(train.texts)):
+            raise DataError(
+                f"start_from: transcripts have {', '.join(map(repr, lacking[:20]))}, not in the"
+                f" saved model's alphabet {self.alphabet.characters!r:.80}"
+            )
         held_out = self._usable(held_out, "validation", self.alphabet)
         self.acoustic, size = None, train.features_size
-        if size is None:
+        if start is not None:
+            self.acoustic, size = start.acoustic, len(start.front.mean)
+        elif size is None:
             self.acoustic = acoustic_of(train, settings)
             size = self.acoustic.size
         learnt = self._frames(train, size)
         checked, said = self._frames(held_out, size), held_out.texts
         mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
+        if start is not None:
+            mean = start.front.mean
         self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         self.words, self._ready = None, False
         if settings.lm is not None:
@@ -254,6 +270,7 @@ class Speech(Task):
             },
             settings.metric,
             finish=finish,
+            precision=torch.float32,
         )
 
     def _usable(

@@ -1,0 +1,62 @@
+"""What a saved model's configuration must hold, checked once before any of it is used."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from elman.data import AcousticFeatures
+from elman.errors import ModelError
+from elman.tasks.settings import in_one_line
+
+Plain = Annotated[str, Field(max_length=10**7)] | int | float | bool | None
+C = TypeVar("C", bound=BaseModel)
+
+
+class Record(BaseModel):
+    """What the model card says of training."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    data: dict[str, Plain] = {}
+    metrics: dict[str, float] = {}
+    training: dict[str, Plain] = {}
+    latency_ms: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+
+class SavedConfig(BaseModel):
+    """What is common to the configurations of all tasks; a task adds its own fields.
+
+    Settings are checked by the task's own class of settings.
+    """
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    format: Literal[1]
+    elman: str = Field(max_length=100)
+    task: str
+    settings: dict[str, Any]
+    record: Record
+    files: dict[str, str]
+    card: str | None = None
+
+
+def _hears(features: AcousticFeatures) -> AcousticFeatures:
+    half = features.rate / 2
+    top = features.high if features.high > 0 else half + features.high
+    if not features.low < top <= half:
+        raise ValueError(f"filters from {features.low} to {top} Hz do not fit below {half} Hz")
+    return features
+
+
+Sound = Annotated[AcousticFeatures, AfterValidator(_hears)]
+
+
+def checked(kind: type[C], config: Mapping[str, Any]) -> C:
+    """The configuration as an object; ModelError in one line if it does not fit."""
+    try:
+        return kind.model_validate(config)
+    except ValidationError as error:
+        raise ModelError(in_one_line(error)) from None
+    except RecursionError:
+        raise ModelError("its lists are nested too deep") from None

@@ -1,0 +1,111 @@
+"""Training that starts from a saved model: its weights and preprocessing, and what may differ."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from elman.data import Vocabulary
+from elman.errors import DataError, SettingsError
+from elman.tasks.settings import validated
+from elman.train.checkpoint import digest
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Task
+
+_FIXED = ("cell", "hidden_size", "num_layers", "layer_norm", "residual", "learn_initial_state")
+_SHOWN = 20
+
+
+def trained(task: "Task", start_from: Any, folder: Path | None) -> Any:
+    """The trained task that `start_from` (a task, a path, a name on the hub) is.
+
+    Raises `SettingsError` where it is of another task.
+    """
+    from elman.tasks.load import load
+    from elman.tasks.task import Task
+
+    if not isinstance(start_from, Task):
+        if folder is not None and Path(start_from).absolute() == folder.absolute():
+            raise SettingsError(
+                f"start_from={str(start_from)!r} is the folder to be written: choose another folder"
+            )
+        start_from = load(start_from, cells=[] if task.cell is None else [task.cell])
+    if start_from.name != task.name:
+        raise SettingsError(
+            f"start_from is a model of the task {start_from.name}, and this is {task.name}"
+        )
+    start_from._check_trained()
+    return start_from
+
+
+def merged(task: "Task", start: "Task") -> Any:
+    """The settings of `start` with those that were given to `task`.
+
+    Raises `SettingsError` that names given settings with which the weights would not fit.
+    """
+    kind = type(task.settings)
+    before = {name: getattr(start.settings, name) for name in kind.model_fields}
+    given = {name: getattr(task.settings, name) for name in task.given if name in before}
+    names = [n for n in (*_FIXED, *task.fixed) if n in given and given[n] != before[n]]
+    if names:
+        shown = ", ".join(f"{n} was {before[n]!r} and is {given[n]!r}" for n in names)
+        raise SettingsError(
+            f"start_from: its weights and preprocessing do not fit other settings: {shown}; leave"
+            f" {'it' if len(names) == 1 else 'them'} out, or train from nothing"
+        )
+    return validated(kind, {**before, **given})
+
+
+def take_weights(task: "Task", start: "Task") -> None:
+    """Write the weights of `start` into the model of `task`, but for what is found after training.
+
+    Raises `SettingsError` where they do not fit.
+    """
+    own, others = task.model.state_dict(), start.model.state_dict()
+    for name in {**own, **others}:
+        mine, theirs = (tuple(w[name].shape) if name in w else "missing" for w in (own, others))
+        if mine != theirs:
+            raise SettingsError(f"start_from: weight {name} is {theirs} there and {mine} here")
+    with torch.no_grad():
+        for name, weight in own.items():
+            if name not in task.found_after_training:
+                weight.copy_(others[name])
+
+
+def weights_hash(start: "Task") -> str:
+    """A hash of the weights that training starts from."""
+    weights = start.model.state_dict()
+    return digest("", {name: weight.cpu().contiguous() for name, weight in weights.items()})
+
+
+def check_characters(vocabulary: Vocabulary, texts: Iterable[str], *, is_limited: bool) -> None:
+    """Raise `DataError` naming characters that a vocabulary of characters lacks.
+
+    One that was limited when it was made has learnt to read others as unknown, and is not checked.
+    """
+    if vocabulary.kind != "characters" or is_limited:
+        return
+    used: set[str] = set()
+    for text in texts:
+        used.update(text.lower() if vocabulary.lowercase else text)
+    new = [c for c in sorted(used) if vocabulary.encode(c)[0] == vocabulary.unknown_id]
+    if new:
+        more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+        raise DataError(
+            f"start_from: the data has characters that the saved vocabulary lacks:"
+            f" {', '.join(map(repr, new[:_SHOWN]))}{more}; take them out, or train from nothing"
+        )
+
+
+def check_labels(labels: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `DataError` naming labels that a trained classifier does not know."""
+    known = list(known)
+    new = [label for label in labels if label not in known]
+    if new:
+        raise DataError(
+            f"start_from: the data has labels that the saved model lacks:"
+            f" {', '.join(map(repr, new[:_SHOWN]))}; it knows"
+            f" {', '.join(map(repr, known[:_SHOWN]))}"
+        )
