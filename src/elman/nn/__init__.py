@@ -4,10 +4,10 @@ from elman.nn.chrono import chrono as chrono
 from elman.nn.dilated import Dilated as Dilated
 from elman.nn.dropout import LockedDropout as LockedDropout
 from elman.nn.dropout import TokenDropout as TokenDropout
-from elman.nn.layer import Recurrent as Recurrent
 from elman.nn.layers import GRU as GRU
 from elman.nn.layers import LSTM as LSTM
 from elman.nn.layers import RNN as RNN
 from elman.nn.layers import layer as layer
 from elman.nn.pooling import Pooling as Pooling
 from elman.nn.ragged import Ragged as Ragged
+from elman.nn.recurrent import Recurrent as Recurrent

@@ -16,7 +16,7 @@ from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import State, Weights
 
 if TYPE_CHECKING:
-    from elman.nn.layer import Recurrent
+    from elman.nn.recurrent import Recurrent
 
 _MOST = {"num_layers": 10_000}  # of the other sizes what 32 bits hold
 _FLAGS = (

@@ -12,7 +12,7 @@ from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
 
 if TYPE_CHECKING:
-    from elman.nn.layer import Recurrent
+    from elman.nn.recurrent import Recurrent
 
 
 class Traced(NamedTuple):

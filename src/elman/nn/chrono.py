@@ -3,7 +3,7 @@
 import torch
 
 from elman.errors import SettingsError
-from elman.nn.layer import Recurrent
+from elman.nn.recurrent import Recurrent
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.nn.dropout import LockedDropout
-from elman.nn.layer import Recurrent
+from elman.nn.recurrent import Recurrent
 
 States = tuple[Tensor, ...]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from elman import cells
 from elman.cells import Cell
-from elman.nn.layer import Recurrent
+from elman.nn.recurrent import Recurrent
 
 
 class RNN(Recurrent):

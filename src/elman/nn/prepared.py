@@ -17,7 +17,7 @@ from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
 
 if TYPE_CHECKING:
-    from elman.nn.layer import Recurrent
+    from elman.nn.recurrent import Recurrent
 
 _MOST_SHAPES = 16
 _FEW = 16  # rows of input that do not pay for packing weights and comparing them

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Recurrent, TokenDropout
-from elman.nn.layer import AnyState
+from elman.nn.recurrent import AnyState
 
 
 class TokenEncoder(nn.Module):
