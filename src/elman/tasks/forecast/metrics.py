@@ -28,11 +28,22 @@ def errors(forecast: Array, actual: Array, history: Array, season: int) -> dict[
     scale = np.nanmean(np.abs(history[lag:] - history[:-lag])) if lag > 0 else np.nan
     found = {
         "mae": off.mean(),
-        "rmse": np.sqrt((off**2).mean()),
+        "rmse": root_mean_square(off),
         "smape": 200 * share.mean(),
         "mase": off.mean() / scale if scale > 0 else np.nan,
     }
-    return {name: round(float(value), 6) for name, value in found.items()}
+    return {name: rounded(value) for name, value in found.items()}
+
+
+def root_mean_square(values: Array) -> float:
+    """Also of values whose squares are too large or too small for a float."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.sqrt(np.square(values / largest).mean())) if largest else 0.0
+
+
+def rounded(value: Any) -> float:
+    """To seven digits, whatever the size."""
+    return float(f"{float(value):.7g}")
 
 
 def owa(smape: float, mase: float, naive2_smape: float, naive2_mase: float) -> float:

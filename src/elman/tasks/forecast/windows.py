@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Origins
 
@@ -59,12 +60,12 @@ def origins_of(
 
 def scaled_targets(history: History, view: View, at: Sequence[int]) -> Array:
     """What came after steps `at`, (O, h, K), in units of the level there; NaN where it is
-    unknown."""
+    unknown, or nothing but zeros came before."""
     steps = np.asarray(at)[:, None]
     now, ahead = history.before + steps, steps + 1 + np.arange(view.horizon)
     came = history.y[np.minimum(ahead, len(history) - 1)]
     came = np.where(ahead[..., None] < len(history), came, np.nan)
-    scaled: Array = (came - history.mean[now]) / history.scale[now]
+    scaled: Array = (came - history.mean[now]) / known_scale(history.scale[now])
     return scaled
 
 
