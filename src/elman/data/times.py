@@ -110,7 +110,7 @@ def _compact(numbers: NDArray[np.int64]) -> Times | None:
     count = next(iter(digits))
     parts = [numbers // 10 ** (count - 4)]  # the year, then two digits each
     parts += [numbers // 10 ** (count - 6 - 2 * i) % 100 for i in range((count - 4) // 2)]
-    parts += [np.full(len(numbers), int(len(parts) < 3)) for _ in range(6 - len(parts))]
+    parts += [np.full(len(numbers), first) for first in (1, 1, 1, 0, 0, 0)[len(parts) :]]
     year, month, day, hour, minute, second = parts
     if (month < 1).any() or (month > 12).any() or (day < 1).any():
         return None
