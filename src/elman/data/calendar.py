@@ -94,7 +94,8 @@ class Calendar:
                 f" with {self}: give every row a time of its step (round or aggregate them), or"
                 " another frequency; where only the order counts, number the rows"
             )
-        return found.astype(np.int64)
+        positions: NDArray[np.int64] = found.astype(np.int64)
+        return positions
 
     def _positions(self, times: Times, origin: Times, phase: Phase) -> NDArray[np.int64]:
         """The same of times and an origin as the clocks that count show them."""

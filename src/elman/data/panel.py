@@ -25,7 +25,7 @@ from elman.errors import DataError
 Names = str | Sequence[str]
 _MISSING = {"nan", "na", "n/a", "null", "none"}
 _NO_FRAME = TableKind()
-_MOST = 2**28  # numbers of a series
+_MOST, _SPARSEST = 200_000, 1000  # steps of a series, if it has so many to a row
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ def _panel(
         if not len(some) and columns.target and name not in known:
             raise DataError(f"the series {name} has no value of {columns.target[0]}")
         length, whole = int(index[some[-1]]) + 1 if len(some) else 0, int(index[-1]) + 1
-        if whole * sum(map(len, kinds)) > _MOST:
+        if whole > _MOST and whole > _SPARSEST * (last - first):
             raise DataError(
                 f"the series {name} has {whole:,} steps from {times[first]} to {times[last - 1]},"
                 f" of which {last - first:,} have a row: choose a longer frequency ({calendar})"

@@ -1,5 +1,6 @@
 """Where the reading of each series stands, in memory and on disk."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from elman.data import Columns, PanelSeries, read_panel
 from elman.data.calendar import Calendar
+from elman.errors import DataError
 from elman.tasks.forecast.adaptive import Track
 from elman.tasks.forecast.bounds import extremes_from
 from elman.tasks.forecast.history import Level, Tail, View
@@ -89,3 +91,52 @@ def read_future(
     if not panel.has_ids:
         return {columns.target[0]: panel.series[0]}
     return {each.name: each for each in panel.series}
+
+
+def coming(
+    known: Known, future: PanelSeries | None, view: View, columns: Columns, h: int
+) -> PanelSeries:
+    """A series as it is known, from its end on, with the covariates of `h` steps to come."""
+    tail, series = known.tail, known.series
+    if future is not None:
+        offset = future.start - tail.position
+        if offset > 0:
+            raise DataError(
+                f"the future of {series.name} begins {offset} steps after its last known one"
+            )
+        series = replace(series, future=future.future[-offset:] if offset else future.future)
+    if view.future and len(series.future) < h:
+        names = ", ".join(columns.future)
+        raise DataError(
+            f"{names} of {h} steps to come are needed of the series {series.name}, and"
+            f" {len(series.future)} are known: give them as rows without"
+            f" {', '.join(columns.target)}, or as future=..."
+        )
+    return series
+
+
+def warn_of_holes(
+    known: Mapping[str, Known],
+    future: Mapping[str, PanelSeries],
+    view: View,
+    calendar: Calendar,
+    columns: Columns,
+    h: int,
+) -> None:
+    """A warning that names the first covariate of a step to come which is not given."""
+    holes, first = 0, ""
+    for name, each in known.items():
+        series = coming(each, future.get(name), view, columns, h)
+        missing = np.argwhere(~np.isfinite(series.future[:h]))
+        if len(missing) and not holes:
+            step, column = missing[0]
+            time = calendar.times(np.array([each.tail.position + step]), series.phase)[0]
+            first = f"{columns.future[column]} of the series {name} is not given at {time}"
+        holes += len(missing)
+    if holes:
+        warnings.warn(
+            f"{first} ({holes:,} of {h * len(known) * view.future:,} values of the steps to come):"
+            " it is forecast as where it was missing in the past",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -81,7 +81,7 @@ def crps(samples: Array, actual: Array) -> float:
     ordered = np.sort(samples, 0)
     weights = (2 * np.arange(1, count + 1) - count - 1).reshape(-1, *[1] * actual.ndim)
     spread = (weights * ordered).sum(0) / count**2
-    return round(float(np.nanmean(np.abs(samples - actual).mean(0) - spread)), 6)
+    return rounded(np.nanmean(np.abs(samples - actual).mean(0) - spread))
 
 
 def coverage(low: Array, high: Array, actual: Array) -> float:
@@ -100,5 +100,5 @@ def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     found = {}
     for name in rows[0]:
         values = np.array([row[name] for row in rows], float)
-        found[name] = round(float(np.nanmean(values)), 6) if np.isfinite(values).any() else np.nan
+        found[name] = rounded(np.nanmean(values)) if np.isfinite(values).any() else np.nan
     return found

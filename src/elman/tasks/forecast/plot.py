@@ -24,11 +24,12 @@ _MOST = 8  # panels, unless series are named
 def plot(found: "Forecasts", names: Sequence[Any] | None, level: Sequence[float]) -> Figure:
     """See `Forecasts.plot`."""
     wanted = list(found.names if names is None else [names] if isinstance(names, str) else names)
-    if unknown := [name for name in wanted if name_of(name) not in found.names]:
+    number = {name_of(name): i for i, name in enumerate(found.names)}
+    if unknown := [name for name in wanted if name_of(name) not in number]:
         raise SettingsError(f"there is no forecast of {', '.join(map(repr, unknown))}")
     if not wanted:
         raise SettingsError("names is empty: name a series to plot, or leave it out")
-    chosen = [found.names.index(str(name_of(name))) for name in wanted]
+    chosen = [number[name_of(name)] for name in wanted]
     panels = list(product(chosen, range(len(found.targets))))
     shown = panels if names is not None else panels[:_MOST]
     across = 1 if len(shown) < 4 else 2

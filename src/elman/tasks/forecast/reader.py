@@ -1,6 +1,5 @@
 """Run the network over series: to where they end, or for forecasts from many of their steps."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,12 +11,11 @@ from torch import Tensor
 
 from elman.data import Columns, Panel, PanelSeries
 from elman.data.calendar import Calendar
-from elman.errors import DataError
 from elman.tasks.forecast.adaptive import Track, begin, follow
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Intervals
 from elman.tasks.forecast.history import History, View, ahead_of, check_follows, read
-from elman.tasks.forecast.known import Known
+from elman.tasks.forecast.known import Known, coming
 from elman.tasks.forecast.network import Origins
 from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
 from elman.tasks.forecast.settings import QUANTILES
@@ -317,55 +315,6 @@ def origins_at_end(
     parts = [np.stack(part, 1).astype(np.float32) for part in zip(*rows, strict=True)]
     at = torch.zeros(1, len(known), dtype=torch.int64)
     return Origins(at, *(torch.from_numpy(part) for part in parts))
-
-
-def coming(
-    known: Known, future: PanelSeries | None, view: View, columns: Columns, h: int
-) -> PanelSeries:
-    """A series as it is known, from its end on, with the covariates of `h` steps to come."""
-    tail, series = known.tail, known.series
-    if future is not None:
-        offset = future.start - tail.position
-        if offset > 0:
-            raise DataError(
-                f"the future of {series.name} begins {offset} steps after its last known one"
-            )
-        series = replace(series, future=future.future[-offset:] if offset else future.future)
-    if view.future and len(series.future) < h:
-        names = ", ".join(columns.future)
-        raise DataError(
-            f"{names} of {h} steps to come are needed of the series {series.name}, and"
-            f" {len(series.future)} are known: give them as rows without"
-            f" {', '.join(columns.target)}, or as future=..."
-        )
-    return series
-
-
-def warn_of_holes(
-    known: Mapping[str, Known],
-    future: Mapping[str, PanelSeries],
-    view: View,
-    calendar: Calendar,
-    columns: Columns,
-    h: int,
-) -> None:
-    """A warning that names the first covariate of a step to come which is not given."""
-    holes, first = 0, ""
-    for name, each in known.items():
-        series = coming(each, future.get(name), view, columns, h)
-        missing = np.argwhere(~np.isfinite(series.future[:h]))
-        if len(missing) and not holes:
-            step, column = missing[0]
-            time = calendar.times(np.array([each.tail.position + step]), series.phase)[0]
-            first = f"{columns.future[column]} of the series {name} is not given at {time}"
-        holes += len(missing)
-    if holes:
-        warnings.warn(
-            f"{first} ({holes:,} of {h * len(known) * view.future:,} values of the steps to come):"
-            " it is forecast as where it was missing in the past",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def history_at_end(

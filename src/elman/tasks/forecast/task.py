@@ -12,33 +12,33 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from elman.cells import resolve
-from elman.data import Panel, PanelSeries, read_panel
+from elman.data import Panel, read_panel
 from elman.data.calendar import Calendar
 from elman.data.panel import frame_of
 from elman.data.table_kind import TableKind
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
-from elman.tasks.forecast import anomalies
-from elman.tasks.forecast.adaptive import widened
+from elman.tasks.forecast import anomalies, made
 from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
 from elman.tasks.forecast.backtest import Backtest, score
-from elman.tasks.forecast.bounds import check_values, floors
+from elman.tasks.forecast.bounds import check_values
 from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.forms import held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, read, view_of
-from elman.tasks.forecast.joint import paths_through, patterns_of
-from elman.tasks.forecast.known import Known, from_tensors, padded, read_future, to_tensors
-from elman.tasks.forecast.reader import (
-    Placed,
-    history_at_end,
-    read_known,
-    scaled_at_end,
+from elman.tasks.forecast.joint import patterns_of
+from elman.tasks.forecast.known import (
+    Known,
+    from_tensors,
+    padded,
+    read_future,
+    to_tensors,
     warn_of_holes,
 )
+from elman.tasks.forecast.made import Asked
+from elman.tasks.forecast.reader import Placed, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
-from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
 from elman.tasks.forecast.windows import TrainingWindows
@@ -162,28 +162,9 @@ class Forecast(Task):
 
     def forecasts(self, data: Any = None, *, h: int | None = None, future: Any = None) -> Forecasts:
         """As `predict`, as an object with the quantiles."""
-        return self._forecasts(*self._asked(None if data is None else self._panel(data), h, future))
-
-    def _forecasts(
-        self, known: dict[str, Known], ahead: dict[str, PanelSeries], h: int
-    ) -> Forecasts:
-        model, view, columns = cast("Any", self._model), self.view, self.settings.columns
-        scaled, average = scaled_at_end(model, view, known, ahead, self.calendar, columns, h)
-        if self.calibration is not None:
-            scaled = applied(self.calibration, scaled, view.horizon)
-        mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
-        scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
-        log_factor = np.stack([each.track.log_factor for each in known.values()])
-        quantiles = widened(mean + scale * scaled, log_factor)
-        quantiles = np.maximum(quantiles, self._floor(known)[:, None, :, None])
-        past = tuple(
-            (self._times(each, -view.memory, 0), each.tail.filled) for each in known.values()
-        )
-        times = np.stack([self._times(each, 0, h) for each in known.values()])
-        zone = self.calendar.zone
-        return Forecasts(
-            tuple(known), times, quantiles, QUANTILES, columns.target, past, average, zone
-        )
+        self._check_trained()
+        panel = None if data is None else self._panel(data)
+        return made.forecasts(self, self._asked(panel, h, future))
 
     def sample_paths(
         self,
@@ -206,31 +187,13 @@ class Forecast(Task):
         """
         paths = whole_number("paths", paths, most=100_000)
         seed = whole_number("seed", seed, least=0)
-        panel = None if data is None else self._panel(data)
-        known, ahead, h = self._asked(panel, h, future)
-        model, columns = cast("Any", self._model), self.settings.columns
-        if self.settings.head == "quantiles":
-            found = self._forecasts(known, ahead, h).quantiles
-            draws = [generator(seed, name, each.tail.position) for name, each in known.items()]
-            drawn = paths_through(found, QUANTILES, self.patterns, draws, paths)
-        else:
-            histories = [
-                history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
-                for name, each in known.items()
-            ]
-            kept = {"h": h, "paths": paths, "seed": seed}
-            drawn = paths_at_end(model, self.view, known, histories, columns, **kept).numpy()
-        drawn = np.maximum(drawn, self._floor(known)[:, None, None])
-        times = np.stack([self._times(each, 0, h) for each in known.values()])
-        names = {columns.id: tuple(known)}
-        table = paths_table(drawn, names, {columns.time: times}, columns.target)
-        return self._frame(table, panel)
-
-    def _asked(
-        self, panel: Panel | None, h: int | None, future: Any
-    ) -> tuple[dict[str, Known], dict[str, PanelSeries], int]:
-        """The series to go on from, what is given of their future, and how far."""
         self._check_trained()
+        panel = None if data is None else self._panel(data)
+        asked = self._asked(panel, h, future)
+        return self._frame(made.paths(self, asked, paths=paths, seed=seed), panel)
+
+    def _asked(self, panel: Panel | None, h: int | None, future: Any) -> Asked:
+        """The series to go on from, what is given of their future, and how far."""
         settings = self.settings
         h = steps_ahead(h, settings.horizon, any_length=settings.head != "quantiles")
         known = self.known if panel is None else self._read(panel)
@@ -240,17 +203,7 @@ class Forecast(Task):
                 raise SettingsError("future is given, and the model has no such columns")
             ahead = read_future(future, settings.columns, self.calendar, known)
         warn_of_holes(known, ahead, self.view, self.calendar, settings.columns, h)
-        return known, ahead, h
-
-    def _floor(self, known: Mapping[str, Known]) -> NDArray[np.float64]:
-        """Below what the forecasts of each series cannot be, (N, K)."""
-        extremes = np.stack([each.tail.extremes for each in known.values()])
-        return floors(extremes, self.settings.nonnegative)
-
-    def _times(self, known: Known, first: int, end: int) -> NDArray[Any]:
-        """The times of some steps of a series, counted from its end."""
-        steps = known.tail.position + np.arange(first, end)
-        return self.calendar.times(steps, known.series.phase)
+        return Asked(known, ahead, h)
 
     def predict(
         self,
@@ -279,15 +232,16 @@ class Forecast(Task):
         self, panel: Panel | None, h: int | None, level: Sequence[float], future: Any
     ) -> dict[str, Any]:
         settings, level = self.settings, percents(level)
-        found = self._forecasts(*self._asked(panel, h, future))
+        found = made.forecasts(self, self._asked(panel, h, future))
         return found.table(level, id=settings.id, time=settings.time)
 
-    def _frame(self, columns: Mapping[str, Any], panel: Panel | None) -> Any:
-        """Columns as a table of the kind that came, or that training had."""
-        if panel is not None:
-            return panel.frame(columns)
-        ids = self.ids if self.has_ids else None
-        return frame_of(columns, self.settings.columns, self.kind, ids)
+    def _frame(
+        self, columns: Mapping[str, Any], panel: Panel | None, *, in_memory: bool = False
+    ) -> Any:
+        """Columns as a table of the kind that came, or that training had; or as a dict."""
+        of: Any = panel or self
+        kind = TableKind(zone=of.kind.zone) if in_memory else of.kind
+        return frame_of(columns, self.settings.columns, kind, of.ids if of.has_ids else None)
 
     def update(self, data: Any) -> None:
         """Read new rows, which follow those that are known, from where the reading stood; a new
@@ -381,13 +335,7 @@ class Forecast(Task):
         self._check_trained()
         panel = None if data is None else self._panel(data)
         columns = self._table(panel, None, (80, 95), None)
-        kind, ids, has_ids = (
-            (self.kind, self.ids, self.has_ids)
-            if panel is None
-            else (panel.kind, panel.ids, panel.has_ids)
-        )
-        written = TableKind(zone=kind.zone)
-        table = frame_of(columns, self.settings.columns, written, ids if has_ids else None)
+        table = self._frame(columns, panel, in_memory=True)
         return [
             {name: plain(values[i]) for name, values in table.items()}
             for i in range(len(table[self.settings.time]))
