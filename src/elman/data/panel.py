@@ -170,8 +170,8 @@ def read_panel(
             raise DataError(f"{data} holds no table of series")
         table = part.table(fetch(dataset, part.files)[0])
     else:
-        if isinstance(data, str) and not Path(data).exists():
-            raise missing(data)
+        if isinstance(data, str) and not _exists(data):
+            raise missing(data[:200])
         kind = kind_of(data, columns.id, columns.time)
         table = read_table(data)
         times, zone = exact_times(data, columns.time)
@@ -189,6 +189,13 @@ def read_panel(
         kind = replace(kind, time=None)  # numbers that are dates come back as dates
     kind = replace(kind, zone=read.zone)
     return _panel(table, columns, read, calendar or frequency, kind, known or {})
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a path, or with a NUL
+        return False
 
 
 def _on_calendar(

@@ -2,7 +2,7 @@
 
 import re
 from ast import literal_eval
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.zones import datetimes
-from elman.errors import SettingsError
+from elman.errors import DataError, SettingsError
 
 _PANDAS = ("pandas", "modin", "cudf")
 _NUMPY_TIME = re.compile(r"datetime64\[(D|s|ms|us|ns)\]")
@@ -105,6 +105,12 @@ def kind_of(data: Any, id: str, time: str) -> TableKind:
     if isinstance(data, (str, Path)):
         return TableKind()
     if isinstance(data, Mapping):
+        for name, values in data.items():
+            if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+                raise DataError(
+                    f"the column {str(name)[:60]} is {repr(values)[:60]}: a list or an array of"
+                    " values is needed"
+                )
         of = (getattr(data.get(name), "dtype", None) for name in (id, time))
         return TableKind(None, *(None if each is None else str(each) for each in of))
     import narwhals as nw

@@ -43,7 +43,11 @@ def percents(level: Any) -> list[float]:
     >>> percents([95, 80.0, 80])
     [80.0, 95.0]
     """
-    values = list(level) if isinstance(level, Iterable) and not isinstance(level, str) else [level]
+    values = (
+        list(level)
+        if isinstance(level, Iterable) and not isinstance(level, (str, bytes))
+        else [level]
+    )
     found = set()
     for value in values:
         is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -54,7 +54,8 @@ def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) 
         last = len(history) - 1 - horizon
         tenth = max(len(history) // 10 - horizon, 0) // step_size + 1
         first = last - ((n_windows or tenth) - 1) * step_size
-        at = tuple(a for a in range(first, last + 1, step_size) if a >= season - 1)
+        first += max(0, -((first - season + 1) // step_size)) * step_size  # a season must be known
+        at = tuple(range(first, last + 1, step_size))
         if at:
             some = True
             seen += at[0] + 1 < task.since.get(series.name, 0) - series.start

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.errors import DataError
 from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Origins
@@ -110,6 +111,8 @@ class TrainingWindows:
         least = view.seasons[0]  # known steps before the first forecast
         self.histories = [each for each in histories if len(each) > least + 1]
         lengths = np.array([len(each) for each in self.histories], float)
+        if not self.histories:
+            raise DataError(f"no series is long enough: more than {least + 1} steps are needed")
         self.share = np.sqrt(lengths) / np.sqrt(lengths).sum()
 
     def __len__(self) -> int:
