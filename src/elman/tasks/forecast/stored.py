@@ -132,7 +132,11 @@ class Restored(NamedTuple):
 
 
 def to_config(
-    view: View, calendar: Calendar, kind: TableKind, series: Mapping[str, PanelSeries], ids: Any
+    view: View,
+    calendar: Calendar,
+    kind: TableKind,
+    series: Mapping[str, PanelSeries],
+    ids: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The same of a forecaster, as JSON has it."""
     origin = calendar.origin
@@ -142,11 +146,17 @@ def to_config(
         | {"origin": int(origin) if calendar.kind == "number" else str(origin)},
         "table": {name: getattr(kind, name) for name in TableKind.__dataclass_fields__},
         "series": [
-            [plain(ids.get(name, name)), each.start, [plain(value) for value in each.static]]
+            [_saved_name(name, ids), each.start, [plain(value) for value in each.static]]
             for name, each in series.items()
         ],
         "phases": [each.phase for each in series.values()],
     }
+
+
+def _saved_name(name: str, ids: Mapping[str, Any]) -> Any:
+    """A name as it stands in the table, if JSON gives the same one back; else as text."""
+    value = plain(ids.get(name, name))
+    return value if name_of(value) == name else name
 
 
 def plain(value: Any) -> Any:
