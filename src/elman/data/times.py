@@ -56,7 +56,8 @@ def read_times(
     says that times are numbers. `row` says where a value stands, for messages.
 
     >>> read_times(["20231231", "20240101"], "day", str).values
-    array(['2023-12-31T00:00:00', '2024-01-01T00:00:00'], dtype='datetime64[s]')
+    array(['2023-12-31T00:00:00', '2024-01-01T00:00:00'],
+          dtype='datetime64[s]')
     """
     if len(values) and all(isinstance(v, np.datetime64) for v in values):
         return ReadTimes(coarsest(_known(np.array(values), name, row)))

@@ -16,7 +16,7 @@ def errors(forecast: Array, actual: Array, history: Array, season: int) -> dict[
     came before, whose mean change over a season scales MASE (Hyndman & Koehler 2006).
 
     >>> errors(np.array([3.0, 5.0]), np.array([1.0, 5.0]), np.array([1.0, 2.0, 4.0]), 1)
-    {'mae': 1.0, 'rmse': 1.414214, 'smape': 50.0, 'mase': 0.666667}
+    {'mae': 1.0, 'rmse': 1.414214, 'smape': 50.0, 'mase': 0.6666667}
     """
     known = np.isfinite(actual)
     off = np.abs(forecast - actual)[known]
