@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.data import Columns, read_panel
-from elman.data.calendar import Calendar, calendar_of
+from elman.data.calendar import Calendar
+from elman.data.calendar_search import calendar_of
 from elman.errors import DataError, SettingsError
 
 

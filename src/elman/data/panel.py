@@ -2,23 +2,30 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.calendar import Calendar, Times, calendar_of
+from elman.data.calendar import Calendar
+from elman.data.calendar_search import calendar_of, phases_of
 from elman.data.download import fetch
+from elman.data.identity import series_names
 from elman.data.registry import is_reference, missing, resolve
+from elman.data.table_kind import TableKind, exact_times, kind_of
 from elman.data.tables import Table, read_table
 from elman.data.text import is_there
-from elman.errors import DataError, SettingsError
+from elman.data.times import ReadTimes, is_missing, read_times
+from elman.data.wide import long_table
+from elman.data.zones import Times
+from elman.errors import DataError
 
 Names = str | Sequence[str]
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
+_MISSING = {"nan", "na", "n/a", "null", "none"}
+_NO_FRAME = TableKind()
+_MOST, _SPARSEST = 200_000, 1000  # steps of a series, if it has so many to a row
 
 
 @dataclass(frozen=True)
@@ -27,20 +34,23 @@ class PanelSeries:
 
     **Fields:**
 
-    - `name`: its id.
+    - `name`: its id, as text.
     - `start`: the position of its first step.
     - `y`: (T, K) float64, NaN where a value is missing.
-    - `past`: (T, P) float64, what is known only afterwards.
+    - `past`: (T + F, P) float64, what is known only afterwards; of the F steps beyond the last y,
+      too, if rows came of them.
     - `future`: (T + F, C) float64, what is known beforehand, F steps beyond the last y.
     - `static`: one value, a number or a string, a static column.
+    - `phase`: by how many units its times are off the calendar's own; see `Calendar.phase`.
     """
 
-    name: Any
+    name: str
     start: int
     y: NDArray[np.float64]
     past: NDArray[np.float64]
     future: NDArray[np.float64]
     static: tuple[Any, ...]
+    phase: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
@@ -52,7 +62,7 @@ class PanelSeries:
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of a table's columns."""
+    """The names of a table's columns; without a target only the others are read."""
 
     id: str = "unique_id"
     time: str = "ds"
@@ -64,7 +74,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Panel:
-    """PanelSeries with one calendar; `notes` say what was mended while reading.
+    """PanelSeries with one calendar.
+
+    `notes` say what was mended while reading; `gaps` how many steps have no row; `kind` how the
+    table was written; `ids` the series' names as they stand in it.
 
     >>> rows = {"ds": ["2024-01-01", "2024-01-02", "2024-01-04"], "y": [1, 2, 4]}
     >>> panel = read_panel(rows)
@@ -77,14 +90,17 @@ class Panel:
     columns: Columns
     has_ids: bool
     notes: tuple[str, ...]
-    native: Any = None  # the namespace of the dataframe that it came from
+    kind: TableKind = _NO_FRAME
+    ids: Mapping[str, Any] = field(default_factory=dict)
+    gaps: int = 0
 
     def __len__(self) -> int:
         return len(self.series)
 
     def times(self, series: PanelSeries, first: int, count: int) -> Times:
         """The times of some steps of a series, from its step `first` on."""
-        return self.calendar.times(series.start + np.arange(first, first + count))
+        steps = series.start + np.arange(first, first + count)
+        return self.calendar.times(steps, series.phase)
 
     def cut(self, steps: int) -> "Panel":
         """Without the last steps of each series."""
@@ -102,22 +118,22 @@ class Panel:
         return digest.hexdigest()
 
     def frame(self, columns: Mapping[str, Any]) -> Any:
-        """Columns as the kind of dataframe that the panel came from; as they are, of a file."""
-        return to_frame(columns, self.native)
+        """Columns as a table of the kind that the panel came from, without that of the series'
+        names if it had none."""
+        return frame_of(columns, self.columns, self.kind, self.ids if self.has_ids else None)
 
 
-def to_frame(columns: Mapping[str, Any], native: Any) -> Any:
-    """Columns as a dataframe of a library, by its namespace; as they are if it is None."""
-    if native is None:
-        return dict(columns)
-    import narwhals as nw
-
-    arrays = {name: np.asarray(values) for name, values in columns.items()}
-    fine = {  # which all libraries know
-        name: values.astype("datetime64[ms]") if values.dtype.kind == "M" else values
-        for name, values in arrays.items()
-    }
-    return nw.from_dict(fine, backend=native).to_native()
+def frame_of(
+    columns: Mapping[str, Any], names: Columns, kind: TableKind, ids: Mapping[str, Any] | None
+) -> Any:
+    """Columns as a table of some kind, with the series' names as they stand in `ids`; without
+    them if that is None."""
+    made = dict(columns)
+    if ids is None:
+        made.pop(names.id, None)
+    elif names.id in made:
+        made[names.id] = [ids.get(name, name) for name in made[names.id]]
+    return kind.table(made, names.id, (names.time, "cutoff"))
 
 
 def read_panel(
@@ -128,6 +144,7 @@ def read_panel(
     calendar: Calendar | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    known: Mapping[str, int] | None = None,
 ) -> Panel:
     """Read series from a table.
 
@@ -140,14 +157,16 @@ def read_panel(
     - `frequency`: the calendar's, found in the times if None.
     - `calendar`: the one that positions are to be on, such as that of an earlier panel.
     - `encoding`, `delimiter`: of a text file; found if None, see `read_table`.
+    - `known`: series by name that the rows may go on from, with their phases on the calendar; these
+      alone may have no value of the target here.
 
     Rows may come in any order. Raises `DataError` for what cannot be a series: two rows of one
     time, a value that is no number or infinite, times that fit no calendar.
     """
-    if isinstance(data, Panel):
-        return data
     columns = columns or Columns()
-    native = None
+    if isinstance(data, Panel):
+        return data if calendar is None else _on_calendar(data, columns, calendar, known or {})
+    kind, times, zone = TableKind(), None, None
     if isinstance(data, str) and is_reference(data):
         dataset, part = resolve(data)
         if part.table is None:
@@ -155,21 +174,59 @@ def read_panel(
         table = part.table(fetch(dataset, part.files)[0])
     else:
         if isinstance(data, str) and not is_there(data):
-            raise missing(data)
-        native = _namespace(data)
+            raise missing(data[:200])
+        kind = kind_of(data, columns.id, columns.time)
         table = read_table(data, encoding=encoding, delimiter=delimiter)
-    if all(name not in table.columns for name in columns.target):
-        table, columns = _long(table, columns)
-    return _panel(table, columns, calendar or frequency, native)
+        times, zone = exact_times(data, columns.time)
+    if times is not None:
+        table.columns[columns.time] = times
+    is_long = not columns.target or any(name in table.columns for name in columns.target)
+    if not is_long:
+        table = long_table(table, columns)
+        kind = replace(kind, id=None)
+    dated = None if calendar is None else calendar.kind != "number"
+    values = table.column(columns.time, "time")
+    read = read_times(values, columns.time, lambda i: table.rows[i], dated=dated)
+    read = read._replace(zone=zone or read.zone)
+    if read.values.dtype.kind == "M" and kind.time and kind.time.startswith(("int", "float")):
+        kind = replace(kind, time=None)  # numbers that are dates come back as dates
+    kind = replace(kind, zone=read.zone)
+    return _panel(table, columns, read, calendar or frequency, kind, known or {})
+
+
+def _on_calendar(
+    panel: Panel, columns: Columns, calendar: Calendar, known: Mapping[str, int]
+) -> Panel:
+    """A panel with its series placed on another calendar; DataError where they do not fit."""
+    if panel.columns != columns:
+        raise DataError(f"the panel has {panel.columns}, and {columns} are needed")
+    series = []
+    for each in panel.series:
+        times = panel.times(each, 0, max(len(each), 2))
+        _check_kind(calendar, times, panel.calendar.zone, columns)
+        phase = known.get(each.name, calendar.phase(times[0]))
+        at = calendar.positions(times, phase)
+        if (np.diff(at) != 1).any():
+            raise DataError(f"the panel has {panel.calendar}, and {calendar} are needed")
+        series.append(replace(each, start=int(at[0]), phase=phase))
+    return replace(panel, series=tuple(series), calendar=calendar)
 
 
 def _panel(
-    table: Table, columns: Columns, frequency: Calendar | str | int | None, native: Any
+    table: Table,
+    columns: Columns,
+    read: ReadTimes,
+    frequency: Calendar | str | int | None,
+    kind: TableKind,
+    known: Mapping[str, int],
 ) -> Panel:
-    notes: list[str] = []
+    notes = list(read.notes)
     has_ids = columns.id in table.columns
-    names, group = _groups(table, columns)
-    times = _times(table, columns)
+    alone = (*columns.target, "")[0]  # the name of a series without one
+    ids, group = {alone: alone}, np.zeros(len(table.rows), np.int64)
+    if has_ids:
+        ids, group = series_names(table.columns[columns.id], columns.id, lambda i: table.rows[i])
+    names, times = list(ids), read.values
     order = np.lexsort((times, group))
     if (order != np.arange(len(order))).any():
         kept = np.argsort(group, kind="stable")
@@ -184,84 +241,66 @@ def _panel(
             f"{table.rows[order[at + 1]]}: a second row for {times[at]}{of}: each series may have"
             " one row a time (sum or average them)"
         )
-    if isinstance(frequency, Calendar):
-        calendar = frequency
-        if (calendar.kind == "number") != (times.dtype.kind != "M"):
-            kind = "numbers" if calendar.kind == "number" else "dates"
-            raise DataError(f"{columns.time} must hold {kind}, as the data that is known does")
-    else:
-        calendar = calendar_of(times, group, frequency)
-    positions = calendar.positions(times)
+    calendar = (
+        frequency
+        if isinstance(frequency, Calendar)
+        else calendar_of(times, group, frequency, read.zone)
+    )
+    _check_kind(calendar, times, read.zone, columns)
+    phases = phases_of(calendar, times, group)
+    phases = np.array([known.get(n, p) for n, p in zip(names, phases, strict=True)], np.int64)
+    positions = calendar.positions(times, phases[group])
     kinds = (columns.target, columns.past, columns.future)
     y, past, future = (_numbers(table, each, order) for each in kinds)
     static = [table.column(name, "static") for name in columns.static]
     edges = np.flatnonzero(np.diff(group, prepend=-1, append=len(names)))
     found, gaps = [], 0
     for first, last in pairwise(edges):
-        own = slice(int(first), int(last))
+        own, name = slice(int(first), int(last)), names[group[first]]
         index = positions[own] - positions[first]
-        known = np.flatnonzero(np.isfinite(y[own]).any(-1))
-        if not len(known):
-            raise DataError(f"the series {names[group[first]]} has no value of {columns.target[0]}")
-        length, whole = int(index[known[-1]]) + 1, int(index[-1]) + 1
+        some = np.flatnonzero(np.isfinite(y[own]).any(-1))
+        if not len(some) and columns.target and name not in known:
+            raise DataError(f"the series {name} has no value of {columns.target[0]}")
+        length, whole = int(index[some[-1]]) + 1 if len(some) else 0, int(index[-1]) + 1
+        if whole > _MOST and whole > _SPARSEST * (last - first):
+            raise DataError(
+                f"the series {name} has {whole:,} steps from {times[first]} to {times[last - 1]},"
+                f" of which {last - first:,} have a row: choose a longer frequency ({calendar})"
+            )
         gaps += length - int((index < length).sum())
         spread = [np.full((whole, each.shape[1]), np.nan) for each in (y, past, future)]
         for values, target in zip((y, past, future), spread, strict=True):
             target[index] = values[own]
         found.append(
             PanelSeries(
-                names[group[first]],
+                name,
                 int(positions[first]),
                 spread[0][:length],
-                spread[1][:length],
+                spread[1],
                 spread[2],
                 tuple(
-                    _constant(table, name, values, order[own])
-                    for name, values in zip(columns.static, static, strict=True)
+                    _constant(table, column, values, order[own])
+                    for column, values in zip(columns.static, static, strict=True)
                 ),
+                int(phases[group[first]]),
             )
         )
     if gaps:
         are = "step without a row is" if gaps == 1 else "steps without rows are"
         notes.append(f"{gaps:,} {are} taken as missing")
-    return Panel(tuple(found), calendar, columns, has_ids, tuple(notes), native)
+    return Panel(tuple(found), calendar, columns, has_ids, tuple(notes), kind, ids, gaps)
 
 
-def _groups(table: Table, columns: Columns) -> tuple[list[Any], NDArray[np.int64]]:
-    """The series' names, in the order in which they come, and each row's."""
-    if columns.id not in table.columns:
-        return [columns.target[0]], np.zeros(len(table.rows), np.int64)
-    ids = table.columns[columns.id]
-    number: dict[Any, int] = {}
-    group = np.array([number.setdefault(each, len(number)) for each in ids], np.int64)
-    for blank in (None, ""):
-        if blank in number:
-            raise DataError(f"{table.rows[ids.index(blank)]}: {columns.id} is missing")
-    return list(number), group
-
-
-def _times(table: Table, columns: Columns) -> Times:
-    values = table.column(columns.time, "time")
-    for i, value in enumerate(values):
-        if value is None or value == "" or value != value:
-            raise DataError(f"{table.rows[i]}: {columns.time} is missing")
-    if all(
-        isinstance(v, (int, np.integer)) or (isinstance(v, str) and v.lstrip("-").isdigit())
-        for v in values
-    ):
-        return np.array([int(v) for v in values], np.int64)
-    try:
-        return np.array(values, "datetime64[s]")
-    except (ValueError, TypeError):
-        for i, value in enumerate(values):
-            try:
-                np.array([value], "datetime64[s]")
-            except (ValueError, TypeError):
-                raise DataError(
-                    f"{table.rows[i]}: {columns.time} is {value!r}: a date such as 2024-01-31,"
-                    " 2024-01-31 18:00:00 or a whole number is needed"
-                ) from None
-        raise DataError(f"{table.source}: {columns.time} mixes dates and numbers") from None
+def _check_kind(calendar: Calendar, times: Times, zone: str | None, columns: Columns) -> None:
+    """DataError where times are not of the calendar's kind."""
+    if (calendar.kind == "number") != (times.dtype.kind != "M"):
+        kind = "numbers" if calendar.kind == "number" else "dates"
+        raise DataError(f"{columns.time} must hold {kind}, as the data that is known does")
+    if (calendar.zone is None) != (zone is None):
+        own, known = (f"the time zone {z}" if z else "no time zone" for z in (zone, calendar.zone))
+        raise DataError(
+            f"{columns.time} has {own}, and the data that is known has {known}: write times alike"
+        )
 
 
 def _numbers(table: Table, names: Sequence[str], order: NDArray[np.int64]) -> Any:
@@ -271,8 +310,10 @@ def _numbers(table: Table, names: Sequence[str], order: NDArray[np.int64]) -> An
         values = table.column(name, "target")
         try:
             column = np.array(values, np.float64)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             column = np.array([_number(table, name, i, v) for i, v in enumerate(values)])
+        if column.ndim > 1:
+            raise DataError(f"{table.rows[0]}: {name} is {str(values[0])[:60]}, not a number")
         if (bad := np.isinf(column)).any():
             at = int(np.flatnonzero(bad)[0])
             raise DataError(f"{table.rows[at]}: {name} is infinite: leave it empty if unknown")
@@ -281,77 +322,24 @@ def _numbers(table: Table, names: Sequence[str], order: NDArray[np.int64]) -> An
 
 
 def _number(table: Table, name: str, row: int, value: Any) -> float:
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
+    if is_missing(value) or (isinstance(value, str) and value.strip().lower() in _MISSING):
         return np.nan
     try:
         return float(value)
-    except (ValueError, TypeError):
-        raise DataError(f"{table.rows[row]}: {name} is {value!r}, not a number") from None
+    except (ValueError, TypeError, OverflowError):
+        text = repr(value)[:60] if isinstance(value, str) else str(value)[:60]
+        raise DataError(f"{table.rows[row]}: {name} is {text}, not a number") from None
 
 
 def _constant(table: Table, name: str, values: list[Any], rows: NDArray[np.int64]) -> Any:
     first = values[rows[0]]
     for row in rows:
-        if values[row] != first and (values[row] == values[row] or first == first):  # not two NaN
+        value = values[row]
+        if is_missing(value) and is_missing(first):
+            continue
+        if is_missing(value) or is_missing(first) or value != first:
             raise DataError(
-                f"{table.rows[row]}: the static column {name} is {values[row]!r} where its series"
+                f"{table.rows[row]}: the static column {name} is {value!r} where its series"
                 f" has {first!r}: give it as past or future"
             )
     return first
-
-
-def _long(table: Table, columns: Columns) -> tuple[Table, Columns]:
-    """A wide table as a long one."""
-    wanted = ", ".join(columns.target)
-    if columns.past or columns.future or columns.static or len(columns.target) > 1:
-        table.column(columns.target[0], "target")
-    names = list(table.columns)
-    if columns.time in names:
-        series = [name for name in names if name != columns.time]
-        times = table.columns[columns.time]
-        long: dict[str, list[Any]] = {columns.id: [], columns.time: [], columns.target[0]: []}
-        for name in series:
-            long[columns.id] += [name] * len(times)
-            long[columns.time] += times
-            long[columns.target[0]] += table.columns[name]
-        return Table(table.source, long, table.rows * len(series)), columns
-    first, *rest = (table.columns[name] for name in names)
-    if len(rest) < 2 or any(_is_number(v) for v in first) or not _is_number(rest[0][0]):
-        raise DataError(
-            f"{table.source} has no column {wanted!r} and none {columns.time!r}: it has"
-            f" {', '.join(map(repr, names[:12]))}; choose with target=... and time=..."
-        )
-    long = {columns.id: [], columns.time: [], columns.target[0]: []}
-    rows = []
-    for i, name in enumerate(first):
-        values = [column[i] for column in rest]
-        while values and values[-1] in (None, ""):
-            values.pop()
-        long[columns.id] += [name] * len(values)
-        long[columns.time] += range(1, len(values) + 1)
-        long[columns.target[0]] += values
-        rows += [table.rows[i]] * len(values)
-    return Table(table.source, long, rows), columns
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _namespace(data: Any) -> Any:
-    """Of a dataframe the library that it is of, None of anything else."""
-    if isinstance(data, (str, Path, Mapping)):
-        return None
-    import narwhals as nw
-
-    try:
-        return nw.get_native_namespace(data)
-    except TypeError:
-        raise SettingsError(
-            f"data must be a path, a dataset's name, a dict of columns or a dataframe, got"
-            f" {type(data).__name__}"
-        ) from None

@@ -47,6 +47,7 @@ def test_a_path_is_read_as_a_series_is() -> None:
         torch.from_numpy(history.scale[None, past]),
         torch.from_numpy(np.stack(history.level_at(at, view.decay))[:, None]),
         torch.from_numpy(history.off[None, at]),
+        torch.from_numpy(history.extremes[None, at + 1]),
         torch.from_numpy(history.ahead[None, at + 1 : at + 21].astype(float)),
         torch.from_numpy(history.features[:1, -view.static :].astype(float)),
         torch.zeros(1, 4),
@@ -175,7 +176,7 @@ def test_draws_repeat_and_do_not_depend_on_the_other_series(counts: Forecast) ->
 
 
 def test_bad_questions(counts: Forecast) -> None:
-    with pytest.raises(SettingsError, match="h=0: a number from 1"):
+    with pytest.raises(SettingsError, match="h=0: a whole number from 1"):
         counts.predict(h=0)
     with pytest.raises(SettingsError, match="paths=0: a number from 1"):
         counts.sample_paths(paths=0)

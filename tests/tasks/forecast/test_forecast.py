@@ -241,7 +241,7 @@ def test_forecasts_of_what_was_trained_on_are_said_to_be_such(task: Forecast) ->
         UserWarning, match="3 of 3 series are forecast where the network was trained"
     ):
         task.cross_validation(shops(), n_windows=21)
-    with pytest.raises(SettingsError, match="step_size=0: numbers from 1 are needed"):
+    with pytest.raises(SettingsError, match="step_size=0: a whole number from 1 is needed"):
         task.backtest(shops(), step_size=0)
 
 

@@ -10,6 +10,7 @@ from elman.tasks.forecast.settings import QUANTILES
 Array = NDArray[np.float64]
 _RATE = 0.1  # of learning: a miss of all four lags widens the interval of 80 % by a twelfth
 _LAGS = 4  # steps ahead that are looked at
+_TINY = float(np.finfo(np.float64).tiny)
 _MOST = 3.0  # the logarithm of the largest factor
 
 
@@ -92,6 +93,6 @@ def _ratio(quantiles: Array, came: Array) -> Array:
     half = quantiles - quantiles[..., middle : middle + 1]
     half = np.where(off > 0, half[..., :middle:-1], -half[..., :middle])
     off = np.abs(off)
-    small = 1e-12 * np.maximum(off, 1)
-    ratio: Array = np.where(off > small, off / np.maximum(half, small), 0 * half * off)
+    least = np.maximum(1e-12 * np.maximum(off, np.abs(came[..., None])), _TINY)
+    ratio: Array = np.where(off > least, off / np.maximum(half, least), 0 * half * off)
     return ratio

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from elman.data import Panel
+from elman.tasks.forecast.bounds import SMALLEST
 from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.history import View, read
 from elman.tasks.forecast.reader import scaled_forecasts
@@ -37,12 +38,12 @@ def table(
             )
             came = history.y[np.array(at) + 1]
             half = np.where(came > middle, high - middle, middle - low)
-            score[np.array(at) + 1] = np.abs(came - middle) / np.maximum(half, 1e-12)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.abs(came - middle) / np.maximum(half, SMALLEST * size)
+            score[np.array(at) + 1] = np.where(came == middle, 0, ratio)
             expected[np.array(at) + 1] = middle
         columns[panel.columns.id] += [series.name] * len(history)
         columns[panel.columns.time] += list(panel.times(series, 0, len(history)))
         scores["expected"] += expected[:, 0].tolist()
         scores["score"] += score.max(1).tolist()
-    if not panel.has_ids:
-        del columns[panel.columns.id]
     return {**columns, **scores}

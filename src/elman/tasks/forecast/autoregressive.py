@@ -16,6 +16,7 @@ from elman.tasks.forecast.network import read_by
 _LOCAL = 32  # size of what reads a step
 _ONE = 0.5413  # whose softplus is 1
 _DOUBT = 0.05  # weight at which the usual error of a series counts half
+_LEAST = 1e-6  # of a level of counts
 _FAR = 10.0  # usual errors beyond which a rule is not told apart
 
 
@@ -100,8 +101,9 @@ class DistributionHead(nn.Module):
         rule = (weights * given.rules).sum(-1)
         moved, spread, third = self.shape(z).unflatten(-1, (self.targets, 3)).unbind(-1)
         if self.kind == "negative_binomial":
-            level = (given.mean / given.scale + rule).clamp(min=0)
-            mean = given.scale * (level * moved.clamp(-5, 5).exp() + F.softplus(third - 4))
+            scale = given.scale.clamp(min=_LEAST)
+            level = (given.mean / scale + rule).clamp(min=0)
+            mean = scale * (level * moved.clamp(-5, 5).exp() + F.softplus(third - 4))
             return NegativeBinomial(mean, F.softplus(spread - 2) + 1e-4)
         coupling = None
         if self.coupling is not None:
@@ -117,18 +119,16 @@ class DistributionHead(nn.Module):
 class Autoregressive(nn.Module):
     """A recurrence over the features of each step, and a distribution of the value after it.
 
-    `lowest` is what no value is below: 0 where the data has no negative ones; `paths` how many are
-    drawn for a forecast.
+    `nonnegative` says of which series no value is drawn below 0, see `bounds.floors`; `paths` how
+    many are drawn for a forecast.
     """
 
-    lowest: Tensor
-
     def __init__(
-        self, recurrent: nn.Module, head: DistributionHead, lowest: float, paths: int
+        self, recurrent: nn.Module, head: DistributionHead, nonnegative: bool | None, paths: int
     ) -> None:
         super().__init__()
         self.recurrent, self.head, self.paths = recurrent, head, paths
-        self.register_buffer("lowest", torch.tensor(lowest))
+        self.nonnegative = nonnegative
 
     def forward(self, features: Tensor, given: Next, state: Any = None) -> tuple[Law, Any]:
         """Features (T, B, F) to distributions (T, B, K) and the state after the last step."""

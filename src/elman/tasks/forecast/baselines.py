@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Rule = Callable[[Array, int, int], Array]
 SLOW = ("ets", "arima")  # rules of which each forecast takes a second or so
+_USUAL = (1e-3, 1e9)  # sizes at which values are fitted as they are
 _RECENT = 5000  # values to which they are fitted: more take minutes
 
 
@@ -95,7 +96,7 @@ def ets(history: Array, horizon: int, season: int) -> Array:
     multiplicative if all values are positive and that fits better (AICc)."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    history = history[-_RECENT:]
+    history, unit = _measured(history[-_RECENT:])
     has_season = season > 1 and len(history) >= 2 * season
     kinds = ["add", "mul"] if has_season and history.min() > 0 else ["add" if has_season else None]
     fits = []
@@ -112,7 +113,7 @@ def ets(history: Array, horizon: int, season: int) -> Array:
             )
             fits.append(model.fit())
         best = min(fits, key=lambda fit: fit.aicc)
-        return np.asarray(best.forecast(horizon), float)
+        return np.asarray(best.forecast(horizon), float) * unit
 
 
 def arima(history: Array, horizon: int, season: int) -> Array:
@@ -120,7 +121,7 @@ def arima(history: Array, horizon: int, season: int) -> Array:
     values are positive, and without the season if that has more than 12 steps."""
     from statsmodels.tsa.arima.model import ARIMA
 
-    history = history[-_RECENT:]
+    history, unit = _measured(history[-_RECENT:])
     has_season = 1 < season <= 12 and len(history) >= 3 * season
     positive = history.min() > 0
     with warnings.catch_warnings():
@@ -131,7 +132,14 @@ def arima(history: Array, horizon: int, season: int) -> Array:
             seasonal_order=(0, 1, 1, season) if has_season else (0, 0, 0, 0),
         )
         found = np.asarray(model.fit().forecast(horizon), float)
-    return np.exp(found) if positive else found
+    return (np.exp(found) if positive else found) * unit
+
+
+def _measured(history: Array) -> tuple[Array, float]:
+    """Values in a unit in which their squares are floats and no tolerance hides them; and that."""
+    largest = float(np.abs(history).max(initial=0))
+    unit = 1.0 if largest == 0 or _USUAL[0] < largest < _USUAL[1] else largest
+    return history / unit, unit
 
 
 def rules() -> Mapping[str, Rule]:

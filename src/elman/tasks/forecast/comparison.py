@@ -26,6 +26,7 @@ def diebold_mariano(
     """
     gain = first - second
     gain = gain[np.isfinite(gain)]
+    gain = gain / (np.abs(gain).max(initial=0) or 1)  # whose squares are floats
     count, mean = len(gain), float(gain.mean())
     centred = gain - mean
     lags = min(horizon, count)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import SettingsError
+from elman.tasks.forecast.asked import percents
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,18 +20,19 @@ Array = NDArray[np.float64]
 class Forecasts:
     """Quantiles of what is to come.
 
-    **Fields:** `names` of N series; `times` (N, h); `quantiles` (N, h, K, Q) at `levels`, in the
-    units of the data. `past`: of each series times (M,) and values (M, K) before. `average`
-    (N, h, K): of sample paths, None if there are none.
+    **Fields:** `names` of N series; `times` (N, h), in UTC if they have a `zone`; `quantiles`
+    (N, h, K, Q) at `levels`, in the units of the data. `past`: of each series times (M,) and values
+    (M, K) before. `average` (N, h, K): of sample paths, None if there are none.
     """
 
-    names: tuple[Any, ...]
+    names: tuple[str, ...]
     times: NDArray[Any]
     quantiles: Array
     levels: tuple[float, ...]
     targets: tuple[str, ...]
     past: tuple[tuple[NDArray[Any], Array], ...] = ()
     average: Array | None = None
+    zone: str | None = None
 
     @property
     def median(self) -> Array:
@@ -61,9 +63,7 @@ class Forecasts:
 
     def interval(self, percent: float) -> tuple[Array, Array]:
         """The ends of the central interval of so many percent, (N, h, K) each."""
-        most = 100 * (self.levels[-1] - self.levels[0])
-        if not 0 < percent <= most + 1e-9:
-            raise SettingsError(f"level={percent:g}: a number above 0 and up to {most:g} is needed")
+        (percent,) = percents(percent)
         return self.at(0.5 - percent / 200), self.at(0.5 + percent / 200)
 
     def plot(
@@ -83,10 +83,10 @@ class Forecasts:
         count, horizon = self.times.shape
         columns: dict[str, Any] = {}
         if id is not None:
-            columns[id] = np.repeat(np.array(self.names), horizon)
+            columns[id] = [name for name in self.names for _ in range(horizon)]
         columns[time] = self.times.ravel()
         parts = {"mean": self.mean, "median": self.median}
-        for percent in sorted(level):
+        for percent in percents(level):
             parts[f"lo-{percent:g}"], parts[f"hi-{percent:g}"] = self.interval(percent)
         for k, target in enumerate(self.targets):
             lead = f"{target}-" if len(self.targets) > 1 else ""

@@ -9,8 +9,6 @@ import torch
 from torch import nn
 
 from elman.cells import Cell
-from elman.data import Panel
-from elman.errors import DataError
 from elman.tasks.forecast.attention import AttentionHead
 from elman.tasks.forecast.autoregressive import (
     Autoregressive,
@@ -37,26 +35,11 @@ _ATTENDING = 6  # if each of them looks back at many steps
 _AT_ONCE = 32  # series whose held-out steps are looked at side by side
 
 
-def check_targets(settings: ForecastSettings, panel: Panel) -> None:
-    """DataError if the head is of counts and a target is none."""
-    if settings.head != "negative_binomial":
-        return
-    for series in panel.series:
-        y = series.y[np.isfinite(series.y).all(-1)]
-        row, column = np.nonzero((y < 0) | (y != y.round()))
-        if len(row):
-            raise DataError(
-                f'head="negative_binomial" is of counts, and {settings.target[column[0]]} is'
-                f' {y[row[0], column[0]]:g} in the series {series.name}: choose head="student_t"'
-            )
-
-
 def network_of(
     settings: ForecastSettings,
     cell: Cell | None,
     view: View,
     *,
-    positive: bool,
     histories: Sequence[History] = (),
 ) -> nn.Module:
     """A network without training; `histories` give the first size of errors."""
@@ -92,7 +75,7 @@ def network_of(
         dropout=settings.output_dropout,
         unit=torch.from_numpy(unit),
     )
-    return Autoregressive(recurrent, next_one, 0.0 if positive else -np.inf, settings.paths)
+    return Autoregressive(recurrent, next_one, settings.nonnegative, settings.paths)
 
 
 def windows_of(

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from elman.tasks.forecast import baselines
+from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History
 from elman.tasks.forecast.settings import QUANTILES
 
@@ -36,7 +37,7 @@ def share_of_seasonal_naive(
         for step in steps:
             now = history.before + step
             actual = history.y[step + 1 : step + 1 + medians.shape[1]]
-            place, scale = history.mean[now], history.scale[now]
+            place, scale = history.mean[now], known_scale(history.scale[now])
             ours += float(np.nansum(np.abs(medians[row][: len(actual)] - (actual - place) / scale)))
             filled = history.filled[history.before : now + 1]
             for key in range(actual.shape[1]):

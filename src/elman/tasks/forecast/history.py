@@ -1,6 +1,6 @@
 """What a forecaster knows of a series at each step, from that step and those before it alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from elman.data import Panel, PanelSeries
 from elman.data.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.bounds import NOTHING, extremes_of, running_scale
+from elman.tasks.forecast.described import scale_of, static_of, static_view
 from elman.tasks.forecast.rules import errors_so_far, rules_after
 
 Array = NDArray[np.float64]
@@ -83,7 +85,7 @@ class Tail:
     """The end of a series, from which it can be read on without what came before.
 
     `filled`, `mean` and `scale` are the last (M, K) of `History`; `position` of the next step;
-    `off`, (K, S + 1), the last of `History.off`.
+    `off`, (K, S + 1), the last of `History.off`; `extremes`, (2, K), those of `bounds`.
     """
 
     position: int
@@ -92,6 +94,7 @@ class Tail:
     scale: Array
     level: Level
     off: Array
+    extremes: Array
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,11 @@ class History:
     """A stretch of a series with what was known at each step.
 
     **Fields:** `y` (T, K) with NaN; `filled`, `mean`, `scale` (M + T, K): values with gaps filled,
-    running mean and size, of the M steps before the stretch, too; `features` (T, F) float32.
+    running mean and size, of the M steps before the stretch, too; `features` (T, F) float32;
+    `extremes` (T + 1, 2, K), of the values before each step; see `bounds`.
     """
 
-    name: object
+    name: str
     y: Array
     before: int
     filled: Array
@@ -115,6 +119,8 @@ class History:
     view: View
     off_before: Array
     weight_before: Array
+    extremes: Array
+    phase: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
@@ -139,7 +145,7 @@ class History:
         """Its end."""
         end = self.start + len(self)
         filled, mean, scale = (v[-memory:] for v in (self.filled, self.mean, self.scale))
-        return Tail(end, filled, mean, scale, self.level, self.off[-1])
+        return Tail(end, filled, mean, scale, self.level, self.off[-1], self.extremes[-1])
 
 
 def view_of(panel: Panel, horizon: int, season: int | None, *, smoothing: bool = False) -> View:
@@ -147,48 +153,28 @@ def view_of(panel: Panel, horizon: int, season: int | None, *, smoothing: bool =
     first = season or panel.calendar.season
     seasons = (first, 7 * first) if first in _WEEK else (first,)
     columns = panel.columns
-    past = np.concatenate([each.past for each in panel.series])
+    past = np.concatenate([each.past[: len(each)] for each in panel.series])
     future = np.concatenate([each.future[: len(each)] for each in panel.series])
     mean, deviation = [], []
     for column in (*past.T, *future.T):
-        known = column[np.isfinite(column)]
-        mean.append(float(known.mean()) if len(known) else 0.0)
-        deviation.append(float(known.std()) or 1.0 if len(known) else 1.0)
-    categories: list[tuple[str, ...] | None] = []
-    scales = []
-    for i in range(len(columns.static)):
-        values = [each.static[i] for each in panel.series]
-        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
-        if len(numbers) == len(values):
-            spread = float(np.std(numbers)) or 1.0
-            categories.append(None)
-            scales.append((float(np.mean(numbers)), spread))
-        else:
-            categories.append(tuple(sorted({str(v) for v in values})))
-            scales.append((0.0, 1.0))
+        place, spread = scale_of(column[np.isfinite(column)])
+        mean.append(place)
+        deviation.append(spread)
+    categories, scales = static_view([each.static for each in panel.series], len(columns.static))
     times = panel.times(panel.series[0], 0, 1)
     return View(
         seasons,
         horizon,
         tuple(mean),
         tuple(deviation),
-        tuple(categories),
-        tuple(scales),
+        categories,
+        scales,
         len(columns.target),
         len(columns.past),
         len(columns.future),
         panel.calendar.features(times).shape[1],
-        tuple(str(each.name) for each in panel.series) if smoothing else None,
+        tuple(each.name for each in panel.series) if smoothing else None,
     )
-
-
-def view_from(values: Mapping[str, Any]) -> View:
-    """A view from its fields as JSON has them; TypeError if they are not those of one."""
-
-    def plain(value: Any) -> Any:
-        return tuple(plain(each) for each in value) if isinstance(value, list) else value
-
-    return View(**{name: plain(value) for name, value in values.items()})
 
 
 def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None) -> History:
@@ -196,14 +182,11 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
 
     The series is all of the new steps then; DataError where they do not follow the old ones.
     """
-    _check_static(panel, series, view)
+    static = static_of(panel.columns.static, series, view)
     y = series.y
     memory, keys, start = view.memory, view.targets, series.start
-    if tail is not None and start < tail.position:
-        time = panel.calendar.times(np.array([tail.position]))[0]
-        raise DataError(
-            f"the new rows of {series.name} begin before {time}, up to which it is known"
-        )
+    if tail is not None:
+        check_follows(series, tail, panel.calendar)
     level = tail.level if tail else Level(*(np.zeros(keys) for _ in range(3)))
     filled, mean, scale = (np.empty((memory + len(y), keys)) for _ in range(3))
     begin = (
@@ -213,7 +196,9 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
     )
     for values, old in zip((filled, mean, scale), begin, strict=True):
         values[:memory] = old
+    extremes = extremes_of(y, tail.extremes if tail else np.zeros((2, keys)))
     level = _run(y, filled, mean, scale, level, view)
+    scale[memory:] = running_scale(scale[memory:], extremes[1:])
     known = np.isfinite(y)
     ahead = ahead_of(panel.calendar, series, view, start, len(y) + view.horizon)
     now = slice(memory, None)
@@ -223,25 +208,50 @@ def read(panel: Panel, series: PanelSeries, view: View, tail: Tail | None = None
         lag = filled[memory + 1 - season : memory + 1 - season + len(y)]
         parts.append(np.where(np.isfinite(lag), (lag - place) / size, 0))
     earlier = scale[memory - view.seasons[0] : memory - view.seasons[0] + len(y)]
-    parts.append(np.nan_to_num(np.log(size / earlier)))
-    past = _standard(series.past, view.mean[: view.past], view.deviation[: view.past])
-    parts.append(np.concatenate([np.zeros((len(y) - len(past), view.past)), past]))
-    parts += [ahead[: len(y)], np.tile(static_of(series, view), (len(y), 1))]
+    begun = earlier > NOTHING
+    parts.append(np.log(np.divide(size, earlier, out=np.ones_like(size), where=begun)))
+    past, some = series.past[: len(y)], view.past
+    parts.append(_standard(past, view.mean[:some], view.deviation[:some]))
+    parts += [ahead[: len(y)], np.tile(static, (len(y), 1))]
     if view.smoothed is not None:
         parts += _turns(mean, scale, memory)
-        parts.append(np.full((len(y), 1), 1 + view.number.get(str(series.name), -1)))
+        parts.append(np.full((len(y), 1), 1 + view.number.get(series.name, -1)))
     features = np.concatenate(parts, 1).astype(np.float32)
-    begun = (
+    off, weight = (
         (tail.off, tail.level.weight)
         if tail
         else (np.zeros((keys, 3 + len(view.seasons))), np.zeros(keys))
     )
-    whole = (filled, mean, scale)
-    return History(series.name, y, memory, *whole, features, ahead, level, start, view, *begun)
+    return History(
+        series.name,
+        y,
+        memory,
+        filled,
+        mean,
+        scale,
+        features,
+        ahead,
+        level,
+        start,
+        view,
+        off,
+        weight,
+        extremes,
+        series.phase,
+    )
+
+
+def check_follows(series: PanelSeries, tail: Tail, calendar: Calendar) -> None:
+    """DataError where new rows begin before what is known ends."""
+    if series.start < tail.position:
+        time = calendar.times(np.array([tail.position]), series.phase)[0]
+        raise DataError(
+            f"the new rows of {series.name} begin before {time}, up to which it is known"
+        )
 
 
 def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view: View) -> Level:
-    """Fill `filled`, `mean` and `scale` from the step where y begins on."""
+    """Fill `filled`, `mean` and `scale`, the mean size, from the step where y begins on."""
     memory, season = view.memory, view.seasons[0]
     last = []
     for key, values in enumerate(y.T):
@@ -252,7 +262,7 @@ def _run(y: Array, filled: Array, mean: Array, scale: Array, level: Level, view:
         total, size, weight = sums[np.cumsum(known)].T
         weight = np.maximum(weight, 1e-12)
         mean[memory:, key] = total / weight
-        scale[memory:, key] = np.maximum(size / weight, 1e-6)
+        scale[memory:, key] = size / weight
         filled[memory:, key] = values
         for at in memory + np.flatnonzero(~known):
             guesses = filled[at - season, key], filled[at - 1, key]
@@ -285,7 +295,7 @@ def _turns(mean: Array, scale: Array, memory: int) -> list[Array]:
     """At each step the scale of the one before in units of its own, and the mean of the one before
     as a distance from its own: (T, K) each."""
     before, now = slice(memory - 1, -1), slice(memory, None)
-    known = np.isfinite(scale[before])
+    known = scale[before] > NOTHING
     ratio = np.where(known, scale[before] / scale[now], 1)
     moved = np.where(known, (mean[before] - mean[now]) / scale[now], 0)
     return [ratio, moved]
@@ -295,7 +305,9 @@ def ahead_of(
     calendar: Calendar, series: PanelSeries, view: View, start: int, count: int
 ) -> NDArray[np.float32]:
     """What is known beforehand of so many steps from position `start` on, (count, C)."""
-    parts: list[NDArray[Any]] = [calendar.features(calendar.times(start + np.arange(count)))]
+    parts: list[NDArray[Any]] = [
+        calendar.features(calendar.times(start + np.arange(count), series.phase))
+    ]
     if view.future:
         offset = series.start - start
         mean, deviation = view.mean[view.past :], view.deviation[view.past :]
@@ -311,22 +323,18 @@ def _standard(values: Array, mean: Sequence[float], deviation: Sequence[float]) 
     return standard
 
 
-def static_of(series: PanelSeries, view: View) -> Array:
-    """What describes a series, as numbers."""
-    parts: list[float] = []
-    for value, names, (mean, deviation) in zip(
-        series.static, view.categories, view.static_scale, strict=True
-    ):
-        if names is None:
-            parts.append((float(value) - mean) / deviation)
-        else:
-            parts += [float(str(value) == name) for name in names]
-    return np.array(parts)
-
-
-def _check_static(panel: Panel, series: PanelSeries, view: View) -> None:
-    """Raise DataError where a number should describe a series and there is none."""
-    columns = panel.columns.static
-    for column, value, names in zip(columns, series.static, view.categories, strict=True):
-        if names is None and not (isinstance(value, (int, float)) and np.isfinite(value)):
-            raise DataError(f"{column} of the series {series.name} is {value}, not a number")
+def check_known(panel: Panel, view: View) -> None:
+    """Raise DataError for series and categories that a trained forecaster has nothing of."""
+    for series in panel.series:
+        if view.smoothed is not None and str(series.name) not in view.smoothed:
+            raise DataError(
+                f"start_from: the saved model has learnt no smoothing of the series {series.name}"
+            )
+        for column, value, names in zip(
+            panel.columns.static, series.static, view.categories, strict=True
+        ):
+            if names is not None and str(value) not in names:
+                raise DataError(
+                    f"start_from: {column} of the series {series.name} is {value!r:.80}, which the"
+                    f" saved model does not know; it knows {', '.join(names[:20])}"
+                )

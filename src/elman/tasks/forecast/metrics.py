@@ -16,7 +16,7 @@ def errors(forecast: Array, actual: Array, history: Array, season: int) -> dict[
     came before, whose mean change over a season scales MASE (Hyndman & Koehler 2006).
 
     >>> errors(np.array([3.0, 5.0]), np.array([1.0, 5.0]), np.array([1.0, 2.0, 4.0]), 1)
-    {'mae': 1.0, 'rmse': 1.414214, 'smape': 50.0, 'mase': 0.666667}
+    {'mae': 1.0, 'rmse': 1.414214, 'smape': 50.0, 'mase': 0.6666667}
     """
     known = np.isfinite(actual)
     off = np.abs(forecast - actual)[known]
@@ -28,11 +28,22 @@ def errors(forecast: Array, actual: Array, history: Array, season: int) -> dict[
     scale = np.nanmean(np.abs(history[lag:] - history[:-lag])) if lag > 0 else np.nan
     found = {
         "mae": off.mean(),
-        "rmse": np.sqrt((off**2).mean()),
+        "rmse": root_mean_square(off),
         "smape": 200 * share.mean(),
         "mase": off.mean() / scale if scale > 0 else np.nan,
     }
-    return {name: round(float(value), 6) for name, value in found.items()}
+    return {name: rounded(value) for name, value in found.items()}
+
+
+def root_mean_square(values: Array) -> float:
+    """Also of values whose squares are too large or too small for a float."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.sqrt(np.square(values / largest).mean())) if largest else 0.0
+
+
+def rounded(value: Any) -> float:
+    """To seven digits, whatever the size."""
+    return float(f"{float(value):.7g}")
 
 
 def owa(smape: float, mase: float, naive2_smape: float, naive2_mase: float) -> float:
@@ -70,7 +81,7 @@ def crps(samples: Array, actual: Array) -> float:
     ordered = np.sort(samples, 0)
     weights = (2 * np.arange(1, count + 1) - count - 1).reshape(-1, *[1] * actual.ndim)
     spread = (weights * ordered).sum(0) / count**2
-    return round(float(np.nanmean(np.abs(samples - actual).mean(0) - spread)), 6)
+    return rounded(np.nanmean(np.abs(samples - actual).mean(0) - spread))
 
 
 def coverage(low: Array, high: Array, actual: Array) -> float:
@@ -89,5 +100,5 @@ def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     found = {}
     for name in rows[0]:
         values = np.array([row[name] for row in rows], float)
-        found[name] = round(float(np.nanmean(values)), 6) if np.isfinite(values).any() else np.nan
+        found[name] = rounded(np.nanmean(values)) if np.isfinite(values).any() else np.nan
     return found

@@ -9,7 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from elman.data.identity import name_of
+from elman.data.zones import Times, wall_times
 from elman.errors import SettingsError
+from elman.tasks.forecast.asked import percents
 
 if TYPE_CHECKING:
     from elman.tasks.forecast.forecasts import Forecasts
@@ -20,9 +23,13 @@ _MOST = 8  # panels, unless series are named
 
 def plot(found: "Forecasts", names: Sequence[Any] | None, level: Sequence[float]) -> Figure:
     """See `Forecasts.plot`."""
-    if unknown := [name for name in names or () if name not in found.names]:
+    wanted = list(found.names if names is None else [names] if isinstance(names, str) else names)
+    number = {name_of(name): i for i, name in enumerate(found.names)}
+    if unknown := [name for name in wanted if name_of(name) not in number]:
         raise SettingsError(f"there is no forecast of {', '.join(map(repr, unknown))}")
-    chosen = [found.names.index(name) for name in names or found.names]
+    if not wanted:
+        raise SettingsError("names is empty: name a series to plot, or leave it out")
+    chosen = [number[name_of(name)] for name in wanted]
     panels = list(product(chosen, range(len(found.targets))))
     shown = panels if names is not None else panels[:_MOST]
     across = 1 if len(shown) < 4 else 2
@@ -33,7 +40,7 @@ def plot(found: "Forecasts", names: Sequence[Any] | None, level: Sequence[float]
         figure = Figure(figsize=(8 if across == 1 else 11, 0.6 + 2.7 * down), layout="constrained")
         for place, (series, target) in enumerate(shown, 1):
             ax = figure.add_subplot(down, across, place)
-            _panel(ax, found, series, target, sorted(level, reverse=True))
+            _panel(ax, found, series, target, percents(level)[::-1])
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, fontsize=9
@@ -44,10 +51,11 @@ def plot(found: "Forecasts", names: Sequence[Any] | None, level: Sequence[float]
 
 
 def _panel(ax: Axes, found: "Forecasts", series: int, target: int, level: Sequence[float]) -> None:
-    times, mean = found.times[series], found.mean[series, :, target]
+    times, mean = _shown(found, found.times[series]), found.mean[series, :, target]
     ends = [tuple(e[series, :, target] for e in found.interval(percent)) for percent in level]
     if found.past:
         before, values = found.past[series]
+        before = _shown(found, before)
         own = values[:, target]
         ax.plot(before, own, color=_INK, linewidth=1.3, label="known")
         if np.isfinite(own[-1]):  # all begin where the known values end
@@ -72,3 +80,8 @@ def _panel(ax: Axes, found: "Forecasts", series: int, target: int, level: Sequen
     ax.spines["bottom"].set_color(_SOFT)
     ax.tick_params(colors=_SOFT, labelsize=9, length=0)
     ax.xaxis.get_offset_text().set_color(_SOFT)
+
+
+def _shown(found: "Forecasts", times: Times) -> Times:
+    """Times as clocks show them."""
+    return times if found.zone is None else wall_times(times, found.zone)

@@ -11,12 +11,11 @@ from torch import Tensor
 
 from elman.data import Columns, Panel, PanelSeries
 from elman.data.calendar import Calendar
-from elman.errors import DataError
 from elman.tasks.forecast.adaptive import Track, begin, follow
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Intervals
-from elman.tasks.forecast.history import History, View, ahead_of, read
-from elman.tasks.forecast.known import Known
+from elman.tasks.forecast.history import History, View, ahead_of, check_follows, read
+from elman.tasks.forecast.known import Known, coming
 from elman.tasks.forecast.network import Origins
 from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
 from elman.tasks.forecast.settings import QUANTILES
@@ -126,11 +125,15 @@ def read_known(
 ) -> dict[Any, Known]:
     """Read series from their beginning, or on from what is known of them."""
     found: dict[Any, Known] = {}
+    known = known or {}
+    for each in panel.series:
+        if not len(each):  # rows without a value move nothing
+            found[each.name] = _extended(each, known[each.name], panel)
     for is_new in (True, False):  # a new series begins in the initial state
-        some = [each for each in panel.series if (each.name not in (known or {})) == is_new]
+        some = [each for each in panel.series if len(each) and (each.name not in known) == is_new]
         for number in range(0, len(some), _AT_ONCE):
             part = some[number : number + _AT_ONCE]
-            old = [] if is_new else [(known or {})[each.name] for each in part]
+            old = [] if is_new else [known[each.name] for each in part]
             found |= _read_on(model, view, panel, part, old, intervals)
     return {each.name: found[each.name] for each in panel.series}
 
@@ -164,7 +167,9 @@ def _read_on(
         rest = series.future[len(series) :]
         one = torch.tensor([len(history) - 1]), torch.tensor([i])
         found[series.name] = Known(
-            replace(series, start=end, y=series.y[:0], past=series.past[:0], future=rest),
+            replace(
+                series, start=end, y=series.y[:0], past=series.past[len(series) :], future=rest
+            ),
             history.tail(view.memory),
             model.pick(output, *one)[0].cpu(),
             tuple(part[:, i].cpu() for part in last),
@@ -178,15 +183,25 @@ def _joined(series: PanelSeries, old: Known) -> PanelSeries:
     gap = series.start - old.tail.position
     if gap < 0:
         return series
-    known, new = old.series.future, series.future
-    future = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)
-    future[: len(known)] = known
-    future[gap : gap + len(new)] = new
-    y, past = (
-        np.concatenate([np.full((gap, values.shape[1]), np.nan), values])
-        for values in (series.y, series.past)
-    )
+    y = np.concatenate([np.full((gap, series.y.shape[1]), np.nan), series.y])
+    past = _over(old.series.past, gap, series.past)
+    future = _over(old.series.future, gap, series.future)
     return replace(series, start=old.tail.position, y=y, past=past, future=future)
+
+
+def _over(known: Array, gap: int, new: Array) -> Array:
+    """Rows that are known with new ones over them from row `gap` on."""
+    rows = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)
+    rows[: len(known)] = known
+    rows[gap : gap + len(new)] = new
+    return rows
+
+
+def _extended(series: PanelSeries, old: Known, panel: Panel) -> Known:
+    """What is known of a series, with covariates of rows in which it has no value."""
+    check_follows(series, old.tail, panel.calendar)
+    joined = _joined(series, old)
+    return old._replace(series=replace(joined, y=old.series.y))
 
 
 class Reached(NamedTuple):
@@ -272,7 +287,7 @@ def scaled_at_end(
             history_at_end(each, future.get(name), view, calendar, columns, h)
             for name, each in known.items()
         ]
-        values = paths_at_end(model, view, known, histories, h=h, paths=model.paths)
+        values = paths_at_end(model, view, known, histories, columns, h=h, paths=model.paths)
         mean, scale = (
             np.stack([getattr(each.tail, part)[-1] for each in known.values()])[:, None, :, None]
             for part in ("mean", "scale")
@@ -312,24 +327,7 @@ def history_at_end(
     h: int,
 ) -> History:
     """No steps, after those of a series, and what is known beforehand of `h` steps to come."""
-    tail = known.tail
-    series = known.series
-    if future is not None:
-        offset = future.start - tail.position
-        if offset > 0:
-            raise DataError(
-                f"the future of {series.name} begins {offset} steps after its last known one"
-            )
-        series = PanelSeries(
-            series.name, tail.position, series.y, series.past, future.future[-offset:], ()
-        )
-    if view.future and len(series.future) < h:
-        names = ", ".join(columns.future)
-        raise DataError(
-            f"{names} of {h} steps to come are needed of the series {known.series.name}, and"
-            f" {len(series.future)} are known: give them as rows without"
-            f" {columns.target[0]}, or as future=..."
-        )
+    tail, series = known.tail, coming(known, future, view, columns, h)
     return History(
         series.name,
         np.zeros((0, view.targets)),
@@ -344,6 +342,8 @@ def history_at_end(
         view,
         tail.off,
         tail.level.weight,
+        tail.extremes[None],
+        series.phase,
     )
 
 

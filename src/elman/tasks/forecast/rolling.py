@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from elman.data import Panel
-from elman.errors import DataError, SettingsError
+from elman.errors import DataError
 from elman.tasks.forecast import baselines
 from elman.tasks.forecast.adaptive import begin, widened
+from elman.tasks.forecast.asked import percents
+from elman.tasks.forecast.bounds import floors
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import History, read
 from elman.tasks.forecast.network import Forecaster
@@ -45,10 +47,6 @@ class Rolled:
 def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) -> Iterator[Rolled]:
     """Forecast each series after the last `n_windows` steps, `step_size` apart, after which a whole
     horizon is known; of no number, after all of its last tenth."""
-    if step_size < 1 or (n_windows is not None and n_windows < 1):
-        raise SettingsError(
-            f"n_windows={n_windows}, step_size={step_size}: numbers from 1 are needed"
-        )
     season, horizon = task.view.seasons[0], task.settings.horizon
     some, seen = False, 0
     for series in panel.series:
@@ -56,7 +54,8 @@ def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) 
         last = len(history) - 1 - horizon
         tenth = max(len(history) // 10 - horizon, 0) // step_size + 1
         first = last - ((n_windows or tenth) - 1) * step_size
-        at = tuple(a for a in range(first, last + 1, step_size) if a >= season - 1)
+        first += max(0, -((first - season + 1) // step_size)) * step_size  # a season must be known
+        at = tuple(range(first, last + 1, step_size))
         if at:
             some = True
             seen += at[0] + 1 < task.since.get(series.name, 0) - series.start
@@ -83,25 +82,23 @@ def frame(rolled: Sequence[Rolled], panel: Panel, level: Sequence[float]) -> dic
         at = np.array(each.at)
         count, horizon, _ = each.came.shape
         rows = {
-            panel.columns.id: np.repeat(np.array([each.history.name]), count * horizon),
+            panel.columns.id: [each.history.name] * (count * horizon),
             panel.columns.time: panel.calendar.times(
-                (begun + at[:, None] + 1 + np.arange(horizon)).ravel()
+                (begun + at[:, None] + 1 + np.arange(horizon)).ravel(), each.history.phase
             ),
-            "cutoff": np.repeat(panel.calendar.times(begun + at), horizon),
+            "cutoff": np.repeat(panel.calendar.times(begun + at, each.history.phase), horizon),
         }
         made = Forecasts((), np.zeros(0), each.quantiles, QUANTILES, panel.columns.target)
         for k, target in enumerate(panel.columns.target):
             lead = f"{target}-" if len(panel.columns.target) > 1 else ""
             columns = {target: each.came, f"{lead}elman": made.median}
-            for percent in sorted(level):
+            for percent in percents(level):
                 low, high = made.interval(percent)
                 columns |= {f"{lead}elman-lo-{percent:g}": low, f"{lead}elman-hi-{percent:g}": high}
             columns |= {lead + name: values for name, values in each.rules.items()}
             rows |= {name: values[..., k].ravel() for name, values in columns.items()}
         for name, values in rows.items():
             parts.setdefault(name, []).append(values)
-    if not panel.has_ids:
-        del parts[panel.columns.id]
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
@@ -109,8 +106,8 @@ def _of(task: "Forecast", history: History, at: tuple[int, ...], count: int) -> 
     season, horizon = task.view.seasons[0], task.settings.horizon
     came = np.stack([history.y[a + 1 : a + 1 + horizon] for a in at])
     quantiles = _quantiles(task, history, at)
-    if task.positive:
-        quantiles = np.maximum(quantiles, 0)
+    floor = floors(history.extremes[np.array(at) + 1], task.settings.nonnegative)
+    quantiles = np.maximum(quantiles, floor[:, None, :, None])
     filled = history.filled[history.before :]
     rules = dict(baselines.rules())
     if len(at) * count > _MOST_SLOW:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elman.tasks.forecast.autoregressive import Next
+from elman.tasks.forecast.bounds import NOTHING, SMALLEST, floors
 from elman.tasks.forecast.distributions import LocationScale
 from elman.tasks.forecast.history import View
 
@@ -18,7 +19,8 @@ class Start(NamedTuple):
     """Where the paths of N forecasts begin.
 
     - `filled`, `scale`: (N, M, K) float64, the last values and sizes; `level`: (3, N, K), the sums
-      of `history.Level`; `off`: (N, K, S + 1), of `History.off`.
+      of `history.Level`; `off`: (N, K, S + 1), of `History.off`; `extremes`: (N, 2, K), of
+      `bounds.extremes_of`.
     - `ahead`: (N, h, C), known beforehand; `static`: (N, V).
     - `output`: (N, H) of the recurrence after the last step; `state`: (layers, N, H) each.
     """
@@ -27,6 +29,7 @@ class Start(NamedTuple):
     scale: Tensor
     level: Tensor
     off: Tensor
+    extremes: Tensor
     ahead: Tensor
     static: Tensor
     output: Tensor
@@ -48,6 +51,7 @@ def sample(
             start.scale[some],
             start.level[:, some],
             start.off[some],
+            start.extremes[some],
             start.ahead[some],
             start.static[some],
             start.output[some],
@@ -65,6 +69,7 @@ def _sample(
     reading = Reading(view, start, paths)
     state: Any = tuple(each.repeat_interleave(paths, 1) for each in start.state)
     state = state if len(state) > 1 else state[0]
+    floor = torch.from_numpy(floors(start.extremes.numpy(), model.nonnegative)).unsqueeze(1)
     output = start.output.unsqueeze(1).expand(-1, paths, -1)
     found = []
     for k in range(horizon):
@@ -73,7 +78,7 @@ def _sample(
         drawn = law.draw(generators)
         if isinstance(law, LocationScale):
             drawn = reading.mean + reading.size * drawn
-        found.append(reading.read(drawn.clamp(min=float(model.lowest))))
+        found.append(reading.read(torch.maximum(drawn, floor)))
         if k < horizon - 1:
             features = reading.features().float().to(device)
             output, state = model.recurrent.step(features.flatten(0, 1), state)
@@ -90,6 +95,7 @@ class Reading:
         self.sizes: list[Tensor] = []
         self.level = start.level.unsqueeze(2).expand(-1, -1, paths, -1)
         self.off = start.off.unsqueeze(1).expand(-1, paths, -1, -1)
+        self.extremes = start.extremes.unsqueeze(1).expand(-1, paths, -1, -1)
         self._settle()
 
     def next(self) -> Next:
@@ -110,6 +116,8 @@ class Reading:
         decay = self.view.decay
         new = torch.stack([value, value.abs(), torch.ones_like(value)])
         self.level = decay * self.level + (1 - decay) * new
+        low, high = self.extremes.unbind(2)
+        self.extremes = torch.stack([torch.minimum(low, value), torch.maximum(high, value)], 2)
         self.values.append(value)
         self._settle()
         self.sizes.append(self.size)
@@ -124,7 +132,7 @@ class Reading:
             lag = (self._value(season) - self.mean) / self.size
             parts.append(torch.where(lag.isfinite(), lag, 0))
         earlier = _back(self.start.scale, self.sizes, view.seasons[0] + 1)
-        parts.append((self.size / earlier).log().nan_to_num())
+        parts.append(torch.where(earlier > NOTHING, (self.size / earlier).log(), 0))
         parts += [self._ahead(len(self.values) - 1), self._wide(self.start.static)]
         return torch.cat(parts, -1)
 
@@ -140,7 +148,9 @@ class Reading:
     def _settle(self) -> None:
         total, size, weight = self.level
         some = weight.clamp(min=1e-12)
-        self.mean, self.size = total / some, (size / some).clamp(min=1e-6)
+        largest = self.extremes.abs().amax(2)
+        self.mean = total / some
+        self.size = torch.maximum(size / some, SMALLEST * largest).clamp(min=NOTHING)
 
     def _value(self, back: int) -> Tensor:
         """The value so many steps before the next one, (N, S, K)."""

@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.data import Columns
+from elman.data.table_kind import as_array
 from elman.nn import Dilated
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Calibration
-from elman.tasks.forecast.history import History, View, static_of
+from elman.tasks.forecast.described import static_of
+from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.rollout import Start, sample
 from elman.tasks.forecast.settings import QUANTILES
@@ -53,6 +56,7 @@ def paths_at_end(
     view: View,
     known: Mapping[Any, Known],
     histories: Sequence[History],
+    columns: Columns,
     *,
     h: int,
     paths: int,
@@ -67,8 +71,9 @@ def paths_at_end(
         _stacked([tail.scale for tail in tails]),
         _stacked([np.stack(tail.level) for tail in tails]).transpose(0, 1),
         _stacked([tail.off for tail in tails]),
+        _stacked([tail.extremes for tail in tails]),
         _stacked([each.ahead[:h] for each in histories]),
-        _stacked([static_of(each.series, view) for each in known.values()]),
+        _stacked([static_of(columns.static, each.series, view) for each in known.values()]),
         torch.stack([each.output for each in known.values()]).to(device),
         tuple(
             torch.stack(part, 1).to(device)
@@ -89,7 +94,7 @@ def paths_table(
     there is a column for them), the times (N, h), `path` and the targets."""
     count, paths, h, _ = drawn.shape
     table: dict[str, Any] = {
-        name: np.repeat(np.array(values), paths * h) for name, values in names.items()
+        name: np.repeat(as_array(values), paths * h) for name, values in names.items()
     }
     table |= {name: np.repeat(values, paths, 0).ravel() for name, values in times.items()}
     table["path"] = np.tile(np.repeat(np.arange(paths), h), count)
@@ -129,6 +134,7 @@ def _from_steps(
         _stacked([history.scale[n + 1 - back : n + 1] for n in now]),
         _stacked([np.stack(history.level_at(s, view.decay)) for s in steps]).transpose(0, 1),
         _stacked([history.off[s] for s in steps]),
+        _stacked([history.extremes[s + 1] for s in steps]),
         _stacked([history.ahead[s + 1 : s + 1 + view.horizon] for s in steps]),
         _stacked([history.features[0, len(history.features[0]) - view.static :]] * len(now)),
         output[:, 0],
@@ -149,9 +155,9 @@ def _after(
     return output[at], tuple(part[at] for part in parts)
 
 
-def generator(seed: int, name: object, position: int) -> np.random.Generator:
+def generator(seed: int, name: str, position: int) -> np.random.Generator:
     """Random numbers of a series' own, from a step on."""
-    return np.random.default_rng([seed, zlib.crc32(str(name).encode()), position % 2**32])
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), position % 2**32])
 
 
 def _stacked(parts: Sequence[NDArray[Any]]) -> Tensor:

@@ -6,27 +6,32 @@ from pydantic import Field, field_validator, model_validator
 
 from elman.cells import Cell
 from elman.data import Columns
+from elman.data.frequency import check_frequency
+from elman.errors import SettingsError
 from elman.nn import Dilated, Recurrent
 from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train import TrainSettings
 
+LONGEST = 100_000  # steps of a horizon, a season, a context
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
 class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
-    horizon: int = Field(24, ge=1, le=10**5, description="Steps to be forecast.")
+    horizon: int = Field(24, ge=1, le=LONGEST, description="Steps to be forecast.")
     context: int | None = Field(
-        None, ge=2, description="Steps of a training window; two long seasons if none."
+        None, ge=2, le=LONGEST, description="Steps of a training window; two long seasons if none."
     )
     season: int | None = Field(
         None,
         ge=1,
+        le=LONGEST,
         description="Steps of the usual season; by the calendar (a day, a year) if unset.",
     )
     frequency: str | None = Field(
-        None, description="The calendar's step: 15min, h, D, B, W, MS, ...; found if none."
+        None,
+        description="The calendar's step: 15min, h, D, B, W-MON, MS, Mon-Sat, ...; found if none.",
     )
     held_out: int | None = Field(
         None, ge=1, description="Steps at the end kept for validation; a tenth or more if none."
@@ -45,8 +50,12 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     paths: int = Field(
         200,
         ge=20,
-        le=10**5,
+        le=100_000,
         description="Sample paths of a forecast, if the head is a distribution.",
+    )
+    nonnegative: bool | None = Field(
+        None,
+        description="Whether forecasts stop at 0; if unset, those of series without a value below.",
     )
     hidden_size: int = Field(64, ge=1, le=2**16, description="Hidden units a layer.")
     smoothing: bool = Field(
@@ -69,6 +78,20 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     ema: float = Field(
         0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
     )
+
+    @field_validator("frequency", mode="before")
+    @classmethod
+    def _frequency(cls, value: Any) -> Any:
+        """A number, a name, or an offset of pandas, which has one."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        value = getattr(value, "freqstr", value)
+        if isinstance(value, str):
+            try:
+                check_frequency(value)
+            except SettingsError as error:
+                raise ValueError(str(error)) from None
+        return value
 
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod

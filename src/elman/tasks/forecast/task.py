@@ -1,5 +1,6 @@
 """Forecast series: sales, weather, prices, loads."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -8,34 +9,42 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data import Panel, PanelSeries, read_panel
+from elman.cells import resolve
+from elman.data import Panel, read_panel
 from elman.data.calendar import Calendar
-from elman.data.panel import to_frame
-from elman.errors import DataError, ModelError, SettingsError
-from elman.tasks.forecast import anomalies
-from elman.tasks.forecast.adaptive import widened
+from elman.data.panel import frame_of
+from elman.data.table_kind import TableKind
+from elman.errors import DataError, SettingsError
+from elman.tasks.forecast import anomalies, made
+from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
 from elman.tasks.forecast.backtest import Backtest, score
+from elman.tasks.forecast.bounds import check_values
 from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.forms import check_targets, held_out_loss, network_of, windows_of
+from elman.tasks.forecast.forms import held_out_loss, network_of, windows_of
 from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
-from elman.tasks.forecast.history import History, View, read, view_from, view_of
-from elman.tasks.forecast.joint import paths_through, patterns_of
-from elman.tasks.forecast.known import Known, from_tensors, padded, read_future, to_tensors
-from elman.tasks.forecast.plain import calendar_config, calendar_from, plain
-from elman.tasks.forecast.reader import Placed, history_at_end, read_known, scaled_at_end
+from elman.tasks.forecast.history import History, View, check_known, read, view_of
+from elman.tasks.forecast.joint import patterns_of
+from elman.tasks.forecast.known import (
+    Known,
+    from_tensors,
+    padded,
+    read_future,
+    to_tensors,
+    warn_of_holes,
+)
+from elman.tasks.forecast.made import Asked
+from elman.tasks.forecast.reader import Placed, read_known, scaled_at_end
 from elman.tasks.forecast.rolling import frame, roll
-from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
-from elman.tasks.forecast.saved import ForecastConfig, check_calendar, check_history, check_known
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
+from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.saved import Saved
-from elman.tasks.schema import checked
 from elman.tasks.task import Prepared, Task
 from elman.tensor_files import read_tensors, write_tensors
 from elman.train import Step
 
-HISTORY, PATTERNS = "history.safetensors", "patterns"
+HISTORY = "history.safetensors"
 
 
 class Forecast(Task):
@@ -58,7 +67,6 @@ class Forecast(Task):
     name = "forecast"
     unit = "windows"
     settings_type = ForecastSettings
-    saved_type = ForecastConfig
     asset_names = (HISTORY,)
     fixed = (
         *("horizon", "season", "frequency", "target", "past", "future", "static"),
@@ -66,13 +74,13 @@ class Forecast(Task):
     )
     view: View
     calendar: Calendar
-    known: dict[Any, Known]
+    known: dict[str, Known]
+    ids: dict[str, Any]  # the series' names as they stand in the table
     calibration: Calibration | None = None
     patterns: NDArray[np.float64]  # (m, h, K), how steps follow each other; see `patterns_of`
-    since: dict[Any, int]  # of each series of training the position of its first held-out step
-    positive: bool = False
+    since: dict[str, int]  # of each series of training the position of its first held-out step
     has_ids: bool = False
-    native: Any = None
+    kind: TableKind
     against_naive: float  # held-out errors as a share of the seasonal naive rule's
 
     # training
@@ -91,9 +99,9 @@ class Forecast(Task):
             calendar=None if start is None else start.calendar,
             **settings.text_file,
         )
+        check_values(panel, settings.head, settings.nonnegative)
         if start is not None:
             check_known(panel, start.view)
-        check_targets(settings, panel)
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
         share = min(max(2 * horizon, longest // 10), longest // 4)
@@ -105,7 +113,8 @@ class Forecast(Task):
             if start is None
             else start.view
         )
-        self.calendar, self.has_ids, self.native = panel.calendar, panel.has_ids, panel.native
+        self.calendar, self.has_ids = panel.calendar, panel.has_ids
+        self.kind, self.ids = panel.kind, dict(panel.ids)
         least = self.view.seasons[0] + horizon
         usable = [each for each in train.series if len(each) > least]
         if not usable:
@@ -114,8 +123,14 @@ class Forecast(Task):
                 f" season of {self.view.seasons[0]} and {held_out} held out needs"
                 f" {least + held_out + 1}; choose a smaller horizon, season or held_out"
             )
-        with np.errstate(invalid="ignore"):
-            self.positive = all(not (each.y < 0).any() for each in panel.series)
+        if panel.gaps:
+            steps = sum(map(len, panel.series))
+            warnings.warn(
+                f"{panel.gaps:,} of {steps:,} steps have no row and are taken as missing"
+                f" (the calendar has {panel.calendar})",
+                UserWarning,
+                stacklevel=3,
+            )
         histories = [read(train, each, self.view) for each in usable]
         self._model = self._network(histories)
         windows = self._windows(histories, settings.seed)
@@ -157,36 +172,15 @@ class Forecast(Task):
         return Step(model.loss(batch), batch.features.shape[1], state)
 
     def _network(self, histories: Sequence[History] = ()) -> Any:
-        return network_of(
-            self.settings, self.cell, self.view, positive=self.positive, histories=histories
-        )
+        return network_of(self.settings, self.cell, self.view, histories=histories)
 
     # what is known, and forecasts from there
 
     def forecasts(self, data: Any = None, *, h: int | None = None, future: Any = None) -> Forecasts:
         """As `predict`, as an object with the quantiles."""
-        return self._forecasts(*self._asked(data, h, future))
-
-    def _forecasts(
-        self, known: dict[Any, Known], ahead: dict[Any, PanelSeries], h: int
-    ) -> Forecasts:
-        model, view, columns = cast("Any", self._model), self.view, self.settings.columns
-        scaled, average = scaled_at_end(model, view, known, ahead, self.calendar, columns, h)
-        if self.calibration is not None:
-            scaled = applied(self.calibration, scaled, view.horizon)
-        mean = np.stack([each.tail.mean[-1] for each in known.values()])[:, None, :, None]
-        scale = np.stack([each.tail.scale[-1] for each in known.values()])[:, None, :, None]
-        log_factor = np.stack([each.track.log_factor for each in known.values()])
-        quantiles = widened(mean + scale * scaled, log_factor)
-        if self.positive:
-            quantiles = np.maximum(quantiles, 0)
-        back = np.arange(-view.memory, 0)
-        past = tuple(
-            (self.calendar.times(each.tail.position + back), each.tail.filled)
-            for each in known.values()
-        )
-        times, targets = self._times(known, h), columns.target
-        return Forecasts(tuple(known), times, quantiles, QUANTILES, targets, past, average)
+        self._check_trained()
+        panel = None if data is None else self._panel(data)
+        return made.forecasts(self, self._asked(panel, h, future))
 
     def sample_paths(
         self,
@@ -207,51 +201,27 @@ class Forecast(Task):
         **Returns:** a table with a row for each series, path and step: the path's number in the
         column `path`, and the targets.
         """
-        if paths < 1:
-            raise SettingsError(f"paths={paths}: a number from 1 is needed")
-        known, ahead, h = self._asked(data, h, future)
-        model, columns = cast("Any", self._model), self.settings.columns
-        if self.settings.head == "quantiles":
-            found = self._forecasts(known, ahead, h).quantiles
-            draws = [generator(seed, name, each.tail.position) for name, each in known.items()]
-            drawn = paths_through(found, QUANTILES, self.patterns, draws, paths)
-        else:
-            histories = [
-                history_at_end(each, ahead.get(name), self.view, self.calendar, columns, h)
-                for name, each in known.items()
-            ]
-            kept = {"h": h, "paths": paths, "seed": seed}
-            drawn = paths_at_end(model, self.view, known, histories, **kept).numpy()
-        drawn = np.maximum(drawn, 0) if self.positive else drawn
-        names = {columns.id: tuple(known)} if self.has_ids else {}
-        times = {columns.time: self._times(known, h)}
-        return to_frame(paths_table(drawn, names, times, columns.target), self.native)
-
-    def _asked(
-        self, data: Any, h: int | None, future: Any
-    ) -> tuple[dict[Any, Known], dict[Any, PanelSeries], int]:
-        """The series to go on from, what is given of their future, and how far."""
+        paths = whole_number("paths", paths, most=100_000)
+        seed = whole_number("seed", seed, least=0)
         self._check_trained()
-        horizon = self.settings.horizon
-        if h is not None and (h < 1 or (h > horizon and self.settings.head == "quantiles")):
-            raise SettingsError(
-                f"h={h}: this model was trained for 1 to {horizon} steps"
-                if self.settings.head == "quantiles"
-                else f"h={h}: a number from 1 is needed"
-            )
-        known = self.known if data is None else self._read(data)
+        panel = None if data is None else self._panel(data)
+        asked = self._asked(panel, h, future)
+        return self._frame(made.paths(self, asked, paths=paths, seed=seed), panel)
+
+    def _asked(self, panel: Panel | None, h: int | None, future: Any) -> Asked:
+        """The series to go on from, what is given of their future, and how far."""
+        settings = self.settings
+        h = steps_ahead(h, settings.horizon, any_length=settings.head != "quantiles")
+        known = self.known if panel is None else self._read(panel)
         ahead = {}
         if future is not None:
+            if not settings.future:
+                raise SettingsError("future is given, and the model has no such columns")
             ahead = read_future(
-                future, self.settings.columns, self.calendar, **self.settings.text_file
+                future, settings.columns, self.calendar, known, **settings.text_file
             )
-        return known, ahead, h or horizon
-
-    def _times(self, known: Mapping[Any, Known], h: int) -> Any:
-        steps = np.arange(h)
-        return np.stack(
-            [self.calendar.times(each.tail.position + steps) for each in known.values()]
-        )
+        warn_of_holes(known, ahead, self.view, self.calendar, settings.columns, h)
+        return Asked(known, ahead, h)
 
     def predict(
         self,
@@ -272,18 +242,44 @@ class Forecast(Task):
 
         **Returns:** a table of the kind that came, with `mean`, `median`, `lo-80`, `hi-80`, ...
         """
-        found = self.forecasts(data, h=h, future=future)
-        return to_frame(self._table(found, level), self.native)
+        self._check_trained()
+        panel = None if data is None else self._panel(data)
+        return self._frame(self._table(panel, h, level, future), panel)
 
-    def _table(self, found: Forecasts, level: Sequence[float]) -> dict[str, Any]:
-        settings = self.settings
-        return found.table(level, id=settings.id if self.has_ids else None, time=settings.time)
+    def _table(
+        self, panel: Panel | None, h: int | None, level: Sequence[float], future: Any
+    ) -> dict[str, Any]:
+        settings, level = self.settings, percents(level)
+        found = made.forecasts(self, self._asked(panel, h, future))
+        return found.table(level, id=settings.id, time=settings.time)
+
+    def _frame(
+        self, columns: Mapping[str, Any], panel: Panel | None, *, in_memory: bool = False
+    ) -> Any:
+        """Columns as a table of the kind that came, or that training had; or as a dict."""
+        of: Any = panel or self
+        kind = TableKind(zone=of.kind.zone) if in_memory else of.kind
+        return frame_of(columns, self.settings.columns, kind, of.ids if of.has_ids else None)
 
     def update(self, data: Any) -> None:
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
         self._check_trained()
-        self.known = {**self.known, **self._read(data, self.known)}
+        phases = {name: each.series.phase for name, each in self.known.items()}
+        panel = self._panel(data, phases)
+        if self.known and panel.has_ids != self.has_ids:
+            there = "has" if panel.has_ids else "has no"
+            raise DataError(f"data {there} column {self.settings.id}, other than that of training")
+        if self.known and not any(each.name in self.known for each in panel.series):
+            some = ", ".join(repr(name) for name in [*self.known][:3])
+            warnings.warn(
+                f"none of the {len(panel)} series of data is known, and all are read as new ones:"
+                f" {panel.series[0].name!r} is none of {some}, ...",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.known = {**self.known, **self._read(panel, self.known)}
+        self.ids = {**panel.ids, **self.ids}
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -309,6 +305,9 @@ class Forecast(Task):
         Without `n_windows` a forecast is made after every step of the last tenth of each series.
         """
         self._check_trained()
+        step_size = whole_number("step_size", step_size)
+        if n_windows is not None:
+            n_windows = whole_number("n_windows", n_windows)
         rolled = list(roll(self, self._panel(data), n_windows, step_size))
         return score(rolled, self.view.seasons[0], step_size)
 
@@ -336,40 +335,50 @@ class Forecast(Task):
         median), `elman-lo-80`, `elman-hi-80`, ..., and a column for each simple rule.
         """
         step_size = self.settings.horizon if step_size is None else step_size
+        step_size, level = whole_number("step_size", step_size), percents(level)
+        n_windows = whole_number("n_windows", n_windows)
         if self._model is None:
             settings = self.settings
             panel = read_panel(
                 data, settings.columns, frequency=settings.frequency, **settings.text_file
             )
-            self.fit(panel.cut(settings.horizon + (n_windows - 1) * step_size), progress=False)
+            before = panel.cut(settings.horizon + (n_windows - 1) * step_size)
+            if not len(before):
+                raise DataError(f"no series has steps before the windows: n_windows={n_windows}")
+            self.fit(before, progress=False)
         panel = self._panel(data)
         rolled = list(roll(self, panel, n_windows, step_size))
         return panel.frame(frame(rolled, panel, level))
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
-        found = self.forecasts(data)
-        columns = self._table(found, (80, 95))
+        self._check_trained()
+        panel = None if data is None else self._panel(data)
+        columns = self._table(panel, None, (80, 95), None)
+        table = self._frame(columns, panel, in_memory=True)
         return [
-            {name: plain(values[i]) for name, values in columns.items()}
-            for i in range(found.times.size)
+            {name: plain(values[i]) for name, values in table.items()}
+            for i in range(len(table[self.settings.time]))
         ]
 
     # the rest of a task
 
-    def _read(self, data: Any, known: Mapping[Any, Known] | None = None) -> dict[Any, Known]:
+    def _read(self, panel: Panel, known: Mapping[str, Known] | None = None) -> dict[str, Known]:
         model = cast("Any", self._model)
-        return read_known(model, self.view, self._panel(data), known, self.intervals)
+        return read_known(model, self.view, panel, known, self.intervals)
 
     @property
     def intervals(self) -> Intervals | None:
         """How the network's quantiles become intervals; None before training."""
         return None if self.calibration is None else Intervals(self.calibration, self.since)
 
-    def _panel(self, data: Any) -> Panel:
-        return read_panel(
-            data, self.settings.columns, calendar=self.calendar, **self.settings.text_file
+    def _panel(self, data: Any, known: Mapping[str, int] | None = None) -> Panel:
+        settings = self.settings
+        panel = read_panel(
+            data, settings.columns, calendar=self.calendar, known=known, **settings.text_file
         )
+        check_values(panel, settings.head, settings.nonnegative)
+        return panel
 
     def _batch(self, data: Any) -> Any:
         panel = self._panel(data)
@@ -380,18 +389,12 @@ class Forecast(Task):
         return windows_of(self.settings, self.view, histories, seed)
 
     def _config(self) -> dict[str, Any]:
-        view = self.view
+        series = {name: each.series for name, each in self.known.items()}
         return {
-            "view": {name: getattr(view, name) for name in View.__dataclass_fields__},
-            "calendar": calendar_config(self.calendar),
-            "positive": self.positive,
+            **to_config(self.view, self.calendar, self.kind, series, self.ids),
             "has_ids": self.has_ids,
             "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
-            "since": [[plain(name), position] for name, position in self.since.items()],
-            "series": [
-                [plain(name), each.tail.position, [plain(v) for v in each.series.static]]
-                for name, each in self.known.items()
-            ],
+            "since": [[name, position] for name, position in self.since.items()],
         }
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
@@ -399,21 +402,16 @@ class Forecast(Task):
         return {HISTORY: lambda path: write_tensors(path, tensors)}
 
     def _restore(self, saved: Saved) -> Any:
-        config = saved.config
-        checked(ForecastConfig, config).check(self.settings)
-        self.view = view_from(config["view"])
-        self.calendar = calendar_from(config["calendar"])
-        check_calendar(self.calendar, self.view)
-        self.positive, self.has_ids = bool(config["positive"]), bool(config["has_ids"])
-        widening = config["calibration"]
-        self.calibration = None if widening is None else Calibration(np.array(widening))
-        self.since = {name: int(position) for name, position in config["since"]}
+        found = restored(saved.config, self.settings)
+        self.view, self.calendar, self.kind = found.view, found.calendar, found.kind
+        self.has_ids, self.ids, self.since = found.has_ids, found.ids, found.since
+        self.calibration = None if found.widening is None else Calibration(found.widening)
         tensors, _ = read_tensors(saved.asset(HISTORY))
+        cell = self.cell or resolve(self.settings.cell)
+        check_tensors(tensors, len(found.series), self.view, self.settings, cell)
         self.patterns = tensors.pop(PATTERNS).numpy()
-        check_history(tensors, self.view, len(config["series"]))
-        self.known = from_tensors(config["series"], tensors, self.view)
-        if not self.known:
-            raise ModelError("it holds no series")
+        self.known = from_tensors(found.series, tensors, found.positive)
+        saved.tensors.pop("lowest", None)  # models had one floor for all series once
         return self._network()
 
     def _example(self) -> Callable[[], object]:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from elman.tasks.forecast.autoregressive import Next, Taught
+from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.rules import rules_after, usual_error
 from elman.tasks.forecast.windows import Stretch, features_of
@@ -21,7 +22,7 @@ def next_steps(history: History, view: View, first: int, end: int) -> tuple[NDAr
     rules = rules_after(history.filled, history.mean, now, view.seasons)
     scaled = (rules - mean[..., None]) / scale[..., None]
     error, weight = usual_error(history.off[first:end])
-    came = (history.y[first + 1 : end + 1] - mean) / scale
+    came = (history.y[first + 1 : end + 1] - mean) / known_scale(scale)
     came[: max(0, view.seasons[0] - 1 - first)] = np.nan
     return scaled, history.ahead[first + 1 : end + 1], mean, scale, error / scale, weight, came
 
@@ -33,9 +34,11 @@ def taught_windows(stretches: Sequence[Stretch], draw: Any, *, view: View) -> Ta
         parts = next_steps(history, view, max(first, 0), end)
         short = max(-first, 0)
         rows.append([_led(part, short, fill) for part, fill in zip(parts, _FILLS, strict=True)])
-    *known, came = (
-        torch.from_numpy(np.stack(part, 1).astype(np.float32)) for part in zip(*rows, strict=True)
-    )
+    with np.errstate(over="ignore"):  # only counts need the level itself
+        *known, came = (
+            torch.from_numpy(np.stack(part, 1).astype(np.float32))
+            for part in zip(*rows, strict=True)
+        )
     return Taught(features_of(stretches), Next(*known), came)
 
 

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.errors import DataError
+from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History, View
 from elman.tasks.forecast.network import Origins
 
@@ -59,12 +61,12 @@ def origins_of(
 
 def scaled_targets(history: History, view: View, at: Sequence[int]) -> Array:
     """What came after steps `at`, (O, h, K), in units of the level there; NaN where it is
-    unknown."""
+    unknown, or nothing but zeros came before."""
     steps = np.asarray(at)[:, None]
     now, ahead = history.before + steps, steps + 1 + np.arange(view.horizon)
     came = history.y[np.minimum(ahead, len(history) - 1)]
     came = np.where(ahead[..., None] < len(history), came, np.nan)
-    scaled: Array = (came - history.mean[now]) / history.scale[now]
+    scaled: Array = (came - history.mean[now]) / known_scale(history.scale[now])
     return scaled
 
 
@@ -109,6 +111,8 @@ class TrainingWindows:
         least = view.seasons[0]  # known steps before the first forecast
         self.histories = [each for each in histories if len(each) > least + 1]
         lengths = np.array([len(each) for each in self.histories], float)
+        if not self.histories:
+            raise DataError(f"no series is long enough: more than {least + 1} steps are needed")
         self.share = np.sqrt(lengths) / np.sqrt(lengths).sum()
 
     def __len__(self) -> int:
