@@ -178,7 +178,7 @@ def test_draws_repeat_and_do_not_depend_on_the_other_series(counts: Forecast) ->
 def test_bad_questions(counts: Forecast) -> None:
     with pytest.raises(SettingsError, match="h=0: a whole number from 1"):
         counts.predict(h=0)
-    with pytest.raises(SettingsError, match="paths=0: a number from 1"):
+    with pytest.raises(SettingsError, match="paths=0: a whole number from 1"):
         counts.sample_paths(paths=0)
     with pytest.raises(SettingsError, match="visits beside those: make it a target"):
         Forecast(head="normal", past="visits")

@@ -124,13 +124,9 @@ class Forecast(Task):
                 f" {least + held_out + 1}; choose a smaller horizon, season or held_out"
             )
         if panel.gaps:
-            steps = sum(map(len, panel.series))
-            warnings.warn(
-                f"{panel.gaps:,} of {steps:,} steps have no row and are taken as missing"
-                f" (the calendar has {panel.calendar})",
-                UserWarning,
-                stacklevel=3,
-            )
+            of = f"{sum(map(len, panel.series)):,} steps"
+            text = f"{panel.gaps:,} of {of} have no row and are taken as missing"
+            warnings.warn(f"{text} (the calendar has {panel.calendar})", UserWarning, stacklevel=3)
         histories = [read(train, each, self.view) for each in usable]
         self._model = self._network(histories)
         windows = self._windows(histories, settings.seed)
