@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import elman
-from elman.bench.work import of_module, work
+from elman.bench.workload import of_module, work
 from elman.math import sigmoid, tanh
 
 SHAPES = ((100, 32, 64, 64), (100, 64, 128, 128), (100, 64, 256, 256), (400, 16, 512, 512))

@@ -20,10 +20,10 @@ from rich.console import Console
 
 import elman
 from elman.data import Audio, joined_strings, read_utterances
+from elman.decode.ctc_beam import CTCBeam
+from elman.decode.error_rates import wer
+from elman.decode.ngram import estimate
 from elman.tasks import Speech
-from elman.tasks.speech.alignment import wer
-from elman.tasks.speech.beam import CTCBeam
-from elman.tasks.speech.ngram import estimate
 from elman.tasks.speech.stream import Listener
 
 AN4 = {

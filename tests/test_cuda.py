@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 import elman
-from elman import laboratory
+from elman.bench import memory
 from elman.cells import BUILTIN
 from elman.tasks import Classify, Forecast, Language, Speech
 from elman.train import Step, TrainSettings, fit
@@ -154,7 +154,7 @@ def test_training_is_watched(gpu: torch.device, tmp_path: Path) -> None:
 
 
 def test_the_laboratory(gpu: torch.device) -> None:
-    outcome = laboratory.run("gru", "recall", 5, hidden_size=16, steps=150, lr=0.02)
+    outcome = memory.run("gru", "recall", 5, hidden_size=16, steps=150, lr=0.02)
     assert outcome.score > 0.9
     assert outcome.memory == 6
 

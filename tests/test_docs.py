@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.cli import app
+from elman.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])

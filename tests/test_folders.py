@@ -10,7 +10,7 @@ import pytest
 import elman
 from elman.errors import FileError, SettingsError
 from elman.folders import JOURNAL
-from elman.report import page, write_page
+from elman.html import page, write_page
 from elman.tasks import Classify
 
 DATA = ["good film", "bad film"] * 8, ["+", "-"] * 8
@@ -158,7 +158,7 @@ def test_a_save_that_was_broken_off_is_done_again(
 
     other = Classify(**{**SMALL, "seed": 3}).fit(DATA, progress=False)
     with monkeypatch.context() as patch:
-        patch.setattr("elman.tasks.saved.move_into_place", replace)
+        patch.setattr("elman.tasks.storage.move_into_place", replace)
         if moved < 4:
             with pytest.raises(KeyboardInterrupt):
                 other.save(run)

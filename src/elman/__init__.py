@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from elman.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from elman import data as data
     from elman import diagnose as diagnose
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from elman.nn import layer as layer
     from elman.nn.backends import backends as backends
     from elman.tasks.load import load as load
-
-__version__ = "0.1.0"
 
 _MODULES = (
     *("cells", "compiler", "data", "diagnose", "errors", "files", "math", "nn", "tasks", "train"),

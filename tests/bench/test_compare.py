@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 import torch
 
-from elman.bench import CELLS, MODES, SHAPES, Peak, Row, among, comparisons, interleaved, layers
+from elman.bench import (
+    CELLS,
+    MODES,
+    SHAPES,
+    Peak,
+    Row,
+    comparisons,
+    interleaved,
+    layers,
+    self_comparison,
+)
 from elman.bench import clock as clock_module
 from elman.bench.compare import parse_shape
 from elman.errors import SettingsError
@@ -41,18 +51,18 @@ def test_modes_with_rivals() -> None:
 def test_layers_among_themselves() -> None:
     assert {row.mode for row in rows("ragged")} == {"ragged inference", "ragged train"}
     found = rows("gates", cells=("rnn",))
-    assert {row.cell for row in found} == set(among.OTHERS)
+    assert {row.cell for row in found} == set(self_comparison.OTHERS)
     assert {row.rival for row in found} == {"lstm per gate"}
 
 
 def test_bfloat16_is_left_out_where_it_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     modes = ["bfloat16 inference", "bfloat16 train"]
-    assert [row.mode for row in among.halves("gru", SHAPE, 0.0)] in ([], modes)
-    monkeypatch.setattr(among, "_HALF", torch.float64)  # compiled on any machine
-    assert [row.mode for row in among.halves("gru", SHAPE, 0.0)] == modes
+    assert [row.mode for row in self_comparison.halves("gru", SHAPE, 0.0)] in ([], modes)
+    monkeypatch.setattr(self_comparison, "_HALF", torch.float64)  # compiled on any machine
+    assert [row.mode for row in self_comparison.halves("gru", SHAPE, 0.0)] == modes
     monkeypatch.setattr("elman.nn.compiled.obstacle", lambda *_: "none is for it")
-    monkeypatch.setattr("elman.nn.prepared.obstacle", lambda *_: "none is for it")
-    assert among.halves("gru", SHAPE, 0.0) == []
+    monkeypatch.setattr("elman.nn.fast_path.obstacle", lambda *_: "none is for it")
+    assert self_comparison.halves("gru", SHAPE, 0.0) == []
 
 
 def test_a_cell_that_torch_lacks_meets_the_loop() -> None:

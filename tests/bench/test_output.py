@@ -10,9 +10,9 @@ from typing import Any
 import matplotlib.image
 import pytest
 
-from elman.bench import lines, markdown, plot, progress, report
+from elman.bench import markdown, plot, progress, report, text
 from elman.bench.compare import Comparison
-from elman.bench.row import Row
+from elman.bench.measurement import Row
 from elman.errors import SettingsError
 
 BIG, SMALL = (100, 32, 64, 64), (100, 1, 64, 64)
@@ -76,7 +76,7 @@ def test_a_machine_that_was_not_quiet_is_told() -> None:
 
 
 def test_lines_come_as_they_are_made(capsys: pytest.CaptureFixture[str]) -> None:
-    made = lines.printed(iter(ROWS), as_json=False)
+    made = text.printed(iter(ROWS), as_json=False)
     assert next(made) is ROWS[0]
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "cell\tT,B,I,H\tmode\tagainst\tits ms\tms\tratio\t% of peak\t% others"
@@ -89,14 +89,14 @@ def test_lines_come_as_they_are_made(capsys: pytest.CaptureFixture[str]) -> None
 def test_columns_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
-    list(lines.printed(ROWS, as_json=False))
+    list(text.printed(ROWS, as_json=False))
     out = stream.getvalue().splitlines()
     assert len({len(line) for line in out}) == 1
     assert len(out[0]) <= 100
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    list(lines.printed(ROWS, as_json=True))
+    list(text.printed(ROWS, as_json=True))
     first, *_, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert first == {
         **{"cell": "lstm", "T,B,I,H": "100,1,64,64", "mode": "inference", "against": "torch.nn"},

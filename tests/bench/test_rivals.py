@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from elman.bench import rivals
 from elman.bench.rivals import RIVALS, Rival, choose
-from elman.bench.work import DisagreementError, Work, check, ours, work
+from elman.bench.workload import DisagreementError, Work, check, ours, work
 from elman.cells import BUILTIN
 from elman.errors import SettingsError
 from elman.math import exp, maximum, softplus, where

@@ -19,7 +19,7 @@ from elman.compiler.gpu import launch, tiles
 from elman.compiler.gpu.kernel import Kernel, kernel_of
 from elman.compiler.gpu.tiles import Machine, Tiles
 from elman.compiler.gpu.variant import Variant
-from elman.nn import compiled, prepared
+from elman.nn import compiled, fast_path
 
 triton = pytest.importorskip("triton", reason="triton is not installed: its wheels are for Linux")
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:triton")  # numpy's, of inf and NaN
@@ -40,7 +40,7 @@ CELLS: dict[str, Any] = {**BUILTIN, "everything": Everything}
 def cut(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Tiles], None]]:
     """Layers take a GPU's kernels, interpreted and of these tiles."""
     monkeypatch.setattr(triton.knobs.runtime, "interpret", True)
-    for module in (compiled, prepared):
+    for module in (compiled, fast_path):
         monkeypatch.setattr(module, "target_of", lambda _: "gpu")
     monkeypatch.setattr(compiled, "_known_gpu_lack", lambda: None)
 

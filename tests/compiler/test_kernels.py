@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 import elman
 from elman.cells import BUILTIN
-from elman.compiler import autograd, interpreter, recurrence
+from elman.compiler.cpu import autograd, interpreter, recurrence
 from elman.compiler.expression import Node, const, make, read
 from elman.compiler.operands import operands_of
 from elman.compiler.trace import Equations

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.cli import main
+from elman.cli.app import main
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from elman.cli import app
+from elman.cli.app import app
 
 
 def commands(at: App, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:

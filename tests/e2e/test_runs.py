@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 import pytest
 
-from elman import cli_signals
+from elman.cli import signals
 
 
 def one_line(done: Any, *words: str) -> None:
@@ -38,12 +38,12 @@ def test_a_signal_before_the_first_step(
     process.send_signal(signum)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 128 + signum
-    assert errors.strip() == cli_signals.MESSAGE
+    assert errors.strip() == signals.MESSAGE
 
 
 def test_signals_are_as_before_once_all_is_imported() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    with pytest.raises(KeyboardInterrupt) as caught, cli_signals.raised():
+    with pytest.raises(KeyboardInterrupt) as caught, signals.raised():
         signal.raise_signal(signal.SIGTERM)
     assert caught.value.signum == signal.SIGTERM  # type: ignore[attr-defined]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
@@ -54,7 +54,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     words = ["train", "language", "--data", "t.txt", "--hidden-size", "24", "--out", "run"]
     fonts = matplotlib.get_cachedir()
     done = subprocess.run(
-        [sys.executable, "-m", "elman.cli", *words],
+        [sys.executable, "-m", "elman.cli.app", *words],
         cwd=tmp_path,
         env={
             **os.environ,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from elman.cli import main
-from elman.tasks.speech.arpa import write_arpa
-from elman.tasks.speech.ngram import estimate
+from elman.cli.app import main
+from elman.decode.arpa import write_arpa
+from elman.decode.ngram import estimate
 
 TONES = {"a": 500, "b": 1200, "c": 2400}
 SETTINGS = """
@@ -181,7 +181,7 @@ def test_a_microphone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
                 raise KeyboardInterrupt
             return self.blocks.pop(0)
 
-    monkeypatch.setattr("elman.tasks.speech.microphone.queue.SimpleQueue", Queue)
+    monkeypatch.setattr("elman.cli.speech_output.queue.SimpleQueue", Queue)
     code, output, errors = run("predict", "model", "--microphone")
     assert code == 0
     assert "listening" in errors

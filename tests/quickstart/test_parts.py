@@ -1,7 +1,7 @@
 import numpy as np
 
 from elman.data import Examples
-from elman.data.builtin import topics_text
+from elman.data.datasets.builtin import topics_text
 from elman.quickstart.lines import by_module
 from elman.quickstart.writer import prose
 

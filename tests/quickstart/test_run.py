@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from elman import cli
+from elman.cli import app
 from elman.errors import SettingsError
+from elman.html import page, write_page
 from elman.quickstart import lines, run, stocks, writer
 from elman.quickstart.run import Effort
-from elman.report import page, write_page
 from elman.train import TrainingInterrupted
 
 
@@ -81,7 +81,7 @@ def test_the_whole_of_it(
     for command in commands:
         words = shlex.split(command)
         assert words[0] == "elman"
-        cli.main(words[1:])
+        app.main(words[1:])
     answers = capsys.readouterr().out
     assert "comment\t" in answers
 
@@ -99,5 +99,5 @@ def test_the_whole_of_it(
     run(out, Effort(stocks=1, writer=1, lines=1, lines_per_class=50), progress=False)
     after = json.loads((out / "writer" / "config.json").read_text())["record"]["data"]
     assert after["training_tokens"] < before["training_tokens"]
-    cli.main(["generate", str(out / "writer"), "The ", "--length", "5"])
+    app.main(["generate", str(out / "writer"), "The ", "--length", "5"])
     assert sorted(path.name for path in out.iterdir()) == ["lines", "report.html", "writer"]

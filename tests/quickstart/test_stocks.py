@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from elman.data.builtin import stocks as prices
+from elman.data.datasets.builtin import stocks as prices
 from elman.quickstart import stocks
 
 

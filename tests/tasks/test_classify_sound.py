@@ -164,7 +164,7 @@ def test_a_table_without_a_header_is_no_sound(tmp_path: Path) -> None:
 
 
 def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> None:
-    from elman.tasks.saved import _checksum
+    from elman.tasks.storage import _checksum
 
     task.save(tmp_path)
     path = tmp_path / "config.json"
@@ -183,7 +183,7 @@ def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> Non
 
 
 def test_a_model_of_before_sound_loads(tmp_path: Path) -> None:
-    from elman.tasks.saved import _checksum
+    from elman.tasks.storage import _checksum
 
     task = Classify(**{**SMALL, "epochs": 1}, embedding_size=4)
     task.fit([("a b", "x"), ("c d", "y")] * 6, [("a b", "x")], progress=False).save(tmp_path)

@@ -7,7 +7,7 @@ from elman.bench.compare import SHAPES as SHAPES
 from elman.bench.compare import comparisons as comparisons
 from elman.bench.compare import layers as layers
 from elman.bench.compare import parse_shape as parse_shape
-from elman.bench.output import report as report
+from elman.bench.measurement import Row as Row
 from elman.bench.peak import Peak as Peak
 from elman.bench.rivals import RIVALS as RIVALS
-from elman.bench.row import Row as Row
+from elman.bench.text import report as report

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import torch
 
-from elman.bench import among
+from elman.bench import self_comparison
 from elman.bench.clock import interleaved
+from elman.bench.measurement import Row, sizes
 from elman.bench.peak import Peak
 from elman.bench.rivals import Rival, choose
-from elman.bench.row import Row, sizes
-from elman.bench.work import Shape, Work, check, ours, work
+from elman.bench.workload import Shape, Work, check, ours, work
 from elman.cells import resolve
 from elman.errors import SettingsError
 from elman.nn import layer
@@ -91,13 +91,13 @@ def comparisons(
                 if mode in WITH_RIVALS:
                     found.append(Comparison(title, partial(_rows, cell, shape, mode, chosen)))
                 elif mode == "ragged":
-                    found.append(Comparison(title, partial(among.ragged, cell, shape)))
+                    found.append(Comparison(title, partial(self_comparison.ragged, cell, shape)))
                 elif mode == "bfloat16":
-                    found.append(Comparison(title, partial(among.halves, cell, shape)))
+                    found.append(Comparison(title, partial(self_comparison.halves, cell, shape)))
     if "gates" in modes:
         for shape in _shapes("gates", shapes):
             title = f"cells {sizes(shape)} gates"
-            found.append(Comparison(title, partial(among.gates, shape)))
+            found.append(Comparison(title, partial(self_comparison.gates, shape)))
     return found
 
 
@@ -112,7 +112,7 @@ def _shapes(mode: str, shapes: Sequence[Shape]) -> list[Shape]:
     elif mode == "gates":
         shapes = [shape for shape in shapes if shape[0] > 1]
     elif mode == "bfloat16":
-        shapes = [among.LARGE]
+        shapes = [self_comparison.LARGE]
     return list(dict.fromkeys(shapes))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from elman.bench.work import Run, Work
+from elman.bench.workload import Run, Work
 from elman.compiler import Equations, equations
 from elman.compiler.expression import order, read
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.bench.work import Run, Work
+from elman.bench.workload import Run, Work
 from elman.cells import BUILTIN, Cell
 
 _OPSET, _FORMAT = 17, 8  # old enough for every runtime

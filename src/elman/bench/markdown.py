@@ -3,9 +3,9 @@
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from elman.bench import machine
-from elman.bench.row import Row, geometric_mean, sizes
-from elman.bench.work import Shape
+from elman.bench import peak
+from elman.bench.measurement import Row, geometric_mean, sizes
+from elman.bench.workload import Shape
 
 _QUIET = 0.1  # more than that of the processors for others, and figures are not to be trusted
 Column = tuple[str, str]  # a cell and its rival
@@ -29,7 +29,7 @@ def tables(rows: Sequence[Row]) -> str:
     |---|---|
     | 9, 1, 4, 4 | 3.00 / 8.00 |
     """
-    head = f"{machine.describe()}: the rival's time divided by elman's, more than 1 is faster."
+    head = f"{peak.describe()}: the rival's time divided by elman's, more than 1 is faster."
     return "\n\n".join([head, *_blocks(rows), *_disturbed(rows)])
 
 

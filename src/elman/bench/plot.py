@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from elman.bench import machine
-from elman.bench.row import Row
+from elman.bench import peak
+from elman.bench.measurement import Row
 from elman.files import check_picture
 
 _COLOURS = ("#2563c9", "#d9730d", "#1c8a58", "#8a4fbf", "#c2374b", "#5b6577", "#b8860b", "#0f8b8d")
@@ -34,7 +34,7 @@ def save(rows: Sequence[Row], path: Path) -> None:
         figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(
             f"How many times faster elman is (log scale; 1 is even), by T,B and I,H\n"
-            f"{machine.describe()}, float32",
+            f"{peak.describe()}, float32",
             fontsize=11,
         )
         for down, mode in enumerate(modes):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from elman.bench import in_jax, in_onnx
-from elman.bench.work import Run, Work, of_module
+from elman.bench.workload import Run, Work, of_module
 from elman.cells import BUILTIN, Cell
 from elman.errors import SettingsError
 from elman.nn import Recurrent, layer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elman.data.frames import check_different
-from elman.data.text import counted, left_out, lines_of, read_text
+from elman.data.text.files import counted, left_out, lines_of, read_text
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 

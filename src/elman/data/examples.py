@@ -9,15 +9,16 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import checks, formats, tables
+from elman.data import checks, tables
+from elman.data.datasets import readers
+from elman.data.datasets.download import fetch
+from elman.data.datasets.registry import is_reference, missing, resolve
 from elman.data.delimited import check_delimiter
-from elman.data.download import fetch
-from elman.data.encodings import check_encoding
 from elman.data.frames import columns_of
 from elman.data.labels import label_list, labels_of
-from elman.data.registry import is_reference, missing, resolve
 from elman.data.sequences import sequences_of
-from elman.data.text import existing_file, is_there, may_be_path, texts_of_lines
+from elman.data.text.encodings import check_encoding
+from elman.data.text.files import existing_file, is_there, may_be_path, texts_of_lines
 from elman.data.values import as_list, is_missing, shown, text_of
 from elman.errors import DataError, SettingsError
 
@@ -303,7 +304,7 @@ def _read_dataset(reference: str) -> _Rows:
 
 
 def _read_series(path: Path, encoding: str | None) -> _Rows:
-    rows = list(formats.series(path, encoding))
+    rows = list(readers.series(path, encoding))
     labelled = any(row.label for row in rows)
     return _Rows(
         [row.input for row in rows],

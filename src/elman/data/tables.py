@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.delimited import check_delimiter, read_delimited
-from elman.data.encodings import check_encoding
 from elman.data.frames import check_different, columns_of
-from elman.data.text import existing_file, read_lines
+from elman.data.text.encodings import check_encoding
+from elman.data.text.files import existing_file, read_lines
 from elman.data.values import as_list, shown
 from elman.errors import DataError, SettingsError
 
@@ -74,7 +74,7 @@ def read_table(
       one line.
     - `header`: whether the first line names the columns; without one (and in a dataframe, whose
       columns have an order too) they are named "0", "1", ...
-    - `encoding`: of a text file; found if None, see `elman.data.text.read_blocks`.
+    - `encoding`: of a text file; found if None, see `elman.data.text.files.read_blocks`.
     - `delimiter`: what parts the fields; if None, tabs do in a TSV, and in other files a comma, a
       semicolon, a tab or a pipe, whichever parts all rows alike. With one, the file may have any
       suffix.

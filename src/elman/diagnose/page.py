@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
-import elman
-from elman import report
+from elman import html
 from elman.diagnose import plot
 from elman.diagnose.tables import LAYER_HEADER, headline, layer_row, memory_words
+from elman.version import __version__
 
 if TYPE_CHECKING:
     from elman.diagnose.findings import Finding
@@ -22,7 +22,7 @@ GENERATOR = "elman diagnose"
 def page(found: "Diagnosis") -> str:
     """The page, as HTML."""
     sections = [
-        report.Section("What was found", _findings(found.findings)),
+        html.Section("What was found", _findings(found.findings)),
         _through_time(found),
         *(_layer(layer) for layer in found.layers),
     ]
@@ -31,14 +31,14 @@ def page(found: "Diagnosis") -> str:
     if found.history:
         sections.append(_history(found.history))
     sections.append(_parameters(found))
-    lead = f"{headline(found)} {found.sequences} sequences, elman {elman.__version__}."
+    lead = f"{headline(found)} {found.sequences} sequences, elman {__version__}."
     title = f"Diagnosis of {found.model}"
-    return report.page(title, sections, lead=lead, generator=GENERATOR)
+    return html.page(title, sections, lead=lead, generator=GENERATOR)
 
 
 def _findings(findings: Sequence["Finding"]) -> list[str]:
     if not findings:
-        return [report.strong("Nothing is amiss."), report.text("No threshold was passed.")]
+        return [html.strong("Nothing is amiss."), html.text("No threshold was passed.")]
     rows = [
         (
             finding.level,
@@ -50,17 +50,17 @@ def _findings(findings: Sequence["Finding"]) -> list[str]:
     ]
     caption = "A note may be as it should; a warning or an error wants mending."
     header = ["level", "finding", "evidence", "what to try"]
-    return [report.table(header, rows, caption=caption, stacked=True)]
+    return [html.table(header, rows, caption=caption, stacked=True)]
 
 
 def _chart(
     x: str, y: str, caption: str, draw: Callable[..., None], *what: Any, bounded: bool = False
 ) -> str:
-    ax = report.axes(x, y)
-    draw(ax, *what, report.SERIES)
+    ax = html.axes(x, y)
+    draw(ax, *what, html.SERIES)
     if bounded:
         ax.set_ylim(*_ends(ax))
-    return report.chart(ax, caption)
+    return html.chart(ax, caption)
 
 
 def _ends(ax: Axes) -> tuple[float, float]:
@@ -69,16 +69,16 @@ def _ends(ax: Axes) -> tuple[float, float]:
     return min(low, 0.0) - 0.03 * (high - low), max(high, 1.0) + 0.03 * (high - low)
 
 
-def _through_time(found: "Diagnosis") -> report.Section:
+def _through_time(found: "Diagnosis") -> html.Section:
     layers = [layer for layer in found.layers if len(layer.gradient.norms)]
     parts = [
-        report.text(
+        html.text(
             "A gradient that enters a layer at one step is followed back through its recurrence."
             " The lag at which less than 1 % is left is the layer's memory: what happened before"
             " hardly changes the weights."
         ),
-        *(report.strong(_memory(layer)) for layer in layers),
-        report.table(list(LAYER_HEADER), map(layer_row, found.layers), stacked=True),
+        *(html.strong(_memory(layer)) for layer in layers),
+        html.table(list(LAYER_HEADER), map(layer_row, found.layers), stacked=True),
     ]
     if layers:
         left = "The share of a gradient that is left, so many steps back; dotted, 1 %."
@@ -87,8 +87,8 @@ def _through_time(found: "Diagnosis") -> report.Section:
         if any(len(layer.gradient.lags) > 1 for layer in layers):
             charts.append(_chart("steps back", "share left", left, plot.lags, layers))
         charts.append(_chart("step", "|dL/ds|", total, plot.norms, layers))
-        parts.append(report.charts(*charts))
-    return report.Section("The gradient through time", parts)
+        parts.append(html.charts(*charts))
+    return html.Section("The gradient through time", parts)
 
 
 def _memory(layer: "LayerReport") -> str:
@@ -96,10 +96,10 @@ def _memory(layer: "LayerReport") -> str:
     return f"{layer.name}: the memory is {words}; the sequences have {layer.length} steps."
 
 
-def _layer(layer: "LayerReport") -> report.Section:
+def _layer(layer: "LayerReport") -> html.Section:
     if layer.broken_at is not None:
         words = f"Its {layer.broken_what} are not finite at step {layer.broken_at}."
-        return report.Section(layer.name, [report.strong(words)])
+        return html.Section(layer.name, [html.strong(words)])
     facts = {
         "cell": layer.cell,
         "hidden units": layer.hidden_size,
@@ -108,7 +108,7 @@ def _layer(layer: "LayerReport") -> report.Section:
         "dead units": sum(len(unit.dead) for unit in layer.states),
         "stuck units": sum(len(unit.stuck) for unit in layer.states),
     }
-    parts = [report.facts(facts)]
+    parts = [html.facts(facts)]
     charts = []
     if layer.spectra.lags:
         caption = f"Singular values of the Jacobian over the last steps, {layer.name}."
@@ -123,7 +123,7 @@ def _layer(layer: "LayerReport") -> report.Section:
         charts.append(_chart("value", "share", caption, plot.gate_values, layer))
     caption = f"Norm of the states, {layer.name}."
     charts.append(_chart("step", "norm", caption, plot.state_norms, layer))
-    parts.append(report.charts(*charts))
+    parts.append(html.charts(*charts))
     if layer.gates:
         rows = [
             (
@@ -136,7 +136,7 @@ def _layer(layer: "LayerReport") -> report.Section:
             for gate in layer.gates
         ]
         header = ["gate", "function", "mean", "at the low end", "at the high end"]
-        parts.append(report.table(header, rows, caption="Within 5 % of the ends of their range."))
+        parts.append(html.table(header, rows, caption="Within 5 % of the ends of their range."))
     kept = [unit for unit in layer.states if unit.gated and len(unit.half_life)]
     if kept:
         header = [
@@ -155,8 +155,8 @@ def _layer(layer: "LayerReport") -> report.Section:
             for unit in kept
         ]
         caption = "What the gates let a unit keep, and the steps until half of it is left."
-        parts.append(report.table(header, halves, caption=caption))
-    return report.Section(layer.name, parts)
+        parts.append(html.table(header, halves, caption=caption))
+    return html.Section(layer.name, parts)
 
 
 def _quantile(values: Any, share: int) -> str:
@@ -165,7 +165,7 @@ def _quantile(values: Any, share: int) -> str:
     return "∞" if value == float("inf") else f"{value:.3g}"
 
 
-def _truncation(found: "Diagnosis") -> report.Section:
+def _truncation(found: "Diagnosis") -> html.Section:
     def draw(ax: Axes, cuts: Any, series: tuple[str, ...]) -> None:
         for (name, values), style in zip(cuts.items(), plot.styles(len(cuts), series), strict=True):
             if values:
@@ -188,13 +188,13 @@ def _truncation(found: "Diagnosis") -> report.Section:
         " the same gradients from above."
     )
     chart = _chart("chunk length", "error, %", caption, draw, found.truncation)
-    return report.Section(
+    return html.Section(
         "What truncation cuts off",
-        [report.text(text), report.charts(chart), report.table(header, rows)],
+        [html.text(text), html.charts(chart), html.table(header, rows)],
     )
 
 
-def _history(history: list[dict[str, Any]]) -> report.Section:
+def _history(history: list[dict[str, Any]]) -> html.Section:
     names = sorted({name for entry in history for name in entry.get("layers", {})})[: plot.MOST]
 
     def draw(ax: Axes, key: str, series: tuple[str, ...]) -> None:
@@ -211,16 +211,16 @@ def _history(history: list[dict[str, Any]]) -> report.Section:
         _chart("training step", "|dL/ds|", "The gradient that enters a layer.", draw, "entering"),
     ]
     words = [warning for entry in history for warning in entry.get("warnings", [])]
-    parts = [report.charts(*charts)]
+    parts = [html.charts(*charts)]
     if words:
-        parts.append(report.preformatted("\n".join(words)))
-    return report.Section("As it was trained", parts)
+        parts.append(html.preformatted("\n".join(words)))
+    return html.Section("As it was trained", parts)
 
 
-def _parameters(found: "Diagnosis") -> report.Section:
+def _parameters(found: "Diagnosis") -> html.Section:
     rows = [(name, f"{value:.3g}") for name, value in found.parameters.items()]
     shown = sorted(f"{value:.4g}" for value in found.loss)
-    parts = [report.facts({"loss": ", ".join(shown)})]
+    parts = [html.facts({"loss": ", ".join(shown)})]
     if rows:
-        parts.append(report.table(["parameter", "norm of its gradient"], rows))
-    return report.Section("Parameters", parts)
+        parts.append(html.table(["parameter", "norm of its gradient"], rows))
+    return html.Section("Parameters", parts)

@@ -21,7 +21,7 @@ from elman.diagnose.losses import loss_of
 from elman.diagnose.truncation import Truncation, truncation
 from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
-from elman.report import write_page
+from elman.html import write_page
 
 SEQUENCES = 16  # of each batch that are looked at
 _LEVELS = {"error": 0, "warning": 1, "note": 2}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from elman.nn import compiled, fused
+from elman.nn import compiled, torch_kernels
 from elman.nn.backends import warn_once
 from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
@@ -37,13 +37,13 @@ def choose(
     """The name of it: reference, torch or compiled."""
     if layer.backend == "reference":
         return "reference"
-    applies = fused.applies(layer.cell, w, x, extras, every_state=every_state)
+    applies = torch_kernels.applies(layer.cell, w, x, extras, every_state=every_state)
     if recorded() and not in_graph():
         if layer.backend == "compiled":
             warn_once("a compiled kernel cannot be traced: torch's operations run instead")
         return "torch" if applies else _unrolled(layer, len(x))
     auto = layer.backend == "auto"
-    if applies and auto and fused.is_fastest(layer.cell, x, len(x), extras):
+    if applies and auto and torch_kernels.is_fastest(layer.cell, x, len(x), extras):
         return "torch"
     if layer._compiles:
         obstacle = compiled.obstacle(layer.cell, w, x, s, extras)

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.compiler import Equations, UntraceableError, equations, operators
+from elman.compiler import Equations, UntraceableError, equations
+from elman.compiler.cpu import torch_ops
 from elman.compiler.operands import Operands
-from elman.nn.fused import inside_transform
 from elman.nn.lengths import mask_of
 from elman.nn.precision import LOW, as_float, has_autocast, low_precision, rounded
 from elman.nn.reference import Extras, State, Weights, product
+from elman.nn.torch_kernels import inside_transform
 
 _DTYPES = (torch.float32, torch.float64)
 _KINDS = "float32, float64, bfloat16 or float16"
@@ -99,10 +100,9 @@ def _failure(step: Equations, dtype: torch.dtype) -> str | None:
 
 def multiplies_pairs() -> bool:
     """Whether the processor gains by multiplying bfloat16 numbers in pairs, and does it rightly."""
-    from elman.compiler.cpu.pairs_check import works
-    from elman.compiler.cpu.target import host
+    from elman.compiler.cpu.target import host, multiplies_pairs_rightly
 
-    return host().gains_by_pairs and works()
+    return host().gains_by_pairs and multiplies_pairs_rightly()
 
 
 class Direction(NamedTuple):
@@ -142,7 +142,7 @@ def run(
             (tuple(each.to(low) for each in output), tuple(each.to(low) for each in last))
             for output, last in found
         ]
-    from elman.compiler import recurrence
+    from elman.compiler.cpu import recurrence
 
     step = _equations(cell, directions[0].w, directions[0].extras)
     given = [
@@ -161,7 +161,7 @@ def run(
 def run_in_graph(text: str, direction: Direction, *, every_state: bool) -> tuple[State, State]:
     """As `run`, by an operator that torch.compile keeps whole; `text` from `texts_of`."""
     w, x, s, extras, reverse = direction
-    found = operators.run(
+    found = torch_ops.run(
         _operands(w, x, s, extras).flat(),
         text,
         len(s),

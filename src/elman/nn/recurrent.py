@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
-from elman.nn import compiled, fused, parameters, reference
-from elman.nn.checks import check, check_backend, check_input, rates
+from elman.nn import compiled, parameters, reference, torch_kernels
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
+from elman.nn.fast_path import Prepared
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
-from elman.nn.prepared import Prepared
 from elman.nn.recording import in_graph
 from elman.nn.reference import Extras, State, Weights
+from elman.nn.validation import check, check_backend, check_input, rates
 
 AnyState = Tensor | tuple[Tensor, ...]
 
@@ -315,7 +315,7 @@ class Recurrent(nn.Module):
             return compiled.run(self.cell, directions, every_state=every_state)
         padding = None if lengths is None else ~mask_of(lengths, len(x)).unsqueeze(-1)
         x = x if padding is None else x.masked_fill(padding, 0)
-        run = fused.run if self.backend_used == "torch" else reference.run
+        run = torch_kernels.run if self.backend_used == "torch" else reference.run
         results = []
         for w, _, s, extras, reverse in directions:
             history, final = run(self.cell, w, x, s, extras, reverse=reverse)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import Examples
-from elman.data.builtin import library_lines
+from elman.data.datasets.builtin import library_lines
 from elman.quickstart.baselines import majority
 from elman.quickstart.outcome import Outcome, described, fit
 from elman.tasks import Classify

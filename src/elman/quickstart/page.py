@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from matplotlib.ticker import MaxNLocator
 
-import elman
-from elman import report
+from elman import html
 from elman.quickstart.lines import Lines
 from elman.quickstart.outcome import Outcome
 from elman.quickstart.stocks import Forecasts
 from elman.quickstart.writer import Writer
+from elman.version import __version__
 
 GENERATOR = "elman quickstart"
 SHOWN = {"AAPL": "Apple", "^GSPC": "The S&P 500 index"}
@@ -22,27 +22,27 @@ def page(forecasts: Forecasts, writer: Writer, lines: Lines, commands: list[str]
     outcomes = (forecasts.outcome, writer.outcome, lines.outcome)
     seconds = sum(outcome.seconds for outcome in outcomes)
     sections = [
-        report.Section("What came of it", [_summary(outcomes)]),
+        html.Section("What came of it", [_summary(outcomes)]),
         _stocks(forecasts),
         _writer(writer),
         _lines(lines),
-        report.Section(
+        html.Section(
             "Go on from here",
             [
-                report.text(
+                html.text(
                     "Two of the models are saved beside this page. Try them; with data of your own"
                     " go on with elman train."
                 ),
-                report.preformatted("\n".join(commands)),
+                html.preformatted("\n".join(commands)),
             ],
         ),
     ]
     lead = (
         f"Three recurrent networks, trained from nothing on real data in {seconds:.0f} seconds of"
-        f" this machine: elman {elman.__version__}, torch {torch.__version__},"
+        f" this machine: elman {__version__}, torch {torch.__version__},"
         f" Python {platform.python_version()}, one thread."
     )
-    return report.page(GENERATOR, sections, lead=lead, generator=GENERATOR)
+    return html.page(GENERATOR, sections, lead=lead, generator=GENERATOR)
 
 
 def _summary(outcomes: tuple[Outcome, ...]) -> str:
@@ -56,7 +56,7 @@ def _summary(outcomes: tuple[Outcome, ...]) -> str:
         )
         for outcome in outcomes
     ]
-    return report.table(
+    return html.table(
         ["model", "measure", "network", "trivial baselines", "verdict"],
         rows,
         caption="All figures are of data that no training step has seen.",
@@ -70,7 +70,7 @@ def shown(outcome: Outcome, value: float) -> str:
 
 
 def _facts(outcome: Outcome) -> str:
-    return report.facts(
+    return html.facts(
         {
             **outcome.settings,
             "parameters": f"{outcome.parameters:,}",
@@ -80,15 +80,15 @@ def _facts(outcome: Outcome) -> str:
 
 
 def _curve(outcome: Outcome, metric: str, label: str, caption: str) -> str:
-    ax = report.axes("epoch", label)
+    ax = html.axes("epoch", label)
     epochs = [entry["epoch"] for entry in outcome.history]
     marker = "o" if len(epochs) < 12 else ""
-    ax.plot(epochs, [e[metric] for e in outcome.history], color=report.SERIES[0], marker=marker)
+    ax.plot(epochs, [e[metric] for e in outcome.history], color=html.SERIES[0], marker=marker)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return report.chart(ax, caption)
+    return html.chart(ax, caption)
 
 
-def _stocks(forecasts: Forecasts) -> report.Section:
+def _stocks(forecasts: Forecasts) -> html.Section:
     outcome = forecasts.outcome
     figures = [_forecast(forecasts, name) for name in SHOWN]
     header = ["name", "network", "the same price again", "drift"]
@@ -99,81 +99,81 @@ def _stocks(forecasts: Forecasts) -> report.Section:
         "error, %",
         "Error on the months between training and test, by which the weights are chosen.",
     )
-    return report.Section(
+    return html.Section(
         outcome.title,
         [
-            report.text(
+            html.text(
                 f"{outcome.data}. From the returns of a name and of the market up to this month, a"
                 " network that all names share forecasts the next month's return. The baseline says"
                 " that the price stays as it is; drift adds the mean return of the past."
             ),
-            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
-            report.text(
+            html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
+            html.text(
                 "Expect no more: what the past tells of a price is in the price already."
                 " Mind how good the curves look all the same. Each forecast is made from the true"
                 " price a month before, so that it can hardly be far away; only the comparison"
                 " with the random walk shows what was learnt."
             ),
             _facts(outcome),
-            report.charts(*figures, curve, _scatter(forecasts)),
-            report.table(header, rows, caption=f"{outcome.measure.capitalize()}, of each name."),
+            html.charts(*figures, curve, _scatter(forecasts)),
+            html.table(header, rows, caption=f"{outcome.measure.capitalize()}, of each name."),
         ],
     )
 
 
 def _forecast(forecasts: Forecasts, name: str) -> str:
     i = forecasts.names.index(name)
-    ax = report.axes("", f"price ({name})")
-    ax.plot(forecasts.dates, forecasts.prices[:, i], color=report.SERIES[2], label="price")
+    ax = html.axes("", f"price ({name})")
+    ax.plot(forecasts.dates, forecasts.prices[:, i], color=html.SERIES[2], label="price")
     ax.plot(
         forecasts.dates,
         forecasts.predicted[:, i],
-        color=report.SERIES[1],
+        color=html.SERIES[1],
         linewidth=1.2,
         linestyle="--",
         label="forecast a month before",
     )
-    return report.chart(ax, f"{SHOWN[name]} in the months held out.")
+    return html.chart(ax, f"{SHOWN[name]} in the months held out.")
 
 
 def _scatter(forecasts: Forecasts) -> str:
-    ax = report.axes("forecast change, %", "true change, %")
+    ax = html.axes("forecast change, %", "true change, %")
     forecast = 100 * (forecasts.predicted / forecasts.before - 1)
     true = 100 * (forecasts.prices / forecasts.before - 1)
-    ax.scatter(forecast.ravel(), true.ravel(), s=6, color=report.SERIES[0], alpha=0.5)
-    return report.chart(
+    ax.scatter(forecast.ravel(), true.ravel(), s=6, color=html.SERIES[0], alpha=0.5)
+    return html.chart(
         ax, "Forecast against true changes. Good forecasts would lie along a rising line."
     )
 
 
-def _writer(writer: Writer) -> report.Section:
+def _writer(writer: Writer) -> html.Section:
     outcome = writer.outcome
     curve = _curve(
         outcome, "bits_per_character", "bits per character", "On text held out, as it learns."
     )
     bars = _bars(outcome, "How many bits a character costs: fewer is better.")
-    return report.Section(
+    return html.Section(
         outcome.title,
         [
-            report.text(
+            html.text(
                 f"{outcome.data}. Character by character, the network foretells the next one from"
                 " all before; drawn from what it foretells, it writes. Paragraphs that occur twice"
                 " are left out once, so that none is both learnt and measured."
             ),
-            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
+            html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
-            report.charts(bars, curve),
-            report.text("What it writes, at temperature 0.6:"),
-            report.preformatted(writer.sample),
+            html.charts(bars, curve),
+            html.text("What it writes, at temperature 0.6:"),
+            html.preformatted(writer.sample),
         ],
     )
 
 
 def _bars(outcome: Outcome, caption: str) -> str:
     values = {"network": outcome.network, **outcome.baselines}
-    ax = report.axes(outcome.measure, "")
+    ax = html.axes(outcome.measure, "")
     places = np.arange(len(values))[::-1]
-    colours = [report.SERIES[0], *[report.SERIES[2]] * len(outcome.baselines)]
+    colours = [html.SERIES[0], *[html.SERIES[2]] * len(outcome.baselines)]
     ax.barh(places, list(values.values()), color=colours, height=0.5)
     for place, (name, value) in zip(places.tolist(), values.items(), strict=True):
         ax.annotate(
@@ -181,36 +181,36 @@ def _bars(outcome: Outcome, caption: str) -> str:
             (0, place + 0.3),
             xytext=(2, 1),
             textcoords="offset points",
-            color=report.INK,
+            color=html.INK,
             fontsize=12,
             va="bottom",
         )
     ax.set(yticks=[], ylim=(-0.5, len(values) - 0.3))
     ax.grid(visible=False)
-    return report.chart(ax, caption)
+    return html.chart(ax, caption)
 
 
-def _lines(lines: Lines) -> report.Section:
+def _lines(lines: Lines) -> html.Section:
     outcome = lines.outcome
     curve = _curve(outcome, "accuracy", "accuracy", "On lines held out, as it learns.")
     header = ["line", "it is", "predicted", "probability"]
-    return report.Section(
+    return html.Section(
         outcome.title,
         [
-            report.text(
+            html.text(
                 f"{outcome.data}. The network reads a line character by character from both ends;"
                 " prose is a line of a docstring, stripped of its quotes. Comments give themselves"
                 " away by their first character, so that a rule of one line is a baseline too."
             ),
-            report.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
+            html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
-            report.charts(_bars(outcome, "Accuracy: more is better."), curve),
-            report.confusion(
+            html.charts(_bars(outcome, "Accuracy: more is better."), curve),
+            html.confusion(
                 lines.labels,
                 lines.confusion,
                 caption="How many lines of each kind (rows) were taken for which (columns).",
             ),
-            report.table(header, lines.right, caption="Some lines that it got right."),
-            report.table(header, lines.wrong, caption="Where it was surest, and wrong."),
+            html.table(header, lines.right, caption="Some lines that it got right."),
+            html.table(header, lines.wrong, caption="Where it was surest, and wrong."),
         ],
     )

@@ -15,12 +15,12 @@ from rich.table import Table
 from elman.errors import FileError, Interrupted, SettingsError
 from elman.files import is_leftover, writing
 from elman.folders import claim, path_of
+from elman.html import is_page, write_page
 from elman.quickstart import lines, stocks, writer
 from elman.quickstart.outcome import Outcome
 from elman.quickstart.page import page, shown
-from elman.report import is_page, write_page
 from elman.tasks import Language
-from elman.tasks.saved import MODEL_FILES
+from elman.tasks.storage import MODEL_FILES
 from elman.train import TrainingInterrupted
 
 REPORT = "report.html"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import elman
-from elman.data.builtin import Series, stocks
+from elman.data.datasets.builtin import Series, stocks
 from elman.quickstart.baselines import error
 from elman.quickstart.outcome import Outcome, described
 from elman.tasks.batches import Padded, PaddedBatches

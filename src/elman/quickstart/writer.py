@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from elman.data.builtin import topics_text
+from elman.data.datasets.builtin import topics_text
 from elman.quickstart.baselines import ngram_bits
 from elman.quickstart.outcome import Outcome, described, fit
 from elman.tasks import Language

@@ -14,15 +14,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elman.data import Chunks, Vocabulary, build_vocabulary, cache_folder, read_corpus, text_blocks
-from elman.data.text import is_there, lines_of, may_be_path, texts_of_lines
+from elman.data.text.files import is_there, lines_of, may_be_path, texts_of_lines
 from elman.data.values import as_list, shown, text_of
+from elman.decode.sampling import Sampling
 from elman.errors import DataError, SettingsError
 from elman.nn import LockedDropout
 from elman.tasks.model import SequenceModel, TokenEncoder
-from elman.tasks.sampling import Sampling
-from elman.tasks.saved import Saved
 from elman.tasks.settings import EncodingSetting, RecurrentSettings
 from elman.tasks.start import check_characters
+from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step, TrainSettings
 
@@ -179,7 +179,7 @@ class Language(Task):
 
         - `prompt`: what the text begins with; it is not repeated.
         - `length`: most tokens to write.
-        - `temperature`, `top_k`, `top_p`: see `elman.tasks.sampling.Sampling`.
+        - `temperature`, `top_k`, `top_p`: see `elman.decode.sampling.Sampling`.
         - `seed`: the same seed writes the same text; None draws another each time.
         - `stop`: strings before whose first occurrence the text ends.
 

@@ -10,8 +10,8 @@ from elman.folders import path_of
 from elman.tasks.classify import Classify
 from elman.tasks.forecast import Forecast
 from elman.tasks.language import Language
-from elman.tasks.saved import read_model
 from elman.tasks.speech import Speech
+from elman.tasks.storage import read_model
 from elman.tasks.task import Task
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Forecast, Language, Speech)}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from elman.cells import Cell
 from elman.data.delimited import check_delimiter
-from elman.data.encodings import check_encoding
+from elman.data.text.encodings import check_encoding
 from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn import Recurrent

@@ -12,19 +12,19 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-import elman
 from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
 from elman.tasks.model import SequenceModel
-from elman.tasks.saved import MODEL_FILES, Saved, write_model
 from elman.tasks.schema import SavedConfig, checked
 from elman.tasks.settings import validated
 from elman.tasks.start import merged, take_weights, trained, weights_hash
+from elman.tasks.storage import MODEL_FILES, Saved, write_model
 from elman.train import Batches, Step, fit
-from elman.train.nest import move
+from elman.train.tree import move
+from elman.version import __version__
 
 _PROGRESS = ("step", "epoch", "training_loss")
 _NOT_FITTING = (
@@ -249,7 +249,7 @@ class Task(ABC):
         self._check_trained()
         path = path_of(path, "path")
         config = {
-            "elman": elman.__version__,
+            "elman": __version__,
             "task": self.name,
             "settings": self.settings.model_dump(mode="json"),
             **self._config(),

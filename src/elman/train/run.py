@@ -14,16 +14,15 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError, TrainingDivergedError
 from elman.train.checkpoint import read_checkpoint, write_checkpoint
-from elman.train.clip import clip_gradients, gradient_norm
-from elman.train.contract import Batches, Result, Step, TrainingInterrupted
-from elman.train.guard import Guard
+from elman.train.divergence import Guard
 from elman.train.log import MetricsLog
-from elman.train.metric import Goal
-from elman.train.nest import detach, move
+from elman.train.objective import Goal
 from elman.train.optim import (
     PLATEAU_EVALUATIONS,
     PLATEAU_FACTOR,
+    clip_gradients,
     fresh_state,
+    gradient_norm,
     load_optimizer,
     make_optimizer,
     rate,
@@ -34,6 +33,8 @@ from elman.train.rng import preserved_rng, rng_state, set_rng_state
 from elman.train.schema import check, check_average, check_optimizer, damaged
 from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
+from elman.train.tree import detach, move
+from elman.train.types import Batches, Result, Step, TrainingInterrupted
 from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from elman.tasks import Forecast
 from elman.tasks.forecast.autoregressive import DistributionHead, Next
 from elman.tasks.forecast.history import read, view_of
 from elman.tasks.forecast.rollout import Reading, Start
-from elman.tasks.forecast.taught import next_steps
+from elman.tasks.forecast.teacher_forcing import next_steps
 
 
 def fitted(data: Any, **settings: Any) -> Forecast:

@@ -14,7 +14,7 @@ import elman
 from elman.data import Columns, read_panel
 from elman.errors import DataError, SettingsError
 from elman.tasks import Forecast
-from elman.tasks.forecast import rolling
+from elman.tasks.forecast import backtest
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import read, view_of
 
@@ -189,7 +189,7 @@ def test_a_backtest_with_the_rules_beside(task: Forecast) -> None:
 def test_cross_validation_in_the_form_of_the_field(
     task: Forecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
+    monkeypatch.setattr(backtest, "_MOST_SLOW", 0)
     frame = shops()
     found = task.cross_validation(frame, n_windows=3, level=[80])
     names = ["unique_id", "ds", "cutoff", "y", "elman", "elman-lo-80", "elman-hi-80"]
@@ -212,7 +212,7 @@ def test_cross_validation_in_the_form_of_the_field(
 def test_what_comes_after_a_cutoff_changes_no_forecast_made_there(
     task: Forecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
+    monkeypatch.setattr(backtest, "_MOST_SLOW", 0)
     frame = shops()
     late = frame["ds"] > "2023-12-17"
     changed = frame.copy()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elman.tasks import Forecast
-from elman.tasks.forecast import baselines, rolling
+from elman.tasks.forecast import backtest, baselines
 
 DAYS = np.arange("2024-01-01", "2024-06-01", dtype="datetime64[D]")
 SETTINGS: dict[str, Any] = {
@@ -58,7 +58,7 @@ def test_forecasts_follow_the_unit(form: str, factor: float) -> None:
 def test_all_that_is_said_of_a_series_follows_the_unit(
     factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "_MOST_SLOW", 0)
+    monkeypatch.setattr(backtest, "_MOST_SLOW", 0)
     task = fitted(table())
     plain, scaled = table(), table(factor)
     one, other = (task.backtest(each, n_windows=5) for each in (plain, scaled))

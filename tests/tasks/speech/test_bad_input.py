@@ -20,15 +20,15 @@ from elman.data import (
     read_utterances,
     resampled,
 )
+from elman.decode.alphabet import Alphabet
+from elman.decode.arpa import read_arpa
+from elman.decode.ctc_beam import CTCBeam
+from elman.decode.ctc_greedy import CTCGreedy
+from elman.decode.error_rates import wer
+from elman.decode.ngram import estimate
+from elman.decode.scorers import HotWords, Lexicon, NGramScorer
 from elman.errors import ElmanError
 from elman.tasks import Speech
-from elman.tasks.speech.alignment import wer
-from elman.tasks.speech.alphabet import Alphabet
-from elman.tasks.speech.arpa import read_arpa
-from elman.tasks.speech.beam import CTCBeam
-from elman.tasks.speech.greedy import CTCGreedy
-from elman.tasks.speech.ngram import estimate
-from elman.tasks.speech.scorers import HotWords, Lexicon, NGramScorer
 
 SOUND = np.random.default_rng(0).uniform(-0.5, 0.5, 4000).astype(np.float32)
 WRONG: list[Any] = [

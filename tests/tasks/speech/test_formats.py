@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from elman.decode.hypothesis import Hypothesis, Word
 from elman.errors import SettingsError
 from elman.tasks.speech.formats import formatted
-from elman.tasks.speech.hypothesis import Hypothesis, Word
 
 GO = Hypothesis("go on", -1.23456, (Word("go", 0.2, 0.4, 0.98765), Word("on", 0.5, 3661.5, 1.0)))
 GONE = Hypothesis("gone", -2.0, (Word("gone", 0.2, 0.8, 0.5),))

@@ -11,10 +11,10 @@ import soundfile
 
 import elman
 from elman.data import Audio, Utterance, check_utterances, read_utterances, resampled
+from elman.decode.arpa import write_arpa
+from elman.decode.ngram import estimate
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks import Language, Speech
-from elman.tasks.speech.arpa import write_arpa
-from elman.tasks.speech.ngram import estimate
 
 Say = Callable[..., Audio]
 Spoken = Callable[..., list[tuple[Audio, str]]]
@@ -235,7 +235,7 @@ def _tampered(
 ) -> None:
     """Change a saved folder, with all hashes right again, and see it refused."""
     from elman.files import sha256
-    from elman.tasks.saved import _checksum
+    from elman.tasks.storage import _checksum
 
     if save:
         task.save(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from elman.compiler.cpu import pairs
+from elman.compiler.cpu import bfloat16
 from elman.compiler.cpu.emit import I64, POINTER, Arguments, Code
 from elman.compiler.cpu.layout import HEAD, PER_STEP
 from elman.compiler.cpu.panels import MOST_ROWS, Panels
@@ -95,7 +95,7 @@ class Group:
         steps, base = code.load_int(table, 0), code.load_int(table, 1)
         if panels.shape.half:
             widest = code.sum((code["hidden"], plan.step.gates + 1), code["features"])
-            code.values["Pairs"] = pairs.room(code, MOST_ROWS, widest)
+            code.values["Pairs"] = bfloat16.room(code, MOST_ROWS, widest)
         return cls(code, panels, plan, table, steps, base)
 
     @property

@@ -4,8 +4,7 @@ from typing import Any
 
 from elman.compiler.cpu import math, norm
 from elman.compiler.cpu.arguments import Group, backward_arguments
-from elman.compiler.cpu.barrier import meet
-from elman.compiler.cpu.emit import I64
+from elman.compiler.cpu.emit import I64, meet
 from elman.compiler.cpu.panels import Panels, Rows, Tile
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan

@@ -4,7 +4,7 @@ from typing import Any
 
 from elman.compiler.cpu import math, norm
 from elman.compiler.cpu.arguments import Group, Step, forward_arguments
-from elman.compiler.cpu.barrier import meet
+from elman.compiler.cpu.emit import meet
 from elman.compiler.cpu.panels import Panels, Rows, Tile
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan

@@ -14,7 +14,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from elman.compiler.cpu import direct, pairs
+from elman.compiler.cpu import bfloat16, direct
 from elman.compiler.cpu.emit import I32, I64, POINTER, Code, Shape
 
 Epilogue = Callable[[Any, Any, Any, Any], None]  # row, column, offset of its gates in C, mask
@@ -118,7 +118,7 @@ class Panels:
         size = code["hidden"] if size is None else size
         blocks = code.quotient_up(size, lanes)
         with tile.panels(code, blocks, share) as (block, width), code.loop(*steps) as step:
-            deep = pairs.count(code, depth) if self.shape.half else depth
+            deep = bfloat16.count(code, depth) if self.shape.half else depth
             source = code.at(packed, code.sum((block, tile.gates * lanes, deep)))
             rows = rows_of(step)
             count = code.sub(rows.bottom, rows.top)
@@ -178,8 +178,8 @@ class Panels:
         )
         a, stride, depth = code["a"], code["a_stride"], code["depth"]
         if self.shape.half:
-            pairs.convert(code, a, stride, depth, code["height"], code["Pairs"])
-            depth = pairs.count(code, depth)
+            bfloat16.convert(code, a, stride, depth, code["height"], code["Pairs"])
+            depth = bfloat16.count(code, depth)
             a, stride = code["Pairs"], depth
         switch = code.b.switch(size, end)
         for vectors in range(1, tile.vectors + 1):
@@ -216,7 +216,7 @@ class Panels:
             code.loop(0, code["parts"]) as part,
             tile.panels(code, blocks, (part, code["parts"])) as (block, width),
         ):
-            deep = code.mul(pairs.count(code, depth), 2) if self.shape.half else depth
+            deep = code.mul(bfloat16.count(code, depth), 2) if self.shape.half else depth
             total = code.mul(width, tile.gates)
             chunks = code.quotient_up(total, tile.chunk)
             with code.loop(0, chunks) as chunk:  # as `Tile.chunks` has them
@@ -264,7 +264,7 @@ class Panels:
         """The same of bfloat16 numbers, two of the depth in each place."""
         (columns, each), (down, across) = chunk, strides
         lanes, depth = code.lanes, code["depth"]
-        deep = code.mul(pairs.count(code, depth), 2)
+        deep = code.mul(bfloat16.count(code, depth), 2)
         with code.loop(0, deep) as k, code.loop(0, lanes) as lane:
             unit = code.add(column, lane)
             inside = code.b.and_(code.less(unit, code["hidden"]), code.less(k, depth))
@@ -274,7 +274,7 @@ class Panels:
             value = code.b.select(inside, value, code.number(0.0))
             pair, turn = (divide(k, code.whole(2)) for divide in (code.b.udiv, code.b.urem))
             row = code.sum((pair, columns, lanes), (each, lanes), lane)
-            pairs.store(code, value, code["target"], code.sum(start, (row, 2), turn))
+            bfloat16.store(code, value, code["target"], code.sum(start, (row, 2), turn))
 
 
 def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> Any:
@@ -297,8 +297,8 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
 
     def advance(k: Any, turn: int, totals: list[Any]) -> None:
         start = code.mul(k, columns * code.lanes)
-        load = pairs.load if shape.half else Code.load
-        multiply = pairs.dot if shape.half else Code.fma
+        load = bfloat16.load if shape.half else Code.load
+        multiply = bfloat16.dot if shape.half else Code.fma
         right = [
             load(code, code["b"], code.add(start, (turn * columns + column) * code.lanes))
             for column in range(columns)
@@ -306,7 +306,7 @@ def _micro_kernel(module: ir.Module, shape: Shape, rows: int, columns: int) -> A
         at = code.add(k, turn)
         for row, top in enumerate(tops):
             if shape.half:
-                factor = pairs.spread(code, top, at)
+                factor = bfloat16.spread(code, top, at)
             else:
                 factor = code.splat(code.load_scalar(top, at))
             for column, value in enumerate(right):

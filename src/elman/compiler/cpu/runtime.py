@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from elman.compiler.cpu import arguments, kernel, scratch, target, threads
+from elman.compiler.cpu.interpreter import first_states, last_states
 from elman.compiler.cpu.layout import Layout
-from elman.compiler.interpreter import first_states, last_states
 from elman.compiler.operands import FIXED, Call, Operands
 from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations

@@ -1,5 +1,6 @@
 """From LLVM IR to functions in memory, for the processor that this runs on."""
 
+import ctypes
 import os
 import platform
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
+import llvmlite.ir as ir
+import numpy as np
 
 from elman.compiler import cache as disk
-from elman.compiler.cpu import threads
-from elman.compiler.cpu.emit import Shape
+from elman.compiler.cpu import bfloat16, threads
+from elman.compiler.cpu.emit import POINTER, Code, Shape
 from elman.compiler.locks import ForkLock
 
 EMITTER = 17  # raise it whenever the code that is written changes
@@ -115,3 +118,26 @@ def _compile(machine: Any, code: str) -> bytes:
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return bytes(machine.emit_object(module))
+
+
+@cache
+def multiplies_pairs_rightly() -> bool:
+    """Multiply some pairs, once a process, and compare."""
+    machine = host()
+    assert machine.multiplies_pairs
+    shape = machine.shape(double=False, half=True)
+    names = (("a", POINTER), ("b", POINTER), ("total", POINTER))
+    code = Code(ir.Module("elman"), shape, "dot", names, exported=True)
+    a, b = (bfloat16.load(code, code[name], code.whole(0)) for name in "ab")
+    result = bfloat16.dot(code, a, b, code.load(code["total"], 0))
+    code.store(result, code["total"], 0)
+    code.finish()
+    address = load(machine, "pairs", lambda: str(code.module), ("dot",))["dot"]
+    draw = np.random.default_rng(0)
+    numbers = draw.integers(-32, 32, (2, shape.lanes, 2)).astype(np.float32) / 8  # exact
+    total = draw.integers(-8, 8, shape.lanes).astype(np.float32)
+    expected = total + (numbers[0] * numbers[1]).sum(1)
+    bits = (numbers.view(np.uint32) >> 16).astype(np.uint16)
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)
+    function(bits[0].ctypes.data, bits[1].ctypes.data, total.ctypes.data)
+    return bool((total == expected).all())

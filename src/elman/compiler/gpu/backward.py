@@ -1,7 +1,7 @@
 """The backward kernel's text."""
 
 from elman.compiler.expression import Node, order, read
-from elman.compiler.gpu import parts
+from elman.compiler.gpu import fragments
 from elman.compiler.gpu.source import Lines
 from elman.compiler.gpu.variant import Variant, new_needed
 
@@ -33,7 +33,7 @@ def pointers(v: Variant) -> list[str]:
 def source(v: Variant) -> str:
     """A function `backward`. Steps are counted from the last one back."""
     w, step, plan = Lines(double=v.double), v.step, v.plan
-    parts.begin(w, v, "backward", pointers(v))
+    fragments.begin(w, v, "backward", pointers(v))
     if v.products and not plan.shared:
         w(f"product_place = rows[:, None] * ({v.products} * H) + units[None, :]")
         w(f"product_size = B * {v.products} * H")
@@ -46,13 +46,13 @@ def source(v: Variant) -> str:
     if v.lone and v.products:
         _lone_weights(w, v)
     elif v.products and v.resident:
-        for chunk in parts.chunks(w, v, f"({v.products} * H)"):
+        for chunk in fragments.chunks(w, v, f"({v.products} * H)"):
             _weights(w, chunk)
     w.open(f"for j in tl.range(first, last, num_stages={v.ahead}):")
     w("s = T - 1 - j")
-    parts.find_step(w, v)
+    fragments.find_step(w, v)
     names = _read(w, v)
-    parts.read_borders(w, v, "j > 0")
+    fragments.read_borders(w, v, "j > 0")
     if v.products:
         (_lone_products if v.lone else _products)(w, v)
         if v.resets or v.lengths:
@@ -73,7 +73,7 @@ def source(v: Variant) -> str:
     names = w.emit(plan.gradients, names)
     _store(w, v, names)
     if v.products and not v.lone:
-        parts.arrive(w, v)
+        fragments.arrive(w, v)
     w.close()
     for i in range(step.states):
         w(f"tl.store(D{i} + place, g{i}, mask=mask)")
@@ -87,10 +87,10 @@ def source(v: Variant) -> str:
 
 def _read(w: Lines, v: Variant) -> dict[Node, str]:
     """What the gradient uses of this step."""
-    step, plan, names = v.step, v.plan, parts.constants(v)
+    step, plan, names = v.step, v.plan, fragments.constants(v)
     reached = set(order(plan.gradients, {*plan.saves, *step.new}))
     for index, node in enumerate(plan.saves):
-        w.load(f"k{index}", parts.saved_at(v, index))
+        w.load(f"k{index}", fragments.saved_at(v, index))
         names[node] = f"k{index}"
     for i in range(step.states):
         old = read("s", i)
@@ -103,7 +103,7 @@ def _read(w: Lines, v: Variant) -> dict[Node, str]:
         names.setdefault(step.new[i], f"n{i}")
     for i in v.flows:
         w.load(f"flow{i}", f"F{i} + step * (B * H) + place")
-    parts.read_zones(w, v)
+    fragments.read_zones(w, v)
     return names
 
 
@@ -118,21 +118,21 @@ def _lone_weights(w: Lines, v: Variant) -> None:
 def _lone_products(w: Lines, v: Variant) -> None:
     w(f"f0 = {w.tile('0.0')}")
     for q in range(v.products):
-        parts.dot(w, v, "f0", f"dr{q}", f"w{q}", "f0")
+        fragments.dot(w, v, "f0", f"dr{q}", f"w{q}", "f0")
 
 
 def _products(w: Lines, v: Variant) -> None:
-    parts.zero_sum(w, v, "f0")
-    parts.wait(w, v)
+    fragments.zero_sum(w, v, "f0")
+    fragments.wait(w, v)
     source, depth = ("X" if v.plan.shared else "Dr"), f"({v.products} * H)"
     w(f"d_at = {source} + tl.cast(following, tl.int64) * (B * {depth})")
-    for chunk in parts.chunks(w, v, depth):
+    for chunk in fragments.chunks(w, v, depth):
         if not v.resident:
             _weights(w, chunk)
         place, mask = f"d_at + row_at * {depth} + across", "row_in & across_in & (j > 0)"
         w(f"a = tl.load({place}, mask={mask}, other=0.0, cache_modifier='.cg')")
-        parts.dot(w, v, "f0", "a", f"w{chunk}", "f0")
-    parts.sum_parts(w, v, "f0")
+        fragments.dot(w, v, "f0", "a", f"w{chunk}", "f0")
+    fragments.sum_parts(w, v, "f0")
 
 
 def _weights(w: Lines, chunk: str) -> None:

@@ -1,7 +1,7 @@
 """The forward kernel's text."""
 
 from elman.compiler.expression import Input, Node, order, read
-from elman.compiler.gpu import parts
+from elman.compiler.gpu import fragments
 from elman.compiler.gpu.source import Lines
 from elman.compiler.gpu.variant import Variant
 
@@ -37,7 +37,7 @@ def pointers(v: Variant) -> list[str]:
 def source(v: Variant) -> str:
     """A function `forward`."""
     w, step, plan = Lines(double=v.double), v.step, v.plan
-    parts.begin(w, v, "forward", pointers(v))
+    fragments.begin(w, v, "forward", pointers(v))
     for i in range(step.states):
         w.load(f"s{i}", f"C{i} + place")
         if v.resets:
@@ -47,26 +47,26 @@ def source(v: Variant) -> str:
     if v.lone and v.products:
         _lone_weights(w, v)
     elif v.products and v.resident:
-        for chunk in parts.chunks(w, v, "H"):
+        for chunk in fragments.chunks(w, v, "H"):
             _weights(w, v, chunk)
     w.open(f"for s in tl.range(first, last, num_stages={v.ahead}):")
-    parts.find_step(w, v)
-    names = parts.constants(v) | {read("s", i): f"s{i}" for i in range(step.states)}
+    fragments.find_step(w, v)
+    names = fragments.constants(v) | {read("s", i): f"s{i}" for i in range(step.states)}
     outputs = (*step.new, *(plan.saves if v.saving else ()))
     used = {n.leaf for n in order(outputs) if isinstance(n.leaf, Input)}
     for g in range(step.gates):
         if Input("x", g) in used:
             w.load(f"x{g}", f"x_at + gate_place + {g} * H")
             names[read("x", g)] = f"x{g}"
-    parts.read_zones(w, v)
-    parts.read_borders(w, v, "s + 1 < T")
+    fragments.read_zones(w, v)
+    fragments.read_borders(w, v, "s + 1 < T")
     if v.products:
         (_lone_products if v.lone else _products)(w, v)
         names |= {read("r", q): f"r{q}" for q in range(v.products)}
     names = w.emit(outputs, names)
     _store(w, v, names)
     if v.products and not v.lone:
-        parts.arrive(w, v)
+        fragments.arrive(w, v)
     w.close()
     for i in range(step.states):
         w(f"tl.store(C{i} + place, s{i}, mask=mask)")
@@ -86,24 +86,24 @@ def _lone_products(w: Lines, v: Variant) -> None:
     w(f"feed = tl.where(unit_mask, {feed}, 0.0)")  # beyond the units there may be NaN
     for q in range(v.products):
         start = f"tl.broadcast_to(b{q}[None, :], (BB, BN))" if v.added else w.tile("0.0")
-        parts.dot(w, v, f"r{q}", "feed", f"w{q}", start)
+        fragments.dot(w, v, f"r{q}", "feed", f"w{q}", start)
 
 
 def _products(w: Lines, v: Variant) -> None:
     starts = [f"b{q}[None, :]" if v.added else None for q in range(v.products)]
     for q, start in enumerate(starts):
-        parts.zero_sum(w, v, f"r{q}", start and f"tl.broadcast_to({start}, (BB, BN))")
-    parts.wait(w, v)
+        fragments.zero_sum(w, v, f"r{q}", start and f"tl.broadcast_to({start}, (BB, BN))")
+    fragments.wait(w, v)
     w(f"feed_at = {'Feed' if v.step.masked else 'S0'} + before_at")
-    for chunk in parts.chunks(w, v, "H"):
+    for chunk in fragments.chunks(w, v, "H"):
         if not v.resident:
             _weights(w, v, chunk)
         place = "feed_at + row_at * H + across"
         w(f"a = tl.load({place}, mask=row_in & across_in, other=0.0, cache_modifier='.cg')")
         for q in range(v.products):
-            parts.dot(w, v, f"r{q}", "a", f"w{q}{chunk}", f"r{q}")
+            fragments.dot(w, v, f"r{q}", "a", f"w{q}{chunk}", f"r{q}")
     for q, start in enumerate(starts):
-        parts.sum_parts(w, v, f"r{q}", start)
+        fragments.sum_parts(w, v, f"r{q}", start)
 
 
 def _weights(w: Lines, v: Variant, chunk: str) -> None:
@@ -115,7 +115,7 @@ def _store(w: Lines, v: Variant, names: dict[Node, str]) -> None:
     step = v.step
     if v.saving:
         for index, node in enumerate(v.plan.saves):
-            w(f"tl.store({parts.saved_at(v, index)}, {names[node]}, mask=mask)")
+            w(f"tl.store({fragments.saved_at(v, index)}, {names[node]}, mask=mask)")
     for i, node in enumerate(step.new):
         w(f"n{i} = tl.broadcast_to({names[node]}, (BB, BN))")
     for i in v.outs:

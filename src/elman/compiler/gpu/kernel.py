@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from elman.compiler.gpu import backward, forward
-from elman.compiler.gpu.parts import SIZES
+from elman.compiler.gpu.fragments import SIZES
 from elman.compiler.gpu.variant import Variant
 
 _HEAD = f"""\

@@ -6,11 +6,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from elman.compiler.cpu.recurrence import Direction
 from elman.compiler.gpu import autograd, launch, runtime
 from elman.compiler.gpu.call import Call
 from elman.compiler.gpu.tiles import Tiles
 from elman.compiler.operands import Operands
-from elman.compiler.recurrence import Direction
 from elman.compiler.schedule import plan
 from elman.compiler.trace import Equations
 

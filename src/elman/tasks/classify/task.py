@@ -26,14 +26,14 @@ from elman.nn import Pooling
 from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
-from elman.tasks.classify.left_out import in_place, warn
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
-from elman.tasks.saved import Saved
 from elman.tasks.settings import validated
 from elman.tasks.start import check_characters, check_labels
+from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
+from elman.tasks.unreadable import in_place, warn
 from elman.train import Step
 
 VOCABULARY = "vocabulary.json"

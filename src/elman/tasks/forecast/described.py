@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import PanelSeries
-from elman.data.identity import name_of
-from elman.data.times import is_missing
+from elman.data.series.identity import name_of
+from elman.data.series.times import is_missing
 from elman.errors import DataError
 
 if TYPE_CHECKING:

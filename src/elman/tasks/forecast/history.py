@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import Panel, PanelSeries
-from elman.data.calendar import Calendar
+from elman.data.series.calendar import Calendar
 from elman.errors import DataError
 from elman.tasks.forecast.bounds import NOTHING, extremes_of, running_scale
 from elman.tasks.forecast.described import scale_of, static_of, static_view
-from elman.tasks.forecast.rules import errors_so_far, rules_after
+from elman.tasks.forecast.naive import errors_so_far, rules_after
 
 Array = NDArray[np.float64]
 _WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from elman.data import PanelSeries
 from elman.tasks.forecast.adaptive import widened
 from elman.tasks.forecast.bounds import floors
+from elman.tasks.forecast.copula import paths_through
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.joint import paths_through
-from elman.tasks.forecast.known import Known
-from elman.tasks.forecast.reader import history_at_end, scaled_at_end
+from elman.tasks.forecast.inference import history_at_end, scaled_at_end
 from elman.tasks.forecast.sampled import applied, generator, paths_at_end, paths_table
+from elman.tasks.forecast.series_state import Known
 from elman.tasks.forecast.settings import QUANTILES
 
 if TYPE_CHECKING:

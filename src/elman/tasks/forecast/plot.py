@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from elman.data.identity import name_of
-from elman.data.zones import Times, wall_times
+from elman.data.series.identity import name_of
+from elman.data.series.zones import Times, wall_times
 from elman.errors import SettingsError
 from elman.tasks.forecast.asked import percents
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import Columns
-from elman.data.table_kind import as_array
+from elman.data.series.table_kind import as_array
 from elman.nn import Dilated
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.described import static_of
 from elman.tasks.forecast.history import History, View
-from elman.tasks.forecast.known import Known
 from elman.tasks.forecast.rollout import Start, sample
+from elman.tasks.forecast.series_state import Known
 from elman.tasks.forecast.settings import QUANTILES
 
 Array = NDArray[np.float64]

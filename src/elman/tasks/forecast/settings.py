@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from elman.cells import Cell
 from elman.data import Columns
-from elman.data.frequency import check_frequency
+from elman.data.series.frequency import check_frequency
 from elman.errors import SettingsError
 from elman.nn import Dilated, Recurrent
 from elman.tasks.settings import RecurrentSettings, TextFileSettings

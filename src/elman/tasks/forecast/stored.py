@@ -12,10 +12,10 @@ from torch import Tensor
 
 from elman.cells import Cell
 from elman.data import PanelSeries
-from elman.data.calendar import EVERY_DAY, PER_SECOND, WORKDAYS, Calendar
-from elman.data.identity import name_of
-from elman.data.table_kind import TableKind
-from elman.data.zones import zone_of
+from elman.data.series.calendar import EVERY_DAY, PER_SECOND, WORKDAYS, Calendar
+from elman.data.series.identity import name_of
+from elman.data.series.table_kind import TableKind
+from elman.data.series.zones import zone_of
 from elman.errors import ModelError
 from elman.tasks.forecast.adaptive import lags
 from elman.tasks.forecast.history import View

@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from elman.cells import resolve
 from elman.data import Panel, read_panel
-from elman.data.calendar import Calendar
-from elman.data.panel import frame_of
-from elman.data.table_kind import TableKind
+from elman.data.series.calendar import Calendar
+from elman.data.series.panel import frame_of
+from elman.data.series.table_kind import TableKind
 from elman.errors import DataError, SettingsError
-from elman.tasks.forecast import anomalies, made
+from elman.tasks.forecast import backtest, made
 from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
-from elman.tasks.forecast.backtest import Backtest, score
+from elman.tasks.forecast.backtest import Backtest, frame, roll, score
 from elman.tasks.forecast.bounds import check_values
+from elman.tasks.forecast.build import held_out_loss, network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
+from elman.tasks.forecast.copula import patterns_of
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.forms import held_out_loss, network_of, windows_of
-from elman.tasks.forecast.held_out import places, share_of_seasonal_naive
 from elman.tasks.forecast.history import History, View, check_known, read, view_of
-from elman.tasks.forecast.joint import patterns_of
-from elman.tasks.forecast.known import (
+from elman.tasks.forecast.inference import Placed, read_known, scaled_at_end
+from elman.tasks.forecast.made import Asked
+from elman.tasks.forecast.series_state import (
     Known,
     from_tensors,
     padded,
@@ -33,13 +34,11 @@ from elman.tasks.forecast.known import (
     to_tensors,
     warn_of_holes,
 )
-from elman.tasks.forecast.made import Asked
-from elman.tasks.forecast.reader import Placed, read_known, scaled_at_end
-from elman.tasks.forecast.rolling import frame, roll
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
+from elman.tasks.forecast.validation import places, share_of_seasonal_naive
 from elman.tasks.forecast.windows import TrainingWindows
-from elman.tasks.saved import Saved
+from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.tensor_files import read_tensors, write_tensors
 from elman.train import Step
@@ -285,7 +284,7 @@ class Forecast(Task):
         """
         self._check_trained()
         panel = self._panel(data)
-        return panel.frame(anomalies.table(self.model, self.view, self.calibration, panel))
+        return panel.frame(backtest.table(self.model, self.view, self.calibration, panel))
 
     # evaluation
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elman.data import BucketSampler, spec_augment
 from elman.nn import Ragged
-from elman.tasks.speech.front import Array, Front
+from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
 
 _EARLY = 5

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from elman.data.arguments import check_number, listed
+from elman.decode.alphabet import Alphabet
+from elman.decode.arpa import read_arpa
+from elman.decode.ctc_beam import LM_WEIGHT, CTCBeam
+from elman.decode.ctc_greedy import CTCGreedy
+from elman.decode.fusion import CharacterModel
+from elman.decode.ngram import BEGIN, END, UNKNOWN, NGram
+from elman.decode.scorers import Scorer
+from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.errors import SettingsError
 from elman.tasks.language import Language
-from elman.tasks.speech.alphabet import Alphabet
-from elman.tasks.speech.arpa import read_arpa
-from elman.tasks.speech.beam import LM_WEIGHT, CTCBeam
-from elman.tasks.speech.fusion import CharacterModel
-from elman.tasks.speech.greedy import CTCGreedy
-from elman.tasks.speech.ngram import BEGIN, END, UNKNOWN, NGram
-from elman.tasks.speech.reading_head import ReadingHead
-from elman.tasks.speech.scorers import Scorer
 from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
+from elman.tasks.speech.transducer_head import ReadingHead
 
 if TYPE_CHECKING:
-    from elman.tasks.speech.front import Array
-    from elman.tasks.speech.hypothesis import Hypothesis
+    from elman.decode.hypothesis import Hypothesis
+    from elman.tasks.speech.frontend import Array
 
 Decoder: TypeAlias = CTCGreedy | CTCBeam | TransducerGreedy | TransducerBeam
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, TypeAlias, get_args
 
+from elman.decode.hypothesis import Hypothesis, Word
 from elman.errors import SettingsError
-from elman.tasks.speech.hypothesis import Hypothesis, Word
 
 Format: TypeAlias = Literal["text", "json", "srt", "ctm"]
 _LONGEST_LINE = 84  # characters of a subtitle, two lines of 42

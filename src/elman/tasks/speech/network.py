@@ -10,8 +10,8 @@ from elman.cells import Cell
 from elman.nn import LockedDropout, Recurrent
 from elman.nn.lengths import mask_of
 from elman.tasks.model import FeatureEncoder, SequenceModel
-from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.transducer_head import ReadingHead
 
 
 class Steps(FeatureEncoder):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from elman.tasks.speech.alphabet import BLANK, Alphabet
+from elman.decode.alphabet import BLANK, Alphabet
+from elman.decode.hypothesis import Hypothesis, text_of
+from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.tasks.speech.decoding import Decoder, taken
-from elman.tasks.speech.front import Array
-from elman.tasks.speech.hypothesis import Hypothesis, text_of
-from elman.tasks.speech.transducer_search import TransducerBeam, TransducerGreedy
+from elman.tasks.speech.frontend import Array
 
 
 class Segments:

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data.audio import Resampler
-from elman.data.samples import as_array, checked, scale_problem
+from elman.data.sound.audio import Resampler
+from elman.data.sound.samples import as_array, checked, scale_problem
+from elman.decode.hypothesis import Hypothesis
 from elman.errors import DataError, SettingsError
-from elman.tasks.speech.front import Array
-from elman.tasks.speech.hypothesis import Hypothesis
+from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.network import LookAhead
 from elman.tasks.speech.segments import Segments, joined
 

@@ -11,36 +11,30 @@ import torch
 import torch.nn.functional as F
 
 from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.data.sound.utterance import split
 from elman.data.values import shown
+from elman.decode.alphabet import BLANK, Alphabet
+from elman.decode.arpa import read_arpa, write_arpa
+from elman.decode.ctc_greedy import check_count
+from elman.decode.error_rates import cer, wer
+from elman.decode.ngram import NGram, estimate
+from elman.decode.transducer_loss import transducer_loss
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
-from elman.tasks.saved import Saved
-from elman.tasks.speech.alignment import cer, wer
-from elman.tasks.speech.alphabet import BLANK, Alphabet
-from elman.tasks.speech.arpa import read_arpa, write_arpa
 from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, heard
 from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded, words_for
-from elman.tasks.speech.front import Array, Front
-from elman.tasks.speech.greedy import check_count
-from elman.tasks.speech.hearing import (
-    acoustic_of,
-    hear,
-    learnable,
-    variants,
-    with_transcripts,
-)
+from elman.tasks.speech.features import acoustic_of, hear, learnable, variants, with_transcripts
+from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.network import recogniser
-from elman.tasks.speech.ngram import NGram, estimate
-from elman.tasks.speech.reading_head import ReadingHead
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.splitting import split
 from elman.tasks.speech.stream import Listener, Session
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
-from elman.tasks.speech.transducer import transducer_loss
+from elman.tasks.speech.transducer_head import ReadingHead
 from elman.tasks.speech.tuning import tuned
+from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from elman.tasks.speech.alignment import Edit, ErrorRate, align, cer, show, wer
-from elman.tasks.speech.hypothesis import Hypothesis
+from elman.decode.error_rates import Edit, ErrorRate, align, cer, show, wer
+from elman.decode.hypothesis import Hypothesis
 
 
 @dataclass(frozen=True)

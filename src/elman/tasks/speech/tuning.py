@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from elman.tasks.speech.alignment import wer
-from elman.tasks.speech.beam import LM_WEIGHT, WORD_BONUS
+from elman.decode.ctc_beam import LM_WEIGHT, WORD_BONUS
+from elman.decode.error_rates import wer
 from elman.tasks.speech.decoding import decoded
-from elman.tasks.speech.front import Array
+from elman.tasks.speech.frontend import Array
 
 if TYPE_CHECKING:
     from elman.tasks.speech.task import Speech

@@ -1,0 +1,216 @@
+"""Vocabularies of words and of byte pairs, on the `tokenizers` library."""
+
+import codecs
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+from elman.data.checks import strings
+from elman.data.text.vocabulary import (
+    PAD,
+    REPLACEMENT,
+    UNKNOWN,
+    IDs,
+    Kind,
+    Stream,
+    Vocabulary,
+    check_symbols,
+)
+from elman.errors import SettingsError
+
+_PAD_WORD, _UNKNOWN_WORD = "<pad>", "<unk>"
+_EVERY_ONE_A_WORD = r"\p{Han}\p{Hiragana}\p{Katakana}ー"
+_WORD = (
+    rf"[{_EVERY_ONE_A_WORD}]"
+    rf"|(?:(?![{_EVERY_ONE_A_WORD}])[\p{{L}}\p{{M}}\p{{N}}_])+(?:['’]\p{{L}}+)*"
+    r"|[^\s\p{L}\p{M}\p{N}_]"
+)
+_DEFAULT_PAIRS = 8192
+_RESERVED = 2
+
+
+class Words(Vocabulary):
+    """One id a word; white space is not kept, so that decoding joins words by one space."""
+
+    kind: ClassVar[Kind] = "words"
+
+    def __init__(self, words: list[str], lowercase: bool = False) -> None:
+        self.words = check_symbols(words, "words")
+        self.lowercase = bool(lowercase)
+        known = {word: i for i, word in enumerate([_PAD_WORD, _UNKNOWN_WORD, *words])}
+        if len(known) < len(words) + _RESERVED:
+            raise ValueError("its words hold a reserved one")
+        self._tokenizer = Tokenizer(models.WordLevel(known, unk_token=_UNKNOWN_WORD))
+        self._tokenizer.pre_tokenizer = _word_splitter()
+
+    @classmethod
+    def build(
+        cls, texts: Iterable[str], size: int | None, min_count: int, lowercase: bool
+    ) -> "Words":
+        """Count the words of the texts; ids follow frequency, then the alphabet."""
+        counter = Tokenizer(models.WordLevel(unk_token=_UNKNOWN_WORD))
+        counter.pre_tokenizer = _word_splitter()
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=2**31 if size is None else size - _RESERVED,
+            min_frequency=min_count,
+            special_tokens=[],
+            show_progress=False,
+        )
+        counter.train_from_iterator((_normal(text, lowercase) for text in texts), trainer)
+        ids = counter.get_vocab()
+        return cls(sorted(ids, key=ids.__getitem__), lowercase)
+
+    @property
+    def size(self) -> int:
+        """The number of ids, padding and unknown included."""
+        return len(self.words) + _RESERVED
+
+    @property
+    def characters(self) -> IDs:
+        """The characters of each word and of the space after it."""
+        return np.array([0, 2, *(len(word) + 1 for word in self.words)], np.int32)
+
+    def encode_many(self, texts: Iterable[str]) -> list[IDs]:
+        """The ids of each text, int32 (T,)."""
+        normal = [_normal(text, self.lowercase) for text in strings(texts)]
+        return [
+            np.array(encoding.ids, np.int32)
+            for encoding in self._tokenizer.encode_batch_fast(normal)
+        ]
+
+    def stream(self) -> Stream:
+        """A fresh decoder for ids that come one at a time."""
+        return _WordStream(self.words)
+
+    def _content(self) -> dict[str, Any]:
+        return {"words": self.words, "lowercase": self.lowercase}
+
+
+class BytePairs(Vocabulary):
+    """Byte-level byte pairs: any text is known, and `decode(encode(text)) == text`."""
+
+    kind: ClassVar[Kind] = "bpe"
+
+    def __init__(self, tokens: list[str], merges: list[list[str]], lowercase: bool = False) -> None:
+        self.tokens = check_symbols(tokens, "tokens")
+        self.merges = [(str(left), str(right)) for left, right in merges]
+        self.lowercase = bool(lowercase)
+        if not set(_BYTE_OF).issubset(tokens):
+            raise ValueError("its tokens do not hold all 256 bytes")
+        self._bytes = [bytes(_BYTE_OF[symbol] for symbol in token) for token in tokens]
+        ids = {token: i for i, token in enumerate(tokens)}
+        for left, right in self.merges:
+            if not {left, right, left + right} <= ids.keys():
+                raise ValueError(f"its merge {left!r} + {right!r} is not among the tokens")
+        self._tokenizer = Tokenizer(models.BPE(ids, self.merges))
+        self._tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+
+    @classmethod
+    def build(
+        cls, texts: Iterable[str], size: int | None, min_count: int, lowercase: bool
+    ) -> "BytePairs":
+        """Learn the merges from the texts."""
+        size = _DEFAULT_PAIRS if size is None else size
+        if size < len(_BYTE_OF) + _RESERVED:
+            raise SettingsError(f"size={size}: byte pairs need at least 258, one id a byte and two")
+        learner = Tokenizer(models.BPE())
+        learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=size - _RESERVED,
+            min_frequency=min_count,
+            initial_alphabet=sorted(_BYTE_OF),
+            special_tokens=[],
+            show_progress=False,
+        )
+        learner.train_from_iterator((_clean(text, lowercase) for text in texts), trainer)
+        ids = learner.get_vocab()
+        merges = json.loads(learner.to_str())["model"]["merges"]
+        pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+        return cls(sorted(ids, key=ids.__getitem__), pairs, lowercase)
+
+    @property
+    def size(self) -> int:
+        """The number of ids, padding and unknown included."""
+        return len(self.tokens) + _RESERVED
+
+    @property
+    def characters(self) -> IDs:
+        """The characters that begin in each token: bytes that do not continue a character."""
+        begun = (sum(byte & 0xC0 != 0x80 for byte in token) for token in self._bytes)
+        return np.array([0, 1, *begun], np.int32)
+
+    def encode_many(self, texts: Iterable[str]) -> list[IDs]:
+        """The ids of each text, int32 (T,)."""
+        clean = [_clean(text, self.lowercase) for text in strings(texts)]
+        encodings = self._tokenizer.encode_batch_fast(clean)
+        return [np.array(encoding.ids, np.int32) + np.int32(_RESERVED) for encoding in encodings]
+
+    def stream(self) -> Stream:
+        """A fresh decoder for ids that come one at a time."""
+        return _ByteStream(self._bytes)
+
+    def _content(self) -> dict[str, Any]:
+        return {"tokens": self.tokens, "merges": self.merges, "lowercase": self.lowercase}
+
+
+class _WordStream(Stream):
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.space = ""
+
+    def add(self, token: int) -> str:
+        if token == PAD:
+            return ""
+        word = REPLACEMENT if token == UNKNOWN else self.words[token - _RESERVED]
+        piece = self.space + word
+        self.space = " "
+        return piece
+
+
+class _ByteStream(Stream):
+    def __init__(self, tokens: list[bytes]) -> None:
+        self.tokens = tokens
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, token: int) -> str:
+        if token == PAD:
+            return ""
+        if token == UNKNOWN:
+            return self.decoder.decode(b"", final=True) + REPLACEMENT
+        return self.decoder.decode(self.tokens[token - _RESERVED])
+
+    def finish(self) -> str:
+        return self.decoder.decode(b"", final=True)
+
+
+def _word_splitter() -> Any:
+    return pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
+
+
+def _normal(text: str, lowercase: bool) -> str:
+    return unicodedata.normalize("NFKC", _clean(text, lowercase))
+
+
+def _clean(text: str, lowercase: bool) -> str:
+    """The text without lone surrogates, which UTF-8 (and so the tokenizers library) cannot hold."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text.lower() if lowercase else text
+
+
+def _byte_symbols() -> Iterator[tuple[str, int]]:
+    """The printable character by which byte-level BPE writes each byte (Radford et al. 2019)."""
+    spare = 256
+    for byte in range(256):
+        if 33 <= byte <= 126 or 161 <= byte <= 172 or byte >= 174:
+            yield chr(byte), byte
+        else:
+            yield chr(spare), byte
+            spare += 1
+
+
+_BYTE_OF = dict(_byte_symbols())

@@ -1,0 +1,111 @@
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import numpy as np
+import pytest
+
+from elman import html
+
+VOID = {"meta", "br", "hr", "img", "link"}
+LOADS = re.compile(r"https?:|//[a-z]|@import|<script|<link|<img|<iframe|url\((?!#)", re.IGNORECASE)
+
+
+class Checker(HTMLParser):
+    """Fails where tags are not closed in order, or an id or an attribute occurs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.used: set[str] = set()
+        self.data = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(set(names)) == len(names), (tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.attributes(attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes(attrs)
+
+    def attributes(self, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value is not None:
+                assert value not in self.ids
+                self.ids.add(value)
+            self.used |= set(re.findall(r"url\(#([^)]+)\)", value or ""))
+            if name.endswith("href"):
+                assert (value or "").startswith("#")
+                self.used.add((value or "")[1:])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.data += data
+
+
+def checked(html: str) -> str:
+    """The text of a page, after a check that it is whole and loads nothing."""
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    assert checker.open == []
+    assert checker.used <= checker.ids
+    assert not LOADS.search(html), LOADS.search(html)
+    return checker.data
+
+
+def line_chart(caption: str) -> str:
+    ax = html.axes("step", "loss <nats>")
+    ax.plot([0, 1, 2], [3.0, 2.0, 1.5], color=html.SERIES[0], marker="o", label="train")
+    ax.plot([0, 1, 2], [3.1, 2.2, 1.9], color=html.SERIES[1], label="test")
+    return html.chart(ax, caption)
+
+
+def test_a_page_with_everything_is_whole_and_loads_nothing() -> None:
+    parts = [
+        html.text("a < b & c"),
+        html.strong("what matters"),
+        html.preformatted("  two\n  lines </pre>"),
+        html.facts({"size": 3, "cell": "<gru>"}),
+        html.table(["name", "value"], [["x", 1], ["y", 2.5]], caption="<Values>", stacked=True),
+        html.confusion(["a", "b"], np.array([[3, 1], [0, 0]]), caption="What for what"),
+        html.charts(line_chart("One"), line_chart("Two")),
+    ]
+    page = html.page('"A" & B', [html.Section("P <1>", parts)], lead="x > y", generator="g")
+    text = checked(page)
+    for expected in ("a < b & c", "two\n  lines </pre>", "<gru>", "P <1>", "loss <nats>", "75.0%"):
+        assert expected in text
+    assert page.count("<svg") == 2
+
+
+def test_charts_take_their_colours_from_the_page() -> None:
+    svg = line_chart("Loss")
+    assert {"var(--ink)", "var(--s1)", "var(--s2)", "var(--faint)"} <= set(
+        re.findall(r"var\(--\w+\)", svg)
+    )
+    assert not re.search(r"#0[0-9]0[0-9]0[0-9]\b", svg)
+    assert "(--s1)" in html.page("t", []).replace("var", "") or "--s1:" in html.page("t", [])
+
+
+def test_a_chart_is_the_same_twice_and_whatever_matplotlib_is_set_to() -> None:
+    first = line_chart("Loss")
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "svg.fonttype": "path"}):
+        second = line_chart("Loss")
+        assert matplotlib.rcParams["svg.fonttype"] == "path"
+    assert first == second
+
+
+def test_a_heat_map_shows_shares_of_each_row() -> None:
+    page = html.confusion(["a", "b"], np.array([[1, 3], [0, 0]]))
+    shares = re.findall(r"<small>([\d.]+)%</small>", page)
+    assert [float(share) for share in shares] == [25.0, 75.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(1.234, "1.23"), (7, "7"), ("<x>", "&lt;x&gt;")])
+def test_cells(value: object, shown: str) -> None:
+    assert f">{shown}</td>" in html.table(["a"], [[value]])
