@@ -91,8 +91,8 @@ def test_a_run_from_a_saved_model(here: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("1: 2", "has 1 where the name of a setting is needed"),
-        ("null: 2", "has None where the name"),
+        ("1: 2", "1 is not the name of a setting"),
+        ("null: 2", "None is not the name of a setting"),
         ("epochs: {a: 1}", "epochs must be a number"),
         ("epochs: [[1]]", "epochs must be a number"),
         ("text: 2024-01-01", "text must be a number"),

@@ -27,9 +27,9 @@ def ours_and_theirs(kind: str, **options: object) -> tuple[Recurrent, nn.RNNBase
 
 
 def assert_same(
-    ours: Recurrent, theirs: nn.RNNBase, *, only: tuple[int, int] | None = None
+    ours: Recurrent, theirs: nn.RNNBase, shapes: Sequence[tuple[int, int]] = SHAPES
 ) -> None:
-    for shape in SHAPES if only is None else (only,):
+    for shape in shapes:
         x = torch.randn(*shape, 7)
         with torch.no_grad():
             assert_close(ours(x)[0], theirs(x)[0], rtol=1e-4, atol=1e-5)

@@ -164,7 +164,7 @@ def test_a_table_without_a_header_is_no_sound(tmp_path: Path) -> None:
 
 
 def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> None:
-    from elman.tasks.storage import _checksum
+    from elman.folders import checksum
 
     task.save(tmp_path)
     path = tmp_path / "config.json"
@@ -176,14 +176,14 @@ def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> Non
         config = json.loads(path.read_text())
         config["sound"] = sound
         del config["checksum"]
-        config["checksum"] = _checksum(config)
+        config["checksum"] = checksum(config)
         path.write_text(json.dumps(config))
         with pytest.raises(ModelError, match=message):
             elman.load(tmp_path)
 
 
 def test_a_model_of_before_sound_loads(tmp_path: Path) -> None:
-    from elman.tasks.storage import _checksum
+    from elman.folders import checksum
 
     task = Classify(**{**SMALL, "epochs": 1}, embedding_size=4)
     task.fit([("a b", "x"), ("c d", "y")] * 6, [("a b", "x")], progress=False).save(tmp_path)
@@ -192,7 +192,7 @@ def test_a_model_of_before_sound_loads(tmp_path: Path) -> None:
     for name in ("acoustic", "bins", "sample_rate", "path"):
         del config["settings"][name]
     del config["sound"], config["checksum"]
-    config["checksum"] = _checksum(config)
+    config["checksum"] = checksum(config)
     path.write_text(json.dumps(config))
     assert elman.load(tmp_path).predict(["a b"]) == task.predict(["a b"])
 

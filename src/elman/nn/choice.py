@@ -38,7 +38,7 @@ def choose(
     if layer.backend == "reference":
         return "reference"
     applies = torch_kernels.applies(layer.cell, w, x, extras, every_state=every_state)
-    if recorded() and not in_graph():
+    if recorded():
         if layer.backend == "compiled":
             warn_once("a compiled kernel cannot be traced: torch's operations run instead")
         return "torch" if applies else _unrolled(layer, len(x))

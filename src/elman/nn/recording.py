@@ -10,5 +10,7 @@ def in_graph() -> bool:
 
 def recorded() -> bool:
     """Whether operations are traced (torch.jit.trace), or run in a dispatch mode, which sees
-    torch's operations alone: fake tensors, make_fx, counters of operations."""
+    torch's operations alone: fake tensors, make_fx, counters of operations. Not so in a graph."""
+    if in_graph():
+        return False
     return torch._C._is_tracing() or torch._C._len_torch_dispatch_stack() > 0

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from elman.data import AcousticFeatures
-from elman.errors import ModelError
+from elman.errors import ElmanError, ModelError
 from elman.tasks.settings import in_one_line
 
 Plain = Annotated[str, Field(max_length=10**7)] | int | float | bool | None
@@ -58,5 +58,7 @@ def checked(kind: type[C], config: Mapping[str, Any]) -> C:
         return kind.model_validate(config)
     except ValidationError as error:
         raise ModelError(in_one_line(error)) from None
+    except ElmanError as error:  # a part that checks its own settings
+        raise ModelError(str(error)) from None
     except RecursionError:
         raise ModelError("its lists are nested too deep") from None

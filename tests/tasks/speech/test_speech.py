@@ -235,7 +235,7 @@ def _tampered(
 ) -> None:
     """Change a saved folder, with all hashes right again, and see it refused."""
     from elman.files import sha256
-    from elman.tasks.storage import _checksum
+    from elman.folders import checksum
 
     if save:
         task.save(path)
@@ -243,7 +243,7 @@ def _tampered(
     config.pop("checksum")
     change(config)
     config["files"] = {name: sha256(path / name) for name in config["files"]}
-    config["checksum"] = _checksum(config)
+    config["checksum"] = checksum(config)
     (path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"does not hold what its task needs|where the settings"):
         elman.load(path)

@@ -1,0 +1,37 @@
+"""What is said to a trained model piece by piece, and what it answers meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from elman.tasks.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a session knows after some input.
+
+    - `value`: the answer so far, in the form of the last answer's value.
+    - `new`: what came to it since the last update, where the answer grows (text); None elsewhere.
+    """
+
+    value: Any
+    new: Any = None
+
+
+class Session(Protocol):
+    """One stream of input to a trained model, with a state of its own; `task.session()` makes it.
+
+    Nothing in it changes the task, so that any number of sessions run side by side.
+    """
+
+    def accept(self, chunk: Any) -> Update:
+        """Take more input, of any length, and say what is known now."""
+
+    def finish(self) -> Prediction:
+        """The answer when all input has come; the session takes no more."""
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """All that the session remembers, tensors and plain values by name: given to
+        `task.session(state=...)` it goes on from there, in another process, too."""
