@@ -55,5 +55,5 @@ def test_last_is_the_final_state_of_both_directions() -> None:
 
 
 def test_unknown_kind() -> None:
-    with pytest.raises(ValueError, match=r'kind must be one of attention, .*, got "sum"'):
+    with pytest.raises(ValueError, match=r"kind must be one of attention, .*, got .sum."):
         Pooling("sum", 4)

@@ -180,7 +180,7 @@ def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = F
 def datasets() -> None:
     """Print every dataset's name, title and whether it is at hand."""
     table = Table("name", "what it is", "at hand")
-    for name in elman.data.datasets():
+    for name in elman.data.dataset_names():
         known = elman.data.get(name)
         table.add_row(name, known.title, "yes" if elman.data.at_hand(known) else "no")
     _print(table)

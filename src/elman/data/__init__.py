@@ -14,7 +14,7 @@ from elman.data.datasets.download import at_hand as at_hand
 from elman.data.datasets.download import cache_folder as cache_folder
 from elman.data.datasets.download import fetch as fetch
 from elman.data.datasets.pen_digits import pixel_digits as pixel_digits
-from elman.data.datasets.registry import datasets as datasets
+from elman.data.datasets.registry import dataset_names as dataset_names
 from elman.data.datasets.registry import get as get
 from elman.data.datasets.registry import is_reference as is_reference
 from elman.data.datasets.registry import resolve as resolve

@@ -146,7 +146,7 @@ def read_examples(
     **Arguments:**
 
     - `source`: one of
-        - a dataset reference, `text_sst2:train` (see `elman.data.datasets`);
+        - a dataset reference, `text_sst2:train` (see `elman.data.dataset_names`);
         - the path of a table (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`), of sktime's `.ts`,
           or of a `.txt`: a table, if its first line holds the columns' names, else one text a line
           (no labels);

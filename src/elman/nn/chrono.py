@@ -3,6 +3,7 @@
 import torch
 
 from elman.errors import SettingsError
+from elman.messages import shown
 from elman.nn.recurrent import Recurrent
 
 
@@ -29,12 +30,14 @@ def chrono(layer: Recurrent, longest: float, *, seed: int | None = None) -> Recu
     >>> torch.equal(i, -f), bool((f >= 0).all()), bool((f <= 4.6).all())
     (True, True, True)
     """
+    if not isinstance(layer, Recurrent):
+        raise SettingsError(f"layer must be an elman layer, got {type(layer).__name__}")
     cell = layer.cell
     if cell.forget is None or not layer.bias:
         lack = "no biases" if cell.forget else "no forget gate"
         raise SettingsError(f"chrono initialisation needs a forget gate: the layer has {lack}")
-    if not longest >= 3:
-        raise SettingsError(f"longest must be 3 steps or more, got {longest}")
+    if not isinstance(longest, int | float) or not 3 <= longest <= 1e12:
+        raise SettingsError(f"longest must be 3 steps or more, got {shown(longest)}")
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     size = layer.hidden_size
     signs = {cell.forget: 1.0, **({"i": -1.0} if "i" in cell.gates and cell.forget != "i" else {})}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
+from elman.messages import shown
 from elman.nn.dropout import LockedDropout
 from elman.nn.recurrent import Recurrent
 
@@ -38,6 +39,16 @@ class Dilated(nn.Module):
         self, layers: Sequence[Recurrent], dilations: Sequence[int], dropout: float = 0.0
     ) -> None:
         super().__init__()
+        if not isinstance(layers, list | tuple | nn.ModuleList) or not all(
+            isinstance(each, Recurrent) for each in layers
+        ):
+            raise SettingsError("layers must be a list of elman layers")
+        if not isinstance(dilations, list | tuple) or not all(
+            isinstance(each, int) for each in dilations
+        ):
+            raise SettingsError(
+                f"dilations must be a list of whole numbers, got {shown(dilations)}"
+            )
         if len(layers) != len(dilations) or not layers or min(dilations, default=0) < 1:
             raise SettingsError(
                 f"dilations={tuple(dilations)}: one number from 1 for each of {len(layers)} layers"

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from elman.cells import Cell
 from elman.errors import SettingsError
+from elman.messages import shown
 from elman.nn import parameters
 from elman.nn.backends import backends
 from elman.nn.precision import has_autocast
@@ -116,7 +117,7 @@ def _shown(value: object) -> str:
 
 
 def _typed(value: object) -> str:
-    return f"{type(value).__name__} {repr(value)[:60]}"
+    return f"{type(value).__name__} {shown(value)}"
 
 
 def _short(dtype: torch.dtype) -> str:

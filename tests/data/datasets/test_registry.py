@@ -2,14 +2,14 @@ import re
 
 import pytest
 
-from elman.data import datasets, fetch, get, is_reference, read_examples, resolve, text_blocks
+from elman.data import dataset_names, fetch, get, is_reference, read_examples, resolve, text_blocks
 from elman.errors import DataError
 
 PACKED = {"sp_an4_mfcc"}  # in files that nobody publishes
 
 
 def test_every_dataset_is_whole():
-    for name in datasets():
+    for name in dataset_names():
         dataset = get(name)
         assert dataset.name == name
         assert dataset.title
@@ -83,7 +83,7 @@ CHARACTERS = {
 def test_the_counts_cover_every_reference():
     references = {
         reference
-        for name in datasets()
+        for name in dataset_names()
         for reference in get(name).references
         if resolve(reference)[1].table is None  # of series: tests/data/test_panel.py
         and resolve(reference)[1].utterances is None  # of speech: tests/data/test_utterances.py

@@ -80,7 +80,7 @@ def test_a_seed_always_makes_the_same(make: Callable[..., MemoryBatch]) -> None:
     one, same, other = make(8, 4, seed=1), make(8, 4, seed=1), make(8, 4, seed=2)
     assert torch.equal(one.inputs, same.inputs)
     assert not torch.equal(one.inputs, other.inputs)
-    with pytest.raises(SettingsError, match="batch must be 1 or more, got 0"):
+    with pytest.raises(SettingsError, match="batch must be a whole number, 1 or more, got 0"):
         make(8, 0)
 
 

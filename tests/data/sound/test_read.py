@@ -8,7 +8,6 @@ from elman.data import (
     Audio,
     Utterance,
     Utterances,
-    datasets,
     get,
     read_utterances,
     resolve,
@@ -251,7 +250,7 @@ COUNTS = {
 def test_the_counts_cover_every_reference():
     references = {
         reference
-        for name in datasets()
+        for name in dataset_names()
         for reference in get(name).references
         if resolve(reference)[1].utterances is not None
     }

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.arguments import check_number
 from elman.data.examples import Examples
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
+from elman.messages import shown
 
 _SHORTEST_LINE = 8
 
@@ -91,6 +93,9 @@ def library_lines(per_class: int = 3000, seed: int = 0) -> Examples:
     - `per_class`: how many different lines of each at most.
     - `seed`: of the choice of modules and lines; it depends on the version of Python too.
     """
+    if not isinstance(per_class, int) or per_class < 1:
+        raise SettingsError(f"per_class must be a whole number from 1 on, got {shown(per_class)}")
+    check_number("seed", seed, 0, 2**63)
     found: dict[str, dict[str, str]] = {"code": {}, "comment": {}, "prose": {}}
     folder = Path(sysconfig.get_paths()["stdlib"])
     files = sorted(folder.glob("*.py"))

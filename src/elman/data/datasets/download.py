@@ -38,6 +38,7 @@ def fetch(dataset: Dataset, files: Iterable[str] | None = None) -> list[Path]:
 
     Raises `DataError` when a file is damaged or cannot be had.
     """
+    _check_dataset(dataset)
     with _Archives() as archives:
         wanted = dataset.files if files is None else files
         return [_fetch_one(dataset, file, archives) for file in wanted]
@@ -45,8 +46,16 @@ def fetch(dataset: Dataset, files: Iterable[str] | None = None) -> list[Path]:
 
 def at_hand(dataset: Dataset) -> bool:
     """Whether all files of a dataset are on this machine, unchecked: nothing is downloaded."""
+    _check_dataset(dataset)
     folders = _folders(dataset)
     return all(any((folder / file).is_file() for folder in folders) for file in dataset.files)
+
+
+def _check_dataset(dataset: Dataset) -> None:
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"dataset must be one that elman.data.get gives, got {type(dataset).__name__}"
+        )
 
 
 def _fetch_one(dataset: Dataset, file: str, archives: "_Archives") -> Path:

@@ -12,10 +12,10 @@ from elman.errors import DataError
 _LONGEST_SHOWN = 200
 
 
-def datasets() -> list[str]:
+def dataset_names() -> list[str]:
     """The names of all datasets.
 
-    >>> "lm_tinyshakespeare" in datasets()
+    >>> "lm_tinyshakespeare" in dataset_names()
     True
     """
     return sorted(CATALOGUE)
@@ -31,7 +31,7 @@ def get(name: str) -> Dataset:
         raise DataError(f"the name of a dataset is a string, not {shown(name)}")
     if name in CATALOGUE:
         return CATALOGUE[name]
-    raise DataError(f"no dataset is named {shown(name)}; {_near(name, datasets())}")
+    raise DataError(f"no dataset is named {shown(name)}; {_near(name, dataset_names())}")
 
 
 def is_reference(text: str) -> bool:
@@ -43,7 +43,9 @@ def is_reference(text: str) -> bool:
 
 def missing(source: str) -> DataError:
     """The error for a string that is neither a file nor a dataset."""
-    near = difflib.get_close_matches(_name(source)[:_LONGEST_SHOWN], datasets(), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(
+        _name(source)[:_LONGEST_SHOWN], dataset_names(), n=3, cutoff=0.6
+    )
     what = source if may_be_path(source) and len(source) < _LONGEST_SHOWN else shown(source)
     hint = f" (the dataset {' or '.join(near)}?)" if near else ""
     if " " in source and not near and not Path(what).suffix:

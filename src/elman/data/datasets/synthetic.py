@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from elman.data.arguments import check_number
+from elman.data.values import shown
 from elman.errors import SettingsError
 
 
@@ -56,7 +58,7 @@ def copy_memory(
     >>> inputs.T.tolist(), targets.T.tolist()
     ([[3, 1, 0, 0, 0, 0, 9, 0, 0]], [[0, 0, 0, 0, 0, 0, 0, 3, 1]])
     """
-    generator = _generator(seed, lag=lag, batch=batch)
+    generator = _generator(seed, lag=lag, batch=batch, symbols=symbols, length=length)
     said = torch.randint(1, symbols + 1, (length, batch), generator=generator)
     inputs = torch.zeros(lag + 2 * length, batch, dtype=torch.int64)
     inputs[:length] = said
@@ -76,7 +78,7 @@ def delayed_recall(lag: int, batch: int, *, seed: int = 0, symbols: int = 8) -> 
     >>> torch.equal(inputs[0], targets), bool((inputs[1:] >= 8).all())
     (True, True)
     """
-    generator = _generator(seed, lag=lag, batch=batch)
+    generator = _generator(seed, lag=lag, batch=batch, symbols=symbols)
     first = torch.randint(0, symbols, (1, batch), generator=generator)
     rest = torch.randint(symbols, 2 * symbols, (lag, batch), generator=generator)
     return MemoryBatch(torch.cat([first, rest]), first[0])
@@ -108,7 +110,7 @@ def dyck(length: int, batch: int, *, seed: int = 0, kinds: int = 2, depth: int =
     >>> inputs[:, 0].tolist(), targets[:, 0].tolist()
     ([0, 1, 3, 1, 3, 2], [1, 2, 1, 2, 1, 0])
     """
-    generator = _generator(seed, length=length, batch=batch, least=2)
+    generator = _generator(seed, length=length, batch=batch, kinds=kinds, depth=depth, least=2)
     if length % 2:
         raise SettingsError(f"length must be even, so that brackets can be balanced, got {length}")
     inputs = torch.zeros(length, batch, dtype=torch.int64)
@@ -129,8 +131,9 @@ def dyck(length: int, batch: int, *, seed: int = 0, kinds: int = 2, depth: int =
 
 
 def _generator(seed: int, *, least: int = 1, **sizes: int) -> torch.Generator:
+    check_number("seed", seed, -(2**63), 2**63)
     for name, value in sizes.items():
-        low = 1 if name == "batch" else least
-        if value < low:
-            raise SettingsError(f"{name} must be {low} or more, got {value}")
-    return torch.Generator().manual_seed(seed)
+        low = least if name in ("length", "lag") else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise SettingsError(f"{name} must be a whole number, {low} or more, got {shown(value)}")
+    return torch.Generator().manual_seed(int(seed))

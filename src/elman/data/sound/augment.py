@@ -5,7 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.data.arguments import check_number
 from elman.data.sound.audio import resampled
+from elman.data.sound.samples import as_array, as_float
 from elman.errors import SettingsError
 
 
@@ -36,8 +38,13 @@ def spec_augment(
     >>> masked.shape, bool(((masked == 0) | (masked == 1)).all())
     (torch.Size([50, 3, 40]), True)
     """
-    if not (0 <= widest <= 1 and 0 <= longest <= 1):
-        raise SettingsError(f"widest={widest}, longest={longest}: shares of 0 to 1 are needed")
+    if not isinstance(features, Tensor) or features.ndim not in (2, 3):
+        form = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise SettingsError(f"features must be a tensor, (T, F) or (T, B, F), got {form}")
+    for name, value in {"widest": widest, "longest": longest}.items():
+        check_number(name, value, 0, 1)
+    for name, value in {"bin_masks": bin_masks, "step_masks": step_masks}.items():
+        check_number(name, value, 0, 1000)
     is_single = features.ndim == 2
     if is_single:
         features = features.unsqueeze(1)
@@ -71,8 +78,9 @@ def at_speed(samples: NDArray[np.float32], rate: int, factor: float) -> NDArray[
     >>> at_speed(np.zeros(8800, np.float32), 8000, 1.1).shape
     (8000,)
     """
-    if not 0.25 <= factor <= 4:
-        raise SettingsError(f"factor={factor}: a speed from 0.25 to 4 is needed")
+    check_number("factor", factor, 0.25, 4)
+    check_number("rate", rate, 1, 10**7)
+    samples = as_float(as_array(samples, "samples"), "samples")
     return resampled(samples, round(rate * factor), rate)
 
 
@@ -95,6 +103,12 @@ def with_noise(
     >>> round(10 * float(np.log10((tone**2).mean() / (added**2).mean())), 1)
     20.0
     """
+    samples = as_float(as_array(samples, "samples"), "samples")
+    check_number("decibels", decibels)
+    if not isinstance(random, np.random.Generator):
+        raise SettingsError(f"random must be a numpy Generator, got {type(random).__name__}")
+    if noise is not None:
+        noise = as_float(as_array(noise, "noise"), "noise")
     if noise is None:
         drawn = random.standard_normal(len(samples)).astype(np.float32)
     else:
