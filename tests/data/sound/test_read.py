@@ -8,6 +8,7 @@ from elman.data import (
     Audio,
     Utterance,
     Utterances,
+    dataset_names,
     get,
     read_utterances,
     resolve,
