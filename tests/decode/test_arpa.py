@@ -138,6 +138,7 @@ def test_a_word_may_hold_a_no_break_space(tmp_path: Path) -> None:
     assert read_arpa(path).words == {"10\u00a0000", "a"}
 
 
+@pytest.mark.filterwarnings("ignore:.*is not UTF-8 and is read as")
 def test_no_damage_is_raw(tmp_path: Path) -> None:
     """Bytes changed, doubled and left out at random: a model or a clear error."""
     random = np.random.default_rng(0)

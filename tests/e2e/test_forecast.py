@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = ["--id", "shop", "--time", "day", "--target", "sold"]
     data = ["--data", str(folder / "sales.csv"), "--out", str(folder / "run")]
     errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
+    with contextlib.redirect_stderr(errors), warnings.catch_warnings():
+        warnings.simplefilter("default")
         main(["train", "forecast", *words, *columns, *data])
     told = "elman: warning: 4 of 364 steps have no row and are taken as missing"
     assert told in errors.getvalue()

@@ -73,7 +73,8 @@ def task() -> Forecast:
     frame = shops()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a network of 60 steps may be of no use
-        return Forecast(**SETTINGS).fit(frame, progress=False)
+        # a seed whose intervals no value comes close to: roundings would decide there
+        return Forecast(**SETTINGS, seed=1).fit(frame, progress=False)
 
 
 def test_a_frame_of_the_same_kind_comes_back(task: Forecast) -> None:
