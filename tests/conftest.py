@@ -1,4 +1,8 @@
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread a worker, set before torch asks for it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
