@@ -206,6 +206,61 @@ def test_the_same_seed_writes_the_same_text(task: Language) -> None:
     assert task.generate("the", **options) != task.generate("the", **options)
 
 
+def drawn_weights(text: str, **settings: Any) -> Language:
+    """A model whose weights are random numbers, the same on every machine."""
+    task = Language(**{**SMALL, **settings, "epochs": 1}).fit([text], [text], progress=False)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in task.model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return task
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (
+            "lstm",
+            [
+                ".m.ea.ssa..cm.aahaca.a hma.a.a",
+                "haa   aha  .mt.aa.aa.aa.ms.a.a",
+                "a   maa  a  a   a   a   a   a ",
+                "hahaaanna h hana.a.saa.s.ms.ms",
+                "haaa sas a ahasa nae sma aha   saaaac  a",
+            ],
+        ),
+        (
+            "gru",
+            [
+                "mmmee.eeee......meceeneeee.eee",
+                "ne....e..mmmecneeenee....cneme",
+                "..e.mcneeeeeeeeeeeeeeeeeeeeeee",
+                ".eeeee..ct..eeee..me....e.hmcn",
+                ".ee..meeeee.h..eaeeees.eeeeeeeeeeeeect..",
+            ],
+        ),
+    ],
+)
+def test_a_seed_writes_the_same_text_in_every_version(cell: str, expected: list[str]) -> None:
+    task = drawn_weights(CATS, cell=cell)
+    assert [
+        task.generate(length=30, seed=1),
+        task.generate("the cat", length=30, seed=2, temperature=0.7, top_k=4),
+        task.generate("the", length=30, temperature=0),
+        task.generate("on the mat", length=30, seed=3, top_p=0.8),
+        task.generate(length=40, seed=4, stop=["at"]),
+    ] == expected
+
+
+def test_a_seed_writes_the_same_byte_pairs_in_every_version() -> None:
+    task = drawn_weights(POEM, tokens="bpe", vocabulary_size=270)
+    assert (
+        task.generate("床前", length=12, seed=1) == "\ufffd\ufffd\ufffdbs=\ufffd\ufffd朝\ufffd\x1fy"
+    )
+    expected = "\ufffd\ufffdp\ufffd:\ufffd\ufffd\ufffdoB\ufffd\ufffd"
+    assert task.generate(length=12, seed=2, temperature=0.8) == expected
+
+
 def test_the_global_generator_is_left_alone(task: Language) -> None:
     before = torch.random.get_rng_state()
     task.generate("the", length=5)
