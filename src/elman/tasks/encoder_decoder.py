@@ -51,7 +51,7 @@ class Bridge(nn.Module):
         flat = torch.tanh(self.linear(self.mean(encoded, lengths)))
         parts = torch.split(flat, [count * size for count, size in self.shapes], -1)
         return tuple(
-            part.unflatten(-1, shape).transpose(0, 1).contiguous()
+            part.view(-1, *shape).transpose(0, 1).contiguous()
             for part, shape in zip(parts, self.shapes, strict=True)
         )
 
