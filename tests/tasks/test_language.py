@@ -10,7 +10,6 @@ import torch.nn.functional as F
 
 from elman.errors import DataError, SettingsError
 from elman.tasks import Language
-from elman.tasks.language import _until
 
 CATS = "the cat sat on the mat. " * 40
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 20
@@ -296,27 +295,6 @@ def test_the_text_ends_before_a_stop_string(task: Language) -> None:
 def test_a_stop_string_over_the_bytes_of_characters(chinese: Language) -> None:
     options: dict[str, Any] = {"length": 100, "temperature": 0}
     assert chinese.generate("光，疑", stop=["霜。"], **options) == "是地上"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "ends", "expected"),
-    [
-        (["ab", "cd"], [], "abcd"),
-        (["ab", "cd", "ef"], ["bcde"], "a"),
-        (["a", "a", "a", "b"], ["aab"], "a"),
-        (["xx", "y"], ["xy"], "x"),
-        (["ab", "c"], ["cd"], "abc"),  # what was held back is written at the end
-        (["abc"], ["c", "bc"], "a"),  # the first place counts, not the first string
-        (["a", "b", "c", "d"], ["bcx", "cd"], "ab"),
-        ([], ["a"], ""),
-    ],
-)
-def test_until(pieces: list[str], ends: list[str], expected: str) -> None:
-    assert "".join(_until(iter(pieces), ends)) == expected
-
-
-def test_nothing_of_a_stop_string_is_streamed_too_early() -> None:
-    assert list(_until(iter(["a", "b", "x", "b", "c"]), ["bc"])) == ["a", "bx"]
 
 
 def count_steps(task: Language, monkeypatch: pytest.MonkeyPatch) -> list[int]:
