@@ -282,6 +282,8 @@ def test_nothing_to_search_for() -> None:
     ("ask", "message"),
     [
         (lambda: Limits(0), "max_length=0"),
+        (lambda: Limits(3, end=-1), "end=-1"),
+        (lambda: Limits(3, never=[0, 1.5]), "never=1.5"),  # type: ignore[list-item]
         (lambda: Limits(3, END, 3), "min_length=3 leaves no place for the end within max_length=3"),
         (lambda: Limits(3, END, never=[END]), "end=1 is among the ids that are never written"),
         (lambda: run(Limits(3, 7)), "from 0 to 3, got 7"),

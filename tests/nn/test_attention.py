@@ -166,7 +166,12 @@ def test_low_precision() -> None:
     [
         ({"query_size": 4, "memory_size": 5, "kind": "dot"}, "query_size and memory_size to be eq"),
         ({"query_size": 4, "memory_size": 5, "kind": "luong"}, "one of additive, dot, general"),
-        ({"query_size": 0, "memory_size": 5}, "query_size=0"),
+        (
+            {"query_size": 0, "memory_size": 5},
+            "query_size must be a whole number, 1 or more, got 0",
+        ),
+        ({"query_size": 4, "memory_size": 2.5}, "memory_size must be .* got 2.5"),
+        ({"query_size": 4, "memory_size": 5, "size": 0}, "size must be .* got 0"),
         ({"query_size": 4, "memory_size": 5, "kind": "general", "size": 3}, "size=3"),
         ({"query_size": 4, "memory_size": 5, "scaled": True}, "scaled"),
     ],

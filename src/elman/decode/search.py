@@ -50,6 +50,8 @@ class Limits:
     def __post_init__(self) -> None:
         whole(self.max_length, "max_length", 1)
         whole(self.min_length, "min_length", 0)
+        for name, id in (("end", self.end or 0), *(("never", id) for id in self.never)):
+            whole(id, name, 0)
         if self.min_length >= self.max_length and self.end is not None:
             raise SettingsError(
                 f"min_length={self.min_length} leaves no place for the end within"
@@ -216,7 +218,7 @@ def _goes_on(found: list[TokenSequence], bound: float, width: int, n_best: int) 
 def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
     """A step of the model; `ModelError` where its scores give no probabilities."""
     scores, state = model.step(ids, state)
-    if not bool(scores.logsumexp(-1).isfinite().all()):
+    if not bool(scores.amax(-1).isfinite().all()):
         raise ModelError("the model's scores are NaN or infinite: its weights may be damaged")
     return scores, state
 

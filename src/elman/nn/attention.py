@@ -67,11 +67,14 @@ class Attention(nn.Module):
         super().__init__()
         if kind not in get_args(Kind):
             raise SettingsError(f'kind must be one of {", ".join(get_args(Kind))}, got "{kind}"')
-        if min(query_size, memory_size, 1 if size is None else size) < 1:
-            raise SettingsError(
-                f"sizes must be 1 or more, got query_size={query_size}, memory_size={memory_size},"
-                f" size={size}"
-            )
+        sizes = {
+            "query_size": query_size,
+            "memory_size": memory_size,
+            "size": 1 if size is None else size,
+        }
+        for name, value in sizes.items():
+            if not isinstance(value, int) or value < 1:
+                raise SettingsError(f"{name} must be a whole number, 1 or more, got {value!r}")
         if kind == "dot" and query_size != memory_size:
             raise SettingsError(
                 f'"dot" needs query_size and memory_size to be equal, got {query_size} and'
