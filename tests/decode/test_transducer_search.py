@@ -12,6 +12,7 @@ from elman.decode.ngram import estimate
 from elman.decode.scorers import NGramScorer
 from elman.decode.transducer_loss import transducer_loss
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
+from elman.nn import Recurrent
 
 ALPHABET = Alphabet(" ab")
 EXACT = {"width": 10_000, "margin": math.inf}
@@ -25,7 +26,7 @@ class Network(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.embedding = nn.Embedding(ALPHABET.size, 5)
-            self.gru = nn.GRU(5, 5)
+            self.gru = Recurrent("gru", 5, 5)
             self.linear = nn.Linear(5, ALPHABET.size)
             self.to(torch.float64)
             with torch.no_grad():
@@ -36,8 +37,7 @@ class Network(nn.Module):
 
     def predict(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         self.steps += len(ids)
-        output, state = self.gru(self.embedding(ids)[None], state)
-        return output[0], state
+        return self.gru.step(self.embedding(ids), state)
 
     def join(self, heard: Tensor, read: Tensor) -> Tensor:
         return self.linear(torch.tanh(heard + read))

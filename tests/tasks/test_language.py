@@ -10,7 +10,6 @@ import torch.nn.functional as F
 
 from elman.errors import DataError, SettingsError
 from elman.tasks import Language
-from elman.tasks.language import _until
 
 CATS = "the cat sat on the mat. " * 40
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 20
@@ -206,6 +205,61 @@ def test_the_same_seed_writes_the_same_text(task: Language) -> None:
     assert task.generate("the", **options) != task.generate("the", **options)
 
 
+def drawn_weights(text: str, **settings: Any) -> Language:
+    """A model whose weights are random numbers, the same on every machine."""
+    task = Language(**{**SMALL, **settings, "epochs": 1}).fit([text], [text], progress=False)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in task.model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return task
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (
+            "lstm",
+            [
+                ".m.ea.ssa..cm.aahaca.a hma.a.a",
+                "haa   aha  .mt.aa.aa.aa.ms.a.a",
+                "a   maa  a  a   a   a   a   a ",
+                "hahaaanna h hana.a.saa.s.ms.ms",
+                "haaa sas a ahasa nae sma aha   saaaac  a",
+            ],
+        ),
+        (
+            "gru",
+            [
+                "mmmee.eeee......meceeneeee.eee",
+                "ne....e..mmmecneeenee....cneme",
+                "..e.mcneeeeeeeeeeeeeeeeeeeeeee",
+                ".eeeee..ct..eeee..me....e.hmcn",
+                ".ee..meeeee.h..eaeeees.eeeeeeeeeeeeect..",
+            ],
+        ),
+    ],
+)
+def test_a_seed_writes_the_same_text_in_every_version(cell: str, expected: list[str]) -> None:
+    task = drawn_weights(CATS, cell=cell)
+    assert [
+        task.generate(length=30, seed=1),
+        task.generate("the cat", length=30, seed=2, temperature=0.7, top_k=4),
+        task.generate("the", length=30, temperature=0),
+        task.generate("on the mat", length=30, seed=3, top_p=0.8),
+        task.generate(length=40, seed=4, stop=["at"]),
+    ] == expected
+
+
+def test_a_seed_writes_the_same_byte_pairs_in_every_version() -> None:
+    task = drawn_weights(POEM, tokens="bpe", vocabulary_size=270)
+    assert (
+        task.generate("床前", length=12, seed=1) == "\ufffd\ufffd\ufffdbs=\ufffd\ufffd朝\ufffd\x1fy"
+    )
+    expected = "\ufffd\ufffdp\ufffd:\ufffd\ufffd\ufffdoB\ufffd\ufffd"
+    assert task.generate(length=12, seed=2, temperature=0.8) == expected
+
+
 def test_the_global_generator_is_left_alone(task: Language) -> None:
     before = torch.random.get_rng_state()
     task.generate("the", length=5)
@@ -241,27 +295,6 @@ def test_the_text_ends_before_a_stop_string(task: Language) -> None:
 def test_a_stop_string_over_the_bytes_of_characters(chinese: Language) -> None:
     options: dict[str, Any] = {"length": 100, "temperature": 0}
     assert chinese.generate("光，疑", stop=["霜。"], **options) == "是地上"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "ends", "expected"),
-    [
-        (["ab", "cd"], [], "abcd"),
-        (["ab", "cd", "ef"], ["bcde"], "a"),
-        (["a", "a", "a", "b"], ["aab"], "a"),
-        (["xx", "y"], ["xy"], "x"),
-        (["ab", "c"], ["cd"], "abc"),  # what was held back is written at the end
-        (["abc"], ["c", "bc"], "a"),  # the first place counts, not the first string
-        (["a", "b", "c", "d"], ["bcx", "cd"], "ab"),
-        ([], ["a"], ""),
-    ],
-)
-def test_until(pieces: list[str], ends: list[str], expected: str) -> None:
-    assert "".join(_until(iter(pieces), ends)) == expected
-
-
-def test_nothing_of_a_stop_string_is_streamed_too_early() -> None:
-    assert list(_until(iter(["a", "b", "x", "b", "c"]), ["bc"])) == ["a", "bx"]
 
 
 def count_steps(task: Language, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -1,7 +1,7 @@
 """An elman language model of characters in shallow fusion with a beam search."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ from elman.data import Vocabulary
 from elman.decode.alphabet import Alphabet
 from elman.decode.scorers import Scorer
 from elman.errors import SettingsError
-from elman.nn.state import apart, together
+from elman.nn.state import State, gather, scatter
 
 
 class CharacterNetwork(Protocol):
     """A network that reads one token a step."""
 
-    def step(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Of tokens (B,) the scores of the next ones, (B, V), and the state after them."""
 
 
@@ -46,7 +46,7 @@ class Reading:
     def __init__(self, before: "Reading | None", token: int) -> None:
         self.before = before
         self.token = token
-        self.hidden: Any = None
+        self.hidden: State = ()
         self.row: NDArray[np.float64] | None = None
 
 
@@ -134,10 +134,8 @@ class CharacterModel(Scorer[Reading]):
             if not some:
                 continue
             tokens = torch.tensor([state.token for state in some], device=self.model.device)
-            hidden = None
-            if not first:
-                hidden = together([state.before.hidden for state in some if state.before])
-            scores, hidden = self.model.model.step(tokens, hidden)
+            hidden = gather([state.before.hidden for state in some if state.before])
+            scores, hidden = self.model.model.step(tokens, hidden or None)
             rows = scores.double().log_softmax(-1).cpu().numpy()
-            for state, row, own in zip(some, rows, apart(hidden, len(some)), strict=True):
+            for state, row, own in zip(some, rows, scatter(hidden), strict=True):
                 state.row, state.hidden, state.before = row, own, None

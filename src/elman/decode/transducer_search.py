@@ -15,7 +15,7 @@ from elman.decode.hypothesis import Hypothesis, Span, Word, Written
 from elman.decode.nbest import hypotheses
 from elman.decode.prefix_tree import Prefix, fill_rows, last_common
 from elman.decode.scorers import Scorer
-from elman.nn.state import apart, together
+from elman.nn.state import State, as_tuple, gather, scatter
 
 _SETTLED_EVERY = 50  # frames between two looks at what is settled
 
@@ -23,12 +23,12 @@ _SETTLED_EVERY = 50  # frames between two looks at what is settled
 class TransducerNetwork(Protocol):
     """What the search asks of a transducer: its prediction network and what joins both."""
 
-    def predict(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def predict(self, ids: Tensor, state: State | None) -> tuple[Tensor, Tensor | State]:
         """Read one character of each text: ids (n,) int64, on the CPU, to vectors (n, P) and the
         next state.
 
-        The first is the blank, with the state None. A state's tensors have the texts as their
-        second dimension, (layers, n, H), as those of elman's layers.
+        The first is the blank, with the state None. What a layer of elman returns as its state will
+        do; what is given is a tuple of tensors, (layers, n, H) each.
         """
 
     def join(self, heard: Tensor, read: Tensor) -> Tensor:
@@ -41,14 +41,15 @@ class _Reader:
 
     network: TransducerNetwork
 
-    def first(self) -> tuple[Tensor, Any]:
-        return self.network.predict(torch.tensor([BLANK]), None)
+    def first(self) -> tuple[Tensor, State]:
+        vector, state = self.network.predict(torch.tensor([BLANK]), None)
+        return vector, as_tuple(state)
 
-    def read(self, texts: Sequence[tuple[int, Any]]) -> list[tuple[Tensor, Any]]:
+    def read(self, texts: Sequence[tuple[int, State]]) -> list[tuple[Tensor, State]]:
         """For ids, each with the state before it, the vectors (1, P) and the states after."""
         ids = torch.tensor([id for id, _ in texts])
-        vectors, states = self.network.predict(ids, together([state for _, state in texts]))
-        return list(zip(vectors.chunk(len(texts)), apart(states, len(texts)), strict=True))
+        vectors, states = self.network.predict(ids, gather([state for _, state in texts]))
+        return list(zip(vectors.chunk(len(texts)), scatter(as_tuple(states)), strict=True))
 
 
 class TransducerGreedy:

@@ -1,3 +1,4 @@
+from elman.nn.attention import Attention as Attention
 from elman.nn.backends import Backend as Backend
 from elman.nn.backends import backends as backends
 from elman.nn.chrono import chrono as chrono

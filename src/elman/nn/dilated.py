@@ -11,8 +11,7 @@ from elman.errors import SettingsError
 from elman.messages import shown
 from elman.nn.dropout import LockedDropout
 from elman.nn.recurrent import Recurrent
-
-States = tuple[Tensor, ...]
+from elman.nn.state import State, as_tuple
 
 
 class Dilated(nn.Module):
@@ -87,7 +86,7 @@ class Dilated(nn.Module):
             counts = None if even else torch.cat(rows)
             output, new = layer(_interleaved(x, d), _folded(own), lengths=counts)
             x = self._between(_in_order(output, d, len(x)), layer)
-            last.append(tuple(_turned(_unfolded(part, d), steps) for part in _parts(new)))
+            last.append(tuple(_turned(_unfolded(part, d), steps) for part in as_tuple(new)))
         return x, _joined(last)
 
     def step(self, x_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -96,14 +95,13 @@ class Dilated(nn.Module):
             return self._one(x_t.unsqueeze(0))
         last = []
         for layer, _, own in self._parts(state):
-            first = tuple(part[:1] for part in own or ())
-            x_t, new = layer.step(x_t, first if len(first) > 1 else first[0])
+            x_t, new = layer.step(x_t, tuple(part[:1] for part in own or ()))
             x_t = self._between(x_t.unsqueeze(0), layer).squeeze(0)
-            pairs = zip(own or (), _parts(new), strict=True)
+            pairs = zip(own or (), as_tuple(new), strict=True)
             last.append(tuple(torch.cat([old[1:], part]) for old, part in pairs))
         return x_t, _joined(last)
 
-    def after(self, x: Tensor, at: Tensor, state: Any = None) -> tuple[Tensor, States]:
+    def after(self, x: Tensor, at: Tensor, state: Any = None) -> tuple[Tensor, State]:
         """The outputs after some steps of sequences, and the state there.
 
         **Arguments:** `x`: (T, B, I); `at`: (N,) int64, numbers of steps; `state` before them.
@@ -116,7 +114,7 @@ class Dilated(nn.Module):
             first = [part.expand(d, -1, -1) for part in layer._initial(0, x)]
             initial = first if own is None else own
             slots = at.unsqueeze(1) + torch.arange(1, d + 1, device=x.device)  # after d of initial
-            parts = zip(_parts(states), initial, strict=True)
+            parts = zip(as_tuple(states), initial, strict=True)
             found.append(
                 tuple(
                     torch.cat([start, _in_order(part[:, 0], d, len(x))])[slots]
@@ -133,21 +131,17 @@ class Dilated(nn.Module):
     def _between(self, x: Tensor, layer: nn.Module) -> Tensor:
         return x if layer is self.layers[-1] else self.dropout(x)
 
-    def _parts(self, state: Any) -> list[tuple[Any, int, States | None]]:
+    def _parts(self, state: Any) -> list[tuple[Any, int, State | None]]:
         """Each layer with its dilation and its share of the state."""
         if state is None:
-            owns: list[States | None] = [None] * len(self.layers)
+            owns: list[State | None] = [None] * len(self.layers)
         else:
             sizes = list(self.dilations)
-            owns = list(zip(*(torch.split(part, sizes) for part in _parts(state)), strict=True))
+            owns = list(zip(*(torch.split(part, sizes) for part in as_tuple(state)), strict=True))
         return list(zip(self.layers, self.dilations, owns, strict=True))
 
 
-def _parts(state: Any) -> States:
-    return state if isinstance(state, tuple) else (state,)
-
-
-def _joined(layers: Sequence[States]) -> Any:
+def _joined(layers: Sequence[State]) -> Any:
     states = tuple(torch.cat(each) for each in zip(*layers, strict=True))
     return states if len(states) > 1 else states[0]
 
@@ -165,12 +159,9 @@ def _in_order(x: Tensor, d: int, steps: int) -> Tensor:
     return x.reshape(len(x) * d, x.shape[1] // d, -1)[:steps]
 
 
-def _folded(state: States | None) -> Any:
+def _folded(state: State | None) -> State | None:
     """(d, B, H) to (1, d * B, H) each."""
-    if state is None:
-        return None
-    parts = tuple(part.reshape(1, -1, part.shape[-1]) for part in state)
-    return parts if len(parts) > 1 else parts[0]
+    return state and tuple(part.reshape(1, -1, part.shape[-1]) for part in state)
 
 
 def _unfolded(state: Tensor, d: int) -> Tensor:
@@ -178,7 +169,7 @@ def _unfolded(state: Tensor, d: int) -> Tensor:
 
 
 def _turned(state: Tensor, steps: Tensor) -> Tensor:
-    """States (d, B, H) with that of each sequence first which its next step needs."""
+    """State (d, B, H) with that of each sequence first which its next step needs."""
     d = len(state)
     order = (torch.arange(d, device=state.device).unsqueeze(1) + steps) % d
     return state.gather(0, order.unsqueeze(-1).expand(-1, -1, state.shape[-1]))

@@ -24,6 +24,7 @@ from elman.tasks.settings import EncodingSetting, RecurrentSettings
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
+from elman.tasks.text_session import LanguageSession, TextWriter, pieces
 from elman.train import Step, TrainSettings
 
 VOCABULARY = "vocabulary.json"
@@ -185,12 +186,51 @@ class Language(Task):
 
         **Returns:** an iterator over pieces of text, as they are written.
         """
-        self._check_trained()
-        sampling = Sampling(temperature, top_k, top_p)
         if not isinstance(prompt, str):
             raise SettingsError(f"prompt must be a text, got {shown(prompt)}")
-        if not isinstance(length, Integral) or length < 0:
-            raise SettingsError(f"length must be a whole number, 0 or more, got {shown(length)}")
+        writer = self._writer(temperature, top_k, top_p, seed, stop)
+        return pieces(writer, prompt, _checked_length(length))
+
+    def session(
+        self,
+        *,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Iterable[str] = (),
+        state: Mapping[str, Any] | None = None,
+    ) -> LanguageSession:
+        """A text written in turns: the session reads what it is given and writes on.
+
+        **Arguments:** as in `stream`; `length`: most tokens written after each piece of text;
+        `state`: of an earlier session of this model, which goes on; it has its own random numbers,
+        so that a `seed` beside it is refused.
+
+        >>> task = Language(hidden_size=32, epochs=8, batch_size=4, chunk_length=25, lr=0.02)
+        >>> task = task.fit(["the cat sat on the mat. " * 100], progress=False)
+        >>> session = task.session(length=4, temperature=0)
+        >>> session.accept("the cat").new, session.accept(" on").new
+        (' sat', ' the')
+        >>> session.finish().value
+        ' sat the'
+        """
+        if state is not None and seed is not None:
+            raise SettingsError("seed: a state has its own random numbers; give only one of them")
+        writer = self._writer(temperature, top_k, top_p, seed, stop)
+        return LanguageSession(self, writer, _checked_length(length), state)
+
+    def _writer(
+        self,
+        temperature: float,
+        top_k: int | None,
+        top_p: float | None,
+        seed: int | None,
+        stop: Iterable[str],
+    ) -> TextWriter:
+        self._check_trained()
+        sampling = Sampling(temperature, top_k, top_p)
         if seed is not None and not (isinstance(seed, Integral) and 0 <= seed < 2**63):
             raise SettingsError(f"seed must be a whole number from 0 to 2^63, got {shown(seed)}")
         ends = [stop] if isinstance(stop, str) else as_list(stop, "stop")
@@ -200,35 +240,7 @@ class Language(Task):
             raise SettingsError("stop holds an empty string")
         generator = torch.Generator()
         generator.seed() if seed is None else generator.manual_seed(int(seed))
-        pieces = self._pieces(prompt, length, sampling, generator)
-        return _until(pieces, ends)
-
-    def _pieces(
-        self, prompt: str, length: int, sampling: Sampling, generator: torch.Generator
-    ) -> Iterator[str]:
-        model, decoder = self.model, self.vocabulary.stream()
-        model.eval()
-        ids = self.vocabulary.encode(prompt) if prompt else self._any_token(generator)
-        *prompt_ids, token = ids.tolist()
-        with torch.inference_mode():
-            state = None
-            if prompt_ids:
-                tokens = torch.tensor(prompt_ids, device=self.device).unsqueeze(1)
-                _, state = model.recurrent(model.encoder(tokens))
-        for _ in range(length):
-            with torch.inference_mode():
-                scores, state = model.step(torch.tensor([token], device=self.device), state)
-                scores[0, [self.vocabulary.pad_id, self.vocabulary.unknown_id]] = -math.inf
-                token = sampling.draw(scores[0], generator)
-            if piece := decoder.add(token):
-                yield piece
-        if rest := decoder.finish():
-            yield rest
-
-    def _any_token(self, generator: torch.Generator) -> np.ndarray[Any, np.dtype[np.int32]]:
-        low = 1 + max(self.vocabulary.pad_id, self.vocabulary.unknown_id)
-        token = torch.randint(low, self.vocabulary.size, (1,), generator=generator)
-        return token.numpy().astype(np.int32)
+        return TextWriter(self, sampling, generator, ends)
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
         settings = self.settings
@@ -369,21 +381,7 @@ class NextToken(nn.Module):
         return F.linear(self.fit_size(self.dropout(output)), weight, self.bias)
 
 
-def _until(pieces: Iterator[str], ends: list[str]) -> Iterator[str]:
-    """The pieces up to the first of `ends`, holding back what may be the beginning of one."""
-    held = ""
-    for piece in pieces:
-        held += piece
-        found = [at for end in ends if (at := held.find(end)) >= 0]
-        if found:
-            if min(found):
-                yield held[: min(found)]
-            return
-        keep = max(
-            (n for end in ends for n in range(1, len(end)) if held.endswith(end[:n])), default=0
-        )
-        if len(held) > keep:
-            yield held[: len(held) - keep]
-            held = held[len(held) - keep :]
-    if held:
-        yield held
+def _checked_length(length: Any) -> int:
+    if not isinstance(length, Integral) or length < 0:
+        raise SettingsError(f"length must be a whole number, 0 or more, got {shown(length)}")
+    return int(length)

@@ -1,13 +1,12 @@
 """The one model of all tasks: encode, recur, head. A task chooses the first and the last."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Recurrent, TokenDropout
 from elman.nn.recurrent import AnyState
+from elman.nn.state import State, as_tuple
 
 
 class TokenEncoder(nn.Module):
@@ -79,7 +78,7 @@ class FeatureEncoder(nn.Module):
 
 
 class SequenceModel(nn.Module):
-    """Encode, recur, head.
+    """Encode, recur, head. Its state is a tuple of tensors, the batch in dimension 1.
 
     **Arguments:** `encoder` makes (T, B, I) of a task's inputs; `recurrent` is an elman layer;
     `head` takes the layer's output, (T, B, H), and the lengths, (B,) or None.
@@ -93,13 +92,13 @@ class SequenceModel(nn.Module):
 
     def forward(
         self, inputs: Tensor, state: AnyState | None = None, *, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Any]:
+    ) -> tuple[Tensor, State]:
         """What the head makes of the inputs, (T, B, ...), and the state after the last step."""
-        output, state = self.recurrent(self.encoder(inputs), state, lengths=lengths)
-        return self.head(output, lengths), state
+        output, last = self.recurrent(self.encoder(inputs), state, lengths=lengths)
+        return self.head(output, lengths), as_tuple(last)
 
-    def step(self, inputs: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
+    def step(self, inputs: Tensor, state: AnyState | None = None) -> tuple[Tensor, State]:
         """One time step, for streaming: inputs (B, ...) to what the head makes, (B, ...)."""
         encoded = self.encoder(inputs.unsqueeze(0)).squeeze(0)
-        output, state = self.recurrent.step(encoded, state)
-        return self.head(output.unsqueeze(0)).squeeze(0), state
+        output, last = self.recurrent.step(encoded, state)
+        return self.head(output.unsqueeze(0)).squeeze(0), as_tuple(last)

@@ -82,3 +82,28 @@ def test_the_network_gives_the_head_the_last_outputs(head: AttentionHead) -> Non
     torch.testing.assert_close(
         network.pick(again, torch.tensor([0, 1])), network.pick(whole, torch.tensor([9, 10]))
     )
+
+
+def test_the_weights_have_the_names_of_saved_models(head: AttentionHead) -> None:
+    names = {name for name in head.state_dict() if not name.startswith("decoder.")}
+    layers = ("bridge", "joined", "mixture", "spread")
+    expected = {f"{layer}.{what}" for layer in layers for what in ("weight", "bias")}
+    assert names == expected | {"query.weight"}
+    assert head.state_dict()["query.weight"].shape == (SIZE, SIZE)
+
+
+def test_the_attention_written_out(head: AttentionHead) -> None:
+    """Scores `(W q) . m / sqrt(H)` over the steps since the series began."""
+    past = torch.randn(1, 3, WINDOW, SIZE)
+    past[0, 1, :2] = 0
+    past[0, 2] = 0  # a series that has not begun has no context
+    found: list[torch.Tensor] = []
+    head.joined.register_forward_pre_hook(lambda module, args: found.append(args[0]))
+    head(past.flatten(2), given(1, 3))
+    decoded, context = found[0].split(SIZE, -1)
+    for b, first in ((0, 0), (1, 2)):
+        for t in range(HORIZON):
+            query = head.state_dict()["query.weight"] @ decoded[t, b]
+            weights = (past[0, b, first:] @ query / SIZE**0.5).softmax(0)
+            torch.testing.assert_close(context[t, b], weights @ past[0, b, first:])
+    assert not context[:, 2].any()

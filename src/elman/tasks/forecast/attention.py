@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.nn import LockedDropout, Recurrent
+from elman.nn import Attention, LockedDropout, Recurrent
 from elman.tasks.forecast.network import Origins, with_smoothing
 from elman.tasks.forecast.quantiles import around
 
@@ -39,7 +39,7 @@ class AttentionHead(nn.Module):
         self.dropout = LockedDropout(dropout)
         self.decoder = Recurrent(cell, ahead + targets * self.bases, size)
         self.bridge = nn.Linear(size, size * len(self.decoder.cell.state))
-        self.query = nn.Linear(size, size, bias=False)
+        self.query = Attention(size, size, kind="general", scaled=True)
         self.joined = nn.Linear(2 * size, size)
         self.mixture = nn.Linear(size, targets * self.bases)
         self.spread = nn.Linear(size, targets * (quantiles + 1))
@@ -54,17 +54,15 @@ class AttentionHead(nn.Module):
         """Outputs of the last steps at the origins, (O, B, window * H), to (O, B, h, K, Q)."""
         output, rules = with_smoothing(output, given, smoothed=self.smoothed)
         count, batch = output.shape[:2]
-        past = output.reshape(count * batch, self.window, self.size)
+        past = output.reshape(count * batch, self.window, self.size).transpose(0, 1)
         known = torch.cat([given.ahead, rules.flatten(-2)], -1).flatten(0, 1).transpose(0, 1)
-        begin = self.bridge(past[:, -1]).tanh().unflatten(-1, (-1, self.size))
+        begin = self.bridge(past[-1]).tanh().unflatten(-1, (-1, self.size))
         states = tuple(part.contiguous() for part in begin.permute(1, 0, 2).unsqueeze(1))
-        decoded, _ = self.decoder(known, states if len(states) > 1 else states[0])
-        decoded = decoded.transpose(0, 1)
-        scores = self.query(decoded) @ past.transpose(1, 2) / self.size**0.5
-        there = (past != 0).any(-1).unsqueeze(1)  # there is no output before a series begins
-        context = scores.masked_fill(~there, -1e9).softmax(-1) @ past
+        decoded, _ = self.decoder(known, states)
+        there = (past != 0).any(-1)  # there is no output before a series begins
+        context, _ = self.query.attend(decoded, self.query.prepare(past, mask=there))
         z = self.joined(torch.cat([decoded, context], -1)).tanh()
-        z = self.dropout(z.transpose(0, 1)).transpose(0, 1).unflatten(0, (count, batch))
+        z = self.dropout(z).transpose(0, 1).unflatten(0, (count, batch))
         weights = self.mixture(z).unflatten(-1, (self.targets, self.bases)).softmax(-1)
         parts = self.spread(z).unflatten(-1, (self.targets, self.quantiles + 1))
         median = (weights * rules).sum(-1) + parts[..., -1]

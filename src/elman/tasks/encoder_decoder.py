@@ -1,0 +1,184 @@
+"""The second model of the tasks: one sequence is read, another one is written."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import SettingsError
+from elman.nn import Attention, Pooling, Recurrent
+from elman.nn.attention import Memory
+from elman.nn.state import State, as_tuple
+
+_MEMORY = len(Memory._fields)
+
+
+class RecurrentEncoder(nn.Module):
+    """Inputs to a memory: vectors, and recurrent layers over them.
+
+    **Arguments:** `embedding`: inputs (T, B, ...) to vectors (T, B, I); `recurrent`: layers.
+    """
+
+    def __init__(self, embedding: nn.Module, recurrent: Recurrent) -> None:
+        super().__init__()
+        self.embedding, self.recurrent = embedding, recurrent
+        self.output_size = recurrent.output_size
+
+    def forward(self, source: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Inputs (T, B, ...) of `lengths` (B,) steps to outputs, (T, B, output_size)."""
+        output: Tensor = self.recurrent(self.embedding(source), lengths=lengths)[0]
+        return output
+
+
+class Bridge(nn.Module):
+    """From a memory to the first states of a decoder's layers: `tanh(W mean + b)`.
+
+    **Arguments:** `memory_size`: features of the memory; `layers`: the layers that begin so.
+    """
+
+    def __init__(self, memory_size: int, layers: Sequence[Recurrent]) -> None:
+        super().__init__()
+        self.shapes = [
+            (layer.num_layers, size)
+            for layer in layers
+            for size in (layer.output_size, *(layer.hidden_size,) * (len(layer.cell.state) - 1))
+        ]
+        self.mean = Pooling("mean", memory_size)
+        self.linear = nn.Linear(memory_size, sum(count * size for count, size in self.shapes))
+
+    def forward(self, encoded: Tensor, lengths: Tensor | None = None) -> State:
+        """A memory (T, B, memory_size) to (layers, B, H) for each state of each of the layers."""
+        flat = torch.tanh(self.linear(self.mean(encoded, lengths)))
+        parts = torch.split(flat, [count * size for count, size in self.shapes], -1)
+        return tuple(
+            part.view(-1, *shape).transpose(0, 1).contiguous()
+            for part, shape in zip(parts, self.shapes, strict=True)
+        )
+
+
+class Decoder(nn.Module):
+    """The layers that write: a first one, whose outputs are the queries of an attention, and
+    following ones, which also get the context (GNMT, Wu et al. 2016, arXiv:1609.08144).
+
+    No layer needs the context of the step before, so that in training each layer and the attention
+    run over whole sequences.
+
+    **Arguments:** `embedding`: ids (U, B) to vectors (U, B, I); `first`: a layer with I inputs;
+    `following`: layers whose inputs are the first one's outputs and the context, side by side.
+    """
+
+    def __init__(self, embedding: nn.Module, first: Recurrent, following: Recurrent) -> None:
+        super().__init__()
+        if any(each.bidirectional or each.batch_first for each in (first, following)):
+            raise SettingsError("layers of a decoder have one direction and time first")
+        self.embedding, self.first, self.following = embedding, first, following
+        self.output_size = following.output_size
+
+    def forward(
+        self, ids: Tensor, state: State, attention: Attention, memory: Memory
+    ) -> tuple[Tensor, State]:
+        """Ids (U, B) to outputs (U, B, output_size) and the layers' states after them."""
+        first, following = self._parts(state)
+        query, first = self.first(self.embedding(ids), first)
+        context, _ = attention.attend(query, memory)
+        output, following = self.following(torch.cat([query, context], -1), following)
+        return output, (*as_tuple(first), *as_tuple(following))
+
+    def step(
+        self, ids: Tensor, state: State, attention: Attention, memory: Memory
+    ) -> tuple[Tensor, State]:
+        """One step of `forward`: ids (B,) to outputs (B, output_size) and the states."""
+        first, following = self._parts(state)
+        query, first = self.first.step(self.embedding(ids.unsqueeze(0)).squeeze(0), first)
+        context, _ = attention.attend(query.unsqueeze(0), memory)
+        output, following = self.following.step(torch.cat([query, context[0]], -1), following)
+        return output, (*as_tuple(first), *as_tuple(following))
+
+    def _parts(self, state: State) -> tuple[State, State]:
+        count = len(self.first.cell.state)
+        return state[:count], state[count:]
+
+
+class EncoderDecoder(nn.Module):
+    """Encode a sequence, then write another one token by token, attending to the first.
+
+    Its state is a tuple of tensors, each with the batch in dimension 1: the memory's values, keys
+    and mask, then the decoder's layers. `elman.decode.search` runs over `start` and `step`.
+
+    **Arguments:**
+
+    - `encoder`: source (T, B, ...) and lengths (B,) to a memory (T, B, M).
+    - `bridge`: memory and lengths to the decoder's first states.
+    - `attention`: an `elman.nn.Attention` of the first layer's outputs over the memory.
+    - `decoder`: see `Decoder`.
+    - `head`: the decoder's outputs (U, B, H) to scores of the next token, (U, B, V).
+
+    Raises `SettingsError` where the sizes do not fit.
+
+    >>> layers = [Recurrent("gru", 4, 8), Recurrent("lstm", 8 + 12, 8, num_layers=2)]
+    >>> model = EncoderDecoder(
+    ...     RecurrentEncoder(nn.Embedding(20, 5), Recurrent("lstm", 5, 6, bidirectional=True)),
+    ...     Bridge(12, layers),
+    ...     Attention(8, 12),
+    ...     Decoder(nn.Embedding(9, 4), *layers),
+    ...     nn.Linear(8, 9),
+    ... )
+    >>> source, lengths = torch.randint(20, (7, 3)), torch.tensor([7, 2, 5])
+    >>> model(source, lengths, torch.randint(9, (6, 3))).shape
+    torch.Size([6, 3, 9])
+    >>> scores, state = model.step(torch.tensor([1, 1, 1]), model.encode(source, lengths))
+    >>> scores.shape, {part.shape[1] for part in state}
+    (torch.Size([3, 9]), {3})
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bridge: nn.Module,
+        attention: Attention,
+        decoder: Decoder,
+        head: nn.Module,
+    ) -> None:
+        super().__init__()
+        queries = decoder.first.output_size
+        if attention.query_size != queries:
+            raise SettingsError(
+                f"the attention takes queries of {attention.query_size} features, the decoder's"
+                f" first layer gives {queries}"
+            )
+        if decoder.following.input_size != queries + attention.memory_size:
+            raise SettingsError(
+                f"the decoder's following layers take {decoder.following.input_size} features; the"
+                f" first layer and the context give {queries} + {attention.memory_size}"
+            )
+        self.encoder, self.bridge, self.attention = encoder, bridge, attention
+        self.decoder, self.head = decoder, head
+
+    def forward(self, source: Tensor, lengths: Tensor | None, target: Tensor) -> Tensor:
+        """The scores along given targets (teacher forcing).
+
+        **Arguments:** `source`: (T, B, ...); `lengths`: (B,) int64, its real steps, all if None;
+        `target`: ids (U, B), the start symbol first.
+
+        **Returns:** the scores (logits) of what follows each of the ids, (U, B, V). Padding at the
+        end of targets does not touch the scores before.
+        """
+        state = self.encode(source, lengths)
+        output, _ = self.decoder(target, state[_MEMORY:], self.attention, Memory(*state[:_MEMORY]))
+        scores: Tensor = self.head(output)
+        return scores
+
+    def encode(self, source: Tensor, lengths: Tensor | None = None) -> State:
+        """The state before the first token: `start` of what the encoder makes of the source."""
+        return self.start(self.encoder(source, lengths), lengths)
+
+    def start(self, encoded: Tensor, lengths: Tensor | None = None) -> State:
+        """The state before the first token, of a memory (T, B, M) of `lengths` (B,) real steps."""
+        return (*self.attention.prepare(encoded, lengths), *self.bridge(encoded, lengths))
+
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """One token more: ids (B,) to the scores of the next ones, (B, V), and the state."""
+        memory = Memory(*state[:_MEMORY])
+        output, layers = self.decoder.step(ids, state[_MEMORY:], self.attention, memory)
+        scores: Tensor = self.head(output.unsqueeze(0)).squeeze(0)
+        return scores, (*memory, *layers)

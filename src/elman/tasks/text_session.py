@@ -1,0 +1,217 @@
+"""Writing by a language model, token by token, with a state that can be saved."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from elman.data.checks import indices
+from elman.decode.sampling import Sampling
+from elman.decode.search import next_scores
+from elman.errors import SettingsError
+from elman.nn.state import State, as_tuple
+from elman.tasks.prediction import Prediction
+from elman.tasks.session import Update
+from elman.tasks.session_state import origin, part, prefixed, restoring
+
+if TYPE_CHECKING:
+    from elman.tasks.language import Language
+
+_RECENT = 4  # tokens that a decoder may need of those before: the bytes of a character
+
+
+class StopStrings:
+    """Cuts a text that comes in pieces before the first of some strings.
+
+    **Attributes:** `held`: the end of the text that may be the beginning of a stop string;
+    `stopped`: whether one was found.
+
+    >>> stops = StopStrings(["END"])
+    >>> [stops.add(piece) for piece in ("a E", "NE", "ND")], stops.stopped
+    (['a ', 'EN', ''], True)
+    """
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        self.strings = list(strings)
+        self.held = ""
+        self.stopped = False
+
+    def add(self, piece: str) -> str:
+        """What can be given out after one more piece."""
+        text, self.held = self.held + piece, ""
+        found = [at for each in self.strings if (at := text.find(each)) >= 0]
+        if found:
+            self.stopped = True
+            return text[: min(found)]
+        keep = max(
+            (n for each in self.strings for n in range(1, len(each)) if text.endswith(each[:n])),
+            default=0,
+        )
+        self.held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def finish(self) -> str:
+        """What was held back, when no more comes; after it a new text may begin."""
+        rest, self.held, self.stopped = self.held, "", False
+        return rest
+
+
+class TextWriter:
+    """Reads and writes by a trained language model; each token that it writes is one step.
+
+    **Attributes:** `stopped`: whether a stop string came since something was read.
+    """
+
+    def __init__(
+        self,
+        task: "Language",
+        sampling: Sampling,
+        generator: torch.Generator,
+        stop: Sequence[str] = (),
+    ) -> None:
+        self._model, self._device, self._vocabulary = task.model, task.device, task.vocabulary
+        self._sampling, self._generator = sampling, generator
+        self._stops = StopStrings(stop)
+        self._decoder = task.vocabulary.stream()
+        self._recent: list[int] = []  # the last tokens that the decoder took
+        self._state: State = ()
+        self._token: int | None = None  # the last one, which the model has not read yet
+        self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string came since something was read."""
+        return self._stops.stopped
+
+    def read(self, text: str) -> None:
+        """Go on after more text; before anything was read, an empty one is any token at all."""
+        self._model.eval()
+        ids = self._vocabulary.encode(text).tolist() if text else []
+        ids = ids if self._token is None else [self._token, *ids]
+        *before, self._token = ids or [self._any_token()]
+        if before:
+            tokens = torch.tensor(before, device=self._device).unsqueeze(1)
+            with torch.inference_mode():
+                encoded = self._model.encoder(tokens)
+                _, state = self._model.recurrent(encoded, self._state or None)
+            self._state = as_tuple(state)
+
+    @torch.inference_mode()
+    def write(self) -> str:
+        """One token more: the text that is complete by it, "" in the middle of a character."""
+        ids = torch.tensor([self._token], device=self._device)
+        scores, self._state = next_scores(self._model, ids, self._state or None)
+        scores[0, self._never] = -torch.inf
+        self._token = self._sampling.draw(scores[0], self._generator)
+        self._recent = [*self._recent, self._token][-_RECENT:]
+        return self._stops.add(self._decoder.add(self._token))
+
+    def flush(self) -> str:
+        """What was held back of the text, as a text of its own may follow."""
+        rest = "" if self.stopped else self._stops.add(self._decoder.finish())
+        rest += self._stops.finish()
+        self._decoder, self._recent = self._vocabulary.stream(), []
+        return rest
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All of it, tensors and plain values by name."""
+        layers = {str(k): layer.clone() for k, layer in enumerate(self._state)}
+        return {
+            "token": self._token,
+            "recent": list(self._recent),
+            "held": self._stops.held,
+            "stopped": self._stops.stopped,
+            "generator": self._generator.get_state(),
+            **prefixed("layers", layers),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        layers = part("layers", state)
+        last = [layers[str(k)].to(self._device) for k in range(len(layers))]
+        token = state["token"]
+        tokens = [*state["recent"], *(() if token is None else (token,))]
+        indices(tokens, "tokens", self._vocabulary.size)
+        if last:
+            with torch.inference_mode():
+                self._model.step(torch.tensor([token], device=self._device), tuple(last))
+        self._token, self._state = token, tuple(last)
+        self._generator.set_state(state["generator"].cpu())
+        self._stops.held, self._stops.stopped = str(state["held"]), bool(state["stopped"])
+        for each in state["recent"]:
+            self._decoder.add(each)
+        self._recent = list(state["recent"])
+
+    def _any_token(self) -> int:
+        low = 1 + max(self._never)
+        token = torch.randint(low, self._vocabulary.size, (1,), generator=self._generator)
+        return int(token)
+
+
+def pieces(writer: TextWriter, prompt: str, length: int) -> Iterator[str]:
+    """What the writer writes after a prompt, as it comes: up to `length` tokens."""
+    writer.read(prompt)
+    for _ in range(length):
+        if piece := writer.write():
+            yield piece
+        if writer.stopped:
+            return
+    if rest := writer.flush():
+        yield rest
+
+
+class LanguageSession:
+    """A text that a person and a model write in turns; `Language.session` makes it."""
+
+    def __init__(
+        self, task: "Language", writer: TextWriter, length: int, state: Mapping[str, Any] | None
+    ) -> None:
+        self._task, self._writer, self._length = task, writer, length
+        self._read, self._written = "", ""
+        self._finished = False
+        if state is not None:
+            with restoring(task, state):
+                self._read, self._written = str(state["read"]), str(state["written"])
+                writer.restore(part("writer", state))
+
+    def accept(self, chunk: str = "") -> Update:
+        """Read more text, and write what follows.
+
+        **Arguments:** `chunk`: what stands next in the text; with "" the model writes on.
+
+        **Returns:** `value`: all that was written, without what was read; `new`: what came to it.
+        Writing ends after `length` tokens or before a stop string, after which the next chunk
+        follows. An incomplete character, or what may become a stop string, waits for the next call.
+        """
+        if self._finished:
+            raise SettingsError("this session is finished: make another one by session()")
+        if not isinstance(chunk, str):
+            raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
+        new = self._writer.flush() if chunk or self._writer.stopped else ""
+        self._writer.read(chunk)
+        self._read += chunk
+        for _ in range(self._length):
+            new += self._writer.write()
+            if self._writer.stopped:
+                break
+        self._written += new
+        return Update(self._written, new)
+
+    def finish(self) -> Prediction:
+        """All that was written, after what was read as `input`; the session takes no more."""
+        if not self._finished:
+            self._written += self._writer.flush()
+            self._finished = True
+        return Prediction(self._written, input=self._read)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the session stands, tensors and plain values by name: given to
+        `Language.session(state=...)` of the same model it goes on from there."""
+        return {
+            **origin(self._task),
+            "read": self._read,
+            "written": self._written,
+            **prefixed("writer", self._writer.state),
+        }
