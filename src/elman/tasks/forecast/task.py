@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.cells import resolve
+from elman.cells import Cell, resolve
 from elman.data import Panel, read_panel
 from elman.data.series.calendar import Calendar
 from elman.data.series.panel import frame_of
@@ -34,6 +34,7 @@ from elman.tasks.forecast.series_state import (
     to_tensors,
     warn_of_holes,
 )
+from elman.tasks.forecast.session import ForecastSession
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
 from elman.tasks.forecast.validation import places, share_of_seasonal_naive
@@ -256,9 +257,32 @@ class Forecast(Task):
         kind = TableKind(zone=of.kind.zone) if in_memory else of.kind
         return frame_of(columns, self.settings.columns, kind, of.ids if of.has_ids else None)
 
+    def session(
+        self,
+        *,
+        series: Sequence[str] | None = None,
+        h: int | None = None,
+        level: Sequence[float] = (80, 95),
+        state: Mapping[str, Any] | None = None,
+    ) -> ForecastSession:
+        """A session that reads rows as they come and forecasts after them, as `update` and
+        `predict` would; it does not change the task, so that any number of them run side by side.
+
+        **Arguments:**
+
+        - `series`: names of the model's known series to go on from; all if None, none if empty.
+        - `h`, `level`: as in `predict`.
+        - `state`: of an earlier session of this model, to go on from there.
+        """
+        self._check_trained()
+        return ForecastSession(self, series=series, h=h, level=level, state=state)
+
     def update(self, data: Any) -> None:
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
+        self._read_on(data)
+
+    def _read_on(self, data: Any) -> Panel:
         self._check_trained()
         phases = {name: each.series.phase for name, each in self.known.items()}
         panel = self._panel(data, phases)
@@ -271,10 +295,13 @@ class Forecast(Task):
                 f"none of the {len(panel)} series of data is known, and all are read as new ones:"
                 f" {panel.series[0].name!r} is none of {some}, ...",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
+        if not self.known:
+            self.has_ids = panel.has_ids
         self.known = {**self.known, **self._read(panel, self.known)}
         self.ids = {**panel.ids, **self.ids}
+        return panel
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -363,6 +390,11 @@ class Forecast(Task):
         return read_known(model, self.view, panel, known, self.intervals)
 
     @property
+    def layer_cell(self) -> Cell:
+        """The cell of the recurrent layers."""
+        return self.cell or resolve(self.settings.cell)
+
+    @property
     def intervals(self) -> Intervals | None:
         """How the network's quantiles become intervals; None before training."""
         return None if self.calibration is None else Intervals(self.calibration, self.since)
@@ -402,8 +434,7 @@ class Forecast(Task):
         self.has_ids, self.ids, self.since = found.has_ids, found.ids, found.since
         self.calibration = None if found.widening is None else Calibration(found.widening)
         tensors, _ = read_tensors(saved.asset(HISTORY))
-        cell = self.cell or resolve(self.settings.cell)
-        check_tensors(tensors, len(found.series), self.view, self.settings, cell)
+        check_tensors(tensors, len(found.series), self.view, self.settings, self.layer_cell)
         self.patterns = tensors.pop(PATTERNS).numpy()
         self.known = from_tensors(found.series, tensors, found.positive)
         saved.tensors.pop("lowest", None)  # models had one floor for all series once
