@@ -51,8 +51,6 @@ def restoring(task: "Task", state: Any) -> Iterator[None]:
         )
     try:
         yield
-    except SettingsError:
-        raise
     except (*_DAMAGED, ElmanError) as error:
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise SettingsError(f"state is not that of a session: {what}") from None

@@ -1,6 +1,5 @@
 """Sessions of a forecaster: the numbers of `update` and `predict`, each with series of its own."""
 
-import json
 import warnings
 from copy import copy
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from session_states import sent
 
 import elman
 from elman.errors import DataError, SettingsError
@@ -60,13 +60,6 @@ def loaded(folder: Path) -> Forecast:
     return found
 
 
-def stored(state: Any) -> Any:
-    """A state after a journey as JSON and tensors of its own memory."""
-    plain = {name: v for name, v in state.items() if not isinstance(v, torch.Tensor)}
-    tensors = {name: v.clone() for name, v in state.items() if isinstance(v, torch.Tensor)}
-    return {**json.loads(json.dumps(plain)), **tensors}
-
-
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
@@ -99,7 +92,7 @@ def test_sessions_do_not_see_each_other_nor_change_the_task(
         given_rows[who].append(chunk)
         answers[who] = sessions[who].accept(chunk).value
         if is_restored:
-            sessions[who] = task.session(state=stored(sessions[who].state))
+            sessions[who] = task.session(state=sent(sessions[who].state))
     for chunks, answer in zip(given_rows, answers, strict=True):
         alone = task.session()
         for chunk in chunks:
@@ -125,7 +118,7 @@ def test_a_session_may_have_one_series_without_a_name(task: Forecast) -> None:
     new = sales(("new",), seed=5).drop(columns="unique_id")
     session = task.session(series=[])
     same(session.accept(new[:60]).value, task.predict(new[:60]))
-    other = task.session(state=stored(session.state))
+    other = task.session(state=sent(session.state))
     same(session.accept(new[60:]).value, other.accept(new[60:]).value)
     np.testing.assert_allclose(
         other.finish().value["median"], task.predict(new)["median"], rtol=1e-5
@@ -149,7 +142,7 @@ def test_an_answer_is_of_the_kind_of_the_rows(task: Forecast) -> None:
 
 def test_a_state_of_no_series_goes_on(task: Forecast) -> None:
     session = task.session(series=[], state=None)
-    other = task.session(state=stored(session.state))
+    other = task.session(state=sent(session.state))
     same(other.accept(sales(("c",))).value, task.predict(sales(("c",))))
 
 
@@ -180,7 +173,7 @@ def test_each_form_of_forecaster_goes_on_from_a_state(settings: dict[str, Any]) 
             session.accept(whole[-6:-4])
     before = None if to_come is None else whole[-4:].drop(columns=["y", "visits"])
     session.accept(whole[-6:-4], future=before)
-    other = task.session(state=stored(session.state))
+    other = task.session(state=sent(session.state))
     found = [each.accept(whole[-4:-3], future=to_come).value for each in (session, other)]
     same(*found)
     updated = copy(task)

@@ -30,10 +30,11 @@ from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.stream import Listener, Session
+from elman.tasks.speech.stream import Listener, Session, SpeechSession
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
 from elman.tasks.speech.transducer_head import ReadingHead
 from elman.tasks.speech.tuning import tuned
+from elman.tasks.start import weights_hash
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
@@ -151,7 +152,7 @@ class Speech(Task):
         utterances = self._read(data, labelled=False)
         return self._scores(self._frames(utterances, len(self.front.mean)))
 
-    def stream(
+    def session(
         self,
         *,
         rate: int | None = None,
@@ -161,16 +162,44 @@ class Speech(Task):
         lm: NGram | Path | str | None = None,
         lm_weight: float | None = None,
         pause: float | None = None,
-    ) -> Session:
+        state: Mapping[str, Any] | None = None,
+    ) -> SpeechSession:
         """A session that takes sound as it comes; it ends with the text of `transcribe`.
 
-        **Arguments:** `rate`: samples a second of what will come, those of the model if None;
-        all else as in `transcribe`; after a pause `Session.segments` grows.
+        **Arguments:**
+
+        - `rate`: samples a second of what will come, those of the model if None.
+        - `state`: of an earlier session of this model with the same options, to go on from there.
+        - All else as in `transcribe`; after a pause the session's `segments` grows.
         """
         self._check_trained()
-        decoder = self._decoder(Wishes(hot_words, language, language_weight, lm, lm_weight))
-        segments = Segments(decoder, self._silence(pause))
-        return Session(self, Listener(self, rate), segments)
+        lm = None if lm is None else words_for(self.alphabet, lm)
+        wishes = Wishes(hot_words, language, language_weight, lm, lm_weight)
+        segments = Segments(self._decoder(wishes), self._silence(pause))
+        words = self.words if lm is None else lm
+        session = SpeechSession(
+            self,
+            Listener(self, rate),
+            segments,
+            rate=self.acoustic.rate if rate is None and self.acoustic is not None else rate,
+            pause=segments.silence,
+            beam=self.settings.beam,
+            hot_words=list(wishes.hot_words),
+            language=None if language is None else weights_hash(language),
+            language_weight=language_weight,
+            lm=None if words is None else words.sha256,
+            lm_weight=lm_weight,
+        )
+        if state is not None:
+            session.restore(state)
+        return session
+
+    def stream(self, **options: Any) -> Session:
+        """As `session`, with texts and a `Hypothesis` as answers.
+
+        **Arguments:** `options`: the keywords of `session`.
+        """
+        return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
         """Word and character error rate (shares), real-time factor, utterances heard and broken.
