@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.errors import SettingsError
 from elman.nn.lengths import check_lengths, mask_of
 
 
@@ -31,10 +32,10 @@ class Ragged:
         if lengths.dim() != 1 or (
             len(lengths) and (lengths.is_floating_point() or int(lengths.min()) < 0)
         ):
-            raise ValueError(f"lengths must be a vector of counts, got {lengths.tolist()}")
+            raise SettingsError(f"lengths must be a vector of counts, got {lengths.tolist()}")
         lengths = lengths.to(torch.int64)
         if values.dim() < 1 or int(lengths.sum()) != len(values):
-            raise ValueError(
+            raise SettingsError(
                 f"lengths sum to {int(lengths.sum())} steps, but values has shape"
                 f" {tuple(values.shape)}"
             )
@@ -45,7 +46,7 @@ class Ragged:
     def from_list(cls, sequences: Sequence[Tensor]) -> "Ragged":
         """Join sequences of shape (T_i, ...) that agree in all but their length."""
         if not sequences:
-            raise ValueError("sequences is empty; a ragged batch needs at least one sequence")
+            raise SettingsError("sequences is empty; a ragged batch needs at least one sequence")
         return cls(torch.cat(list(sequences)), [len(s) for s in sequences])
 
     @classmethod

@@ -7,15 +7,15 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from elman.data.sound.audio import needs
 from elman.data.sound.samples import checked
-from elman.data.values import shown
+from elman.data.validation import Settings
 from elman.errors import SettingsError
 
 
-class AcousticFeatures(BaseModel):
+class AcousticFeatures(Settings):
     """Feature vectors of sound, one every 10 ms from windows of 25 ms.
 
     Computed by kaldi-native-fbank, without dither. Frame t is centred 10 t + 5 ms after the start;
@@ -32,16 +32,6 @@ class AcousticFeatures(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **settings: Any) -> None:
-        try:
-            super().__init__(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            if first["type"] == "extra_forbidden":
-                raise SettingsError(f"there is no setting {name}") from None
-            raise SettingsError(f"{name}: {first['msg']}, got {shown(first['input'])}") from None
 
     kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="What is computed.")
     bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")

@@ -105,7 +105,9 @@ class Forecast(Task):
         longest = max(len(each) for each in panel.series)
         horizon = settings.horizon
         share = min(max(2 * horizon, longest // 10), longest // 4)
-        held_out = settings.held_out or max(horizon, share)
+        held_out = max(horizon, share)
+        if (given := settings.held_out) is not None:
+            held_out = int(given) if given >= 1 else max(horizon, round(given * longest))
         train = panel.cut(held_out)
         seen = train if len(train) else panel
         self.view = (

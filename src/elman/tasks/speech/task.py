@@ -72,7 +72,16 @@ class Speech(Task):
     saved_type = SpeechConfig
     asset_names = (ALPHABET, WORDS)
     fixed = (
-        *("features", "bins", "rate", "deltas", "stack", "bidirectional", "look_ahead", "loss"),
+        *(
+            "acoustic",
+            "bins",
+            "sample_rate",
+            "deltas",
+            "stack",
+            "bidirectional",
+            "look_ahead",
+            "loss",
+        ),
     )
     alphabet: Alphabet
     acoustic: AcousticFeatures | None = None  # None: the model reads ready features
