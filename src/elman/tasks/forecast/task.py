@@ -19,12 +19,11 @@ from elman.tasks.forecast import backtest, made
 from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
 from elman.tasks.forecast.backtest import Backtest, frame, roll, score
 from elman.tasks.forecast.bounds import check_values
-from elman.tasks.forecast.build import held_out_loss, network_of, windows_of
+from elman.tasks.forecast.build import network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
-from elman.tasks.forecast.copula import patterns_of
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.history import History, View, check_known, read, view_of
-from elman.tasks.forecast.inference import Placed, read_known, scaled_at_end
+from elman.tasks.forecast.history import History, View, read
+from elman.tasks.forecast.inference import read_known, scaled_at_end
 from elman.tasks.forecast.made import Asked
 from elman.tasks.forecast.series_state import (
     Known,
@@ -35,9 +34,9 @@ from elman.tasks.forecast.series_state import (
     warn_of_holes,
 )
 from elman.tasks.forecast.session import ForecastSession
-from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
+from elman.tasks.forecast.settings import ForecastSettings
 from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
-from elman.tasks.forecast.validation import places, share_of_seasonal_naive
+from elman.tasks.forecast.training import prepare
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
@@ -91,80 +90,7 @@ class Forecast(Task):
                 "validation cannot be given: the last steps of each series are held out; see"
                 " held_out"
             )
-        settings, start = self.settings, self._start
-        panel = read_panel(
-            data,
-            settings.columns,
-            frequency=settings.frequency if start is None else None,
-            calendar=None if start is None else start.calendar,
-            **settings.text_file,
-        )
-        check_values(panel, settings.head, settings.nonnegative)
-        if start is not None:
-            check_known(panel, start.view)
-        longest = max(len(each) for each in panel.series)
-        horizon = settings.horizon
-        share = min(max(2 * horizon, longest // 10), longest // 4)
-        held_out = max(horizon, share)
-        if (given := settings.held_out) is not None:
-            held_out = int(given) if given >= 1 else max(horizon, round(given * longest))
-        train = panel.cut(held_out)
-        seen = train if len(train) else panel
-        self.view = (
-            view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
-            if start is None
-            else start.view
-        )
-        self.calendar, self.has_ids = panel.calendar, panel.has_ids
-        self.kind, self.ids = panel.kind, dict(panel.ids)
-        least = self.view.seasons[0] + horizon
-        usable = [each for each in train.series if len(each) > least]
-        if not usable:
-            raise DataError(
-                f"the longest series has {longest} steps: training on {horizon} steps ahead with a"
-                f" season of {self.view.seasons[0]} and {held_out} held out needs"
-                f" {least + held_out + 1}; choose a smaller horizon, season or held_out"
-            )
-        if panel.gaps:
-            of = f"{sum(map(len, panel.series)):,} steps"
-            text = f"{panel.gaps:,} of {of} have no row and are taken as missing"
-            warnings.warn(f"{text} (the calendar has {panel.calendar})", UserWarning, stacklevel=3)
-        histories = [read(train, each, self.view) for each in usable]
-        self._model = self._network(histories)
-        windows = self._windows(histories, settings.seed)
-        whole = [read(panel, each, self.view) for each in panel.series]
-        checked = places(whole, horizon, held_out, self.view.seasons[0])
-        placed = Placed(whole, self.view, checked)
-        self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
-
-        def evaluate(model: Any) -> dict[str, float]:
-            return {"loss": held_out_loss(model, placed, windows.context)}
-
-        def finish(model: Any) -> None:
-            quantiles = placed.quantiles(model)
-            both = quantiles.double().numpy(), placed.actual.double().numpy()
-            self.calibration, self.patterns = Calibration.of(*both, QUANTILES), patterns_of(*both)
-            self.known = read_known(model, self.view, panel, intervals=self.intervals)
-            self.against_naive = share_of_seasonal_naive(
-                quantiles, whole, checked, self.view.seasons[0]
-            )
-
-        return Prepared(
-            windows,
-            evaluate,
-            {
-                "series": len(panel),
-                "steps": sum(map(len, panel.series)),
-                "held_out_steps": held_out,
-                "calendar": str(panel.calendar),
-                "season": self.view.seasons[0],
-                "notes": "; ".join(panel.notes) or "none",
-                "training_sha256": panel.sha256,
-            },
-            "loss",
-            finish=finish,
-            precision=torch.float32,
-        )
+        return prepare(self, data)
 
     def _loss(self, model: Any, batch: Any, state: Any) -> Step:
         return Step(model.loss(batch), batch.features.shape[1], state)
