@@ -13,8 +13,12 @@ class ModelError(ElmanError):
     """A saved model or checkpoint is missing, damaged or of another kind."""
 
 
-class SettingsError(ElmanError):
-    """A setting has a value that cannot work."""
+class SettingsError(ElmanError, ValueError):
+    """A setting or an argument has a value that cannot work."""
+
+
+class SettingTypeError(SettingsError, TypeError):
+    """A setting or an argument is of a type that cannot work."""
 
 
 class Interrupted(KeyboardInterrupt):

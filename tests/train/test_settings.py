@@ -1,7 +1,7 @@
 """Settings: bounds, unknown names, descriptions for the command line."""
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from elman.errors import SettingsError
 from elman.train import TrainSettings, resolve_device
@@ -33,7 +33,7 @@ from elman.train import TrainSettings, resolve_device
     ],
 )
 def test_wrong_values_are_refused_by_name(wrong):
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
         TrainSettings(**wrong)
 
 
@@ -47,7 +47,7 @@ def test_tasks_add_fields():
         hidden_size: int = Field(8, ge=1)
 
     assert Settings(hidden_size=3, clip=None).model_dump()["hidden_size"] == 3
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         Settings(hidden=3)
 
 

@@ -13,7 +13,7 @@ from elman.cells.mingru import MinGRU
 from elman.cells.minlstm import MinLSTM
 from elman.cells.peephole import PeepholeLSTM
 from elman.cells.rnn import RNN, ReLURNN
-from elman.errors import SettingsError
+from elman.errors import SettingsError, SettingTypeError
 
 BUILTIN: Mapping[str, type[Cell]] = MappingProxyType(
     {
@@ -47,4 +47,6 @@ def resolve(cell: Cell | type[Cell] | str) -> Cell:
         return cell()
     if isinstance(cell, Cell):
         return cell
-    raise TypeError(f"cell must be an elman.Cell, its class or a name, got {type(cell).__name__}")
+    raise SettingTypeError(
+        f"cell must be an elman.Cell, its class or a name, got {type(cell).__name__}"
+    )

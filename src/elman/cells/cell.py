@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from elman.errors import SettingTypeError
+
 Range = tuple[float, float]
 _TAKEN = ("weight_", "bias_", "norm_", "initial_")  # how a layer's own parameters begin
 
@@ -56,28 +58,34 @@ class Cell:
         for kind in ("gates", "recurrent", "state", "params"):
             names = getattr(cls, kind)
             if isinstance(names, str):
-                raise TypeError(
+                raise SettingTypeError(
                     f'{cls.__name__}.{kind} is the text "{names}"; write a tuple of names'
                 )
             if not all(isinstance(n, str) and _is_name(n) for n in names):
-                raise TypeError(f"{cls.__name__}.{kind} must hold Python names, got {tuple(names)}")
+                raise SettingTypeError(
+                    f"{cls.__name__}.{kind} must hold Python names, got {tuple(names)}"
+                )
             if len(set(names)) != len(names):
-                raise TypeError(f"{cls.__name__}.{kind} names something twice: {tuple(names)}")
+                raise SettingTypeError(
+                    f"{cls.__name__}.{kind} names something twice: {tuple(names)}"
+                )
         if not isinstance(cls.params, Mapping) or not all(map(_is_range, cls.params.values())):
-            raise TypeError(
+            raise SettingTypeError(
                 f'{cls.__name__}.params must map names to ranges, such as {{"u": (-1.0, 1.0)}}'
             )
         if taken := [name for name in cls.params if name.startswith(_TAKEN)]:
-            raise TypeError(
+            raise SettingTypeError(
                 f"{cls.__name__}.params has {taken[0]}, which looks like a layer's own parameter;"
                 f" begin with none of {', '.join(_TAKEN)}"
             )
         if not cls.gates or not cls.state:
-            raise TypeError(f"{cls.__name__} needs at least one gate and one state")
+            raise SettingTypeError(f"{cls.__name__} needs at least one gate and one state")
         if not set(cls.recurrent) <= set(cls.gates):
-            raise TypeError(f"{cls.__name__}.recurrent names a gate that gates does not have")
+            raise SettingTypeError(
+                f"{cls.__name__}.recurrent names a gate that gates does not have"
+            )
         if cls.forget is not None and cls.forget not in cls.gates:
-            raise TypeError(
+            raise SettingTypeError(
                 f'{cls.__name__}.forget is "{cls.forget}", which is not one of its gates'
             )
 
@@ -98,7 +106,7 @@ class Cell:
         new = self.step(*arguments)
         if not isinstance(new, dict) or set(new) != set(self.state):
             got = tuple(new) if isinstance(new, dict) else type(new).__name__
-            raise TypeError(
+            raise SettingTypeError(
                 f"{type(self).__name__}.step must return a dict of {self.state}, got {got}"
             )
         return tuple(new[name] for name in self.state)

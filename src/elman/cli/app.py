@@ -19,6 +19,7 @@ from elman.cli.data import data_app
 from elman.cli.model import Source, diagnose, evaluate, generate, predict
 from elman.cli.standard_input import readable, suffix_for
 from elman.compiler import cache
+from elman.data.validation import Settings
 from elman.errors import ElmanError, SettingsError
 from elman.tasks import (
     Classify,
@@ -73,7 +74,13 @@ def _grouped(settings: type[BaseModel]) -> None:
         field.metadata.append(Parameter(group=group))
 
 
-for _settings in (ClassifySettings, ForecastSettings, LanguageSettings, SpeechSettings):
+_SETTINGS: dict[str, type[Settings]] = {
+    "classify": ClassifySettings,
+    "forecast": ForecastSettings,
+    "language": LanguageSettings,
+    "speech": SpeechSettings,
+}
+for _settings in _SETTINGS.values():
     _grouped(_settings)
 
 TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
@@ -261,6 +268,8 @@ def main(argv: list[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
+        if len(argv) > 1 and argv[0] == "train" and (settings := _SETTINGS.get(argv[1])):
+            argv = settings.current_flags(argv)
         _run(argv)
 
 
@@ -300,7 +309,8 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
             if path == Path():
                 raise SettingsError("--config names no file")
             settings = output.read_config(path)
-            return (Dict({"train": dict.fromkeys(train, settings)}, source=str(path)),)
+            by_task = {name: kind.current(settings) for name, kind in _SETTINGS.items()}
+            return (Dict({"train": by_task}, source=str(path)),)
     return ()
 
 

@@ -1,10 +1,11 @@
 """Prefix beam search of CTC: the most probable texts, summed over their alignments."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from elman.data.arguments import check_number, listed
@@ -15,6 +16,13 @@ from elman.decode.hypothesis import Hypothesis, Word, Written
 from elman.decode.nbest import hypotheses
 from elman.decode.ngram import NGram
 from elman.decode.prefix_tree import Prefix, fill_rows, last_common
+from elman.decode.saved_search import (
+    array_of,
+    restore_prefixes,
+    restore_written,
+    save_prefixes,
+    save_written,
+)
 from elman.decode.scorers import HotWords, Lexicon, NGramScorer, Scorer
 
 Array = NDArray[Any]
@@ -255,6 +263,35 @@ class BeamState:
     def _ranks(self) -> Array:
         ranks: Array = np.logaddexp(self._blank, self._voiced) + self._lm
         return ranks
+
+    # What it remembers
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        heard = np.array(self._heard).reshape(len(self._heard), self.beam.alphabet.size)
+        return {
+            **save_written(self._written),
+            **save_prefixes(self._prefixes, self.beam.scorers),
+            "frames": self.frames,
+            "first": self._first,
+            "heard": torch.from_numpy(heard),
+            "blank": torch.from_numpy(self._blank.copy()),
+            "voiced": torch.from_numpy(self._voiced.copy()),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another with the same beam."""
+        restore_written(self._written, saved)
+        self._prefixes = restore_prefixes(saved, self.beam.scorers)
+        self._last = np.array([prefix.id for prefix in self._prefixes])
+        self._lm = np.array([prefix.score for prefix in self._prefixes])
+        self._blank, self._voiced = array_of(saved["blank"]), array_of(saved["voiced"])
+        if not len(self._prefixes) == len(self._blank) == len(self._voiced):
+            raise ValueError("each text of the beam needs its log probabilities")
+        self.frames, self._first = saved["frames"], saved["first"]
+        self._heard = list(check_frames(array_of(saved["heard"]), self.beam.alphabet))
+        self._parents = self._rows = None
 
     # What it all says
 

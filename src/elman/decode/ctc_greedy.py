@@ -1,5 +1,6 @@
 """The most probable path of CTC, frame by frame."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from elman.data.values import shown
 from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.hypothesis import Hypothesis, Span, Word, Written
+from elman.decode.saved_search import restore_spans, restore_written, save_spans, save_written
 from elman.errors import SettingsError
 
 Array = NDArray[Any]
@@ -68,6 +70,22 @@ class GreedyState:
                 continue
             self._written.add(self._open)
             self._open = [] if id == BLANK else [Span(id, frame, frame + 1, value)]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        return {
+            **save_written(self._written),
+            "frames": self.frames,
+            "open": save_spans(self._open),
+            "score": self._score,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another."""
+        restore_written(self._written, saved)
+        self.frames, self._score = saved["frames"], saved["score"]
+        self._open = list(restore_spans(saved["open"]))
 
     @property
     def text(self) -> str:

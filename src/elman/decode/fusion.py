@@ -1,7 +1,7 @@
 """An elman language model of characters in shallow fusion with a beam search."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from elman.data import Vocabulary
 from elman.decode.alphabet import Alphabet
+from elman.decode.saved_search import array_of, flattened, unflattened
 from elman.decode.scorers import Scorer
 from elman.errors import SettingsError
 from elman.nn.state import State, gather, scatter
@@ -121,6 +122,43 @@ class CharacterModel(Scorer[Reading]):
         self._read([state])
         assert state.row is not None
         return self.weight * float(state.row[self._end])
+
+    def save(self, states: Sequence[Reading]) -> dict[str, Any]:
+        """What was read of each text, and of those before that are not read yet."""
+        found: dict[int, Reading] = {}
+        for state in states:
+            chain = [state]
+            while (before := chain[-1].before) is not None:
+                chain.append(before)
+            found |= {id(each): each for each in reversed(chain)}
+        at = {key: i for i, key in enumerate(found)}
+        read = [each for each in found.values() if each.row is not None]
+        saved: dict[str, Any] = {
+            "at": [at[id(state)] for state in states],
+            "tokens": [each.token for each in found.values()],
+            "before": [-1 if e.before is None else at[id(e.before)] for e in found.values()],
+            "is_read": [each.row is not None for each in found.values()],
+        }
+        if read:
+            saved["rows"] = torch.from_numpy(np.array([each.row for each in read]))
+            saved |= flattened(gather([each.hidden for each in read]), "hidden")
+        return saved
+
+    def restore(self, saved: Mapping[str, Any]) -> list[Reading]:
+        """The inverse of `save`."""
+        found: list[Reading] = []
+        rows, hidden = iter(()), iter(())  # type: Any, Any
+        if any(saved["is_read"]):
+            rows = iter(array_of(saved["rows"]))
+            hidden = iter(scatter(unflattened(saved, "hidden", self.model.device)))
+        for token, before, is_read in zip(
+            saved["tokens"], saved["before"], saved["is_read"], strict=True
+        ):
+            reading = Reading(None if before < 0 else found[before], token)
+            if is_read:
+                reading.row, reading.hidden = next(rows), next(hidden)
+            found.append(reading)
+        return [found[i] for i in saved["at"]]
 
     @torch.inference_mode()
     def _read(self, states: Sequence[Reading]) -> None:

@@ -49,48 +49,50 @@ class Written:
 
     **Arguments:** `alphabet`; `frame_seconds`, the time from one frame to the next; `power`, to
     which the network's probability is raised for a word's confidence.
+
+    **Attributes:** `words_held`, the whole words, and `spans_held`, the characters after them.
     """
 
     def __init__(self, alphabet: Alphabet, frame_seconds: float, *, power: float = 1.0) -> None:
         self.alphabet = alphabet
         self.frame_seconds = frame_seconds
         self.power = power
-        self._words: list[Word] = []
-        self._spans: list[Span] = []
+        self.words_held: list[Word] = []
+        self.spans_held: list[Span] = []
 
     def add(self, spans: Iterable[Span]) -> None:
         """Write on."""
         space = self.alphabet.space
         for span in spans:
             if span.id == space:
-                self._words += self._word(self._spans)
-                self._spans = []
+                self.words_held += self._word(self.spans_held)
+                self.spans_held = []
             elif space is None:
-                self._words += self._word([span])
+                self.words_held += self._word([span])
             else:
-                self._spans.append(span)
+                self.spans_held.append(span)
 
     def text(self, ids: Iterable[int] = ()) -> str:
         """The text so far and what `ids` add; no space at its ends and no two in a row."""
-        rest = self.alphabet.decode([*(span.id for span in self._spans), *ids])
+        rest = self.alphabet.decode([*(span.id for span in self.spans_held), *ids])
         if self.alphabet.space is None:
-            return text_of(self._words, self.alphabet) + rest
-        return " ".join([*(word.text for word in self._words), *rest.split()])
+            return text_of(self.words_held, self.alphabet) + rest
+        return " ".join([*(word.text for word in self.words_held), *rest.split()])
 
     def rest(self, ids: Iterable[int]) -> list[str]:
         """The words that `ids` make with the characters of the word that is not whole."""
-        text = self.alphabet.decode([*(span.id for span in self._spans), *ids])
+        text = self.alphabet.decode([*(span.id for span in self.spans_held), *ids])
         return list(text) if self.alphabet.space is None else text.split()
 
     def words(self, spans: Iterable[Span] = ()) -> tuple[Word, ...]:
         """The words so far and what `spans` add, to the last character."""
         whole = Written(self.alphabet, self.frame_seconds, power=self.power)
-        whole.add([*self._spans, *spans])
-        return (*self._words, *whole._words, *self._word(whole._spans))
+        whole.add([*self.spans_held, *spans])
+        return (*self.words_held, *whole.words_held, *self._word(whole.spans_held))
 
     def take(self) -> list[Word]:
         """The whole words, which are forgotten."""
-        words, self._words = self._words, []
+        words, self.words_held = self.words_held, []
         return words
 
     def _word(self, spans: Sequence[Span]) -> list[Word]:

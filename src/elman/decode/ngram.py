@@ -1,8 +1,10 @@
 """Word n-gram models: probabilities with back-off, and their estimate from transcripts."""
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from elman.data.values import shown
@@ -69,6 +71,15 @@ class NGram:
             if k and (found := self.tables[k - 1].get(context)):
                 total += found.backoff
         return NEVER
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of the words and their probabilities."""
+        digest = hashlib.sha256()
+        for table in self.tables:
+            for words, entry in sorted(table.items()):
+                digest.update(f"{words!r} {entry.log_prob!r} {entry.backoff!r}\n".encode())
+        return digest.hexdigest()
 
     def log_prob(self, sentence: str | Sequence[str]) -> float:
         """The natural log of a sentence's probability, its end included."""

@@ -41,8 +41,12 @@ class Prefix:
             )
             added = 0.0 if self.row is None else float(self.row[id])
             child = Prefix(self, id, states, self.score + added)
-            self.children[id] = weakref.ref(child)
+            self.adopt(child)
         return child
+
+    def adopt(self, child: "Prefix") -> None:
+        """Have `child` give this text again, as long as anything holds it."""
+        self.children[child.id] = weakref.ref(child)
 
     def ids(self) -> list[int]:
         """The characters from the root, whose own is not among them."""

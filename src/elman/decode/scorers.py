@@ -2,8 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,32 @@ class Scorer(ABC, Generic[State]):
     @abstractmethod
     def end(self, state: State) -> float:
         """What it adds to the score that the text ends here."""
+
+    def save(self, states: Sequence[State]) -> dict[str, Any]:
+        """States as tensors and plain values by name; here of numbers, texts and tuples of them.
+
+        A scorer with other states has its own; SettingsError if it has none.
+        """
+        if not _is_plain(tuple(states)):
+            raise SettingsError(
+                f"the states of a {type(self).__name__} cannot be saved: it needs save and restore"
+                " of its own"
+            )
+        return {"states": list(states)}
+
+    def restore(self, saved: Mapping[str, Any]) -> list[State]:
+        """The inverse of `save`, also after JSON, which knows no tuples."""
+        return [_with_tuples(state) for state in saved["states"]]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _with_tuples(value: Any) -> Any:
+    return tuple(map(_with_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 class NGramScorer(Scorer[tuple[Words, str, int]]):

@@ -1,6 +1,6 @@
 """Decoding of transducers: the best path, and a beam summed over alignments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,16 @@ from elman.decode.ctc_greedy import check_alphabet, check_count
 from elman.decode.hypothesis import Hypothesis, Span, Word, Written
 from elman.decode.nbest import hypotheses
 from elman.decode.prefix_tree import Prefix, fill_rows, last_common
+from elman.decode.saved_search import (
+    flattened,
+    restore_prefixes,
+    restore_spans,
+    restore_written,
+    save_prefixes,
+    save_spans,
+    save_written,
+    unflattened,
+)
 from elman.decode.scorers import Scorer
 from elman.nn.state import State, as_tuple, gather, scatter
 
@@ -115,6 +125,25 @@ class TransducerGreedyState:
                 self._written.add([Span(id, self.frames, self.frames + 1, value)])
                 [(self._read, self._state)] = self._reader.read([(id, self._state)])
             self.frames += 1
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        return {
+            **save_written(self._written),
+            "frames": self.frames,
+            "score": self._score,
+            "read": self._read.cpu().clone(),
+            **flattened(self._state, "reader"),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another."""
+        restore_written(self._written, saved)
+        self.frames, self._score = saved["frames"], saved["score"]
+        device = self._read.device
+        self._read = saved["read"].to(device=device, copy=True)
+        self._state = unflattened(saved, "reader", device)
 
     @property
     def text(self) -> str:
@@ -283,6 +312,31 @@ class TransducerState:
             if root in text.prefix.path()
         ]
         root.parent = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        return {
+            **save_written(self._written),
+            **save_prefixes([text.prefix for text in self._texts], self.beam.scorers),
+            "frames": self.frames,
+            "sum": [text.score for text in self._texts],
+            "best": [text.best for text in self._texts],
+            "written_at": [save_spans(text.spans) for text in self._texts],
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another with the same beam."""
+        restore_written(self._written, saved)
+        device = self._texts[0].prefix.read[0].device
+        prefixes = restore_prefixes(saved, self.beam.scorers, device)
+        self.frames = saved["frames"]
+        self._texts = [
+            _Text(prefix, score, best, restore_spans(spans))
+            for prefix, score, best, spans in zip(
+                prefixes, saved["sum"], saved["best"], saved["written_at"], strict=True
+            )
+        ]
 
     @property
     def text(self) -> str:

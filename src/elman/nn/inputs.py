@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from elman.errors import SettingsError, SettingTypeError
 from elman.nn.lengths import as_tensor, check_lengths
 from elman.nn.ragged import Ragged
 from elman.nn.recording import in_graph, recorded
@@ -26,7 +27,7 @@ def to_batch(
 ) -> Batch:
     """Check and convert; ValueError names what came and what would do."""
     if not isinstance(given, Tensor) and lengths is not None:
-        raise ValueError(f"lengths must be left out: a {type(given).__name__} carries its own")
+        raise SettingsError(f"lengths must be left out: a {type(given).__name__} carries its own")
     order = "(B, T, I)" if batch_first else "(T, B, I)"
     if isinstance(given, PackedSequence):
         x, lengths = pad_packed_sequence(given, batch_first)
@@ -35,7 +36,7 @@ def to_batch(
     elif isinstance(given, Tensor):
         x = given
     else:
-        raise TypeError(
+        raise SettingTypeError(
             f"x must be a tensor of shape {order}, a PackedSequence or a Ragged, got"
             f" {type(given).__name__}"
         )
@@ -45,13 +46,13 @@ def to_batch(
         lengths = _unbatched(lengths, "lengths", 0)
         resets = _unbatched(resets, "resets", 1)
     if x.dim() != 3:
-        raise ValueError(
+        raise SettingsError(
             f"x must have shape {order} or (T, I) without a batch, got {tuple(x.shape)}"
         )
     if resets is not None and not isinstance(resets, Tensor):
-        raise TypeError(f"resets must be a tensor, got {type(resets).__name__}")
+        raise SettingTypeError(f"resets must be a tensor, got {type(resets).__name__}")
     if resets is not None and (resets.dtype != torch.bool or resets.shape != x.shape[:2]):
-        raise ValueError(
+        raise SettingsError(
             f"resets must be bool with one entry a step and sequence, {tuple(x.shape[:2])};"
             f" got {resets.dtype} of shape {tuple(resets.shape)}"
         )
@@ -60,7 +61,7 @@ def to_batch(
         resets = None if resets is None else resets.T
     steps, batch, features = x.shape
     if features != input_size:
-        raise ValueError(f"x must have input_size={input_size} features, got {features}")
+        raise SettingsError(f"x must have input_size={input_size} features, got {features}")
     if lengths is not None:
         lengths = check_lengths(lengths, steps, batch)
         known = not (in_graph() or recorded())
@@ -96,19 +97,19 @@ def to_state(
         return None
     parts = (state,) if isinstance(state, Tensor) else state
     if not isinstance(parts, tuple | list) or not all(isinstance(p, Tensor) for p in parts):
-        raise TypeError(
+        raise SettingTypeError(
             f"state must be a tensor or a tuple of tensors ({', '.join(names)}), got"
             f" {type(state).__name__}"
         )
     parts = tuple(parts)
     if len(parts) != len(names):
-        raise ValueError(
+        raise SettingsError(
             f"state must hold {len(names)} tensors ({', '.join(names)}), got {len(parts)}"
         )
     for name, part, (count, batch, size) in zip(names, parts, shapes, strict=True):
         shape = (count, batch, size) if batched else (count, size)
         if part.shape != shape:
-            raise ValueError(f"state {name} must have shape {shape}, got {tuple(part.shape)}")
+            raise SettingsError(f"state {name} must have shape {shape}, got {tuple(part.shape)}")
     return parts if batched else tuple(part.unsqueeze(1) for part in parts)
 
 
@@ -117,7 +118,7 @@ def _unbatched(value: Tensor | None, name: str, dim: int) -> Tensor | None:
         return None
     value = as_tensor(value, name)
     if value.dim() != dim:
-        raise ValueError(
+        raise SettingsError(
             f"{name} of an input without a batch must have {dim} dimensions, got {value.dim()}"
         )
     return value.unsqueeze(-1)

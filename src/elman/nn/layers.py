@@ -4,6 +4,7 @@ from typing import Any
 
 from elman import cells
 from elman.cells import Cell
+from elman.errors import SettingsError
 from elman.nn.recurrent import Recurrent
 
 
@@ -29,7 +30,7 @@ class RNN(Recurrent):
         **options: Any,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f'nonlinearity must be "tanh" or "relu", got "{nonlinearity}"')
+            raise SettingsError(f'nonlinearity must be "tanh" or "relu", got "{nonlinearity}"')
         cell = cells.RNN if nonlinearity == "tanh" else cells.ReLURNN
         super().__init__(cell, input_size, hidden_size, num_layers, *args, **options)
         self.nonlinearity = nonlinearity

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.errors import SettingsError, SettingTypeError
 from elman.nn.recording import in_graph, recorded
 
 
@@ -13,7 +14,7 @@ def as_tensor(value: Any, name: str) -> Tensor:
     try:
         return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(
+        raise SettingTypeError(
             f"{name} must be a tensor or numbers, got {type(value).__name__}"
         ) from error
 
@@ -23,13 +24,13 @@ def check_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
     if not isinstance(lengths, Tensor):
         lengths = as_tensor(lengths, "lengths")
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
-        raise ValueError(f"lengths must be whole numbers (int64), got {lengths.dtype}")
+        raise SettingsError(f"lengths must be whole numbers (int64), got {lengths.dtype}")
     if lengths.shape != (batch,):
-        raise ValueError(f"lengths must have shape ({batch},), got {tuple(lengths.shape)}")
+        raise SettingsError(f"lengths must have shape ({batch},), got {tuple(lengths.shape)}")
     if in_graph() or recorded():  # values are not known there
         return lengths.to(torch.int64)
     if batch and (int(lengths.min()) < 0 or int(lengths.max()) > steps):
-        raise ValueError(
+        raise SettingsError(
             f"lengths must lie between 0 and the {steps} steps of the input, got"
             f" {int(lengths.min())} to {int(lengths.max())}"
         )

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from elman.errors import SettingsError
 from elman.messages import shown
 from elman.nn.lengths import last_step, mask_of
 
@@ -29,7 +30,9 @@ class Pooling(nn.Module):
     def __init__(self, kind: Kind, size: int, *, bidirectional: bool = False) -> None:
         super().__init__()
         if not isinstance(kind, str) or kind not in get_args(Kind):
-            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {shown(kind)}")
+            raise SettingsError(
+                f"kind must be one of {', '.join(get_args(Kind))}, got {shown(kind)}"
+            )
         self.kind, self.bidirectional = kind, bidirectional
         self.output_size = 2 * size if kind == "mean_max" else size
         self.score = (

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
+from elman.errors import SettingTypeError
 
 _SHAPE = (3, 2)
 
@@ -17,13 +18,13 @@ def probe(cell: Cell) -> None:
     for name, value in zip(cell.state, new, strict=True):
         if not isinstance(value, Tensor) or value.shape != _SHAPE:
             came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise TypeError(
+            raise SettingTypeError(
                 f"{type(cell).__name__}.step must be elementwise: {name} should have shape"
                 f" {_SHAPE}, got {came}"
             )
     new = cell.advance(*_arguments(cell, nan_at_first=True))
     if any(bool(value.flatten()[1:].isnan().any()) for value in new):
-        raise TypeError(
+        raise SettingTypeError(
             f"{type(cell).__name__}.step must be elementwise: a unit's new state may use the gates"
             " and states of that unit alone"
         )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.errors import SettingsError, SettingTypeError
 from elman.nn.lengths import as_tensor, check_lengths, mask_of
 
 
@@ -28,16 +29,16 @@ class Ragged:
     def __init__(self, values: Tensor, lengths: Tensor | Sequence[int]) -> None:
         """Take values and lengths as they are; ValueError when they do not add up."""
         if not isinstance(values, Tensor):
-            raise TypeError(f"values must be a tensor, got {type(values).__name__}")
+            raise SettingTypeError(f"values must be a tensor, got {type(values).__name__}")
         lengths = as_tensor(lengths, "lengths")
         whole = not (lengths.is_floating_point() or lengths.is_complex())
         if lengths.dim() != 1 or (len(lengths) and not (whole and int(lengths.min()) >= 0)):
-            raise ValueError(
+            raise SettingsError(
                 f"lengths must be a vector of counts, got {str(lengths.tolist())[:80]}"
             )
         lengths = lengths.to(torch.int64)
         if values.dim() < 1 or int(lengths.sum()) != len(values):
-            raise ValueError(
+            raise SettingsError(
                 f"lengths sum to {int(lengths.sum())} steps, but values has shape"
                 f" {tuple(values.shape)}"
             )
@@ -50,12 +51,12 @@ class Ragged:
         if not isinstance(sequences, list | tuple) or not all(
             isinstance(each, Tensor) and each.dim() for each in sequences
         ):
-            raise TypeError("sequences must be a list of tensors, (T_i, ...) each")
+            raise SettingTypeError("sequences must be a list of tensors, (T_i, ...) each")
         if not sequences:
-            raise ValueError("sequences is empty; a ragged batch needs at least one sequence")
+            raise SettingsError("sequences is empty; a ragged batch needs at least one sequence")
         if len({each.shape[1:] for each in sequences}) > 1:
             shapes = sorted({tuple(each.shape[1:]) for each in sequences})
-            raise ValueError(f"sequences must agree in all but their length, got {shapes[:5]}")
+            raise SettingsError(f"sequences must agree in all but their length, got {shapes[:5]}")
         return cls(torch.cat(list(sequences)), [len(s) for s in sequences])
 
     @classmethod

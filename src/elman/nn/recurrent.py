@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
+from elman.errors import SettingsError
 from elman.nn import compiled, parameters, reference, torch_kernels
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
@@ -247,12 +248,12 @@ class Recurrent(nn.Module):
         True
         """
         if self.bidirectional:
-            raise ValueError(
+            raise SettingsError(
                 "a bidirectional layer cannot step: its backward half needs the future"
             )
         if not isinstance(x_t, Tensor) or x_t.dim() != 2:
             came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
-            raise ValueError(f"x_t must have shape (B, input_size), got {came}")
+            raise SettingsError(f"x_t must have shape (B, input_size), got {came}")
         if not torch.is_grad_enabled():
             usual = self._prepared(self, x_t, state, None)
             if usual is not None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
-from elman.errors import SettingsError
+from elman.errors import SettingsError, SettingTypeError
 from elman.messages import shown
 from elman.nn import parameters
 from elman.nn.backends import backends
@@ -32,24 +32,24 @@ def check(layer: "Recurrent") -> None:
     for name in ("input_size", "hidden_size", "num_layers", "proj_size"):
         value = getattr(layer, name)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an int, got {_typed(value)}")
+            raise SettingTypeError(f"{name} must be an int, got {_typed(value)}")
         lowest = 0 if name == "input_size" else 1
         if value < lowest and name != "proj_size":
-            raise ValueError(f"{name} must be at least {lowest}, got {value}")
+            raise SettingsError(f"{name} must be at least {lowest}, got {value}")
         if value > (most := _MOST.get(name, 2**31 - 1)):
-            raise ValueError(f"{name} must be at most {most}, got {str(value)[:40]}")
+            raise SettingsError(f"{name} must be at most {most}, got {str(value)[:40]}")
     for name in _FLAGS:
         value = getattr(layer, name)
         if not isinstance(value, bool | int) or value not in (0, 1):
-            raise TypeError(f"{name} must be True or False, got {_typed(value)}")
+            raise SettingTypeError(f"{name} must be True or False, got {_typed(value)}")
     for name in ("dropout", "recurrent_dropout", "weight_dropout"):
         _check_share(name, getattr(layer, name))
     if layer.init not in parameters.INITS:
-        raise ValueError(
+        raise SettingsError(
             f"init must be one of {', '.join(parameters.INITS)}, got {_shown(layer.init)}"
         )
     if not 0 <= layer.proj_size < layer.hidden_size:
-        raise ValueError(
+        raise SettingsError(
             f"proj_size must be below hidden_size={layer.hidden_size}, got {layer.proj_size}"
         )
     if layer.forget_bias is not None:
@@ -57,7 +57,7 @@ def check(layer: "Recurrent") -> None:
     if not recorded():  # else no values are known
         probe(layer.cell)
     if layer.proj_size and not recorded() and uses_previous_output(layer.cell):
-        raise ValueError(
+        raise SettingsError(
             f"proj_size cannot be used with {type(layer.cell).__name__}: its equations use the"
             f" previous {layer.cell.state[0]} elementwise, and a projection changes its size"
         )
@@ -66,7 +66,7 @@ def check(layer: "Recurrent") -> None:
 def check_backend(value: str) -> None:
     """Errors unless it is a backend that is there."""
     if value not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {_shown(value)}")
+        raise SettingsError(f"backend must be one of {', '.join(BACKENDS)}, got {_shown(value)}")
     if value == "compiled" and not backends()["compiled"].available:
         raise SettingsError(f'backend="compiled": {backends()["compiled"].note}')
 
@@ -77,7 +77,7 @@ def check_input(x: Tensor, state: State, w: Weights) -> None:
         return
     for name, tensor in (("x", x), *((f"state {i}", part) for i, part in enumerate(state))):
         if tensor.dtype != w.ih.dtype:
-            raise ValueError(
+            raise SettingsError(
                 f"{name} is {_short(tensor.dtype)}, but the layer's weights are"
                 f" {_short(w.ih.dtype)}: pass {name}.to(torch.{_short(w.ih.dtype)}), or convert"
                 f" the layer by layer.to(torch.{_short(tensor.dtype)})"
@@ -86,7 +86,7 @@ def check_input(x: Tensor, state: State, w: Weights) -> None:
                 f" {_short(w.ih.dtype)}: pass {name}.to(torch.{_short(w.ih.dtype)})"
             )
         if tensor.device != w.ih.device:
-            raise ValueError(
+            raise SettingsError(
                 f"{name} is on {tensor.device}, but the layer's weights are on {w.ih.device}:"
                 f' pass {name}.to("{w.ih.device}"), or move the layer by'
                 f' layer.to("{tensor.device}")'
@@ -96,7 +96,7 @@ def check_input(x: Tensor, state: State, w: Weights) -> None:
 def _check_forget_bias(layer: "Recurrent") -> None:
     value = layer.forget_bias
     if not isinstance(value, int | float) or not abs(value) < 1e30:
-        raise TypeError(f"forget_bias must be a finite number, got {_typed(value)}")
+        raise SettingTypeError(f"forget_bias must be a finite number, got {_typed(value)}")
     if layer.cell.forget is None or not layer.bias:
         lacking = "no biases" if layer.cell.forget else "no forget gate"
         raise SettingsError(
@@ -107,9 +107,9 @@ def _check_forget_bias(layer: "Recurrent") -> None:
 
 def _check_share(name: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number from 0 to 1, got {_typed(value)}")
+        raise SettingTypeError(f"{name} must be a number from 0 to 1, got {_typed(value)}")
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be a share from 0 to 1, got {value}")
+        raise SettingsError(f"{name} must be a share from 0 to 1, got {value}")
 
 
 def _shown(value: object) -> str:
@@ -131,12 +131,14 @@ def rates(
     if isinstance(zoneout, Mapping):
         if unknown := set(zoneout) - set(cell.state):
             names = sorted(map(str, unknown))
-            raise ValueError(f"zoneout names {names}, but the states are {cell.state}")
+            raise SettingsError(f"zoneout names {names}, but the states are {cell.state}")
         shares: tuple[float, ...] = tuple(zoneout.get(name, 0.0) for name in cell.state)
     elif isinstance(zoneout, tuple | list):
         shares = tuple(zoneout)
         if len(shares) != len(cell.state):
-            raise ValueError(f"zoneout must have a share for each of {cell.state}, got {zoneout}")
+            raise SettingsError(
+                f"zoneout must have a share for each of {cell.state}, got {zoneout}"
+            )
     else:
         shares = (zoneout,) * len(cell.state)
     for share in shares:

@@ -1,6 +1,8 @@
 """Settings that every task has: those of its recurrent layers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -8,17 +10,41 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from elman.cells import Cell
 from elman.data.delimited import check_delimiter
 from elman.data.text.encodings import check_encoding
-from elman.data.values import shown
+from elman.data.validation import MOST_PROBLEMS as MOST_PROBLEMS
+from elman.data.validation import Settings
+from elman.data.validation import in_one_line as in_one_line
 from elman.errors import SettingsError
 from elman.nn import Recurrent
-
-MOST_PROBLEMS = 3  # named in one message
-_LONGEST = 200  # characters of each
 
 S = TypeVar("S", bound=BaseModel)
 
 
-class RecurrentSettings(BaseModel):
+def with_defaults(
+    descriptions: Mapping[str, str] = MappingProxyType({}), /, **defaults: Any
+) -> Callable[[type[S]], type[S]]:
+    """A decorator that gives inherited settings of a class other defaults and descriptions; their
+    types and bounds stay.
+
+    >>> @with_defaults({"hidden_size": "Hidden units."}, hidden_size=64)
+    ... class Small(RecurrentSettings):
+    ...     pass
+    >>> Small().hidden_size, RecurrentSettings().hidden_size
+    (64, 128)
+    """
+
+    def change(kind: type[S]) -> type[S]:
+        fields = kind.model_fields
+        for name in {**defaults, **descriptions}:
+            field = fields[name] = copy(fields[name])
+            field.default = defaults.get(name, field.default)
+            field.description = descriptions.get(name, field.description)
+        kind.model_rebuild(force=True)
+        return kind
+
+    return change
+
+
+class RecurrentSettings(Settings):
     """The recurrent layers of a task's model; see `elman.nn.Recurrent` for each."""
 
     cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
@@ -75,7 +101,31 @@ class RecurrentSettings(BaseModel):
         )
 
 
-class EncodingSetting(BaseModel):
+class SoundSettings(Settings):
+    """What is computed of sound; see `elman.data.AcousticFeatures`."""
+
+    acoustic: Literal["log_mel", "mfcc"] = Field(
+        "log_mel", description="What is computed of sound: log mel energies or cepstra."
+    )
+    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale, of sound.")
+    sample_rate: int | None = Field(
+        None,
+        ge=2000,
+        le=192000,
+        description="Samples a second that sound is brought to; the first recording's, 16,000 at"
+        " most, if none.",
+    )
+
+
+class HeldOutSetting(Settings):
+    """How much of the training data validates if no other data does."""
+
+    held_out: float = Field(
+        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
+    )
+
+
+class EncodingSetting(Settings):
     """How text files are encoded."""
 
     encoding: str | None = Field(
@@ -117,18 +167,3 @@ def validated(kind: type[S], values: Mapping[str, Any]) -> S:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         raise SettingsError(in_one_line(error)) from None
-
-
-def in_one_line(error: ValidationError) -> str:
-    """What is wrong with which setting."""
-    problems = []
-    for each in error.errors():
-        name = ".".join(map(str, each["loc"]))[:_LONGEST]
-        if each["type"] == "extra_forbidden":
-            problems.append(f"there is no setting {name}")
-        else:
-            lead = f"{name}: " if name else ""
-            problems.append(f"{lead}{each['msg']}, got {shown(each['input'], 80)}")
-    named = problems[:MOST_PROBLEMS]
-    more = [f"and {len(problems) - len(named)} more"] if len(problems) > len(named) else []
-    return "; ".join(named + more)

@@ -65,6 +65,7 @@ class Task(ABC):
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that `_assets` may give
 
     def __init__(self, **settings: Any) -> None:
+        settings = self.settings_type.current(settings, stacklevel=2)
         own = settings.get("cell")
         self.cell: Cell | None = None
         if own is not None and not isinstance(own, str):
@@ -265,7 +266,8 @@ class Task(ABC):
             checked(cls.saved_type, saved.config)
         except ModelError as error:
             raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
-        settings, record = saved.config["settings"], saved.config["record"]
+        settings = cls.settings_type.current(saved.config["settings"])
+        record = saved.config["record"]
         name = str(settings.get("cell"))[:100]
         if name not in BUILTIN and name not in cells:
             raise ModelError(

@@ -71,7 +71,8 @@ def refuse_other_terms(
 
     With a schedule that does not depend on the run's length that may grow.
     """
-    then, present = _flat(saved), _flat(now)
+    then = _flat({**saved, "settings": settings.current(saved["settings"])})
+    present = _flat(now)
     endless = settings.schedule in ("constant", "plateau") and not settings.warmup
     batches: int = now["batches"]
     names = [

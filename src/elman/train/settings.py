@@ -3,17 +3,18 @@
 from typing import Any, Literal, Self, get_args
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from elman.data.validation import Settings
 from elman.errors import SettingsError
 
 OPTIMIZERS_WITH_MOMENTUM = ("sgd", "rmsprop")
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(Settings):
     """Settings of `elman.train.fit`. A task inherits from it and adds its own fields.
 
-    An unknown name or a value out of bounds raises `pydantic.ValidationError`.
+    An unknown name or a value out of bounds raises `SettingsError`.
 
     >>> TrainSettings(epochs=3, lr=0.01).schedule
     'cosine'

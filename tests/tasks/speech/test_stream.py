@@ -140,7 +140,7 @@ def test_memory_does_not_grow(forward: Speech, say: Say) -> None:
                 session.accept(piece)
             heard += len(sound) / 8000
         resident.append(_resident())
-        state = session._decoding._state
+        state = session._session._decoding._state
         held.append(len(state._heard) + len(state._prefixes))
     assert max(resident) < 1.05 * resident[0]
     assert max(held) < 2 * held[0] + 100

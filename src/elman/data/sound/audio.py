@@ -175,6 +175,11 @@ class Resampler:
         if from_rate != to_rate:
             self._stream = needs("soxr").ResampleStream(from_rate, to_rate, 1, dtype="float32")
 
+    @property
+    def is_resampling(self) -> bool:
+        """Whether the rates differ."""
+        return self._stream is not None
+
     def accept(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """What is ready after more samples, (N,) float32 each."""
         if self._stream is None:

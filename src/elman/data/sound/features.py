@@ -1,19 +1,21 @@
 """What a recogniser hears: log mel energies or cepstra, the same numbers offline and online."""
 
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from elman.data.sound.audio import needs
 from elman.data.sound.samples import checked
-from elman.data.values import shown
+from elman.data.validation import Settings
 from elman.errors import SettingsError
 
 
-class AcousticFeatures(BaseModel):
+class AcousticFeatures(Settings):
     """Feature vectors of sound, one every 10 ms from windows of 25 ms.
 
     Computed by kaldi-native-fbank, without dither. Frame t is centred 10 t + 5 ms after the start;
@@ -30,16 +32,6 @@ class AcousticFeatures(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **settings: Any) -> None:
-        try:
-            super().__init__(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            if first["type"] == "extra_forbidden":
-                raise SettingsError(f"there is no setting {name}") from None
-            raise SettingsError(f"{name}: {first['msg']}, got {shown(first['input'])}") from None
 
     kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="What is computed.")
     bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")
@@ -131,12 +123,20 @@ class AcousticStream:
         self.features = features
         self._computer = features._computer()
         self._given = 0
+        self._dropped = 0  # frames that the computer gives beside those of the whole sound
+        self._recent = np.zeros(0, np.float32)  # what frames to come can be computed from again
+        self._shift = features.rate // 100  # samples from frame to frame
 
     def accept(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The frames that are ready after more samples, (t, F) float32; t may be 0."""
         if np.size(samples):
             samples = checked(samples, "samples")
+            before = self._given
             self._computer.accept_waveform(self.features.rate, samples)
+            frames = self._ready()
+            passed = max(0, self._given - 1) - max(0, before - 1)
+            self._recent = np.concatenate([self._recent, samples])[passed * self._shift :]
+            return frames
         return self._ready()
 
     def finish(self) -> NDArray[np.float32]:
@@ -144,11 +144,32 @@ class AcousticStream:
         self._computer.input_finished()
         return self._ready()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered: the frames given, and the samples (N,) from the beginning of the
+        last one of them on, which frames to come are computed from."""
+        return {"given": self._given, "recent": torch.from_numpy(self._recent.copy())}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another, bit for bit."""
+        recent = np.array(saved["recent"].numpy(), np.float32)
+        self._given, self._recent = int(saved["given"]), recent
+        if self._given < 0 or recent.ndim != 1:
+            raise ValueError("the number of frames and samples (N,) are needed")
+        self._dropped = max(0, self._given - 1)
+        if len(recent):
+            self._computer.accept_waveform(self.features.rate, recent)
+        # The last frame that was given is computed again, of what lies before it mirrored.
+        again = min(self._given, 1)
+        if self._computer.num_frames_ready != again:
+            raise ValueError("the samples are not those after the frames given")
+        self._computer.pop(again)
+
     def _ready(self) -> NDArray[np.float32]:
-        ready = self._computer.num_frames_ready
+        ready = self._dropped + self._computer.num_frames_ready
         frames = np.empty((ready - self._given, self.features.size), np.float32)
         for i, frame in enumerate(frames):
-            frame[:] = self._computer.get_frame(self._given + i)
+            frame[:] = self._computer.get_frame(self._given - self._dropped + i)
         self._computer.pop(len(frames))
         self._given = ready
         return frames

@@ -4,11 +4,29 @@ from typing import Literal
 
 from pydantic import Field
 
-from elman.tasks.settings import RecurrentSettings, TextFileSettings
-from elman.train import TrainSettings
+from elman.tasks.settings import (
+    HeldOutSetting,
+    RecurrentSettings,
+    SoundSettings,
+    TextFileSettings,
+    with_defaults,
+)
+from elman.train.settings import TrainSettings
 
 
-class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
+@with_defaults(
+    {"input_dropout": "Dropped share of the tokens' vectors; not of features."},
+    input_dropout=0.4,
+    output_dropout=0.4,
+    hidden_size=64,
+    batch_size=50,
+    lr=2e-3,
+    warmup=0.05,
+    ema=0.99,
+)
+class ClassifySettings(
+    RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["words", "characters", "bpe"] = Field(
@@ -23,21 +41,6 @@ class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
     token_dropout: float = Field(
         0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
     )
-    input_dropout: float = Field(
-        0.4, ge=0, lt=1, description="Dropped share of the tokens' vectors; not of features."
-    )
-    output_dropout: float = Field(
-        0.4, ge=0, lt=1, description="Dropped share of what leaves the last layer."
-    )
-    hidden_size: int = Field(64, ge=1, le=2**16, description="Hidden units a layer and direction.")
-    batch_size: int = Field(50, ge=1, description="Sequences in a batch.")
-    lr: float = Field(2e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
-    warmup: float = Field(
-        0.05, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
-    )
-    ema: float = Field(
-        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
-    )
     bidirectional: bool = Field(True, description="Read the sequence from both ends.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
         "mean_max", description="How the steps become one vector."
@@ -48,22 +51,8 @@ class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Share of the target spread over all classes."
     )
-    held_out: float = Field(
-        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
-    )
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
         "loss", description="The validation metric that chooses the best weights."
-    )
-    acoustic: Literal["log_mel", "mfcc"] = Field(
-        "log_mel", description="What is computed of sound: log mel energies or cepstra."
-    )
-    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale, of sound.")
-    sample_rate: int | None = Field(
-        None,
-        ge=2000,
-        le=192000,
-        description="Samples a second to which sound is brought; the data's by default, up to"
-        " 16,000.",
     )
     text: str = Field("text", description="Column of the text (a number: its position).")
     label: str = Field("label", description="Column of the label (a number: its position).")

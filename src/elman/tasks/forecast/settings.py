@@ -9,13 +9,22 @@ from elman.data import Columns
 from elman.data.series.frequency import check_frequency
 from elman.errors import SettingsError
 from elman.nn import Dilated, Recurrent
-from elman.tasks.settings import RecurrentSettings, TextFileSettings
-from elman.train import TrainSettings
+from elman.tasks.settings import RecurrentSettings, TextFileSettings, with_defaults
+from elman.train.settings import TrainSettings
 
 LONGEST = 100_000  # steps of a horizon, a season, a context
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
+@with_defaults(
+    {"hidden_size": "Hidden units a layer.", "epochs": "Passes of 100 batches each."},
+    hidden_size=64,
+    lr=3e-3,
+    epochs=15,
+    warmup=0.03,
+    weight_decay=1e-4,
+    ema=0.99,
+)
 class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
@@ -33,8 +42,11 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
         None,
         description="The calendar's step: 15min, h, D, B, W-MON, MS, Mon-Sat, ...; found if none.",
     )
-    held_out: int | None = Field(
-        None, ge=1, description="Steps at the end kept for validation; a tenth or more if none."
+    held_out: float | None = Field(
+        None,
+        gt=0,
+        description="Share (below 1) of the longest series, or steps (from 1), at the end that are"
+        " held out; a tenth or more if none.",
     )
     id: str = Field("unique_id", description="Column of the series' names.")
     time: str = Field("ds", description="Column of the times.")
@@ -57,7 +69,6 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
         None,
         description="Whether forecasts stop at 0; if unset, those of series without a value below.",
     )
-    hidden_size: int = Field(64, ge=1, le=2**16, description="Hidden units a layer.")
     smoothing: bool = Field(
         False,
         description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",
@@ -68,15 +79,6 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     )
     dilations: tuple[int, ...] = Field(
         (), description="Steps back that each layer's recurrence looks, one number a layer: 1,4,24."
-    )
-    lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
-    epochs: int | None = Field(15, ge=1, description="Passes of 100 batches each.")
-    warmup: float = Field(
-        0.03, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
-    )
-    weight_decay: float = Field(1e-4, ge=0, description="Weight decay of the matrices.")
-    ema: float = Field(
-        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
     )
 
     @field_validator("frequency", mode="before")
@@ -92,6 +94,17 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
             except SettingsError as error:
                 raise ValueError(str(error)) from None
         return value
+
+    @field_validator("held_out")
+    @classmethod
+    def _share_or_steps(cls, value: float | None) -> float | None:
+        if value is None or value < 1:
+            return value
+        if value != int(value):
+            raise ValueError(
+                f"held_out={value}: a share below 1 or a whole number of steps is needed"
+            )
+        return int(value)
 
     @field_validator("target", "past", "future", "static", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.cells import resolve
+from elman.cells import Cell, resolve
 from elman.data import Panel, read_panel
 from elman.data.series.calendar import Calendar
 from elman.data.series.panel import frame_of
@@ -19,12 +19,11 @@ from elman.tasks.forecast import backtest, made
 from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
 from elman.tasks.forecast.backtest import Backtest, frame, roll, score
 from elman.tasks.forecast.bounds import check_values
-from elman.tasks.forecast.build import held_out_loss, network_of, windows_of
+from elman.tasks.forecast.build import network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
-from elman.tasks.forecast.copula import patterns_of
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.history import History, View, check_known, read, view_of
-from elman.tasks.forecast.inference import Placed, read_known, scaled_at_end
+from elman.tasks.forecast.history import History, View, read
+from elman.tasks.forecast.inference import read_known, scaled_at_end
 from elman.tasks.forecast.made import Asked
 from elman.tasks.forecast.series_state import (
     Known,
@@ -34,9 +33,10 @@ from elman.tasks.forecast.series_state import (
     to_tensors,
     warn_of_holes,
 )
-from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
+from elman.tasks.forecast.session import ForecastSession
+from elman.tasks.forecast.settings import ForecastSettings
 from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
-from elman.tasks.forecast.validation import places, share_of_seasonal_naive
+from elman.tasks.forecast.training import prepare
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
@@ -90,78 +90,7 @@ class Forecast(Task):
                 "validation cannot be given: the last steps of each series are held out; see"
                 " held_out"
             )
-        settings, start = self.settings, self._start
-        panel = read_panel(
-            data,
-            settings.columns,
-            frequency=settings.frequency if start is None else None,
-            calendar=None if start is None else start.calendar,
-            **settings.text_file,
-        )
-        check_values(panel, settings.head, settings.nonnegative)
-        if start is not None:
-            check_known(panel, start.view)
-        longest = max(len(each) for each in panel.series)
-        horizon = settings.horizon
-        share = min(max(2 * horizon, longest // 10), longest // 4)
-        held_out = settings.held_out or max(horizon, share)
-        train = panel.cut(held_out)
-        seen = train if len(train) else panel
-        self.view = (
-            view_of(seen, horizon, settings.season, smoothing=settings.smoothing)
-            if start is None
-            else start.view
-        )
-        self.calendar, self.has_ids = panel.calendar, panel.has_ids
-        self.kind, self.ids = panel.kind, dict(panel.ids)
-        least = self.view.seasons[0] + horizon
-        usable = [each for each in train.series if len(each) > least]
-        if not usable:
-            raise DataError(
-                f"the longest series has {longest} steps: training on {horizon} steps ahead with a"
-                f" season of {self.view.seasons[0]} and {held_out} held out needs"
-                f" {least + held_out + 1}; choose a smaller horizon, season or held_out"
-            )
-        if panel.gaps:
-            of = f"{sum(map(len, panel.series)):,} steps"
-            text = f"{panel.gaps:,} of {of} have no row and are taken as missing"
-            warnings.warn(f"{text} (the calendar has {panel.calendar})", UserWarning, stacklevel=3)
-        histories = [read(train, each, self.view) for each in usable]
-        self._model = self._network(histories)
-        windows = self._windows(histories, settings.seed)
-        whole = [read(panel, each, self.view) for each in panel.series]
-        checked = places(whole, horizon, held_out, self.view.seasons[0])
-        placed = Placed(whole, self.view, checked)
-        self.since = {e.name: e.start + max(len(e) - held_out, 0) for e in panel.series}
-
-        def evaluate(model: Any) -> dict[str, float]:
-            return {"loss": held_out_loss(model, placed, windows.context)}
-
-        def finish(model: Any) -> None:
-            quantiles = placed.quantiles(model)
-            both = quantiles.double().numpy(), placed.actual.double().numpy()
-            self.calibration, self.patterns = Calibration.of(*both, QUANTILES), patterns_of(*both)
-            self.known = read_known(model, self.view, panel, intervals=self.intervals)
-            self.against_naive = share_of_seasonal_naive(
-                quantiles, whole, checked, self.view.seasons[0]
-            )
-
-        return Prepared(
-            windows,
-            evaluate,
-            {
-                "series": len(panel),
-                "steps": sum(map(len, panel.series)),
-                "held_out_steps": held_out,
-                "calendar": str(panel.calendar),
-                "season": self.view.seasons[0],
-                "notes": "; ".join(panel.notes) or "none",
-                "training_sha256": panel.sha256,
-            },
-            "loss",
-            finish=finish,
-            precision=torch.float32,
-        )
+        return prepare(self, data)
 
     def _loss(self, model: Any, batch: Any, state: Any) -> Step:
         return Step(model.loss(batch), batch.features.shape[1], state)
@@ -256,9 +185,32 @@ class Forecast(Task):
         kind = TableKind(zone=of.kind.zone) if in_memory else of.kind
         return frame_of(columns, self.settings.columns, kind, of.ids if of.has_ids else None)
 
+    def session(
+        self,
+        *,
+        series: Sequence[str] | None = None,
+        h: int | None = None,
+        level: Sequence[float] = (80, 95),
+        state: Mapping[str, Any] | None = None,
+    ) -> ForecastSession:
+        """A session that reads rows as they come and forecasts after them, as `update` and
+        `predict` would; it does not change the task, so that any number of them run side by side.
+
+        **Arguments:**
+
+        - `series`: names of the model's known series to go on from; all if None, none if empty.
+        - `h`, `level`: as in `predict`.
+        - `state`: of an earlier session of this model, to go on from there.
+        """
+        self._check_trained()
+        return ForecastSession(self, series=series, h=h, level=level, state=state)
+
     def update(self, data: Any) -> None:
         """Read new rows, which follow those that are known, from where the reading stood; a new
         series is read from its beginning."""
+        self._read_on(data)
+
+    def _read_on(self, data: Any) -> Panel:
         self._check_trained()
         phases = {name: each.series.phase for name, each in self.known.items()}
         panel = self._panel(data, phases)
@@ -271,10 +223,13 @@ class Forecast(Task):
                 f"none of the {len(panel)} series of data is known, and all are read as new ones:"
                 f" {panel.series[0].name!r} is none of {some}, ...",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
+        if not self.known:
+            self.has_ids = panel.has_ids
         self.known = {**self.known, **self._read(panel, self.known)}
         self.ids = {**panel.ids, **self.ids}
+        return panel
 
     def anomalies(self, data: Any) -> Any:
         """How unusual each value of some histories is, as a table with `score` and `expected`.
@@ -363,6 +318,11 @@ class Forecast(Task):
         return read_known(model, self.view, panel, known, self.intervals)
 
     @property
+    def layer_cell(self) -> Cell:
+        """The cell of the recurrent layers."""
+        return self.cell or resolve(self.settings.cell)
+
+    @property
     def intervals(self) -> Intervals | None:
         """How the network's quantiles become intervals; None before training."""
         return None if self.calibration is None else Intervals(self.calibration, self.since)
@@ -402,8 +362,7 @@ class Forecast(Task):
         self.has_ids, self.ids, self.since = found.has_ids, found.ids, found.since
         self.calibration = None if found.widening is None else Calibration(found.widening)
         tensors, _ = read_tensors(saved.asset(HISTORY))
-        cell = self.cell or resolve(self.settings.cell)
-        check_tensors(tensors, len(found.series), self.view, self.settings, cell)
+        check_tensors(tensors, len(found.series), self.view, self.settings, self.layer_cell)
         self.patterns = tensors.pop(PATTERNS).numpy()
         self.known = from_tensors(found.series, tensors, found.positive)
         saved.tensors.pop("lowest", None)  # models had one floor for all series once

@@ -72,14 +72,14 @@ def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int
 
 def acoustic_of(utterances: Utterances, settings: SpeechSettings) -> AcousticFeatures:
     """What is computed of sound, at the settings' rate or that of the first that can be read."""
-    rate = settings.rate
+    rate = settings.sample_rate
     for utterance in utterances if rate is None else ():
         try:
             rate = min(_MOST_RATE, utterance.load().rate)
             break
         except DataError:
             continue
-    return AcousticFeatures(kind=settings.features, bins=settings.bins, rate=rate or _MOST_RATE)
+    return AcousticFeatures(kind=settings.acoustic, bins=settings.bins, rate=rate or _MOST_RATE)
 
 
 def learnable(

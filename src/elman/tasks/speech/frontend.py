@@ -1,11 +1,15 @@
 """From feature vectors to what the network reads: level, slopes, and fewer steps."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from elman.decode.saved_search import array_of
 from elman.errors import DataError
 
 Array = NDArray[np.float32]
@@ -99,6 +103,33 @@ class FrontStream:
             frames = self._with_slopes(np.repeat(self._near[-1:], self._reach, 0))
         missing = -(len(self._rest) + len(frames)) % self.front.stack
         return self._join(np.pad(frames, ((0, missing), (0, 0))))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        near = {} if self._near is None else {"near": torch.from_numpy(self._near.copy())}
+        return {
+            "heard": self._heard,
+            "mean": torch.from_numpy(self._mean.copy()),
+            "rest": torch.from_numpy(self._rest.copy()),
+            **near,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another of the same front, bit for bit."""
+        size = len(self.front.mean)
+        self._heard = int(saved["heard"])
+        self._mean, self._rest = array_of(saved["mean"]), array_of(saved["rest"])
+        self._near = array_of(saved["near"]) if "near" in saved else None
+        near = (0, size) if self._near is None else (len(self._near), size)
+        shapes = [
+            self._mean.shape,
+            self._rest.shape,
+            near if self._near is None else self._near.shape,
+        ]
+        wanted = [(size,), (len(self._rest), self.front.size // self.front.stack), near]
+        if shapes != wanted:
+            raise ValueError(f"arrays of the shapes {wanted} are needed, got {shapes}")
 
     def _level(self, frames: Array) -> Array:
         """Subtract the mean of what has been heard, the older the less."""

@@ -1,5 +1,6 @@
 """The network of a recogniser: what it hears, in steps, to scores of characters."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell
+from elman.decode.saved_search import flattened, unflattened
 from elman.nn import LockedDropout, Recurrent
 from elman.nn.lengths import mask_of
 from elman.tasks.model import FeatureEncoder, SequenceModel
@@ -126,6 +128,20 @@ class LookAheadStream:
         for i in range(len(self._states)):
             x = self._layer(i, x, last)
         return x
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors by name."""
+        saved: dict[str, Any] = {}
+        for i, (state, waiting) in enumerate(zip(self._states, self._waiting, strict=True)):
+            saved |= flattened(state, f"state{i}") | flattened(waiting, f"waiting{i}")
+        return saved
+
+    def restore(self, saved: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from the `state` of another of the same layers."""
+        count = range(len(self._states))
+        self._states = [unflattened(saved, f"state{i}", device) for i in count]
+        self._waiting = [unflattened(saved, f"waiting{i}", device) for i in count]
 
     def _layer(self, i: int, x: Tensor, last: bool) -> Tensor:
         ahead, forward = self.layers.ahead, self.layers.forwards[i]

@@ -1,12 +1,13 @@
 """A stream of scores decoded, and cut where the speaker is silent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.hypothesis import Hypothesis, text_of
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
+from elman.tasks.session_state import part, prefixed
 from elman.tasks.speech.decoding import Decoder, taken
 from elman.tasks.speech.frontend import Array
 
@@ -61,6 +62,23 @@ class Segments:
     def finish(self) -> list[Hypothesis]:
         """The n best of the last segment."""
         return self._close()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        return {
+            "begin": self._begin,
+            "seen": self._seen,
+            "spoken": self._spoken,
+            "quiet": self._quiet,
+            **prefixed("search", self._state.state),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another with the same decoder."""
+        self._begin, self._seen = saved["begin"], saved["seen"]
+        self._spoken, self._quiet = saved["spoken"], saved["quiet"]
+        self._state.restore(part("search", saved))
 
     def _ends(self, scores: Array) -> list[int]:
         """The steps before which a segment ends."""

@@ -1,27 +1,47 @@
 """What a recogniser may be told; every field is a keyword and a flag of the command line."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from elman.tasks.settings import RecurrentSettings, TextFileSettings
-from elman.train import TrainSettings
+from elman.tasks.settings import (
+    HeldOutSetting,
+    RecurrentSettings,
+    SoundSettings,
+    TextFileSettings,
+    with_defaults,
+)
+from elman.train.settings import TrainSettings
 
 
-class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
+@with_defaults(
+    {
+        "acoustic": "What is computed of sound: log mel energies or cepstra; ready features stay"
+        " as they are.",
+        "batch_size": "Utterances in a batch.",
+        "epochs": "Passes over the training data.",
+    },
+    hidden_size=160,
+    num_layers=3,
+    input_dropout=0.1,
+    dropout=0.3,
+    output_dropout=0.3,
+    batch_size=16,
+    epochs=40,
+    lr=3e-3,
+    warmup=0.05,
+    weight_decay=1e-2,
+    clip=5.0,
+    ema=0.99,
+)
+class SpeechSettings(
+    RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+):
     """Settings of `Speech`."""
 
-    features: Literal["log_mel", "mfcc"] = Field(
-        "log_mel", description="What is computed of sound; ready features stay as they are."
-    )
-    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")
-    rate: int | None = Field(
-        None,
-        ge=2000,
-        le=192000,
-        description="Samples a second that sound is brought to; the first recording's, 16000 at"
-        " most, if none.",
-    )
+    renamed: ClassVar[Mapping[str, str]] = {"rate": "sample_rate", "features": "acoustic"}
+
     deltas: int = Field(0, ge=0, le=2, description="Orders of slopes that join the features.")
     stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms joined into a step.")
     bidirectional: bool = Field(
@@ -63,33 +83,6 @@ class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
     time_share: float = Field(0.1, ge=0, le=1, description="Longest such stretch, as a share.")
     feature_masks: int = Field(1, ge=0, le=20, description="Bands hidden while training.")
     feature_share: float = Field(0.25, ge=0, le=1, description="Widest such band, as a share.")
-    hidden_size: int = Field(160, ge=1, le=2**16, description="Hidden units a layer and direction.")
-    num_layers: int = Field(3, ge=1, le=1000, description="Stacked layers.")
-    input_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Dropped share of what enters the first layer."
-    )
-    dropout: float = Field(
-        0.3, ge=0, lt=1, description="Dropped share of what goes from layer to layer."
-    )
-    output_dropout: float = Field(
-        0.3, ge=0, lt=1, description="Dropped share of what leaves the last layer."
-    )
-    batch_size: int = Field(16, ge=1, description="Utterances in a batch.")
-    epochs: int | None = Field(40, ge=1, description="Passes over the training data.")
-    lr: float = Field(3e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
-    warmup: float = Field(
-        0.05, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
-    )
-    weight_decay: float = Field(1e-2, ge=0, description="Weight decay of the matrices.")
-    clip: float | None = Field(
-        5.0, gt=0, description="Longest global gradient norm; longer ones are scaled down to it."
-    )
-    ema: float = Field(
-        0.99, ge=0, lt=1, description="Decay a step of the average of weights that is kept."
-    )
-    held_out: float = Field(
-        0.1, gt=0, lt=1, description="Share held out when no validation data is given."
-    )
     metric: Literal["cer", "wer", "loss"] = Field(
         "cer", description="The validation metric that chooses the best weights."
     )

@@ -1,7 +1,7 @@
 """Listen while one speaks."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from elman.data.sound.audio import Resampler
 from elman.data.sound.samples import as_array, checked, scale_problem
-from elman.decode.hypothesis import Hypothesis
+from elman.decode.hypothesis import Hypothesis, Word
+from elman.decode.saved_search import flattened, unflattened
 from elman.errors import DataError, SettingsError
+from elman.tasks.prediction import Prediction
+from elman.tasks.session import Update
+from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.network import LookAhead
 from elman.tasks.speech.segments import Segments, joined
@@ -77,6 +81,32 @@ class Listener:
             raise DataError(f"the sound: {problem}")
         return self._features.accept(self._sound.accept(samples))
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as tensors and plain values by name."""
+        saved = prefixed("front", self._front.state) | flattened(self._state, "recurrent")
+        if self._sound is not None:
+            if self._sound.is_resampling:
+                raise SettingsError(
+                    "a session that brings sound to another rate cannot be saved, as the resampler"
+                    " does not show what it holds back: resample before, and make the session"
+                    f" without rate (the model hears {self._features.features.rate} samples a"
+                    " second)"
+                )
+            saved |= prefixed("features", self._features.state)
+        if self._ahead is not None:
+            saved |= prefixed("ahead", self._ahead.state)
+        return saved
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another of the same model."""
+        self._front.restore(part("front", saved))
+        self._state = unflattened(saved, "recurrent", self._device)
+        if self._sound is not None:
+            self._features.restore(part("features", saved))
+        if self._ahead is not None:
+            self._ahead.restore(part("ahead", saved), self._device)
+
     @torch.inference_mode()
     def _network(self, steps: Array, *, last: bool = False) -> Array:
         model = self._model
@@ -93,44 +123,143 @@ class Listener:
         return scores
 
 
-class Session:
-    """Text while one speaks; `Speech.stream` makes it. Its memory does not grow with the sound.
+class SpeechSession:
+    """Text while one speaks; `Speech.session` makes it. Its memory does not grow with the sound.
 
     **Attributes:**
 
     - `segments`: the hypotheses of what was said before each pause, as they end.
+    - `hypothesis`: after `finish` the whole text, with the times and confidences of words.
     - `seconds`: time taken so far.
     """
 
-    def __init__(self, task: "Speech", listener: Listener, segments: Segments) -> None:
+    def __init__(self, task: "Speech", listener: Listener, segments: Segments, **options: Any):
         self._task, self._listener, self._decoding = task, listener, segments
+        self._options = options  # what decoding depends on besides the model
         self.segments: list[Hypothesis] = []
+        self.hypothesis: Hypothesis | None = None
         self.seconds = 0.0
-        self._done = False
+        self._text = ""
 
-    def accept(self, sound: NDArray[Any]) -> str:
-        """Hear more; the text so far since the last pause.
+    @property
+    def partial(self) -> str:
+        """The text since the last pause."""
+        return self._decoding.partial
 
-        **Arguments:** `sound`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits,
+    def accept(self, chunk: NDArray[Any]) -> Update:
+        """Hear more.
+
+        **Arguments:** `chunk`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits,
         at the rate that the session was made for; or, of a model that reads them, features (t, F).
-        """
-        if self._done:
-            raise SettingsError("this session is finished: make another one by stream()")
-        start = time.perf_counter()
-        self._take(self._decoding.accept(self._listener.accept(sound)))
-        text = self._decoding.partial
-        self.seconds += time.perf_counter() - start
-        return text
 
-    def finish(self) -> Hypothesis:
+        **Returns:** as `value` the text so far; as `new` what was added to it, None where a beam
+        search has changed its mind about an earlier part.
+        """
+        if self.hypothesis is not None:
+            raise SettingsError("this session is finished: make another one")
+        start = time.perf_counter()
+        self._take(self._decoding.accept(self._listener.accept(chunk)))
+        before, self._text = self._text, self._whole()
+        self.seconds += time.perf_counter() - start
+        grown = self._text.startswith(before)
+        return Update(self._text, self._text.removeprefix(before) if grown else None)
+
+    def finish(self) -> Prediction:
         """The whole text, after the last sound."""
-        if not self._done:
+        if self.hypothesis is None:
             start = time.perf_counter()
             self._take(self._decoding.accept(self._listener.finish()))
             self._take([self._decoding.finish()])
+            self.hypothesis = joined([[each] for each in self.segments], self._task.alphabet)[0]
             self.seconds += time.perf_counter() - start
-            self._done = True
-        return joined([[each] for each in self.segments], self._task.alphabet)[0]
+        return Prediction(self.hypothesis.text, details={"score": self.hypothesis.score})
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that the session remembers, tensors and plain values by name: given to
+        `Speech.session(state=...)` of the same model and options it goes on from there, to the
+        same numbers.
+
+        SettingsError after `finish`, and where sound is brought to another rate: the resampler
+        does not show what it holds back.
+        """
+        if self.hypothesis is not None:
+            raise SettingsError("this session is finished: it has no state to go on from")
+        return {
+            **origin(self._task),
+            "options": self._options,
+            "seconds": self.seconds,
+            "text": self._text,
+            "segments": [
+                [
+                    each.text,
+                    each.score,
+                    [[w.text, w.start, w.end, w.confidence] for w in each.words],
+                ]
+                for each in self.segments
+            ],
+            **prefixed("listener", self._listener.state),
+            **prefixed("decoding", self._decoding.state),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over the state of another session; of a new one only."""
+        with restoring(self._task, state):
+            given = state["options"]
+            different = [name for name, value in self._options.items() if given[name] != value]
+        if different:
+            raise SettingsError(
+                f"state is not of a session with these options: {', '.join(different)} differ"
+            )
+        with restoring(self._task, state):
+            self.seconds, self._text = state["seconds"], state["text"]
+            self.segments = [
+                Hypothesis(text, score, tuple(Word(*word) for word in words))
+                for text, score, words in state["segments"]
+            ]
+            self._listener.restore(part("listener", state))
+            self._decoding.restore(part("decoding", state))
 
     def _take(self, ended: Iterable[list[Hypothesis]]) -> None:
         self.segments += [best[0] for best in ended if best[0].text]
+
+    def _whole(self) -> str:
+        parts = [*(each.text for each in self.segments), self.partial]
+        space = "" if self._task.alphabet.space is None else " "
+        return space.join(each for each in parts if each)
+
+
+class Session:
+    """A `SpeechSession` whose answers are texts and hypotheses; `Speech.stream` makes it.
+
+    **Attributes:** `segments`, `seconds` and `state` as there.
+    """
+
+    def __init__(self, session: SpeechSession) -> None:
+        self._session = session
+
+    def accept(self, sound: NDArray[Any]) -> str:
+        """Hear more; the text so far since the last pause."""
+        self._session.accept(sound)
+        return self._session.partial
+
+    def finish(self) -> Hypothesis:
+        """The whole text, after the last sound."""
+        self._session.finish()
+        assert self._session.hypothesis is not None
+        return self._session.hypothesis
+
+    @property
+    def segments(self) -> list[Hypothesis]:
+        """What was said before each pause."""
+        return self._session.segments
+
+    @property
+    def seconds(self) -> float:
+        """Time taken so far."""
+        return self._session.seconds
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that the session remembers."""
+        return self._session.state

@@ -4,36 +4,35 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
-from elman.data.sound.utterance import split
 from elman.data.values import shown
 from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.arpa import read_arpa, write_arpa
 from elman.decode.ctc_greedy import check_count
-from elman.decode.error_rates import cer, wer
-from elman.decode.ngram import NGram, estimate
+from elman.decode.ngram import NGram
 from elman.decode.transducer_loss import transducer_loss
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
-from elman.tasks.speech.batches import Heard, TrainingUtterances, early_steps, heard
-from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, decoded, words_for
-from elman.tasks.speech.features import acoustic_of, hear, learnable, variants, with_transcripts
+from elman.tasks.speech.batches import Heard, early_steps, heard
+from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, words_for
+from elman.tasks.speech.features import hear, learnable, with_transcripts
 from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.stream import Listener, Session
+from elman.tasks.speech.stream import Listener, Session, SpeechSession
+from elman.tasks.speech.training import prepare
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
 from elman.tasks.speech.transducer_head import ReadingHead
-from elman.tasks.speech.tuning import tuned
+from elman.tasks.start import weights_hash
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
@@ -71,7 +70,16 @@ class Speech(Task):
     saved_type = SpeechConfig
     asset_names = (ALPHABET, WORDS)
     fixed = (
-        *("features", "bins", "rate", "deltas", "stack", "bidirectional", "look_ahead", "loss"),
+        *(
+            "acoustic",
+            "bins",
+            "sample_rate",
+            "deltas",
+            "stack",
+            "bidirectional",
+            "look_ahead",
+            "loss",
+        ),
     )
     alphabet: Alphabet
     acoustic: AcousticFeatures | None = None  # None: the model reads ready features
@@ -151,7 +159,7 @@ class Speech(Task):
         utterances = self._read(data, labelled=False)
         return self._scores(self._frames(utterances, len(self.front.mean)))
 
-    def stream(
+    def session(
         self,
         *,
         rate: int | None = None,
@@ -161,16 +169,44 @@ class Speech(Task):
         lm: NGram | Path | str | None = None,
         lm_weight: float | None = None,
         pause: float | None = None,
-    ) -> Session:
+        state: Mapping[str, Any] | None = None,
+    ) -> SpeechSession:
         """A session that takes sound as it comes; it ends with the text of `transcribe`.
 
-        **Arguments:** `rate`: samples a second of what will come, those of the model if None;
-        all else as in `transcribe`; after a pause `Session.segments` grows.
+        **Arguments:**
+
+        - `rate`: samples a second of what will come, those of the model if None.
+        - `state`: of an earlier session of this model with the same options, to go on from there.
+        - All else as in `transcribe`; after a pause the session's `segments` grows.
         """
         self._check_trained()
-        decoder = self._decoder(Wishes(hot_words, language, language_weight, lm, lm_weight))
-        segments = Segments(decoder, self._silence(pause))
-        return Session(self, Listener(self, rate), segments)
+        lm = None if lm is None else words_for(self.alphabet, lm)
+        wishes = Wishes(hot_words, language, language_weight, lm, lm_weight)
+        segments = Segments(self._decoder(wishes), self._silence(pause))
+        words = self.words if lm is None else lm
+        session = SpeechSession(
+            self,
+            Listener(self, rate),
+            segments,
+            rate=self.acoustic.rate if rate is None and self.acoustic is not None else rate,
+            pause=segments.silence,
+            beam=self.settings.beam,
+            hot_words=list(wishes.hot_words),
+            language=None if language is None else weights_hash(language),
+            language_weight=language_weight,
+            lm=None if words is None else words.sha256,
+            lm_weight=lm_weight,
+        )
+        if state is not None:
+            session.restore(state)
+        return session
+
+    def stream(self, **options: Any) -> Session:
+        """As `session`, with texts and a `Hypothesis` as answers.
+
+        **Arguments:** `options`: the keywords of `session`.
+        """
+        return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
         """Word and character error rate (shares), real-time factor, utterances heard and broken.
@@ -205,67 +241,7 @@ class Speech(Task):
     # training
 
     def _prepare(self, data: Any, validation: Any) -> Prepared:
-        settings = self.settings
-        train = self._usable(self._read(data, labelled=True), "training")
-        if validation is None:
-            train, held_out = split(train, settings.held_out, settings.seed)
-        else:
-            held_out = self._read(validation, labelled=True)
-        start: Self | None = self._start
-        self.alphabet = Alphabet.build(train.texts) if start is None else start.alphabet
-        if lacking := self.alphabet.lacks("".join(train.texts)):
-            raise DataError(
-                f"start_from: transcripts have {', '.join(map(repr, lacking[:20]))}, not in the"
-                f" saved model's alphabet {self.alphabet.characters!r:.80}"
-            )
-        held_out = self._usable(held_out, "validation", self.alphabet)
-        self.acoustic, size = None, train.features_size
-        if start is not None:
-            self.acoustic, size = start.acoustic, len(start.front.mean)
-        elif size is None:
-            self.acoustic = acoustic_of(train, settings)
-            size = self.acoustic.size
-        learnt = self._frames(train, size)
-        checked, said = self._frames(held_out, size), held_out.texts
-        mean = np.mean([each.mean(0) for each in learnt], 0).astype(np.float32)
-        if start is not None:
-            mean = start.front.mean
-        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
-        self.words, self._ready = None, False
-        if settings.lm is not None:
-            self.words = words_for(self.alphabet, settings.lm)
-        elif settings.ngram and self.alphabet.space is not None:
-            self.words = estimate(train.texts, order=settings.ngram)
-        steps = np.concatenate([self.front.read(frames) for frames in learnt])
-        self._model = self._network(torch.from_numpy(steps))
-        checked_ids = [self.alphabet.encode(text) for text in said]
-
-        def evaluate(_: SequenceModel) -> dict[str, float]:
-            scores = self._scores(checked)
-            decoder = self._decoder(Wishes()) if self._ready else self.decoding.greedy()
-            heard = [decoded(decoder, each)[0].text for each in scores]
-            loss = self._mean_loss(scores, checked_ids)
-            return {"loss": loss, "cer": cer(said, heard).rate, "wer": wer(said, heard).rate}
-
-        def finish(_: SequenceModel) -> None:
-            self.lm_weight, self.word_bonus = tuned(self, self._scores(checked), said)
-            self._ready = True
-
-        ids = [self.alphabet.encode(text) for text in train.texts]
-        return Prepared(
-            TrainingUtterances(self._variants(train, learnt), ids, self.front, settings),
-            evaluate,
-            {
-                "training_utterances": len(train),
-                "validation_utterances": len(held_out),
-                "hours": round(sum(each.seconds for each in train) / 3600, 2),
-                "alphabet": self.alphabet.characters,
-                "training_sha256": train.sha256,
-            },
-            settings.metric,
-            finish=finish,
-            precision=torch.float32,
-        )
+        return prepare(self, data, validation)
 
     def _usable(
         self, utterances: Utterances, what: str, alphabet: Alphabet | None = None
@@ -284,15 +260,6 @@ class Speech(Task):
             raise DataError("; ".join(found.broken.values()))
         return found.frames
 
-    def _variants(self, train: Utterances, learnt: Sequence[Array]) -> list[list[Array]]:
-        settings = self.settings
-        changed: list[list[Array]] = [[frames] for frames in learnt]
-        if (acoustic := self.acoustic) is not None:
-            for i, utterance in enumerate(train):
-                seed = settings.seed + i
-                changed[i] += variants(utterance, acoustic, settings.speed, settings.noise, seed)
-        return changed
-
     def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
         scores, _ = model(batch.inputs, lengths=batch.lengths)
         head, texts, counts = model.head, batch.texts, batch.text_lengths
@@ -306,20 +273,6 @@ class Speech(Task):
             if early:
                 loss = loss - scores[:early, :, BLANK].mean()
         return Step(loss, len(batch.lengths), state)
-
-    @torch.inference_mode()
-    def _mean_loss(self, scores: Sequence[Array], ids: Sequence[Sequence[int]]) -> float:
-        """The loss of utterances' scores or steps, a character."""
-        head, total = self.model.head, 0.0
-        for each, text in zip(scores, ids, strict=True):
-            given, texts = torch.from_numpy(each).unsqueeze(1), torch.tensor([text])
-            lengths, counts = torch.tensor([len(each)]), torch.tensor([len(text)])
-            if isinstance(head, ReadingHead):
-                logits = head.logits(given.to(self.device), texts.to(self.device)).cpu()
-                total += float(transducer_loss(logits, texts, lengths, counts)) / len(text)
-            else:
-                total += float(F.ctc_loss(given, texts, lengths, counts))
-        return total / len(scores)
 
     def _batch(self, data: Any) -> Heard:
         utterances = self._read(data, labelled=True)[: self.settings.batch_size]
