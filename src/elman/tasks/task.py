@@ -5,6 +5,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -166,9 +167,10 @@ class Task(ABC):
           Settings that were not given to this task are those of that model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
-        **Returns:** the task itself. Raises `SettingsError` for settings with which the weights of
-        `start_from` do not fit, `DataError` for labels or characters that it does not know, and
-        `FileError` where files in `folder` that elman did not write would be lost.
+        **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
+        Raises `SettingsError` for settings with which the weights of `start_from` do not fit,
+        `DataError` for labels or characters that it does not know, and `FileError` where files in
+        `folder` that elman did not write would be lost.
         """
         if folder is not None:
             folder = path_of(folder, "folder")
@@ -176,20 +178,21 @@ class Task(ABC):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names])
         start = None if start_from is None else trained(self, start_from, folder)
+        task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
-            self.cell, self.settings = self.cell or start.cell, merged(self, start)
+            task.cell, task.settings = task.cell or start.cell, merged(task, start)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
-            self._start = start
-            prepared = self._prepare(data, validation)
-            self.model.to(dtype=prepared.precision)
+            torch.manual_seed(task.settings.seed)
+            task._start = start
+            prepared = task._prepare(data, validation)
+            task.model.to(dtype=prepared.precision)
             if start is not None:
-                take_weights(self, start)
+                take_weights(task, start)
         result = fit(
-            self.model,
+            task.model,
             prepared.batches,
-            self._loss,
-            settings=self.settings,
+            task._loss,
+            settings=task.settings,
             folder=folder,
             evaluate=prepared.evaluate,
             metric=prepared.metric,
@@ -199,20 +202,20 @@ class Task(ABC):
             start=None if start is None else weights_hash(start),
             resume=resume,
         )
-        self.history = result.history
-        self.model.eval()
-        found = [entry for entry in self.history if entry["step"] == result.best_step]
+        task.history = result.history
+        task.model.eval()
+        found = [entry for entry in task.history if entry["step"] == result.best_step]
         if not found:
             warnings.warn(
                 f"{prepared.metric} was NaN at every evaluation: the last weights are kept",
                 stacklevel=2,
             )
-        best = (found or self.history)[-1]
+        best = (found or task.history)[-1]
         metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
         if prepared.finish is not None:
-            prepared.finish(self.model)
-            metrics = prepared.evaluate(self.model)
-        self.record = {
+            prepared.finish(task.model)
+            metrics = prepared.evaluate(task.model)
+        task.record = {
             "data": prepared.data,
             "metrics": {name: round(value, 6) for name, value in metrics.items()},
             "training": {
@@ -223,10 +226,12 @@ class Task(ABC):
                 "clipped_share": round(result.clipped, 4),
                 **({} if start is None else {"started_from": weights_hash(start)}),
             },
-            "latency_ms": self._latency(),
+            "latency_ms": task._latency(),
         }
+        task._start = None
         if folder is not None:
-            self.save(folder)
+            task.save(folder)
+        vars(self).update(vars(task))
         return self
 
     def examine(
