@@ -85,9 +85,9 @@ def test_nothing_changes(
     before = seen(task)
     with monkeypatch.context() as patch:
         if stage in ("loss", "interrupt"):
-            patch.setattr(kind, "_loss", raise_stop if stage == "loss" else interrupt)
+            patch.setattr(kind, "loss", raise_stop if stage == "loss" else interrupt)
         elif stage == "nan":
-            patch.setattr(kind, "_loss", not_a_number(kind._loss))
+            patch.setattr(kind, "loss", not_a_number(kind.loss))
         elif stage == "latency":
             patch.setattr(kind, "_latency", raise_stop)
         elif stage == "save":

@@ -36,10 +36,10 @@ def watched(kind: type[Task]) -> Any:
     class Watched(kind):  # type: ignore[misc, valid-type]
         begun: Any = None
 
-        def _loss(self, model: Any, batch: Any, state: Any) -> Any:
+        def loss(self, model: Any, batch: Any, state: Any) -> Any:
             if self.begun is None:
                 self.begun = {n: w.clone() for n, w in weights(self).items()}
-            return super()._loss(model, batch, state)
+            return super().loss(model, batch, state)
 
     return Watched
 
@@ -168,9 +168,9 @@ def test_an_interrupted_run_resumes_only_from_the_same_weights(
     kind, _, data, other = MADE["language"]
 
     class Stopped(kind):  # type: ignore[misc, valid-type]
-        def _loss(self, *given: Any) -> Any:
+        def loss(self, *given: Any) -> Any:
             signal.raise_signal(signal.SIGTERM)
-            return super()._loss(*given)
+            return super().loss(*given)
 
     start = models / "language"
     settings = {"epochs": 1, "lr": 0.01}
