@@ -96,7 +96,7 @@ class Hooks(ABC):
         """What the model card says of the data, `training_sha256` included."""
         raise NotImplementedError
 
-    def session(self, **options: Any) -> Session:  # noqa: ARG002
+    def session(self, *args: Any, **options: Any) -> Session:  # noqa: ARG002
         """A stream of input with a state of its own; see `elman.tasks.session`."""
         raise SettingsError(f"the task {self.name} has no sessions")
 

@@ -1,12 +1,13 @@
 """What a classifier learns from training data before its weights: labels, vocabulary, scale."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import AcousticFeatures, Vocabulary, build_vocabulary
@@ -110,6 +111,11 @@ class ClassifyPreprocessing:
                     )
                 targets[i, index[each]] = 1
         return targets if self.several else targets.argmax(-1)
+
+    def probabilities(self, output: Sequence[Tensor]) -> NDArray[np.float32]:
+        """The probability of each class, (N, classes), from the scores of N inputs."""
+        logits = torch.stack(list(output))
+        return (logits.sigmoid() if self.several else logits.softmax(-1)).numpy()
 
     def to_config(self) -> dict[str, Any]:
         """Labels and what the inputs are."""

@@ -17,6 +17,7 @@ from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.saved import ClassifyConfig
+from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_label
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
@@ -121,7 +122,7 @@ class Classify(Task):
         """
         self._check_trained()
         dataset = self.read(data, labelled=False)
-        found = probabilities(self._outputs(dataset), self.preprocessing)
+        found = self.preprocessing.probabilities(self._outputs(dataset))
         nothing = np.full(len(self.labels), np.nan, np.float32)
         return np.stack(in_place(found, dataset, lambda _: nothing))
 
@@ -137,6 +138,24 @@ class Classify(Task):
             {**row, "label": None if row["label"] is None else ", ".join(row["label"])}
             for row in found
         ]
+
+    def session(
+        self, *, rate: int | None = None, state: Mapping[str, Any] | None = None
+    ) -> ClassifySession:
+        """A session that takes one sequence as it comes; it ends with the answer of `predict`.
+
+        **Arguments:** `rate`: of sound, samples a second, those of the model if None; `state`: that
+        of another session, to go on from there.
+
+        >>> data = (["good film", "bad film"] * 20, ["+", "-"] * 20)
+        >>> task = Classify(bidirectional=False, hidden_size=8, epochs=10, lr=0.02)
+        >>> session = task.fit(data, progress=False).session()
+        >>> _ = session.accept("a go")
+        >>> session.accept("od film").value, session.finish().value
+        ('+', '+')
+        """
+        self._check_trained()
+        return ClassifySession(self, rate=rate, state=state)
 
     # the parts of a task
 
@@ -243,7 +262,7 @@ class Classify(Task):
     ) -> list[Prediction]:
         """The likeliest label, or those above one half, with the (least) probability."""
         labels, found = preprocessing.labels, []
-        for row in probabilities(output, preprocessing):
+        for row in preprocessing.probabilities(output):
             if preprocessing.several:
                 chosen = np.flatnonzero(row > 0.5).tolist()
                 value: Any = tuple(labels[i] for i in chosen)
@@ -291,11 +310,3 @@ class Classify(Task):
         if self.vocabulary is None:
             return lambda: self.predict([np.zeros((20, self.features or 1), np.float32)])
         return lambda: self.predict(["a text of some ten words to see how long it takes"])
-
-
-def probabilities(
-    output: Sequence[Tensor], preprocessing: ClassifyPreprocessing
-) -> NDArray[np.float32]:
-    """The probability of each class, (N, classes), from their scores."""
-    logits = torch.stack(list(output))
-    return (logits.sigmoid() if preprocessing.several else logits.softmax(-1)).numpy()
