@@ -57,3 +57,19 @@ def test_last_is_the_final_state_of_both_directions() -> None:
 def test_unknown_kind() -> None:
     with pytest.raises(ValueError, match=r"kind must be one of attention, .*, got .sum."):
         Pooling("sum", 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_pooled_as_they_come(kind: str) -> None:
+    torch.manual_seed(0)
+    pool = Pooling(kind, 4).double()
+    x = 300 * torch.randn(9, 3, 4, dtype=torch.float64)  # scores that would overflow one by one
+    seen = None
+    for start, end in [(0, 1), (1, 5), (5, 9)]:
+        before = None if seen is None else {name: each.clone() for name, each in seen.items()}
+        gathered = pool.gather(x[start:end], seen)
+        assert before is None or all(torch.equal(seen[name], before[name]) for name in before)
+        assert_close(pool.pooled(gathered), pool(x[:end]))
+        seen = gathered
+    with pytest.raises(ValueError, match="bidirectional layer cannot be pooled as they come"):
+        Pooling(kind, 4, bidirectional=True).gather(x)

@@ -133,10 +133,10 @@ def test_balanced_class_weights_by_hand() -> None:
     settings = {"class_weights": "balanced", "epochs": 1}
     data = (texts, ["a"] * 6 + ["b"] * 2)
     task = fitted(data, **settings)
-    torch.testing.assert_close(task._class_weights, torch.tensor([8 / 12, 8 / 4]))
+    torch.testing.assert_close(task.preprocessing.class_weights, torch.tensor([8 / 12, 8 / 4]))
     data = (texts, [("a",)] * 6 + [("a", "b")] * 2)
     task = fitted(data, **settings)
-    torch.testing.assert_close(task._class_weights, torch.tensor([0.0, 6 / 2]))
+    torch.testing.assert_close(task.preprocessing.class_weights, torch.tensor([0.0, 6 / 2]))
 
 
 def test_class_weights_help_the_rare_class() -> None:

@@ -171,7 +171,7 @@ def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> Non
     for sound, message in (
         ({"bins": 13}, "sound gives 13 features"),
         ({"bins": 12, "command": "rm"}, "there is no setting command"),
-        ("loud", "ValueError"),
+        ("loud", "sound: Input should be a valid dictionary"),
     ):
         config = json.loads(path.read_text())
         config["sound"] = sound

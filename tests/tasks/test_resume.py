@@ -46,11 +46,11 @@ def interrupted_at(kind: type[Task], step: int) -> type[Task]:
     class Interrupted(kind):  # type: ignore[misc, valid-type]
         count = 0
 
-        def _loss(self, *given: Any) -> Any:
+        def loss(self, *given: Any) -> Any:
             self.count += 1
             if self.count == step:
                 signal.raise_signal(signal.SIGINT)
-            return super()._loss(*given)
+            return super().loss(*given)
 
     return Interrupted
 

@@ -5,62 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from small_tasks import MADE, SMALL, sales, say
 
 import elman
-from elman.data import Audio
 from elman.errors import DataError, ElmanError, ModelError, SettingsError
-from elman.tasks import Classify, Forecast, Language, Speech, Task
+from elman.tasks import Forecast, Language, Task
 from elman.train import TrainingInterrupted
-
-SMALL: dict[str, Any] = {"hidden_size": 6, "epochs": 2, "batch_size": 4, "device": "cpu"}
-
-
-def say(text: str) -> Audio:
-    time = np.arange(600) / 8000
-    hertz = [{"a": 400, "b": 1500}.get(letter, 0) for letter in f" {text} "]
-    tones = [np.sin(2 * np.pi * each * time) for each in hertz]
-    return Audio(np.concatenate(tones).astype(np.float32) / 2, 8000)
-
-
-def sales(start: str, names: str = "ab", days: int = 60) -> dict[str, Any]:
-    first = np.datetime64(start)
-    return {
-        "unique_id": [name for name in names for _ in range(days)],
-        "ds": [first + np.timedelta64(i, "D") for _ in names for i in range(days)],
-        "y": [10.0 + i % 7 + 5 * k for k in range(len(names)) for i in range(days)],
-    }
-
-
-def vectors(seed: int) -> Any:
-    draw = np.random.default_rng(seed)
-    return [draw.normal(size=(5, 2)).astype(np.float32) for _ in range(12)], ["x", "y", "z"] * 4
-
-
-MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
-    "classify": (
-        Classify,
-        {"embedding_size": 4},
-        (["good film", "bad film", "a fine play"] * 4, ["+", "-", "+"] * 4),
-        (["bad play", "good music"] * 4, ["-", "+"] * 4),
-    ),
-    "vectors": (Classify, {}, vectors(0), (vectors(1)[0], ["x", "z"] * 6)),
-    "language": (
-        Language,
-        {"embedding_size": 4, "chunk_length": 8},
-        ["the cat sat on the mat. " * 10],
-        ["the hat. " * 30],
-    ),
-    "speech": (
-        Speech,
-        {"num_layers": 1, "speed": 0},
-        [(say(text), text) for text in ["a", "b", "ab a", "ba"] * 3],
-        [(say(text), text) for text in ["b", "ba"] * 4],
-    ),
-    "forecast": (Forecast, {"horizon": 3}, sales("2024-01-01"), sales("2025-03-03", "c")),
-}
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +36,10 @@ def watched(kind: type[Task]) -> Any:
     class Watched(kind):  # type: ignore[misc, valid-type]
         begun: Any = None
 
-        def _loss(self, model: Any, batch: Any, state: Any) -> Any:
+        def loss(self, model: Any, batch: Any, state: Any) -> Any:
             if self.begun is None:
                 self.begun = {n: w.clone() for n, w in weights(self).items()}
-            return super()._loss(model, batch, state)
+            return super().loss(model, batch, state)
 
     return Watched
 
@@ -216,9 +168,9 @@ def test_an_interrupted_run_resumes_only_from_the_same_weights(
     kind, _, data, other = MADE["language"]
 
     class Stopped(kind):  # type: ignore[misc, valid-type]
-        def _loss(self, *given: Any) -> Any:
+        def loss(self, *given: Any) -> Any:
             signal.raise_signal(signal.SIGTERM)
-            return super()._loss(*given)
+            return super().loss(*given)
 
     start = models / "language"
     settings = {"epochs": 1, "lr": 0.01}

@@ -22,6 +22,7 @@ from elman.diagnose.truncation import Truncation, truncation
 from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
 from elman.html import write_page
+from elman.nn.modes import modes_kept
 
 SEQUENCES = 16  # of each batch that are looked at
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
@@ -167,14 +168,9 @@ def backward(
 @contextmanager
 def _as_after_training(model: nn.Module) -> Iterator[None]:
     """In evaluation mode, of which cuDNN gives no gradients: torch's own kernels do."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with _without_cudnn():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+    with modes_kept(model), _without_cudnn():
+        model.eval()
+        yield
 
 
 def _without_cudnn() -> AbstractContextManager[None]:

@@ -1,6 +1,7 @@
 """From outputs at every step to one vector a sequence, padding left out."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
@@ -66,6 +67,64 @@ class Pooling(nn.Module):
             largest = output.masked_fill(padding, -math.inf).amax(0)
             parts.append(largest.masked_fill((lengths == 0).unsqueeze(-1), 0))
         return torch.cat(parts, -1)
+
+    def gather(
+        self, output: Tensor, before: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """What to remember of steps (T, B, size), T at least 1, to pool them with those to come.
+
+        `before` is what is remembered of the steps before; it stays as it is. The layer must read
+        forwards only. `pooled` gives the vector of all steps so far.
+
+        >>> pool, steps = Pooling("mean_max", 1), torch.tensor([4.0, 1.0, 7.0]).view(3, 1, 1)
+        >>> pool.pooled(pool.gather(steps[2:], pool.gather(steps[:2])))
+        tensor([[4., 7.]])
+        """
+        if self.bidirectional:
+            raise ValueError("steps of a bidirectional layer cannot be pooled as they come")
+        if self.kind == "last":
+            return {"last": output[-1]}
+        if self.score is not None:
+            return self._attended(output, before)
+        found: dict[str, Tensor] = {}
+        if self.kind in ("mean", "mean_max"):
+            count = torch.tensor(float(len(output)), dtype=output.dtype, device=output.device)
+            found |= {"sum": output.sum(0), "count": count}
+        if self.kind in ("max", "mean_max"):
+            found["max"] = output.amax(0)
+        if before is None:
+            return found
+        return {
+            name: torch.maximum(before[name], new) if name == "max" else before[name] + new
+            for name, new in found.items()
+        }
+
+    def pooled(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """The vector, (B, output_size), of the steps that `gather` has seen."""
+        if self.kind == "last":
+            return seen["last"]
+        if self.score is not None:
+            return seen["sum"] / seen["weight"]
+        parts = []
+        if "sum" in seen:
+            parts.append(seen["sum"] / seen["count"])
+        if "max" in seen:
+            parts.append(seen["max"])
+        return torch.cat(parts, -1)
+
+    def _attended(self, output: Tensor, before: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        """Sums weighed by the exponentials of the scores, less the highest score so far."""
+        assert self.score is not None
+        scores = self.score(output)
+        highest = scores.amax(0)
+        if before is not None:
+            highest = torch.maximum(highest, before["highest"])
+        weights = (scores - highest).exp()
+        found = {"sum": (weights * output).sum(0), "weight": weights.sum(0)}
+        if before is not None:
+            faded = (before["highest"] - highest).exp()
+            found = {name: before[name] * faded + new for name, new in found.items()}
+        return {**found, "highest": highest}
 
     def _last(self, output: Tensor, lengths: Tensor) -> Tensor:
         last = last_step(output, lengths, torch.zeros_like(output[0]))

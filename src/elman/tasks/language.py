@@ -26,6 +26,7 @@ from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.tasks.text_session import LanguageSession, TextWriter, pieces
 from elman.train import Step, TrainSettings
+from elman.train.inference import inference
 
 VOCABULARY = "vocabulary.json"
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
@@ -318,7 +319,6 @@ class Language(Task):
             loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
         return Step(loss, targets.numel(), state)
 
-    @torch.inference_mode()
     def _metrics(self, tokens: np.ndarray[Any, Any]) -> dict[str, float]:
         if len(tokens) < 2:
             raise DataError("the text is too short to evaluate: two tokens are needed")
@@ -326,13 +326,14 @@ class Language(Task):
         characters = torch.from_numpy(self.vocabulary.characters.astype(np.int64))
         model, state = self.model, None
         nats = count = written = 0.0
-        for inputs, targets in Chunks(tokens, streams, 256).epoch(0):
-            scores, state = model(inputs.to(self.device), state)
-            target = targets.flatten()
-            loss = F.cross_entropy(scores.flatten(0, 1), target.to(self.device), reduction="sum")
-            nats += float(loss)
-            count += len(target)
-            written += int(characters[target].sum())
+        with inference(model) as device:
+            for inputs, targets in Chunks(tokens, streams, 256).epoch(0):
+                scores, state = model(inputs.to(device), state)
+                target = targets.flatten()
+                loss = F.cross_entropy(scores.flatten(0, 1), target.to(device), reduction="sum")
+                nats += float(loss)
+                count += len(target)
+                written += int(characters[target].sum())
         return {
             "loss": nats / count,
             "perplexity": math.exp(min(nats / count, 700)),

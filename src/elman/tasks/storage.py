@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from elman.errors import FileError, ModelError
 from elman.files import is_file, move_into_place, read_json, sha256, staging, write_atomic, writing
@@ -142,3 +143,26 @@ def _check_file(path: Path, name: str, expected: Any) -> None:
             f"{file} is damaged or was changed: its SHA-256 is {found[:12]}…, saved was"
             f" {str(expected)[:12]}…"
         )
+
+
+def assign_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a model without weights its own, in the precision that they were saved in.
+
+    What would be of `torch.get_default_dtype()` may be of another, if it is one in all weights.
+    """
+    expected, usual = model.state_dict(), torch.get_default_dtype()
+    saved = [tensors[n].dtype for n, t in expected.items() if t.dtype == usual and n in tensors]
+    precision = saved[0] if saved and saved[0].is_floating_point else usual
+    for name in {**expected, **tensors}:
+        wanted = expected.get(name)
+        if wanted is not None and wanted.dtype == usual:
+            wanted = wanted.to(precision)
+        if (found := _form(tensors.get(name), "missing")) != (form := _form(wanted, "none")):
+            raise ModelError(f"weight {name} is {found} where the settings ask for {form}")
+    model.load_state_dict(dict(tensors), assign=True)
+
+
+def _form(tensor: Tensor | None, nothing: str) -> str:
+    if tensor is None:
+        return nothing
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

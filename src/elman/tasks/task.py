@@ -3,26 +3,30 @@
 import statistics
 import time
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
-from torch import Tensor
 
 from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
+from elman.tasks.hooks import Hooks
 from elman.tasks.model import SequenceModel
-from elman.tasks.schema import SavedConfig, checked
+from elman.tasks.prediction import Evaluation, Prediction, rows
+from elman.tasks.schema import checked
 from elman.tasks.settings import validated
 from elman.tasks.start import merged, take_weights, trained, weights_hash
-from elman.tasks.storage import MODEL_FILES, Saved, write_model
-from elman.train import Batches, Step, fit
+from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
+from elman.tasks.unreadable import in_place
+from elman.train import Batches, fit
+from elman.train.inference import infer
+from elman.train.objective import Objective
 from elman.train.tree import move
 from elman.version import __version__
 
@@ -38,31 +42,27 @@ class Prepared:
     """What a task makes of its data before training begins."""
 
     batches: Batches[Any]
-    evaluate: Callable[[SequenceModel], dict[str, float]]
+    evaluate: Callable[[Any], dict[str, float]]
     data: dict[str, Any]  # what the model card says of the data
-    metric: str  # the metric that chooses the best weights
-    finish: Callable[[SequenceModel], None] | None = None  # to do with the best weights
+    metric: str | Objective  # what chooses the best weights
+    finish: Callable[[Any], None] | None = None  # to do with the best weights
     precision: torch.dtype | None = None  # of the inputs, if they are numbers
 
+    @property
+    def objective(self) -> Objective:
+        """The metric with its direction, if that is not in its name."""
+        metric = self.metric
+        return Objective(metric) if isinstance(metric, str) else metric
 
-class Task(ABC):
+
+class Task(Hooks):
     """A network for one kind of use: encode, recur, head, decode.
 
-    A subclass names its settings and says how data become batches, a loss and metrics; all else
-    is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of your own.
-    After `fit`, `history` holds the metrics of every evaluation and `record` what the model card
-    says.
+    A subclass names its settings and says how data become batches, a loss, answers and metrics;
+    all else is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of
+    your own. After `fit`, `history` holds the metrics of every evaluation and `record` what the
+    model card says.
     """
-
-    name: ClassVar[str]
-    unit: ClassVar[str]  # what a batch's loss is a mean of
-    settings_type: ClassVar[type[Any]]
-    saved_type: ClassVar[type[SavedConfig]] = SavedConfig
-    fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
-    found_after_training: ClassVar[
-        tuple[str, ...]
-    ] = ()  # weights that training does not start from
-    asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that `_assets` may give
 
     def __init__(self, **settings: Any) -> None:
         settings = self.settings_type.current(settings, stacklevel=2)
@@ -78,60 +78,109 @@ class Task(ABC):
             settings
         )  # the names of settings that are not left at their defaults
         self._start: Any = None  # while training: the trained task that it started from
-        self._model: SequenceModel | None = None
+        self._model: Any = None
+        self._preprocessing: Any = None
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
 
-    # What a subclass says
+    # How these are put together; tasks that still read and learn at once override `_prepare`
 
-    @abstractmethod
     def _prepare(self, data: Any, validation: Any) -> Prepared:
-        """Read the data, learn vocabulary or scale from it and make the model."""
+        """Read the data, learn the preprocessing and make the network."""
+        start = None if self._start is None else self._start.preprocessing
+        self._preprocessing = start
+        train = self.read(data, labelled=True)
+        if validation is None:
+            train, held_out = self.split(train)
+            preprocessing = self.fit_preprocessing(train, start)
+        else:
+            preprocessing = self._preprocessing = self.fit_preprocessing(train, start)
+            held_out = self.read(validation, labelled=True)
+        self._preprocessing = preprocessing
+        self._model = self.build(preprocessing)
+        unseen = self.batches(preprocessing, held_out, training=False)
 
-    @abstractmethod
-    def _loss(self, model: SequenceModel, batch: Any, state: Any) -> Step:
-        """The loss of one batch."""
+        def evaluate(model: Any) -> dict[str, float]:
+            return self.metrics(infer(model, unseen, self.outputs), preprocessing, held_out)
 
-    @abstractmethod
+        has_calibration = type(self).calibrate is not Task.calibrate
+        return Prepared(
+            self.batches(preprocessing, train, training=True),
+            evaluate,
+            self.facts(train, held_out),
+            self.objective,
+            (lambda model: self.calibrate(model, held_out)) if has_calibration else None,
+            self.precision(preprocessing),
+        )
+
     def _config(self) -> dict[str, Any]:
         """Besides the settings, what `_restore` needs."""
+        config: dict[str, Any] = self.preprocessing.to_config()
+        return config
 
-    @abstractmethod
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
         """The files of preprocessing, each with what writes it."""
+        assets: Mapping[str, Callable[[Path], None]] = self.preprocessing.assets()
+        return assets
 
-    @abstractmethod
-    def _restore(self, saved: Saved) -> SequenceModel:
+    def _restore(self, saved: Saved) -> Any:
         """From `_config` and `_assets` the task as it was, and a model without weights."""
+        self._preprocessing = self.preprocessing_type.from_saved(saved, self.settings)
+        return self.build(self._preprocessing)
 
-    @abstractmethod
-    def _example(self) -> Callable[[], object]:
-        """One small prediction, to measure the latency."""
+    def _batch(self, data: Any) -> Any:
+        """A batch of the data, as `loss` takes it."""
+        known = self.preprocessing
+        batches = self.batches(known, self.read(data, labelled=True), training=True)
+        return next(iter(batches.epoch(0)))
 
-    @abstractmethod
-    def evaluate(self, data: Any) -> dict[str, float]:
-        """The metrics of the data."""
+    # Use
 
-    @abstractmethod
+    def predictions(self, data: Any, **options: Any) -> list[Prediction]:
+        """The answer for each input, in the order of the inputs, or why there is none."""
+        self._check_trained()
+        dataset = self.read(data, labelled=False)
+        found = self.decode(self._outputs(dataset), self.preprocessing, options)
+        named = [replace(each, input=dataset.shown(i)) for i, each in enumerate(found)]
+        return in_place(named, dataset, lambda reason: Prediction(None, reason))
+
     def predict(self, data: Any) -> Any:
-        """What the model says of the data."""
+        """The value for each input, in the order of the inputs; None for one that has an error."""
+        return [each.value for each in self.predictions(data)]
 
-    @abstractmethod
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The predictions with their inputs, a dict each: for tables and files."""
+        return rows(self.predictions(data), self.value_name)
 
-    @abstractmethod
-    def _batch(self, data: Any) -> Any:
-        """A batch of the data, as `_loss` takes it."""
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """The metrics of labelled data."""
+        metrics: dict[str, float] = self.report(data).metrics
+        return metrics
+
+    def report(self, data: Any) -> Any:
+        """An `Evaluation` of labelled data."""
+        self._check_trained()
+        dataset = self.read(data, labelled=True)
+        return Evaluation(self.metrics(self._outputs(dataset), self.preprocessing, dataset))
+
+    def _outputs(self, dataset: Any) -> list[Any]:
+        batches = self.batches(self.preprocessing, dataset, training=False)
+        return infer(self.model, batches, self.outputs)
 
     # What all share
+
+    @property
+    def preprocessing(self) -> Any:
+        """What was learnt from the training data; SettingsError before `fit`."""
+        self._check_trained()
+        return self._preprocessing
 
     @property
     def model(self) -> SequenceModel:
         """The trained network; SettingsError before `fit`."""
         self._check_trained()
-        assert self._model is not None
-        return self._model
+        model: SequenceModel = self._model
+        return model
 
     def _check_trained(self) -> None:
         if self._model is None:
@@ -167,9 +216,10 @@ class Task(ABC):
           Settings that were not given to this task are those of that model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
-        **Returns:** the task itself. Raises `SettingsError` for settings with which the weights of
-        `start_from` do not fit, `DataError` for labels or characters that it does not know, and
-        `FileError` where files in `folder` that elman did not write would be lost.
+        **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
+        Raises `SettingsError` for settings with which the weights of `start_from` do not fit,
+        `DataError` for labels or characters that it does not know, and `FileError` where files in
+        `folder` that elman did not write would be lost.
         """
         if folder is not None:
             folder = path_of(folder, "folder")
@@ -177,43 +227,46 @@ class Task(ABC):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names])
         start = None if start_from is None else trained(self, start_from, folder)
+        task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
-            self.cell, self.settings = self.cell or start.cell, merged(self, start)
+            task.cell, task.settings = task.cell or start.cell, merged(task, start)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
-            self._start = start
-            prepared = self._prepare(data, validation)
-            self.model.to(dtype=prepared.precision)
+            torch.manual_seed(task.settings.seed)
+            task._start = start
+            prepared = task._prepare(data, validation)
+            objective = prepared.objective
+            task.model.to(dtype=prepared.precision)
             if start is not None:
-                take_weights(self, start)
+                take_weights(task, start)
         result = fit(
-            self.model,
+            task.model,
             prepared.batches,
-            self._loss,
-            settings=self.settings,
+            task.loss,
+            settings=task.settings,
             folder=folder,
             evaluate=prepared.evaluate,
-            metric=prepared.metric,
+            metric=objective.name,
+            maximize=objective.maximize,
             progress=progress,
             unit=self.unit,
             data=prepared.data["training_sha256"],
             start=None if start is None else weights_hash(start),
             resume=resume,
         )
-        self.history = result.history
-        self.model.eval()
-        found = [entry for entry in self.history if entry["step"] == result.best_step]
+        task.history = result.history
+        task.model.eval()
+        found = [entry for entry in task.history if entry["step"] == result.best_step]
         if not found:
             warnings.warn(
-                f"{prepared.metric} was NaN at every evaluation: the last weights are kept",
+                f"{objective.name} was NaN at every evaluation: the last weights are kept",
                 stacklevel=2,
             )
-        best = (found or self.history)[-1]
+        best = (found or task.history)[-1]
         metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
         if prepared.finish is not None:
-            prepared.finish(self.model)
-            metrics = prepared.evaluate(self.model)
-        self.record = {
+            prepared.finish(task.model)
+            metrics = prepared.evaluate(task.model)
+        task.record = {
             "data": prepared.data,
             "metrics": {name: round(value, 6) for name, value in metrics.items()},
             "training": {
@@ -224,10 +277,12 @@ class Task(ABC):
                 "clipped_share": round(result.clipped, 4),
                 **({} if start is None else {"started_from": weights_hash(start)}),
             },
-            "latency_ms": self._latency(),
+            "latency_ms": task._latency(),
         }
+        task._start = None
         if folder is not None:
-            self.save(folder)
+            task.save(folder)
+        vars(self).update(vars(task))
         return self
 
     def examine(
@@ -239,7 +294,7 @@ class Task(ABC):
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
         batch = move(self._batch(data), self.device)
         chunk: int | None = getattr(self.settings, "chunk_length", None)
-        return model, batch, lambda model, batch: self._loss(model, batch, None), chunk
+        return model, batch, lambda model, batch: self.loss(model, batch, None), chunk
 
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card.
@@ -281,7 +336,7 @@ class Task(ABC):
                 raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
             with torch.device("meta"):  # sizes that the weights do not have cost no memory
                 model = task._restore(saved)
-            _assign(model, saved.tensors)
+            assign_weights(model, saved.tensors)
         except _NOT_FITTING as error:
             what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             raise ModelError(f"{saved.path} does not hold what its task needs: {what}") from None
@@ -306,26 +361,3 @@ def _name(cell: Cell) -> str:
     """The name by which settings call a cell: a built-in one's own, else its class's."""
     own = type(cell)
     return next((name for name, builtin in BUILTIN.items() if builtin is own), own.__name__)
-
-
-def _assign(model: SequenceModel, tensors: Mapping[str, Tensor]) -> None:
-    """Give a model without weights its own, in the precision that they were saved in.
-
-    What would be of `torch.get_default_dtype()` may be of another, if it is one in all weights.
-    """
-    expected, usual = model.state_dict(), torch.get_default_dtype()
-    saved = [tensors[n].dtype for n, t in expected.items() if t.dtype == usual and n in tensors]
-    precision = saved[0] if saved and saved[0].is_floating_point else usual
-    for name in {**expected, **tensors}:
-        wanted = expected.get(name)
-        if wanted is not None and wanted.dtype == usual:
-            wanted = wanted.to(precision)
-        if (found := _form(tensors.get(name), "missing")) != (form := _form(wanted, "none")):
-            raise ModelError(f"weight {name} is {found} where the settings ask for {form}")
-    model.load_state_dict(dict(tensors), assign=True)
-
-
-def _form(tensor: Tensor | None, nothing: str) -> str:
-    if tensor is None:
-        return nothing
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

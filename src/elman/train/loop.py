@@ -10,10 +10,11 @@ from elman.errors import SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT as CHECKPOINT
 from elman.folders import claim, is_checkpoint, path_of
+from elman.nn.modes import modes_kept
 from elman.train.log import METRICS, is_log
 from elman.train.objective import Goal
 from elman.train.rng import preserved_rng, seed_all
-from elman.train.run import Run, modes_kept
+from elman.train.run import Run
 from elman.train.settings import TrainSettings, resolve_device
 from elman.train.types import Batches, Result, Step
 

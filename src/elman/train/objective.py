@@ -10,6 +10,16 @@ _HIGHER = ("accuracy", "f1", "auc", "bleu", "chrf", "precision", "recall", "r2")
 _LOWER = ("loss", "error", "perplexity", "bits", "nats", "nll", "mse", "mae", "rmse", "wer", "cer")
 
 
+class Objective(NamedTuple):
+    """The metric on validation data that chooses the best weights, and which way is better.
+
+    `maximize` may be None where the metric's name says it.
+    """
+
+    name: str
+    maximize: bool | None = None
+
+
 class Comparison(NamedTuple):
     """Whether an evaluation's weights are kept, and whether it counts as an improvement."""
 

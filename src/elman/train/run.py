@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from elman.errors import SettingsError, TrainingDivergedError
+from elman.nn.modes import modes_kept
 from elman.train.checkpoint import read_checkpoint, write_checkpoint
 from elman.train.divergence import Guard
 from elman.train.log import MetricsLog
@@ -39,17 +40,6 @@ from elman.train.weights import Average, assign, copied, live_weights, refuse_ot
 
 if TYPE_CHECKING:
     from elman.diagnose.monitor import Monitor
-
-
-@contextmanager
-def modes_kept(model: nn.Module) -> Iterator[None]:
-    """Whatever is done inside, every module is in the train or eval mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @dataclass

@@ -24,6 +24,9 @@ class ClassifyHead(nn.Module):
 
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The scores (logits) of each class."""
-        pooled = self.dropout(self.pooling(self.locked(output), lengths))
-        scores: Tensor = self.linear(pooled)
+        return self.score(self.pooling(self.locked(output), lengths))
+
+    def score(self, pooled: Tensor) -> Tensor:
+        """The scores of each class from the pooled steps, (B, pooled) to (B, classes)."""
+        scores: Tensor = self.linear(self.dropout(pooled))
         return scores if self.training else scores / self.temperature

@@ -20,6 +20,7 @@ from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_for
 from elman.tasks.forecast.series_state import Known, coming
 from elman.tasks.forecast.settings import QUANTILES
 from elman.tasks.forecast.windows import origins_in, origins_of, scaled_targets
+from elman.train.inference import inference
 
 Array = NDArray[np.float64]
 _AT_ONCE = 64  # series read side by side
@@ -60,21 +61,18 @@ class Placed:
         ]
         self.actual = torch.from_numpy(np.concatenate(targets).astype(np.float32))
 
-    @torch.inference_mode()
     def quantiles(self, model: Any, h: int | None = None) -> Tensor:
         """Scaled quantiles by a network, (n, h, K, Q), of all steps or the first `h`."""
-        was_training = model.training
-        model.eval()
-        if isinstance(model, Autoregressive):
-            found = [sampled_forecasts(model, self.view, self.histories, self.at, h=h)]
-        else:
-            found = []
-            for features, column, given in self._groups:
-                output, _ = run(model, features)
-                picked = model.pick(output, given.at[:, 0], column)
-                found.append(_head(model, picked.unsqueeze(1), given))
-        model.train(was_training)
-        return torch.cat(found)[:, :h]
+        found = []
+        with inference(model):
+            if isinstance(model, Autoregressive):
+                found = [sampled_forecasts(model, self.view, self.histories, self.at, h=h)]
+            else:
+                for features, column, given in self._groups:
+                    output, _ = run(model, features)
+                    picked = model.pick(output, given.at[:, 0], column)
+                    found.append(_head(model, picked.unsqueeze(1), given))
+            return torch.cat(found)[:, :h]
 
 
 def run(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from elman.data import AcousticFeatures, BucketSampler, Utterances, read_utterances
+from elman.data import AcousticFeatures, Utterances, read_utterances
 from elman.data.values import shown
 from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.arpa import read_arpa, write_arpa
@@ -36,6 +36,7 @@ from elman.tasks.start import weights_hash
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.train import Step
+from elman.train.inference import ByLength, infer
 
 ALPHABET, WORDS = "alphabet.json", "words.arpa"
 
@@ -299,20 +300,19 @@ class Speech(Task):
             **settings.text_file,
         )
 
-    @torch.inference_mode()
     def _scores(self, frames: Sequence[Array]) -> list[Array]:
         """Of each utterance's frames the network's log probabilities, (steps, V)."""
-        model, device = self.model, self.device
-        found: dict[int, Array] = {}
-        sampler = BucketSampler([len(each) for each in frames], 16, shuffle=False)
-        for indices in sampler.epoch(0):
-            batch = heard([self.front.read(frames[i]) for i in indices], [[] for _ in indices])
-            scores, _ = model(batch.inputs.to(device), lengths=batch.lengths.to(device))
-            for i, each, length in zip(
-                indices.tolist(), scores.cpu().unbind(1), batch.lengths.tolist(), strict=True
-            ):
-                found[i] = each[:length].numpy()
-        return [found[i] for i in range(len(frames))]
+
+        def batch(indices: Sequence[int]) -> Heard:
+            return heard([self.front.read(frames[i]) for i in indices], [[] for _ in indices])
+
+        def forward(model: SequenceModel, batch: Heard) -> list[torch.Tensor]:
+            scores, _ = model(batch.inputs, lengths=batch.lengths)
+            both = zip(scores.cpu().unbind(1), batch.lengths.tolist(), strict=True)
+            return [each[:length] for each, length in both]
+
+        batches = ByLength([len(each) for each in frames], 16, batch)
+        return [scores.numpy() for scores in infer(self.model, batches, forward)]
 
     @property
     def decoding(self) -> Decoding:

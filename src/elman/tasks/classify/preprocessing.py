@@ -1,0 +1,139 @@
+"""What a classifier learns from training data before its weights: labels, vocabulary, scale."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data import AcousticFeatures, Vocabulary, build_vocabulary
+from elman.errors import DataError, ModelError
+from elman.tasks.classify.dataset import ClassifyData
+from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.settings import validated
+from elman.tasks.storage import Saved
+
+VOCABULARY = "vocabulary.json"
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifyPreprocessing:
+    """From a classifier's data to ids or features, and targets.
+
+    - `labels`, `several`: all labels, sorted; whether an example may have several.
+    - `vocabulary`: of texts. `features`: numbers a step of all else.
+    - `sound`: how sound becomes features.
+    - `scale`: while training on features, their mean and deviation, (F,) each; later they are
+      among the weights.
+    - `class_weights`: while training, (classes,), the weight of each in the loss.
+    """
+
+    labels: list[str]
+    several: bool
+    vocabulary: Vocabulary | None = None
+    features: int | None = None
+    sound: AcousticFeatures | None = None
+    scale: tuple[Tensor, Tensor] | None = None
+    class_weights: Tensor | None = None
+
+    @classmethod
+    def learn(cls, train: ClassifyData, settings: ClassifySettings) -> Self:
+        """From the data to train on."""
+        found = cls(train.labels, train.several, sound=train.sound)
+        if not train.examples.is_text:
+            found = replace(found, features=int(np.shape(train.examples.inputs[0])[1]))
+            deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
+            return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
+        vocabulary = build_vocabulary(
+            settings.tokens,
+            train.texts,
+            size=settings.vocabulary_size,
+            min_count=settings.min_count,
+            lowercase=settings.lowercase,
+        )
+        return replace(found, vocabulary=vocabulary)
+
+    def balanced(self, train: ClassifyData) -> Self:
+        """With class weights by which each class counts alike."""
+        targets = self.targets(train)
+        if self.several:
+            positive = targets.sum(0).clamp(min=1)
+            return replace(self, class_weights=(len(targets) - positive) / positive)
+        counts = torch.bincount(targets, minlength=len(self.labels))
+        return replace(self, class_weights=counts.sum() / (len(counts) * counts.clamp(min=1)))
+
+    def check(self, data: ClassifyData) -> None:
+        """Raise `DataError` where the data is not of the model's kind."""
+        examples = data.examples
+        kinds = {True: "texts", False: "sound" if self.sound else "feature vectors"}
+        if examples.is_text != (self.vocabulary is not None):
+            raise DataError(
+                f"the model reads {kinds[not examples.is_text]}, the data holds"
+                f" {kinds[examples.is_text]}"
+            )
+        if not examples.is_text and np.shape(examples.inputs[0])[1] != self.features:
+            raise DataError(
+                f"{examples.names[0]}: {np.shape(examples.inputs[0])[1]} features a step where the"
+                f" model has {self.features}"
+            )
+
+    def sequences(self, data: ClassifyData) -> list[Tensor]:
+        """The inputs as ids (T,) int64 or features (T, F)."""
+        if self.vocabulary is not None:
+            encoded = self.vocabulary.encode_many(data.texts)
+            return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
+        features = [np.asarray(values) for values in data.examples.inputs]
+        if self.sound is not None:
+            features = [self.sound.without_loudness(frames) for frames in features]
+        return [torch.from_numpy(frames) for frames in features]
+
+    def targets(self, data: ClassifyData) -> Tensor:
+        """Classes (N,) int64, or with several labels each 0 and 1, (N, classes)."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        names = data.examples.names
+        targets = torch.zeros(len(data), len(self.labels))
+        for i, label in enumerate(data.examples.labels or ()):
+            if isinstance(label, tuple) and len(label) != 1 and not self.several:
+                raise DataError(
+                    f"{names[i]}: {len(label)} labels where the model tells one of"
+                    f" {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
+                )
+            for each in label if isinstance(label, tuple) else (label,):
+                if each not in index:
+                    raise DataError(
+                        f"{names[i]}: the label {each!r} was not in the training data,"
+                        f" which has {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
+                    )
+                targets[i, index[each]] = 1
+        return targets if self.several else targets.argmax(-1)
+
+    def probabilities(self, output: Sequence[Tensor]) -> NDArray[np.float32]:
+        """The probability of each class, (N, classes), from the scores of N inputs."""
+        logits = torch.stack(list(output))
+        return (logits.sigmoid() if self.several else logits.softmax(-1)).numpy()
+
+    def to_config(self) -> dict[str, Any]:
+        """Labels and what the inputs are."""
+        sound = None if self.sound is None else self.sound.model_dump()
+        kept = {"labels": self.labels, "several": self.several, "features": self.features}
+        return {**kept, "sound": sound}
+
+    def assets(self) -> Mapping[str, Callable[[Path], None]]:
+        """The vocabulary of texts."""
+        return {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
+
+    @classmethod
+    def from_saved(cls, saved: Saved, settings: Any) -> Self:  # noqa: ARG003
+        """From a model's folder, whose configuration `ClassifyConfig` has checked."""
+        config = saved.config
+        features, sound = config["features"], config.get("sound")  # none in older models
+        acoustic = None if sound is None else validated(AcousticFeatures, sound)
+        if acoustic is not None and acoustic.size != features:
+            raise ModelError(f"sound gives {acoustic.size} features, the model has {features}")
+        vocabulary = Vocabulary.load(saved.asset(VOCABULARY)) if features is None else None
+        return cls(config["labels"], config["several"], vocabulary, features, acoustic)

@@ -1,0 +1,105 @@
+"""What each task states of itself: its data, network, loss, answers and metrics."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import SettingsError
+from elman.tasks.prediction import Prediction
+from elman.tasks.protocols import Preprocessing
+from elman.tasks.schema import SavedConfig
+from elman.tasks.session import Session
+from elman.train import Step
+from elman.train.objective import Objective
+
+
+class Hooks(ABC):
+    """The parts of a task, which `elman.tasks.Task` puts together.
+
+    In the order of a fit: `read` the data, `split` it, `fit_preprocessing`, `build` the network,
+    make `batches`, take the `loss` of each; of held-out data the `outputs`, their `metrics` and by
+    `objective` the best weights; `calibrate`; later `decode` the outputs of new data.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]  # what a batch's loss is a mean of
+    settings_type: ClassVar[type[Any]]
+    saved_type: ClassVar[type[SavedConfig]] = SavedConfig
+    preprocessing_type: ClassVar[type[Preprocessing]]
+    value_name: ClassVar[str] = "value"  # the column of a prediction's value
+    fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
+    found_after_training: ClassVar[
+        tuple[str, ...]
+    ] = ()  # weights that training does not start from
+    asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that preprocessing writes
+
+    def read(self, data: Any, *, labelled: bool) -> Any:
+        """The data as a `Dataset`; `DataError` names file and line of what cannot be used.
+
+        How to read it may depend on `self._preprocessing`, None while training from nothing.
+        """
+        raise NotImplementedError
+
+    def split(self, data: Any) -> tuple[Any, Any]:
+        """A dataset's part for training, and the one held out for validation."""
+        raise NotImplementedError
+
+    def fit_preprocessing(self, train: Any, start: Any = None) -> Any:
+        """The `Preprocessing` that a dataset needs, or that of the model to start from."""
+        raise NotImplementedError
+
+    def build(self, preprocessing: Any) -> nn.Module:
+        """The network, with fresh weights."""
+        raise NotImplementedError
+
+    def precision(self, preprocessing: Any) -> torch.dtype | None:  # noqa: ARG002
+        """The type of the weights where inputs are numbers of this type; else torch's default."""
+        return None
+
+    def batches(self, preprocessing: Any, data: Any, *, training: bool) -> Any:
+        """A dataset's batches: for training `elman.train.Batches`, else `OrderedBatches`."""
+        raise NotImplementedError
+
+    def loss(self, model: Any, batch: Any, state: Any) -> Step:
+        """The loss of one batch."""
+        return self._loss(model, batch, state)
+
+    def _loss(self, model: Any, batch: Any, state: Any) -> Step:
+        raise NotImplementedError
+
+    def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:
+        """The network's outputs of a batch, one an input."""
+        raise NotImplementedError
+
+    def decode(
+        self, output: Sequence[Any], preprocessing: Any, options: Mapping[str, Any]
+    ) -> list[Prediction]:
+        """The answers from the network's outputs, without inputs and errors."""
+        raise NotImplementedError
+
+    def metrics(self, output: Sequence[Any], preprocessing: Any, data: Any) -> dict[str, float]:
+        """How good the network's outputs are for a labelled dataset, `objective` included."""
+        raise NotImplementedError
+
+    @property
+    def objective(self) -> Objective:
+        """The metric that chooses the best weights."""
+        return Objective("loss", maximize=False)
+
+    def calibrate(self, model: Any, validation: Any) -> None:  # noqa: B027
+        """Find, with the best weights, what training leaves open; nothing if not overridden."""
+
+    def facts(self, train: Any, validation: Any) -> dict[str, Any]:
+        """What the model card says of the data, `training_sha256` included."""
+        raise NotImplementedError
+
+    def session(self, *args: Any, **options: Any) -> Session:  # noqa: ARG002
+        """A stream of input with a state of its own; see `elman.tasks.session`."""
+        raise SettingsError(f"the task {self.name} has no sessions")
+
+    @abstractmethod
+    def _example(self) -> Callable[[], object]:
+        """One small prediction, to measure the latency."""
