@@ -1,58 +1,7 @@
 """Data: known datasets, users' own files, vocabularies and batches."""
 
-from elman.data.batching import BucketSampler as BucketSampler
-from elman.data.batching import Chunks as Chunks
-from elman.data.datasets.builtin import Series as Series
-from elman.data.datasets.builtin import eeg as eeg
-from elman.data.datasets.builtin import goog as goog
-from elman.data.datasets.builtin import library_lines as library_lines
-from elman.data.datasets.builtin import stocks as stocks
-from elman.data.datasets.builtin import topics_text as topics_text
-from elman.data.datasets.dataset import Dataset as Dataset
-from elman.data.datasets.dataset import Part as Part
-from elman.data.datasets.download import at_hand as at_hand
-from elman.data.datasets.download import cache_folder as cache_folder
-from elman.data.datasets.download import fetch as fetch
-from elman.data.datasets.pen_digits import pixel_digits as pixel_digits
-from elman.data.datasets.registry import datasets as datasets
-from elman.data.datasets.registry import get as get
-from elman.data.datasets.registry import is_reference as is_reference
-from elman.data.datasets.registry import resolve as resolve
-from elman.data.datasets.synthetic import MemoryBatch as MemoryBatch
-from elman.data.datasets.synthetic import adding_problem as adding_problem
-from elman.data.datasets.synthetic import copy_memory as copy_memory
-from elman.data.datasets.synthetic import delayed_recall as delayed_recall
-from elman.data.datasets.synthetic import dyck as dyck
-from elman.data.datasets.synthetic import parity as parity
-from elman.data.examples import Examples as Examples
-from elman.data.examples import read_examples as read_examples
-from elman.data.series.panel import Columns as Columns
-from elman.data.series.panel import Panel as Panel
-from elman.data.series.panel import PanelSeries as PanelSeries
-from elman.data.series.panel import read_panel as read_panel
-from elman.data.sound.audio import Audio as Audio
-from elman.data.sound.audio import Resampler as Resampler
-from elman.data.sound.audio import read_audio as read_audio
-from elman.data.sound.audio import resampled as resampled
-from elman.data.sound.augment import at_speed as at_speed
-from elman.data.sound.augment import spec_augment as spec_augment
-from elman.data.sound.augment import with_noise as with_noise
-from elman.data.sound.checks import Problem as Problem
-from elman.data.sound.checks import UtteranceCheck as UtteranceCheck
-from elman.data.sound.checks import check_utterances as check_utterances
-from elman.data.sound.digit_strings import joined_strings as joined_strings
-from elman.data.sound.features import AcousticFeatures as AcousticFeatures
-from elman.data.sound.features import AcousticStream as AcousticStream
-from elman.data.sound.labelled import Sounds as Sounds
-from elman.data.sound.labelled import find_sounds as find_sounds
-from elman.data.sound.read import read_utterances as read_utterances
-from elman.data.sound.utterance import Utterance as Utterance
-from elman.data.sound.utterance import Utterances as Utterances
-from elman.data.tables import Table as Table
-from elman.data.tables import read_table as read_table
-from elman.data.text.corpus import Corpus as Corpus
-from elman.data.text.corpus import read_corpus as read_corpus
-from elman.data.text.corpus import text_blocks as text_blocks
-from elman.data.text.vocabulary import Stream as Stream
-from elman.data.text.vocabulary import Vocabulary as Vocabulary
-from elman.data.text.vocabulary import build_vocabulary as build_vocabulary
+from elman.lazy import exports
+
+from elman.data.datasets.registry import datasets as datasets  # isort: skip  # also a package's name
+
+__getattr__, __dir__ = exports(__name__, __file__)

@@ -1,13 +1,16 @@
 """Values out of the containers of numpy, torch, pandas, polars and Arrow, and in messages."""
 
 import reprlib
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import torch
 
 from elman.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 _SHORT = reprlib.Repr()  # also of what refers to itself or grows when it is written out
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
@@ -47,18 +50,27 @@ def is_missing(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """The scalar in an array, tensor or Arrow scalar of no dimensions; anything else as it is.
 
+    >>> import torch
     >>> plain(torch.tensor(3)), plain(np.array("a"))
     (np.int64(3), np.str_('a'))
     """
-    if isinstance(value, torch.Tensor) and value.ndim == 0:
+    if is_tensor(value) and value.ndim == 0:
         value = as_array(value)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return value[()]
     return value.as_py() if hasattr(value, "as_py") else value
 
 
-def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+def is_tensor(value: object) -> "TypeGuard[torch.Tensor]":
+    """Whether a value is a tensor: never where torch is not imported."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def as_array(tensor: "torch.Tensor") -> np.ndarray[Any, Any]:
     """The values of a tensor of any device and type, with or without a gradient."""
+    import torch
+
     tensor = tensor.detach().cpu()
     if tensor.is_sparse:
         tensor = tensor.to_dense()
@@ -78,7 +90,7 @@ def as_list(values: Any, argument: str) -> list[Any]:
     >>> as_list(np.array(["a", "b"]), "texts")
     [np.str_('a'), np.str_('b')]
     """
-    if isinstance(values, torch.Tensor):
+    if is_tensor(values):
         values = as_array(values)
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist() if values.ndim == 1 else list(values)

@@ -1,16 +1,18 @@
 """Settings that every task has: those of its recurrent layers."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from elman.cells import Cell
 from elman.data.delimited import check_delimiter
 from elman.data.text.encodings import check_encoding
 from elman.data.values import shown
 from elman.errors import SettingsError
-from elman.nn import Recurrent
+
+if TYPE_CHECKING:
+    from elman.cells import Cell
+    from elman.nn import Recurrent
 
 MOST_PROBLEMS = 3  # named in one message
 _LONGEST = 200  # characters of each
@@ -53,8 +55,10 @@ class RecurrentSettings(BaseModel):
         "auto", description="How the recurrence is computed."
     )
 
-    def layers(self, cell: Cell | str, input_size: int, **options: Any) -> Recurrent:
+    def layers(self, cell: "Cell | str", input_size: int, **options: Any) -> "Recurrent":
         """The recurrent layers, with inputs of `input_size` features."""
+        from elman.nn import Recurrent
+
         return Recurrent(
             cell,
             input_size,

@@ -17,6 +17,7 @@ from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
+from elman.tasks.meta import without_values
 from elman.tasks.model import SequenceModel
 from elman.tasks.schema import SavedConfig, checked
 from elman.tasks.settings import validated
@@ -277,7 +278,7 @@ class Task(ABC):
             task.record = record
             if task.settings.num_layers > len(saved.tensors):
                 raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
-            with torch.device("meta"):  # sizes that the weights do not have cost no memory
+            with without_values():
                 model = task._restore(saved)
             _assign(model, saved.tensors)
         except _NOT_FITTING as error:

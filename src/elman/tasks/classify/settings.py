@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from elman.tasks.settings import RecurrentSettings, TextFileSettings
-from elman.train import TrainSettings
+from elman.train.settings import TrainSettings
 
 
 class ClassifySettings(RecurrentSettings, TextFileSettings, TrainSettings):

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from elman.tasks.settings import RecurrentSettings, TextFileSettings
-from elman.train import TrainSettings
+from elman.train.settings import TrainSettings
 
 
 class SpeechSettings(RecurrentSettings, TextFileSettings, TrainSettings):
