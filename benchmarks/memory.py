@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / "text.txt", arguments.megabytes)
-        command = [sys.executable, "-m", "elman.cli.app", "train", "language"]
+        command = [sys.executable, "-m", "elman.cli", "train", "language"]
         command += ["--data", str(folder / "text.txt"), "--out", str(folder / "run")]
         command += ["--max-steps", str(arguments.steps), "--log-every", "1", "--hidden-size", "64"]
         began, first_step, peak = time.monotonic(), None, 0.0

@@ -48,7 +48,7 @@ def commands(name: str) -> dict[str, list[str]]:
 
 
 def run(words: list[str], folder: Path) -> str:
-    command = [sys.executable, "-m", "elman.cli.app", *words[1:]]
+    command = [sys.executable, "-m", "elman.cli", *words[1:]]
     return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

@@ -41,7 +41,7 @@ def environment(cache: Path) -> dict[str, str]:
 def run_in(folder: Path, cache: Path) -> Run:
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "elman.cli.app", *map(str, words)],
+            [sys.executable, "-m", "elman.cli", *map(str, words)],
             cwd=folder,
             env=environment(cache),
             capture_output=True,
@@ -61,7 +61,7 @@ def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "elman.cli.app", *words],
+            [sys.executable, "-m", "elman.cli", *words],
             cwd=tmp_path,
             env=environment(tmp_path / "cache"),
             stdout=subprocess.PIPE,

@@ -54,7 +54,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     words = ["train", "language", "--data", "t.txt", "--hidden-size", "24", "--out", "run"]
     fonts = matplotlib.get_cachedir()
     done = subprocess.run(
-        [sys.executable, "-m", "elman.cli.app", *words],
+        [sys.executable, "-m", "elman.cli", *words],
         cwd=tmp_path,
         env={
             **os.environ,

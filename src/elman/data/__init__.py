@@ -1,7 +1,8 @@
 """Data: known datasets, users' own files, vocabularies and batches."""
 
+import elman.data.datasets  # noqa: F401  # here its name is that of a function, see the stub
 from elman.lazy import exports
 
-from elman.data.datasets.registry import datasets as datasets  # isort: skip  # also a package's name
+del datasets  # type: ignore[name-defined]  # noqa: F821
 
 __getattr__, __dir__ = exports(__name__, __file__)

@@ -5,11 +5,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import numpy as np
-
 from elman.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 _SHORT = reprlib.Repr()  # also of what refers to itself or grows when it is written out
@@ -33,6 +32,7 @@ def shown(value: object, width: int = 60) -> str:
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN of any type of number, NaT or pandas' NA.
 
+    >>> import numpy as np
     >>> from decimal import Decimal
     >>> is_missing(np.float32("nan")), is_missing(Decimal("NaN")), is_missing("")
     (True, True, False)
@@ -50,13 +50,13 @@ def is_missing(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """The scalar in an array, tensor or Arrow scalar of no dimensions; anything else as it is.
 
-    >>> import torch
+    >>> import numpy as np, torch
     >>> plain(torch.tensor(3)), plain(np.array("a"))
     (np.int64(3), np.str_('a'))
     """
     if is_tensor(value) and value.ndim == 0:
         value = as_array(value)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if is_array(value) and value.ndim == 0:
         return value[()]
     return value.as_py() if hasattr(value, "as_py") else value
 
@@ -67,7 +67,13 @@ def is_tensor(value: object) -> "TypeGuard[torch.Tensor]":
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def as_array(tensor: "torch.Tensor") -> np.ndarray[Any, Any]:
+def is_array(value: object) -> "TypeGuard[np.ndarray[Any, Any]]":
+    """Whether a value is an array of numpy: never where numpy is not imported."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def as_array(tensor: "torch.Tensor") -> "np.ndarray[Any, Any]":
     """The values of a tensor of any device and type, with or without a gradient."""
     import torch
 
@@ -87,12 +93,13 @@ def as_list(values: Any, argument: str) -> list[Any]:
     - `values`: the items in their container.
     - `argument`: what they are, for the `DataError` if they are no such thing.
 
+    >>> import numpy as np
     >>> as_list(np.array(["a", "b"]), "texts")
     [np.str_('a'), np.str_('b')]
     """
     if is_tensor(values):
         values = as_array(values)
-    if isinstance(values, np.ma.MaskedArray):
+    if is_array(values) and isinstance(values, sys.modules["numpy"].ma.MaskedArray):
         values = values.tolist() if values.ndim == 1 else list(values)
     for convert in ("to_list", "to_pylist"):
         if hasattr(values, convert):

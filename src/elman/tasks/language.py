@@ -18,6 +18,7 @@ from elman.data.values import as_list, shown, text_of
 from elman.decode.sampling import Sampling
 from elman.errors import DataError, SettingsError
 from elman.nn import LockedDropout
+from elman.tasks.language_flags import COMMANDS
 from elman.tasks.language_settings import LanguageSettings
 from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.start import check_characters
@@ -45,6 +46,7 @@ class Language(Task):
     name = "language"
     unit = "tokens"
     settings_type = LanguageSettings
+    commands = COMMANDS
     asset_names = (VOCABULARY,)
     fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
     vocabulary: Vocabulary

@@ -5,20 +5,21 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import ModelError
 
 if TYPE_CHECKING:
+    from elman.tasks.commands import Commands
     from elman.tasks.task import Task
 
 GROUP = "elman.tasks"
-BUILTIN: Mapping[str, str] = MappingProxyType(
+BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Commands`
     {
-        "classify": "elman.tasks.classify.task:Classify",
-        "forecast": "elman.tasks.forecast.task:Forecast",
-        "language": "elman.tasks.language:Language",
-        "speech": "elman.tasks.speech.task:Speech",
+        "classify": ("elman.tasks.classify.task:Classify", "elman.tasks.classify.flags:COMMANDS"),
+        "forecast": ("elman.tasks.forecast.task:Forecast", "elman.tasks.forecast.flags:COMMANDS"),
+        "language": ("elman.tasks.language:Language", "elman.tasks.language_flags:COMMANDS"),
+        "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
     }
 )
 
@@ -42,8 +43,7 @@ class Registry(Mapping[str, "type[Task]"]):
 
     def __getitem__(self, name: str) -> "type[Task]":
         if name in BUILTIN:
-            module, _, attribute = BUILTIN[name].partition(":")
-            found: type[Task] = getattr(importlib.import_module(module), attribute)
+            found: type[Task] = _imported(BUILTIN[name][0])
             return found
         return _loaded(name)
 
@@ -58,6 +58,21 @@ class Registry(Mapping[str, "type[Task]"]):
 
 
 TASKS = Registry()
+
+
+def commands_of(name: str) -> "Commands":
+    """What the command line knows of a task; of elman's own without the import of torch."""
+    from elman.tasks.commands import Commands
+
+    if name in BUILTIN:
+        found: Commands = _imported(BUILTIN[name][1])
+        return found
+    return Commands.of(TASKS[name])
+
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 @cache

@@ -17,6 +17,7 @@ from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
+from elman.tasks.commands import Commands
 from elman.tasks.meta import without_values
 from elman.tasks.model import SequenceModel
 from elman.tasks.schema import SavedConfig, checked
@@ -58,6 +59,7 @@ class Task(ABC):
     name: ClassVar[str]
     unit: ClassVar[str]  # what a batch's loss is a mean of
     settings_type: ClassVar[type[Any]]
+    commands: ClassVar[Commands | None] = None  # for the command line; by default without flags
     saved_type: ClassVar[type[SavedConfig]] = SavedConfig
     fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
     found_after_training: ClassVar[

@@ -25,6 +25,7 @@ from elman.errors import DataError, ModelError
 from elman.nn import Pooling
 from elman.tasks import metrics
 from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.settings import ClassifySettings
@@ -70,6 +71,7 @@ class Classify(Task):
     name = "classify"
     unit = "examples"
     settings_type = ClassifySettings
+    commands = COMMANDS
     saved_type = ClassifyConfig
     asset_names = (VOCABULARY,)
     fixed = (

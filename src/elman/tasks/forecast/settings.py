@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from elman.data.series.frequency import check_frequency
 from elman.errors import SettingsError
 from elman.tasks.settings import RecurrentSettings, TextFileSettings
 from elman.train.settings import TrainSettings
@@ -89,6 +88,8 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
             value = str(value)
         value = getattr(value, "freqstr", value)
         if isinstance(value, str):
+            from elman.data.series.frequency import check_frequency
+
             try:
                 check_frequency(value)
             except SettingsError as error:

@@ -22,6 +22,7 @@ from elman.tasks.forecast.bounds import check_values
 from elman.tasks.forecast.build import held_out_loss, network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.copula import patterns_of
+from elman.tasks.forecast.flags import COMMANDS
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import History, View, check_known, read, view_of
 from elman.tasks.forecast.inference import Placed, read_known, scaled_at_end
@@ -66,6 +67,7 @@ class Forecast(Task):
     name = "forecast"
     unit = "windows"
     settings_type = ForecastSettings
+    commands = COMMANDS
     asset_names = (HISTORY,)
     fixed = (
         *("horizon", "season", "frequency", "target", "past", "future", "static"),
