@@ -1,9 +1,11 @@
-"""How long it takes until a layer runs: the import, the compiler, and kernels from the cache.
+"""How long it takes until something runs: commands, imports, the compiler, cached kernels.
 
     python benchmarks/start.py [lstm gru ...]
 
 Each figure is the median of five processes:
 
+- commands: of a whole process, as a user waits for it; `import torch` stands beside them;
+- first optimizer: seconds to make one and take a step;
 - import: seconds of `import elman` after `import torch`;
 - start of LLVM: what the first kernel of a process costs more than others, whichever it is;
 - compile: a cell's kernels for float32, forward and backward, from equations to memory, with
@@ -13,15 +15,18 @@ Each figure is the median of five processes:
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any, NamedTuple
 
 from elman.cells import BUILTIN
 
 PROCESSES = 5
+HELP, MORE_THAN_TORCH = 0.5, 0.7  # seconds
 GOALS = {"import": 0.3, "compile": 1.0, "load": 0.02}
 
 _IMPORT = """
@@ -29,6 +34,23 @@ import time, torch
 start = time.perf_counter()
 import elman
 print(time.perf_counter() - start)
+"""
+_COMMAND = "import sys; from elman.cli import main; main(sys.argv[1:])"
+_OPTIMIZER = """
+import time, torch
+from torch import nn
+from elman.train import TrainSettings
+from elman.train.optim import make_optimizer
+layer = nn.Linear(2, 2)
+layer(torch.ones(1, 2)).sum().backward()
+start = time.perf_counter()
+make_optimizer(layer, TrainSettings()).step()
+print(time.perf_counter() - start)
+"""
+_MODEL = """
+from elman.tasks import Classify
+texts = (["a good film", "a bad film"] * 10, ["good", "bad"] * 10)
+Classify(hidden_size=16, max_steps=5).fit(texts, folder="model", progress=False)
 """
 _KERNELS = """
 import json, sys, time, torch, elman
@@ -60,6 +82,34 @@ def seconds(code: str, *arguments: str, cache: str) -> Any:
     return json.loads(done.stdout)
 
 
+def wall(code: str, *arguments: str, folder: str, processes: int = PROCESSES) -> float:
+    """The median time of a whole process that runs the code."""
+    command = [sys.executable, "-c", code, *arguments]
+    taken = []
+    for _ in range(processes):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def print_commands() -> None:
+    """A table of commands and of what they are held to."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", _MODEL], cwd=folder, check=True)
+        torch = wall("import torch", folder=folder)
+        print(f"| command | s | goal |\n|---|---|---|\n| import torch | {torch:.2f} | |")
+        for words, goal in (
+            (["--help"], HELP),
+            (["train", "classify", "--help"], HELP),
+            (["predict", "model", "a good film"], torch + MORE_THAN_TORCH),
+        ):
+            found = wall(_COMMAND, *words, folder=folder)
+            print(f"| elman {shlex.join(words)} | {found:.2f} | {goal:.2f} |", flush=True)
+        optimizer = statistics.median(seconds(_OPTIMIZER, cache=folder) for _ in range(PROCESSES))
+        print(f"| first optimizer | {optimizer:.3f} | |")
+
+
 def of_import(processes: int = PROCESSES) -> float:
     with tempfile.TemporaryDirectory() as cache:
         return statistics.median(seconds(_IMPORT, cache=cache) for _ in range(processes))
@@ -76,6 +126,7 @@ def of_kernels(cell: str, processes: int = PROCESSES) -> Start:
 
 
 def main() -> None:
+    print_commands()
     print(f"import elman: {of_import():.2f} s more than torch (goal {GOALS['import']} s)")
     print("| cell | start of LLVM, ms | compile, s | load, ms |\n|---|---|---|---|")
     for cell in sys.argv[1:] or BUILTIN:

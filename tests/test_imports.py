@@ -18,7 +18,7 @@ FLOORS = (
     {"math", "html"},
     {"folders", "tensor_files"},
     {"files"},
-    {"errors", "messages", "version"},
+    {"errors", "lazy", "messages", "version"},
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
@@ -33,7 +33,8 @@ def modules() -> dict[str, Path]:
 
 def imported(path: Path, known: dict[str, Path], *, at_once: bool) -> set[str]:
     """The modules that a file imports; with `at_once` those alone that its import imports."""
-    tree = ast.parse(path.read_text())
+    stub = path.with_suffix(".pyi")  # what a package imports on first use
+    tree = ast.parse(path.read_text() + (stub.read_text() if stub.exists() else ""))
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):
         only_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)

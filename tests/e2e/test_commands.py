@@ -125,3 +125,15 @@ def test_the_script_of_the_installation() -> None:
         pytest.skip(f"{script} is not there: elman is not installed in this environment")
     done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == library.__version__
+
+
+def test_flags_and_commands_of_other_tasks_are_refused(here: Any) -> None:
+    for words, reason in (
+        (["predict", "films", "good", "--hot-word", "x"], "--hot-word is for speech; films is a"),
+        (["predict", "films", "good", "--plot", "x.png"], "--plot is for forecast; films is a"),
+        (["evaluate", "cats", "--data", "book.txt", "--lm", "x"], "--lm is for speech; cats is a"),
+        (["generate", "films"], "films is a model of the task classify, which generates nothing"),
+    ):
+        done = here(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert reason in done.stderr

@@ -181,7 +181,7 @@ def test_a_microphone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
                 raise KeyboardInterrupt
             return self.blocks.pop(0)
 
-    monkeypatch.setattr("elman.cli.speech_output.queue.SimpleQueue", Queue)
+    monkeypatch.setattr("elman.tasks.speech.microphone.queue.SimpleQueue", Queue)
     code, output, errors = run("predict", "model", "--microphone")
     assert code == 0
     assert "listening" in errors

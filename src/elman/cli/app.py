@@ -6,35 +6,69 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TextIO
 
 import cyclopts
-from cyclopts import App, Group, Parameter
+from cyclopts import App
 from cyclopts.config import Dict
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from elman.cli import output, signals
-from elman.cli.bench import bench_app
-from elman.cli.data import data_app
-from elman.cli.model import Source, diagnose, evaluate, generate, predict
-from elman.cli.standard_input import readable, suffix_for
-from elman.compiler import cache
-from elman.data.validation import Settings
+from elman.cli import signals
 from elman.errors import ElmanError, SettingsError
-from elman.tasks import (
-    Classify,
-    ClassifySettings,
-    Forecast,
-    ForecastSettings,
-    Language,
-    LanguageSettings,
-    Speech,
-    SpeechSettings,
-    Task,
-)
-from elman.tasks.settings import RecurrentSettings, in_one_line
-from elman.train import TrainingInterrupted, TrainSettings
+from elman.train.types import TrainingInterrupted
 from elman.version import __version__
+
+_COMMANDS = {  # each imported when it is used: where it is, and what it says of itself
+    "train": ("elman.cli.train:app", "Train a model on your data; each task has a command."),
+    "predict": (
+        "elman.cli.model:predict",
+        """Predict for texts given here, or for the lines or rows of a file; a forecaster, without
+        data, goes on from the series that it was trained on; a recogniser reads sound files.
+
+        Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
+
+        Example: `elman predict runs/speech talk.wav --format srt > talk.srt`
+        """,
+    ),
+    "evaluate": (
+        "elman.cli.model:evaluate",
+        """Measure a model on data that it has not seen.
+
+        Example: `elman evaluate runs/classify --data text_sst2:test`
+        """,
+    ),
+    "generate": (
+        "elman.cli.model:generate",
+        """Generate text with a language model, printed as it is drawn.
+
+        Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
+        """,
+    ),
+    "diagnose": (
+        "elman.cli.model:diagnose",
+        """Say why a trained network learns or not: gradient through time, Jacobians, gates.
+
+        Example: `elman diagnose runs/classify --data text_sst2:validation`
+        """,
+    ),
+    "data": ("elman.cli.data:data_app", "The datasets that elman knows by name."),
+    "bench": ("elman.cli.bench:bench_app", "Speed and memory on this machine."),
+    "info": (
+        "elman.cli.info:info",
+        """Show versions, backends, cells and tasks of this machine's elman.
+
+        Example: `elman info`
+        """,
+    ),
+    "quickstart": (
+        "elman.cli.quickstart:quickstart",
+        """Train three small models on real data in two minutes, and see what they do.
+
+        Example: `elman quickstart`
+        """,
+    ),
+}
+_LONGEST_MESSAGE = 2000  # characters
 
 app = App(
     name="elman",
@@ -44,223 +78,8 @@ app = App(
     help_format="markdown",
     suppress_keyboard_interrupt=False,  # main says how to go on
 )
-train = App(name="train", help="Train a model on your data; each task has a command.")
-app.command(train)
-app.command(data_app)
-app.command(bench_app)
-for _command in (predict, evaluate, diagnose, generate):
-    app.command(_command)
-
-OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
-    Group.create_ordered(name) for name in ("Data and files", "Task", "Network", "Training")
-)
-
-
-_LONGEST_MESSAGE = 2000  # characters
-_LISTS = ("target", "past", "future", "static")
-_COLUMNS = {
-    *("text", "label", "features", "path", "separator", "audio_folder", "channel"),
-    *("id", "time", *_LISTS),
-    *("encoding", "delimiter"),
-}
-
-
-def _grouped(settings: type[BaseModel]) -> None:
-    """Have the settings listed in help under what they are about, the task's own first."""
-    for name, field in settings.model_fields.items():
-        group = OF_NETWORK if name in RecurrentSettings.model_fields else OF_TASK
-        group = OF_TRAINING if name in TrainSettings.model_fields else group
-        group = OF_DATA if name in _COLUMNS else group
-        field.metadata.append(Parameter(group=group))
-
-
-_SETTINGS: dict[str, type[Settings]] = {
-    "classify": ClassifySettings,
-    "forecast": ForecastSettings,
-    "language": LanguageSettings,
-    "speech": SpeechSettings,
-}
-for _settings in _SETTINGS.values():
-    _grouped(_settings)
-
-TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
-Validation = Annotated[
-    str | None,
-    Parameter(
-        help="Data to choose the best weights by; else a share is held out.",
-        allow_leading_hyphen=True,
-        group=OF_DATA,
-    ),
-]
-Out = Annotated[
-    Path | None, Parameter(help="The run's folder, runs/TASK if not given.", group=OF_DATA)
-]
-Resume = Annotated[
-    bool,
-    Parameter(
-        help="Go on from the folder's checkpoint.", negative="", show_default=False, group=OF_DATA
-    ),
-]
-From = Annotated[
-    str | None,
-    Parameter(
-        name="--from",
-        help="Start from this model's weights and preprocessing; settings not given are its own.",
-        group=OF_DATA,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    Parameter(help="A YAML or TOML file with any of these settings; flags win.", group=OF_DATA),
-]
-PrintConfig = Annotated[
-    bool,
-    Parameter(
-        help="Print the settings as such a file, and stop.",
-        negative="",
-        show_default=False,
-        group=OF_DATA,
-    ),
-]
-
-
-@train.command(name="classify")
-def train_classify(
-    *,
-    data: TrainingData = None,
-    validation: Validation = None,
-    out: Out = None,
-    resume: Resume = False,
-    start_from: From = None,
-    config: Config = None,
-    print_config: PrintConfig = False,
-    settings: Annotated[ClassifySettings, Parameter(name="*")] = ClassifySettings(),  # noqa: B008
-) -> None:
-    """Train a classifier of texts, of spoken words and other sound, or of feature vectors.
-
-    Example: `elman train classify --data reviews.csv --text review --label stars`
-    """
-    del config  # read before the flags
-    _train(Classify, settings, data, validation, out, resume, start_from, print_config)
-
-
-@train.command(name="forecast")
-def train_forecast(
-    *,
-    data: TrainingData = None,
-    out: Out = None,
-    resume: Resume = False,
-    start_from: From = None,
-    config: Config = None,
-    print_config: PrintConfig = False,
-    settings: Annotated[ForecastSettings, Parameter(name="*")] = ForecastSettings(),  # noqa: B008
-) -> None:
-    """Train a forecaster of one series or many, a row for each series and time.
-
-    Example: `elman train forecast --data sales.csv --id shop --time day --target sold --horizon 28`
-    """
-    del config  # read before the flags
-    parted = {name: ",".join(getattr(settings, name)).split(",") for name in _LISTS}
-    some = {name: words for name, words in parted.items() if words != [""]}
-    settings = ForecastSettings(**{**settings.model_dump(exclude_unset=True), **some})
-    _train(Forecast, settings, data, None, out, resume, start_from, print_config)
-
-
-@train.command(name="language")
-def train_language(
-    *,
-    data: TrainingData = None,
-    validation: Validation = None,
-    out: Out = None,
-    resume: Resume = False,
-    start_from: From = None,
-    config: Config = None,
-    print_config: PrintConfig = False,
-    settings: Annotated[LanguageSettings, Parameter(name="*")] = LanguageSettings(),  # noqa: B008
-) -> None:
-    """Train a language model on text: a file, a folder of .txt files, or a dataset.
-
-    Example: `elman train language --data book.txt --hidden-size 256 --epochs 5`
-    """
-    del config  # read before the flags
-    _train(Language, settings, data, validation, out, resume, start_from, print_config)
-
-
-@train.command(name="speech")
-def train_speech(
-    *,
-    data: TrainingData = None,
-    validation: Validation = None,
-    out: Out = None,
-    resume: Resume = False,
-    start_from: From = None,
-    config: Config = None,
-    print_config: PrintConfig = False,
-    settings: Annotated[SpeechSettings, Parameter(name="*")] = SpeechSettings(),  # noqa: B008
-) -> None:
-    """Train a recogniser of speech on recordings and their transcripts: a table with a row for
-    each, a folder of sound with a .txt beside each, Kaldi's wav.scp and text, or a dataset.
-
-    Example: `elman train speech --data recordings.csv --path file --text said`
-    """
-    del config  # read before the flags
-    _train(Speech, settings, data, validation, out, resume, start_from, print_config)
-
-
-def _train(
-    kind: type[Task],
-    settings: Any,
-    data: str | None,
-    validation: str | None,
-    out: Path | None,
-    resume: bool,
-    start_from: str | None,
-    print_config: bool,
-) -> None:
-    out = out or Path("runs") / kind.name
-    if print_config:
-        output.config(settings, data=data, validation=validation, out=str(out))
-        return
-    if data is None:
-        raise SettingsError("--data is missing: name a file or a dataset to train on")
-    if data == validation == "-":
-        raise SettingsError("--data - and --validation -: standard input can be read only once")
-    task = kind(**settings.model_dump(exclude_unset=True))
-    suffix = suffix_for(task)
-    with readable(data, suffix) as train_data, readable(validation, suffix) as held_out:
-        task.fit(train_data, held_out, folder=out, resume=resume, start_from=start_from)
-    output.trained(task, out)
-
-
-@app.command
-def info(
-    *,
-    clear_kernels: Annotated[
-        bool, Parameter(help="Remove the compiled kernels kept on disk.", negative="")
-    ] = False,
-) -> None:
-    """Show versions, backends, cells and tasks of this machine's elman.
-
-    Example: `elman info`
-    """
-    if clear_kernels:
-        print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
-        return
-    output.info()
-
-
-@app.command
-def quickstart(
-    *,
-    out: Annotated[Path, Parameter(help="Where models and the report go.")] = Path("quickstart"),
-) -> None:
-    """Train three small models on real data in two minutes, and see what they do.
-
-    Example: `elman quickstart`
-    """
-    from elman.quickstart import run
-
-    run(out)
+for _name, (_path, _help) in _COMMANDS.items():
+    app.command(_path, name=_name, help=_help)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -268,9 +87,17 @@ def main(argv: list[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        if len(argv) > 1 and argv[0] == "train" and (settings := _SETTINGS.get(argv[1])):
-            argv = settings.current_flags(argv)
-        _run(argv)
+        _run(_current(argv))
+
+
+def _current(argv: list[str]) -> list[str]:
+    """The words of a training command with old names of settings replaced by today's."""
+    from elman.tasks.registry import TASKS, commands_of
+
+    if len(argv) < 2 or argv[0] != "train" or argv[1] not in TASKS:
+        return argv
+    renamed: list[str] = commands_of(argv[1]).settings.current_flags(argv)
+    return renamed
 
 
 def _run(argv: list[str]) -> None:
@@ -278,11 +105,13 @@ def _run(argv: list[str]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app.config = _config_of(argv)
         with signals.raised():
+            app.config = _config_of(argv)
             app(argv, exit_on_error=False, print_error=False)
             sys.stdout.flush()
     except cyclopts.CycloptsError as error:
+        from elman.tasks.settings import in_one_line
+
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
     except ElmanError as error:
@@ -308,8 +137,11 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
             path = Path(value if equals else "".join(argv[i + 1 : i + 2]))
             if path == Path():
                 raise SettingsError("--config names no file")
-            settings = output.read_config(path)
-            by_task = {name: kind.current(settings) for name, kind in _SETTINGS.items()}
+            from elman.cli.settings_file import read_config
+            from elman.tasks.registry import TASKS, commands_of
+
+            settings = read_config(path)
+            by_task = {name: commands_of(name).settings.current(settings) for name in TASKS}
             return (Dict({"train": by_task}, source=str(path)),)
     return ()
 
@@ -334,6 +166,3 @@ def _fail(message: str) -> None:
 
 
 signals.imported()
-
-if __name__ == "__main__":
-    main()

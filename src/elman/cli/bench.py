@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from elman.cli import output
 
-bench_app = App(name="bench", help="Speed on this machine, and who remembers how far.")
+bench_app = App(name="bench", help="Speed and memory on this machine.")
 AsJson = Annotated[
     bool, Parameter(name="--json", help="Print JSON.", negative="", show_default=False)
 ]

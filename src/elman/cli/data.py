@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-import elman
+import elman.data
 from elman.cli import output
 
 data_app = App(name="data", help="The datasets that elman knows by name.")

@@ -1,91 +1,45 @@
 """What the command line prints: tables for people, JSON for programs."""
 
 import json
-import platform
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-import yaml
-from numpy.typing import NDArray
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-import elman
-from elman.cells import BUILTIN
-from elman.compiler import cache
-from elman.data import Dataset
-from elman.data.text.files import read_text
-from elman.data.values import shown
-from elman.errors import DataError, SettingsError
-from elman.html import write_page
-from elman.tasks import Task
-from elman.tasks.load import TASKS
-from elman.version import __version__
+from elman.tasks.commands import Note, Part, Rows
+from elman.tasks.registry import commands_of
 
 if TYPE_CHECKING:
     from elman.bench.memory import Outcome
+    from elman.data import Dataset
     from elman.diagnose import Diagnosis
+    from elman.tasks import Task
 
-MOST_CLASSES = 20
 MOST_FILES = 50
-_MOST_CONFIG = 2**20  # bytes
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The settings of a YAML or TOML file."""
-    try:
-        if path.is_file() and path.stat().st_size > _MOST_CONFIG:
-            raise SettingsError(f"--config: {path} is larger than {_MOST_CONFIG:,} bytes")
-        text = read_text(path)
-        is_toml = path.suffix.lower() == ".toml"
-        content = tomllib.loads(text) if is_toml else yaml.safe_load(text)
-    except DataError as error:
-        raise SettingsError(f"--config: {error}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        what = " ".join(str(error).split())[:300]
-        raise SettingsError(f"--config: {path} cannot be read: {what}") from None
-    except RecursionError:
-        raise SettingsError(f"--config: {path} cannot be read: nested too deep") from None
-    if not isinstance(content, dict):
-        raise SettingsError(f"--config: {path} must hold lines of the form `name: value`")
-    for name, value in content.items():
-        if not isinstance(name, str):
-            raise SettingsError(
-                f"--config: {path}: {shown(name)} is not the name of a setting: put it in quotes if"
-                " it is one"
-            )
-        values = value if isinstance(value, list) else [value]
-        if any(not isinstance(each, str | int | float | None) for each in values):
-            raise SettingsError(
-                f"--config: {path}: {name:.40} must be a number, a text, true, false, none or a"
-                f" list of these, not a {type(value).__name__}"
-            )
-    if "config" in content:
-        raise SettingsError(f"--config: {path} names another such file, which is not read")
-    return {name: "none" if value is None else value for name, value in content.items()}
+def parts(given: Iterable[Part], *, as_json: bool) -> None:
+    """Print what a task gives, each part as it comes."""
+    for part in given:
+        match part:
+            case str():
+                sys.stdout.write(part)
+                sys.stdout.flush()
+            case Rows():
+                rows(part.values, as_json=as_json)
+            case Note():
+                print(part.text, file=sys.stderr)
+            case Table():
+                _print(part)
+            case _:
+                metrics(part, as_json=as_json)
 
 
-def config(settings: BaseModel, **rest: Any) -> None:
-    """Print settings as a YAML file that --config reads."""
-    for name, value in rest.items():
-        if value is not None:
-            print(_line(name, value))
-    for name, field in type(settings).model_fields.items():
-        print(f"{_line(name, getattr(settings, name))}  # {field.description}")
-
-
-def _line(name: str, value: Any) -> str:
-    return yaml.safe_dump({name: value}, allow_unicode=True, width=1000).strip()
-
-
-def trained(task: Task, out: Path) -> None:
+def trained(task: "Task", out: Path) -> None:
     """Print what training came to and what to do next."""
     training = task.record["training"]
     print(
@@ -93,10 +47,9 @@ def trained(task: Task, out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
-    print(
-        f"the model is in {out}: see elman predict --help"
-        f"{' and elman generate --help' if task.name == 'language' else ''}"
-    )
+    can_generate = commands_of(task.name).generate is not None
+    more = " and elman generate --help" if can_generate else ""
+    print(f"the model is in {out}: see elman predict --help{more}")
 
 
 def metrics(
@@ -119,22 +72,6 @@ def diagnosis(found: "Diagnosis", page: Path) -> None:
     print(f"the page is {page}")
 
 
-def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> None:
-    """Print how often each true label (row) was taken for each (column)."""
-    if len(labels) > MOST_CLASSES:
-        print(f"({len(labels)} classes: too many for a table of what was taken for what)")
-        return
-    table = Table("true \\ predicted", *labels)
-    for label, row in zip(labels, counts, strict=True):
-        table.add_row(label, *map(str, row))
-    _print(table)
-
-
-def table(made: Table) -> None:
-    """A table that something made of itself."""
-    _print(made)
-
-
 def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     """Print predictions a line each, tab-separated under their names, or as JSON lines."""
     if as_json:
@@ -153,6 +90,7 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
 def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = False) -> None:
     """Print who remembers how far as it comes, and what that says of the prediction."""
     from elman.bench import memory
+    from elman.html import write_page
 
     kept = []
     for each in outcomes:
@@ -179,6 +117,8 @@ def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = F
 
 def datasets() -> None:
     """Print every dataset's name, title and whether it is at hand."""
+    import elman.data
+
     table = Table("name", "what it is", "at hand")
     for name in elman.data.dataset_names():
         known = elman.data.get(name)
@@ -186,7 +126,7 @@ def datasets() -> None:
     _print(table)
 
 
-def dataset(known: Dataset) -> None:
+def dataset(known: "Dataset") -> None:
     """Print what is known of a dataset."""
     print(f"{known.name}: {known.title}\nlicence: {known.licence}\nto be named as:")
     for reference in known.references:
@@ -196,25 +136,6 @@ def dataset(known: Dataset) -> None:
         print(f"  {file}  {known.urls.get(file, 'no address known')}")
     if len(known.files) > MOST_FILES:
         print(f"  and {len(known.files) - MOST_FILES:,} more")
-
-
-def info() -> None:
-    """Print versions, threads, backends, cells and tasks."""
-    table = Table("what", "here", show_header=False)
-    python = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
-    table.add_row("elman", __version__)
-    table.add_row("torch", f"{torch.__version__}, {torch.get_num_threads()} threads")
-    table.add_row("python", python)
-    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    table.add_row("GPU", cuda)
-    for name, backend in elman.backends().items():
-        state = "yes" if backend.available else "no"
-        table.add_row(f"backend {name}", f"{state}: {backend.note}")
-    table.add_row("cells", ", ".join(BUILTIN))
-    table.add_row("tasks", ", ".join(TASKS))
-    table.add_row("kernel cache", cache.describe())
-    table.add_row("data cache", str(elman.data.cache_folder()))
-    _print(table)
 
 
 def _print(table: Table) -> None:

@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM of the command line while no training has taken them over.
 
-The command line imports this module first: from then until `imported` is called either signal ends
-the process with a line that says so. It imports nothing that takes long.
+The command line imports this module first. From then until `imported`, and within `raised` while a
+module is imported, either signal ends the process with a line that says so: an exception could be
+lost within the import of an extension module. This module imports nothing that takes long.
 """
 
 import os
@@ -15,36 +16,47 @@ from typing import Any
 from elman.errors import Interrupted
 
 MESSAGE = "elman: interrupted; no file is half-written, and the same command can be given again"
-_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-_before: dict[signal.Signals, Any] = {}
+_USUAL: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+_IMPORT = "<frozen importlib._bootstrap>"
 
 
 def imported() -> None:
-    """All is imported: signals act as before."""
-    while _before:
-        signal.signal(*_before.popitem())
+    """What the command line itself needs is imported: signals act as before."""
+    for number, handler in _USUAL.items():
+        if _is_main() and signal.getsignal(number) is _exit:
+            signal.signal(number, handler)
 
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Within, SIGTERM raises `Interrupted`, as Ctrl-C raises KeyboardInterrupt; where the process
-    has a handler of its own, or ignores the signal, nothing is changed."""
-    if not _is_usual(signal.SIGTERM):
-        yield
-        return
-    signal.signal(signal.SIGTERM, _raise)
+    """Within, SIGTERM raises `Interrupted` and Ctrl-C KeyboardInterrupt; where the process has a
+    handler of its own, or ignores the signal, nothing is changed."""
+    taken = [number for number in _USUAL if _is_usual(number)]
+    for number in taken:
+        signal.signal(number, _raise)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, _USUAL[number])
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _is_usual(number: signal.Signals) -> bool:
-    is_main = threading.current_thread() is threading.main_thread()
-    return is_main and signal.getsignal(number) == _USUAL[number]
+    return _is_main() and signal.getsignal(number) == _USUAL[number]
 
 
-def _raise(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _raise(signum: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT:
+            _exit(signum, None)
+        frame = frame.f_back
     raise Interrupted(signum)
 
 
@@ -55,4 +67,4 @@ def _exit(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 for _number in _USUAL:
     if _is_usual(_number):
-        _before[_number] = signal.signal(_number, _exit)
+        signal.signal(_number, _exit)

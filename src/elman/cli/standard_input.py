@@ -7,13 +7,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, Any, BinaryIO, TypeAlias
+
+from cyclopts import Parameter
 
 from elman.data.text.encodings import by_mark
 from elman.data.text.files import may_be_path
 from elman.errors import SettingsError
-from elman.tasks import Classify, Language, Speech, Task
+from elman.tasks.commands import Commands
 
+Source = Annotated[
+    str | None,
+    Parameter(
+        help="A file of yours, - for standard input, or a dataset's name, as text_sst2:train.",
+        allow_leading_hyphen=True,
+    ),
+]
+Suffix: TypeAlias = Callable[[bytes], str]
 _FORMATS = {  # by the first bytes
     b"PAR1": ".parquet",
     b"RIFF": ".wav",
@@ -25,7 +35,7 @@ _START = 1 << 16
 
 
 @contextmanager
-def readable(source: str | None, suffix: Callable[[bytes], str]) -> Iterator[str | None]:
+def readable(source: str | None, suffix: Suffix) -> Iterator[str | None]:
     """A source that can be read again and again: of "-" and of a pipe, a copy of its content.
 
     **Arguments:**
@@ -55,7 +65,7 @@ def _is_read_once(source: str) -> bool:
     return stat.S_ISFIFO(Path(source).stat().st_mode)
 
 
-def _copy(content: BinaryIO, folder: Path, suffix: Callable[[bytes], str]) -> Path:
+def _copy(content: BinaryIO, folder: Path, suffix: Suffix) -> Path:
     start = content.read(_START)
     path = folder / f"stdin{suffix(start)}"
     with path.open("wb") as file:
@@ -64,28 +74,26 @@ def _copy(content: BinaryIO, folder: Path, suffix: Callable[[bytes], str]) -> Pa
     return path
 
 
-def suffix_for(task: Task) -> Callable[[bytes], str]:
+def suffix_for(known: Commands, settings: Any) -> Suffix:
     """Which kind of file a task takes unnamed content for, by its first bytes."""
-    if isinstance(task, Language):
-        return lambda _: ".txt"
-    settings = task.settings
-    names = {str(getattr(settings, name)) for name in ("text", "path") if hasattr(settings, name)}
-    plain = ".txt" if isinstance(task, Classify) else ".csv"
+    plain = ".txt" if "text" in known.reads else ".csv"
+    columns = {str(getattr(settings, name)) for name in ("text", "path") if hasattr(settings, name)}
 
     def suffix(start: bytes) -> str:
+        if "table" not in known.reads:
+            return plain
         for mark, found in _FORMATS.items():
-            if start.startswith(mark) and (
-                found == ".parquet" or isinstance(task, Classify | Speech)
-            ):
+            if start.startswith(mark) and (found == ".parquet" or "sound" in known.reads):
                 return found
         encoding, skipped = by_mark(start)
-        text = start[skipped:].decode(encoding or settings.encoding or "utf-8", "replace")
+        encoding = encoding or getattr(settings, "encoding", None) or "utf-8"
+        text = start[skipped:].decode(encoding, "replace")
         first = next((line for line in text.splitlines() if line.strip()), "")
         if first.startswith("{"):
             return ".jsonl"
-        for delimiter in (settings.delimiter or "\t", ",", ";", "|", "\n"):
+        for delimiter in (getattr(settings, "delimiter", None) or "\t", ",", ";", "|", "\n"):
             fields = {field.strip().strip('"') for field in first.split(delimiter)}
-            if fields & names or (len(fields) > 1 and any(map(str.isdecimal, names))):
+            if fields & columns or (len(fields) > 1 and any(map(str.isdecimal, columns))):
                 return ".tsv" if delimiter == "\t" else ".csv"
         return plain
 

@@ -1,5 +1,6 @@
 """The columns of dataframes of any library, whatever their columns are called."""
 
+from pathlib import Path
 from typing import Any
 
 from elman.errors import DataError
@@ -15,6 +16,8 @@ def columns_of(native: Any, source: str) -> dict[str, list[Any]] | None:
 
     Raises `DataError` for two columns of one name.
     """
+    if isinstance(native, list | tuple | str | Path):
+        return None
     import narwhals as nw
 
     if hasattr(native, "set_axis") and hasattr(native, "columns"):

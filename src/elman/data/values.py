@@ -1,18 +1,21 @@
 """Values out of the containers of numpy, torch, pandas, polars and Arrow, and in messages."""
 
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from elman.errors import DataError
 from elman.messages import shown as shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN of any type of number, NaT or pandas' NA.
 
+    >>> import numpy as np
     >>> from decimal import Decimal
     >>> is_missing(np.float32("nan")), is_missing(Decimal("NaN")), is_missing("")
     (True, True, False)
@@ -30,18 +33,33 @@ def is_missing(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """The scalar in an array, tensor or Arrow scalar of no dimensions; anything else as it is.
 
+    >>> import numpy as np, torch
     >>> plain(torch.tensor(3)), plain(np.array("a"))
     (np.int64(3), np.str_('a'))
     """
-    if isinstance(value, torch.Tensor) and value.ndim == 0:
+    if is_tensor(value) and value.ndim == 0:
         value = as_array(value)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if is_array(value) and value.ndim == 0:
         return value[()]
     return value.as_py() if hasattr(value, "as_py") else value
 
 
-def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+def is_tensor(value: object) -> "TypeGuard[torch.Tensor]":
+    """Whether a value is a tensor: never where torch is not imported."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: object) -> "TypeGuard[np.ndarray[Any, Any]]":
+    """Whether a value is an array of numpy: never where numpy is not imported."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def as_array(tensor: "torch.Tensor") -> "np.ndarray[Any, Any]":
     """The values of a tensor of any device and type, with or without a gradient."""
+    import torch
+
     tensor = tensor.detach().cpu()
     if tensor.is_sparse:
         tensor = tensor.to_dense()
@@ -58,12 +76,13 @@ def as_list(values: Any, argument: str) -> list[Any]:
     - `values`: the items in their container.
     - `argument`: what they are, for the `DataError` if they are no such thing.
 
+    >>> import numpy as np
     >>> as_list(np.array(["a", "b"]), "texts")
     [np.str_('a'), np.str_('b')]
     """
-    if isinstance(values, torch.Tensor):
+    if is_tensor(values):
         values = as_array(values)
-    if isinstance(values, np.ma.MaskedArray):
+    if is_array(values) and isinstance(values, sys.modules["numpy"].ma.MaskedArray):
         values = values.tolist() if values.ndim == 1 else list(values)
     for convert in ("to_list", "to_pylist"):
         if hasattr(values, convert):

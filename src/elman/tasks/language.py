@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from elman.data import Chunks, Vocabulary, build_vocabulary, cache_folder, read_corpus, text_blocks
@@ -19,68 +18,19 @@ from elman.data.values import as_list, shown, text_of
 from elman.decode.sampling import Sampling
 from elman.errors import DataError, SettingsError
 from elman.nn import LockedDropout
+from elman.tasks.language_flags import COMMANDS
+from elman.tasks.language_settings import LanguageSettings
 from elman.tasks.model import SequenceModel, TokenEncoder
-from elman.tasks.settings import EncodingSetting, RecurrentSettings
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.task import Prepared, Task
 from elman.tasks.text_session import LanguageSession, TextWriter, pieces
-from elman.train import Step, TrainSettings
+from elman.train import Step
 from elman.train.inference import inference
 
 VOCABULARY = "vocabulary.json"
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
 _BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
-
-
-class LanguageSettings(RecurrentSettings, EncodingSetting, TrainSettings):
-    """Settings of `Language`; each is a keyword there and a flag of the command line."""
-
-    tokens: Literal["characters", "bpe"] = Field(
-        "characters",
-        description="What the text is cut into; byte pairs are learnt from its beginning.",
-    )
-    vocabulary_size: int | None = Field(
-        None,
-        ge=3,
-        lt=2**31,
-        description="Most tokens kept; by default all characters or 8192 byte pairs.",
-    )
-    embedding_size: int = Field(64, ge=1, le=2**16, description="Length of a token's vector.")
-    hidden_size: int = Field(256, ge=1, le=2**16, description="Hidden units a layer.")
-    weight_dropout: float = Field(
-        0.2, ge=0, lt=1, description="Dropped share of the recurrent matrix."
-    )
-    output_dropout: float = Field(
-        0.2, ge=0, lt=1, description="Dropped share of what leaves the last layer."
-    )
-    init: Literal["uniform", "orthogonal", "identity"] = Field(
-        "orthogonal", description="First values of the weights."
-    )
-    lr: float = Field(4e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
-    warmup: float = Field(
-        0.04, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
-    )
-    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of the matrices.")
-    chunk_length: int = Field(
-        64, ge=1, description="Time steps that truncated backpropagation goes back."
-    )
-    tie_weights: bool = Field(
-        False, description="Score tokens by their own embedding vectors (Press & Wolf 2017)."
-    )
-    embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of the vocabulary left out of each pass."
-    )
-    activation_penalty: float = Field(
-        0.0, ge=0, description="Weight of the squared outputs in the loss (AR, Merity 2017)."
-    )
-    change_penalty: float = Field(
-        0.0, ge=0, description="Weight of the squared change of outputs in the loss (TAR)."
-    )
-    held_out: float = Field(
-        0.1, gt=0, lt=1, description="Share of the text, its end, held out if none is given."
-    )
-    max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")
 
 
 class Language(Task):
@@ -98,6 +48,7 @@ class Language(Task):
     name = "language"
     unit = "tokens"
     settings_type = LanguageSettings
+    commands = COMMANDS
     asset_names = (VOCABULARY,)
     fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
     vocabulary: Vocabulary

@@ -3,22 +3,20 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elman.cells import Cell, resolve
 from elman.errors import ModelError, SettingsError
 from elman.folders import path_of
-from elman.tasks.classify import Classify
-from elman.tasks.forecast import Forecast
-from elman.tasks.language import Language
-from elman.tasks.speech import Speech
-from elman.tasks.storage import read_model
-from elman.tasks.task import Task
+from elman.tasks.registry import TASKS as TASKS
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Forecast, Language, Speech)}
+if TYPE_CHECKING:
+    from elman.cells import Cell
+    from elman.tasks.task import Task
+
 _FILES = ["*.json", "*.safetensors", "*.arpa", "README.md"]
 
 
-def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:
+def load(path: Path | str, *, cells: "Iterable[Cell | type[Cell]]" = ()) -> "Task":
     """Load a saved model with its preprocessing, ready to predict.
 
     Nothing of the folder is executed, and every file is checked against its hash.
@@ -35,6 +33,9 @@ def load(path: Path | str, *, cells: Iterable[Cell | type[Cell]] = ()) -> Task:
     model.predict(["a stirring , funny film"])
     ```
     """
+    from elman.cells import resolve
+    from elman.tasks.storage import read_model
+
     try:
         own = {type(cell).__name__: cell for cell in map(resolve, cells)}
     except TypeError:

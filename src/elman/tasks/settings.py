@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping
 from copy import copy
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from elman.cells import Cell
 from elman.data.delimited import check_delimiter
 from elman.data.text.encodings import check_encoding
 from elman.data.validation import MOST_PROBLEMS as MOST_PROBLEMS
 from elman.data.validation import Settings
 from elman.data.validation import in_one_line as in_one_line
 from elman.errors import SettingsError
-from elman.nn import Recurrent
+
+if TYPE_CHECKING:
+    from elman.cells import Cell
+    from elman.nn import Recurrent
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -79,8 +81,10 @@ class RecurrentSettings(Settings):
         "auto", description="How the recurrence is computed."
     )
 
-    def layers(self, cell: Cell | str, input_size: int, **options: Any) -> Recurrent:
+    def layers(self, cell: "Cell | str", input_size: int, **options: Any) -> "Recurrent":
         """The recurrent layers, with inputs of `input_size` features."""
+        from elman.nn import Recurrent
+
         return Recurrent(
             cell,
             input_size,

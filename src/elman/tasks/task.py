@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -16,7 +16,9 @@ from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
+from elman.tasks.commands import Commands
 from elman.tasks.hooks import Hooks
+from elman.tasks.meta import without_values
 from elman.tasks.model import SequenceModel
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked
@@ -63,6 +65,8 @@ class Task(Hooks):
     your own. After `fit`, `history` holds the metrics of every evaluation and `record` what the
     model card says.
     """
+
+    commands: ClassVar[Commands | None] = None  # for the command line; by default without flags
 
     def __init__(self, **settings: Any) -> None:
         settings = self.settings_type.current(settings, stacklevel=2)
@@ -334,7 +338,7 @@ class Task(Hooks):
             task.record = record
             if task.settings.num_layers > len(saved.tensors):
                 raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
-            with torch.device("meta"):  # sizes that the weights do not have cost no memory
+            with without_values():
                 model = task._restore(saved)
             assign_weights(model, saved.tensors)
         except _NOT_FITTING as error:

@@ -9,18 +9,19 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from elman.errors import SettingsError
+from elman.train.eager import eager
 from elman.train.settings import OPTIMIZERS_WITH_MOMENTUM, TrainSettings
 
 PLATEAU_EVALUATIONS = 2
 PLATEAU_FACTOR = 0.5
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
+    "adamw": eager(torch.optim.AdamW),
+    "adam": eager(torch.optim.Adam),
+    "nadam": eager(torch.optim.NAdam),
+    "radam": eager(torch.optim.RAdam),
+    "rmsprop": eager(torch.optim.RMSprop),
+    "sgd": eager(torch.optim.SGD),
 }
 _FUSED_AND_FASTER = ("adamw", "adam")
 

@@ -1,12 +1,14 @@
 """What a training run may be told; every field is a flag of the command line."""
 
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-import torch
 from pydantic import ConfigDict, Field, model_validator
 
 from elman.data.validation import Settings
 from elman.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
 
 OPTIMIZERS_WITH_MOMENTUM = ("sgd", "rmsprop")
 
@@ -120,7 +122,7 @@ def usual_epochs(batches: int) -> int:
     return min(max(-(-1000 // batches), 5), 100)
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str) -> "torch.device":
     """The torch device that `name` ("auto", "cpu", "mps", "cuda", "cuda:1") means here.
 
     Raises `SettingsError` where this machine has no such device.
@@ -128,6 +130,8 @@ def resolve_device(name: str) -> torch.device:
     >>> resolve_device("cpu")
     device(type='cpu')
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)

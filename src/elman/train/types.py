@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 B_co = TypeVar("B_co", covariant=True)
 
@@ -29,7 +30,7 @@ class Step:
       epoch to start from: truncated BPTT. None for full BPTT.
     """
 
-    loss: Tensor
+    loss: "Tensor"
     count: int
     state: Any = None
 

@@ -1,5 +1,5 @@
 """Classify: the task, its settings and what it reports."""
 
-from elman.tasks.classify.settings import ClassifySettings as ClassifySettings
-from elman.tasks.classify.task import Classify as Classify
-from elman.tasks.classify.task import Report as Report
+from elman.lazy import exports
+
+__getattr__, __dir__ = exports(__name__, __file__)

@@ -14,6 +14,7 @@ from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.dataset import ClassifyData, read_data
+from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.saved import ClassifyConfig
@@ -63,6 +64,7 @@ class Classify(Task):
     unit = "examples"
     value_name = "label"
     settings_type = ClassifySettings
+    commands = COMMANDS
     saved_type = ClassifyConfig
     preprocessing_type = ClassifyPreprocessing
     asset_names = (VOCABULARY,)

@@ -1,3 +1,3 @@
-from elman.tasks.forecast.forecasts import Forecasts as Forecasts
-from elman.tasks.forecast.settings import ForecastSettings as ForecastSettings
-from elman.tasks.forecast.task import Forecast as Forecast
+from elman.lazy import exports
+
+__getattr__, __dir__ = exports(__name__, __file__)

@@ -1,16 +1,17 @@
 """What a forecaster may be told; every field is a keyword and a flag of the command line."""
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from elman.cells import Cell
-from elman.data import Columns
-from elman.data.series.frequency import check_frequency
 from elman.errors import SettingsError
-from elman.nn import Dilated, Recurrent
 from elman.tasks.settings import RecurrentSettings, TextFileSettings, with_defaults
 from elman.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from elman.cells import Cell
+    from elman.data.series.panel import Columns
+    from elman.nn import Dilated, Recurrent
 
 LONGEST = 100_000  # steps of a horizon, a season, a context
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -89,6 +90,8 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
             value = str(value)
         value = getattr(value, "freqstr", value)
         if isinstance(value, str):
+            from elman.data.series.frequency import check_frequency
+
             try:
                 check_frequency(value)
             except SettingsError as error:
@@ -153,18 +156,22 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
             )
         return self
 
-    def recurrence(self, cell: Cell | str, input_size: int) -> Recurrent | Dilated:
+    def recurrence(self, cell: "Cell | str", input_size: int) -> "Recurrent | Dilated":
         """The recurrent layers, dilated ones if it is so set."""
         if not self.dilations:
             return self.layers(cell, input_size)
+        from elman.nn import Dilated
+
         one = self.model_copy(update={"num_layers": 1, "dropout": 0.0})
         sizes = [input_size, *[self.hidden_size] * (len(self.dilations) - 1)]
         layers = [one.layers(cell, size) for size in sizes]
         return Dilated(layers, self.dilations, self.dropout)
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> "Columns":
         """The columns' names together."""
+        from elman.data.series.panel import Columns
+
         return Columns(self.id, self.time, self.target, self.past, self.future, self.static)
 
 

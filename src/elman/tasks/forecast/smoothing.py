@@ -32,7 +32,7 @@ class Smoothing(nn.Module):
     def __init__(self, count: int, targets: int, seasons: Sequence[int], horizon: int) -> None:
         super().__init__()
         self.targets, self.seasons, self.horizon = targets, tuple(seasons), horizon
-        first = torch.tensor([_FIRST[0], *[_FIRST[1]] * len(seasons)]) / _FASTER
+        first = torch.tensor([_FIRST[0] / _FASTER, *[_FIRST[1] / _FASTER] * len(seasons)])
         self.common = nn.Parameter(first.expand(targets, -1).clone())
         self.own = nn.Parameter(torch.zeros(count + 1, targets, len(first)))
 

@@ -21,6 +21,7 @@ from elman.tasks.forecast.backtest import Backtest, frame, roll, score
 from elman.tasks.forecast.bounds import check_values
 from elman.tasks.forecast.build import network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
+from elman.tasks.forecast.flags import COMMANDS
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import History, View, read
 from elman.tasks.forecast.inference import read_known, scaled_at_end
@@ -66,6 +67,7 @@ class Forecast(Task):
     name = "forecast"
     unit = "windows"
     settings_type = ForecastSettings
+    commands = COMMANDS
     asset_names = (HISTORY,)
     fixed = (
         *("horizon", "season", "frequency", "target", "past", "future", "static"),

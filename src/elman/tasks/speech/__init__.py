@@ -1,7 +1,5 @@
 """Speech to text: alphabets, networks, decoding, streaming."""
 
-from elman.tasks.speech.settings import SpeechSettings as SpeechSettings
-from elman.tasks.speech.stream import Session as Session
-from elman.tasks.speech.task import Speech as Speech
-from elman.tasks.speech.transcripts import SpeechReport as SpeechReport
-from elman.tasks.speech.transcripts import Transcript as Transcript
+from elman.lazy import exports
+
+__getattr__, __dir__ = exports(__name__, __file__)

@@ -23,6 +23,7 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.speech.batches import Heard, early_steps, heard
 from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, words_for
 from elman.tasks.speech.features import hear, learnable, with_transcripts
+from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.saved import SpeechConfig
@@ -68,6 +69,7 @@ class Speech(Task):
     name = "speech"
     unit = "utterances"
     settings_type = SpeechSettings
+    commands = COMMANDS
     saved_type = SpeechConfig
     asset_names = (ALPHABET, WORDS)
     fixed = (

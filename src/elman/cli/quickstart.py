@@ -1,0 +1,16 @@
+"""The command `elman quickstart`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def quickstart(
+    *,
+    out: Annotated[Path, Parameter(help="Where models and the report go.")] = Path("quickstart"),
+) -> None:
+    """Train three small models on real data."""
+    from elman.quickstart import run
+
+    run(out)
