@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import elman
+import elman.folders
 from elman.errors import FileError, SettingsError
 from elman.folders import JOURNAL
 from elman.html import page, write_page
@@ -174,7 +175,7 @@ def test_a_card_of_an_older_version_is_written_again(task: Classify, tmp_path: P
     path = tmp_path / "model" / "config.json"
     config = json.loads(path.read_text())
     del config["card"], config["checksum"]
-    config["checksum"] = elman.tasks.saved.checksum(config)
+    config["checksum"] = elman.folders.checksum(config)
     path.write_text(json.dumps(config))
     task.save(tmp_path / "model")
     (tmp_path / "model" / "README.md").write_text("mine")

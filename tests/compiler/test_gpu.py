@@ -82,6 +82,7 @@ def test_every_cell(name: str, cut: Callable[[Tiles], None]) -> None:
             check(ours, oracle, torch.randn(T, B, 2), state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", CUTS, ids=["lone", "shared", "split", "held"])
 def test_ragged_batches_with_resets_both_ways(own: Tiles, cut: Callable[[Tiles], None]) -> None:
     cut(own)
@@ -97,6 +98,7 @@ def test_ragged_batches_with_resets_both_ways(own: Tiles, cut: Callable[[Tiles],
     check(ours, oracle, x, resets=resets, return_states=True)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -102,7 +102,7 @@ def check_utterances(
     - `shortest`, `longest`: in seconds.
     - `transcripts`: whether each needs one.
 
-    >>> from elman.data.audio import Audio
+    >>> from elman.data import Audio
     >>> sound = Audio(np.sin(np.arange(8000, dtype=np.float32)) / 2, 8000)
     >>> found = check_utterances(Utterances([
     ...     Utterance("a", "yes", audio=sound),
