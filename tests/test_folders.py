@@ -125,7 +125,7 @@ def test_a_file_added_to_a_run_that_was_interrupted(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Classify, "_loss", stop)
+        patch.setattr(Classify, "loss", stop)
         with pytest.raises(KeyboardInterrupt):
             Classify(**SMALL).fit(DATA, folder=tmp_path, progress=False)
     (tmp_path / name).write_text("mine")

@@ -170,7 +170,7 @@ def test_a_model_whose_sound_does_not_fit(task: Classify, tmp_path: Path) -> Non
     path = tmp_path / "config.json"
     for sound, message in (
         ({"bins": 13}, "sound gives 13 features"),
-        ({"bins": 12, "command": "rm"}, "there is no setting command"),
+        ({"bins": 12, "command": "rm"}, "there is no setting sound.command"),
         ("loud", "sound: Input should be a valid dictionary"),
     ):
         config = json.loads(path.read_text())

@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        _run(_current(argv))
+        _run(argv)
 
 
 def _current(argv: list[str]) -> list[str]:
@@ -106,6 +106,7 @@ def _run(argv: list[str]) -> None:
             stream.reconfigure(errors="replace")
     try:
         with signals.raised():
+            argv = _current(argv)
             app.config = _config_of(argv)
             app(argv, exit_on_error=False, print_error=False)
             sys.stdout.flush()

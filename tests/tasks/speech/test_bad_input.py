@@ -127,7 +127,7 @@ def test_a_recogniser_never_fails_raw(forward: Speech) -> None:
         ),
         *(
             lambda x, name=name: forward.stream(**{name: x})
-            for name in inspect.signature(forward.stream).parameters
+            for name in inspect.signature(forward.session).parameters
         ),
     ]
     for call in calls:

@@ -5,7 +5,6 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
@@ -148,6 +147,8 @@ class AcousticStream:
     def state(self) -> dict[str, Any]:
         """All that is remembered: the frames given, and the samples (N,) from the beginning of the
         last one of them on, which frames to come are computed from."""
+        import torch  # which the settings of a front end do without
+
         return {"given": self._given, "recent": torch.from_numpy(self._recent.copy())}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
