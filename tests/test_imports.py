@@ -18,7 +18,7 @@ FLOORS = (
     {"math", "html"},
     {"folders", "tensor_files"},
     {"files"},
-    {"errors", "lazy", "messages", "version"},
+    {"errors", "lazy", "messages", "moved", "version"},
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
