@@ -50,3 +50,9 @@ def test_the_error_names_the_argument(name: str) -> None:
             continue
         assert name in message or f"{name[:-1]} " in message, (value, message)
         assert len(message) < 500
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "x/" * 3000, "x" * 300])
+def test_a_path_that_no_file_can_have(path: str) -> None:
+    with pytest.raises(ElmanError, match="path='xx?|path='x/"):
+        elman.load(path)

@@ -9,6 +9,7 @@ from typing import Any
 
 from elman.errors import FileError, SettingsError
 from elman.files import cannot_write, is_file, is_leftover, read_json, sha256, writing
+from elman.messages import shown
 
 CONFIG, CARD, CHECKPOINT = "config.json", "README.md", "checkpoint.safetensors"
 JOURNAL = ".elman-save.json"  # while a model is saved: the hashes of its files, old and new
@@ -30,6 +31,12 @@ def path_of(value: Any, name: str) -> Path:
         raise SettingsError(f"{name}={value!r:.80}: a path is needed, text or a pathlib.Path")
     if not isinstance(text, str) or "\0" in text:
         raise SettingsError(f"{name}={value!r:.80}: a path of text without null bytes is needed")
+    try:
+        os.lstat(text)
+    except (FileNotFoundError, NotADirectoryError, PermissionError, UnicodeEncodeError):
+        pass
+    except (OSError, ValueError):  # a name that is too long, or else no name of a file
+        raise SettingsError(f"{name}={shown(value)}: no file or folder can be named so") from None
     return Path(text)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from elman.errors import ModelError, SettingsError
 from elman.folders import path_of
+from elman.messages import shown
 from elman.tasks.registry import TASKS as TASKS
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _folder(path: Path | str) -> Path:
         is_there = False
     if os.path.lexists(folder) or str(path).count("/") != 1 or str(path).startswith((".", "~")):
         if not is_there and not folder.is_file():
-            raise ModelError(f"{path} is neither a model folder nor a hub name like owner/model")
+            name = str(path) if str(path).isprintable() else shown(str(path))
+            raise ModelError(f"{name} is neither a model folder nor a hub name like owner/model")
         return folder
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
