@@ -54,5 +54,5 @@ def test_the_error_names_the_argument(name: str) -> None:
 
 @pytest.mark.parametrize("path", ["x" * 5000, "x/" * 3000, "x" * 300])
 def test_a_path_that_no_file_can_have(path: str) -> None:
-    with pytest.raises(ElmanError, match="path='xx?|path='x/"):
+    with pytest.raises(ElmanError, match="path='x"):
         elman.load(path)
