@@ -196,3 +196,19 @@ def test_a_flag_that_several_tasks_have_is_the_same_in_all() -> None:
             kind: type[Flags] | None = getattr(commands_of(name), command)
             for flag, field in ({} if kind is None else kind.model_fields).items():
                 assert seen.setdefault(flag, field.annotation) == field.annotation
+
+
+def test_the_task_of_the_docs_is_used_by_the_commands(installed: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+    source = page.partition("## A task of your own")[2].partition("```python\n")[2]
+    write_package(installed, "tagging", {"tag": "tagging:Tag"}, source.partition("```")[0])
+    pairs = [
+        (noun, verb) for noun in ("cats", "dogs", "birds") for verb in ("sleep", "sing", "run")
+    ]
+    lines = [f"the/D {noun}/N {verb}/V" for noun, verb in pairs] * 6
+    (installed / "lines.txt").write_text("\n".join(lines))
+    flags = ("--hidden-size", "16", "--epochs", "15", "--lr", "0.03", "--out", "runs/tag")
+    done = run(installed, "train", "tag", "--data", "lines.txt", *flags)
+    assert done.returncode == 0, done.stderr
+    done = run(installed, "predict", "runs/tag", "the birds run", "--json")
+    assert json.loads(done.stdout)["tags"] == ["D", "N", "V"], done.stderr

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from elman.errors import SettingsError
+import elman
+from elman.errors import ModelError, SettingsError
 from elman.nn import Recurrent
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.model import SequenceModel
@@ -189,3 +190,14 @@ def test_a_batch_to_diagnose(task: Sign) -> None:
     assert isinstance(batch, Padded)
     assert chunk is None
     assert loss(model, batch).count == 4
+
+
+def test_it_is_loaded_by_its_class(task: Sign, tmp_path: Path) -> None:
+    task.save(tmp_path / "sign")
+    again = elman.load(tmp_path / "sign", tasks=[Sign])
+    assert again.predict([[3.0], [-1.0]]) == task.predict([[3.0], [-1.0]])
+    with pytest.raises(ModelError, match="is of the task 'sign'"):
+        elman.load(tmp_path / "sign")
+    for wrong in (Sign, [3], "sign", [Settings]):
+        with pytest.raises(SettingsError, match="tasks must be a list of classes"):
+            elman.load(tmp_path / "sign", tasks=wrong)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 _FILES = ["*.json", "*.safetensors", "*.arpa", "README.md"]
 
 
-def load(path: Path | str, *, cells: "Iterable[Cell | type[Cell]]" = ()) -> "Task":
+def load(
+    path: Path | str,
+    *,
+    cells: "Iterable[Cell | type[Cell]]" = (),
+    tasks: "Iterable[type[Task]]" = (),
+) -> "Task":
     """Load a saved model with its preprocessing, ready to predict.
 
     Nothing of the folder is executed, and every file is checked against its hash.
@@ -26,6 +31,7 @@ def load(path: Path | str, *, cells: "Iterable[Cell | type[Cell]]" = ()) -> "Tas
 
     - `path`: a model folder, or `owner/name` of a model on the Hugging Face hub.
     - `cells`: cells of your own that the model may use.
+    - `tasks`: tasks of your own that the model may be of, besides elman's and those of packages.
 
     Raises `ModelError` if there is no such model or a file of it is damaged.
 
@@ -36,15 +42,23 @@ def load(path: Path | str, *, cells: "Iterable[Cell | type[Cell]]" = ()) -> "Tas
     """
     from elman.cells import resolve
     from elman.tasks.storage import read_model
+    from elman.tasks.task import Task
 
+    tasks = list(tasks) if isinstance(tasks, list | tuple) else [None]  # type: ignore[list-item]
+    if not all(isinstance(each, type) and issubclass(each, Task) for each in tasks):
+        raise SettingsError("tasks must be a list of classes derived from elman.tasks.Task")
+    given = {each.name: each for each in tasks}
     try:
         own = {type(cell).__name__: cell for cell in map(resolve, cells)}
     except TypeError:
         raise SettingsError(f"cells={cells!r:.80}: a list of cells is needed") from None
     saved = read_model(_folder(path))
     task = saved.config.get("task")
+    if isinstance(task, str) and task in given:
+        return given[task]._load(saved, own)
     if not isinstance(task, str) or task not in TASKS:
-        raise ModelError(f"{path} is of the task {task!r:.80}; there are {', '.join(TASKS)}")
+        known = ", ".join([*given, *TASKS])
+        raise ModelError(f"{path} is of the task {task!r:.80}; there are {known}")
     return TASKS[task]._load(saved, own)
 
 
