@@ -94,17 +94,14 @@ class Prepared:
                 return None
         if type(x) is not Tensor or any(s.dtype is not kept.dtype for s in (x, *(state or ()))):
             return None
-        if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
-            batch = x.shape[-2]
-            if batch >= _FEW:
-                kept.refresh()
-            singles = kept.singles_for(layer, batch)
-            if singles is not None:
-                return _step(singles, x, state)
         shape = (1, len(x)) if x.dim() == 2 else x.shape[:2]
         direct = shape[0] * shape[1] < _FEW
         if not direct:
             kept.refresh()
+        if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
+            singles = kept.singles_for(layer, x.shape[-2])
+            if singles is not None:
+                return _step(singles, x, state)
         sessions = kept.sessions_for(layer, shape, lengths, direct=direct)
         if trains and _any_gradient(x, *kept.weights, *(state or ())):
             return _train(layer, kept, sessions, x, state)
