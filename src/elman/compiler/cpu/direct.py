@@ -9,7 +9,7 @@ import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I64, POINTER, Code, Shape
 
-_UNITS = 4  # weights' rows that share one pass over a row of A
+_UNITS = 4  # weights' rows that share one pass over one or two rows of A
 _SUMS = 8  # that must be under way for the multipliers to be busy
 _NAMES = ("width", "height", "a_stride", "depth", "first", "size")
 _PLACES = ("a", "weight", "scratch")
@@ -44,47 +44,58 @@ class Products:
     def _of_rows(self, code: Code, gates: int, _: int) -> None:
         """Each number of C is a product of two rows; a vector of them is summed at the end."""
         lanes, depth, size = code.lanes, code["depth"], code["size"]
-        units = min(_UNITS, lanes)
-        turns = max(1, _SUMS // units)
-        whole = code.mul(code.b.udiv(depth, code.whole(turns * lanes)), turns * lanes)
+        last, pairs = code.sub(size, 1), code.b.udiv(code["height"], code.whole(2))
         with code.loop(0, code["width"]) as vector, code.loop(0, gates) as gate:
             column = code.add(code["first"], code.mul(vector, lanes))
-            last = code.sub(size, 1)
             rows = [
                 code.mul(code.sum((gate, size), code.least(code.add(column, i), last)), depth)
                 for i in range(lanes)
             ]
-            with code.loop(0, code["height"]) as m:
-                a = code.at(code["a"], code.mul(m, code["a_stride"]))
-                totals: list[Any] = []
-                for start in range(0, lanes, units):
-                    tops = [code.at(code["weight"], r) for r in rows[start : start + units]]
-                    totals += self._dot(code, a, tops, whole, turns)
-                in_row = code.sum((m, code["width"]), vector)
-                place = code.mul(code.sum((in_row, gates), gate), lanes)
-                code.store(_lane_sums(code, totals), code["scratch"], place)
+            tops = [code.at(code["weight"], row) for row in rows]
+            for count, start, stop in ((2, 0, pairs), (1, code.mul(pairs, 2), code["height"])):
+                with code.loop(start, stop) as index:
+                    at = [code.add(code.mul(index, count), i) for i in range(count)]
+                    found = self._dots(code, [code.mul(m, code["a_stride"]) for m in at], tops)
+                    for m, value in zip(at, found, strict=True):
+                        in_row = code.sum((m, code["width"]), vector)
+                        place = code.mul(code.sum((in_row, gates), gate), lanes)
+                        code.store(value, code["scratch"], place)
 
     @staticmethod
-    def _dot(code: Code, a: Any, tops: list[Any], whole: Any, turns: int) -> list[Any]:
-        """Of each of those rows a vector whose sum is its product with the row a."""
-        lanes = code.lanes
-        sums = [ir.Constant(code.vector, None)] * (len(tops) * turns)
-        with code.carrying(0, whole, turns * lanes, sums) as (k, totals):
-            for turn in range(turns):
-                at = code.add(k, turn * lanes)
-                factor = code.load(a, at)
-                for i, top in enumerate(tops):
-                    place = turn * len(tops) + i
-                    totals[place] = code.fma(factor, code.load(top, at), totals[place])
-        with code.carrying(whole, code["depth"], lanes, sums) as (k, totals):
-            mask = code.tail(code.sub(code["depth"], k))
-            factor = code.load(a, k, mask)
-            for i, top in enumerate(tops):
-                totals[i] = code.fma(factor, code.load(top, k, mask), totals[i])
-        for turn in range(1, turns):
-            for i in range(len(tops)):
-                sums[i] = code.b.fadd(sums[i], sums[turn * len(tops) + i])
-        return sums[: len(tops)]
+    def _dots(code: Code, offsets: list[Any], tops: list[Any]) -> list[Any]:
+        """Of each row of A, at its offset, the vector of its products with the weights' rows."""
+        lanes, depth, count = code.lanes, code["depth"], len(offsets)
+        units = min(_UNITS, lanes)
+        turns = max(1, _SUMS // (units * count))
+        whole = code.mul(code.b.udiv(depth, code.whole(turns * lanes)), turns * lanes)
+        left = [code.at(code["a"], offset) for offset in offsets]
+        totals: list[list[Any]] = [[] for _ in offsets]
+        for start in range(0, lanes, units):
+            some = tops[start : start + units]
+            size = units * count  # sums of a turn, those of the first row first
+
+            def advance(
+                k: Any, mask: Any, turn: int, sums: list[Any], some: list[Any] = some
+            ) -> None:
+                factors = [code.load(a, k, mask) for a in left]
+                for i, top in enumerate(some):
+                    right = code.load(top, k, mask)
+                    for row, factor in enumerate(factors):
+                        place = turn * units * count + row * units + i
+                        sums[place] = code.fma(factor, right, sums[place])
+
+            sums = [ir.Constant(code.vector, None)] * (size * turns)
+            with code.carrying(0, whole, turns * lanes, sums) as (k, carried):
+                for turn in range(turns):
+                    advance(code.add(k, turn * lanes), None, turn, carried)
+            with code.carrying(whole, depth, lanes, sums) as (k, carried):
+                advance(k, code.tail(code.sub(depth, k)), 0, carried)
+            for turn in range(1, turns):
+                for i in range(size):
+                    sums[i] = code.b.fadd(sums[i], sums[turn * size + i])
+            for row in range(count):
+                totals[row] += sums[row * units : (row + 1) * units]
+        return [_lane_sums(code, each) for each in totals]
 
     @staticmethod
     def _of_columns(code: Code, gates: int, vectors: int) -> None:
