@@ -60,12 +60,13 @@ class Prepared:
         if parts is not None and not isinstance(parts, tuple | list):
             return None
         if parts is not None:
-            if any(type(part) is not Tensor for part in parts):
-                return None
             count = layer.num_layers * (2 if layer.bidirectional else 1)
             shape = (count, batch, layer.hidden_size)
-            if len(parts) != len(layer.cell.state) or any(p.shape != shape for p in parts):
+            if len(parts) != len(layer.cell.state):
                 return None
+            for part in parts:
+                if type(part) is not Tensor or part.shape != shape:
+                    return None
         if lengths is not None:
             lengths = check_lengths(lengths, steps, batch)
             least = int(lengths.min())
@@ -92,8 +93,11 @@ class Prepared:
             kept = self._kept = _keep(layer, x)
             if kept is None:
                 return None
-        if type(x) is not Tensor or any(s.dtype is not kept.dtype for s in (x, *(state or ()))):
+        if type(x) is not Tensor or x.dtype is not kept.dtype:
             return None
+        for part in state or ():
+            if part.dtype is not kept.dtype:
+                return None
         shape = (1, len(x)) if x.dim() == 2 else x.shape[:2]
         direct = shape[0] * shape[1] < _FEW
         if not direct:
@@ -205,7 +209,9 @@ class _Kept:
         self.singles: dict[tuple[int, int], list[Any] | None] = {}  # by batch and threads
         # Held, so that nothing else comes to lie at the addresses that are compared.
         self._memory = [each.detach() for each in self.weights]
-        self._forms = _forms(self.weights)
+        self._places = [w.data_ptr() for w in self.weights]
+        self._strides = [w.stride() for w in self.weights]
+        self._sizes = [w.nbytes for w in self.weights]
 
     def fits(self, layer: "Recurrent") -> bool:
         """Whether the layer's weights, where they lie, and its cell are the same ones."""
@@ -213,7 +219,9 @@ class _Kept:
         return (
             all(map(operator.is_, self.weights, map(own.get, self.names)))
             and not any(map(layer.__dict__.__contains__, self.names))
-            and _forms(self.weights) == self._forms
+            and [w.data_ptr() for w in self.weights] == self._places
+            and [w.stride() for w in self.weights] == self._strides
+            and [w.nbytes for w in self.weights] == self._sizes
             and self.settings == layer.cell.__dict__
         )
 
@@ -282,10 +290,6 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
         directions.append(w)
     settings = dict(layer.cell.__dict__)
     return _Kept(x.dtype, settings, layer._names, weights, directions, packed, run, train)
-
-
-def _forms(weights: list[nn.Parameter]) -> list[tuple[Any, ...]]:
-    return [(w.data_ptr(), w.nbytes, w.stride()) for w in weights]
 
 
 def _sessions(
