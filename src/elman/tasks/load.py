@@ -44,10 +44,11 @@ def load(
     from elman.tasks.storage import read_model
     from elman.tasks.task import Task
 
-    tasks = list(tasks) if isinstance(tasks, list | tuple) else [None]  # type: ignore[list-item]
-    if not all(isinstance(each, type) and issubclass(each, Task) for each in tasks):
+    if not isinstance(tasks, list | tuple) or not all(
+        isinstance(each, type) and issubclass(each, Task) for each in tasks
+    ):
         raise SettingsError("tasks must be a list of classes derived from elman.tasks.Task")
-    given = {each.name: each for each in tasks}
+    given: dict[str, type[Task]] = {each.name: each for each in tasks}
     try:
         own = {type(cell).__name__: cell for cell in map(resolve, cells)}
     except TypeError:

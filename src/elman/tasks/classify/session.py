@@ -14,6 +14,7 @@ from elman.data.sequences import sequences_of
 from elman.data.sound.samples import as_array, checked
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
+from elman.nn.state import as_tuple
 from elman.tasks.classify.chunks import encodable
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
 from elman.tasks.prediction import Prediction
@@ -136,16 +137,10 @@ class ClassifySession:
         model: Any = self._model
         with inference(model) as device:
             before: Any = None if seen is None else seen.recurrent
-            if before is not None and self._has_one_state():
-                before = before[0]
             encoded = model.encoder(ready.unsqueeze(1).to(device))
             output, state = model.recurrent(encoded, before)
             pooling = model.head.pooling.gather(output, None if seen is None else seen.pooling)
-        recurrent = (state,) if isinstance(state, Tensor) else tuple(state)
-        return Seen(recurrent, pooling), steps + len(ready)
-
-    def _has_one_state(self) -> bool:
-        return len(self._model.recurrent.cell.state) == 1
+        return Seen(as_tuple(state), pooling), steps + len(ready)
 
     def _scores(self, seen: Seen) -> list[Tensor]:
         model: Any = self._model
