@@ -68,7 +68,6 @@ def _sample(
     count, horizon = start.ahead.shape[:2]
     reading = Reading(view, start, paths)
     state: Any = tuple(each.repeat_interleave(paths, 1) for each in start.state)
-    state = state if len(state) > 1 else state[0]
     floor = torch.from_numpy(floors(start.extremes.numpy(), model.nonnegative)).unsqueeze(1)
     output = start.output.unsqueeze(1).expand(-1, paths, -1)
     found = []

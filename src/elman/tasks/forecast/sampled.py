@@ -12,6 +12,7 @@ from torch import Tensor
 from elman.data import Columns
 from elman.data.series.table_kind import as_array
 from elman.nn import Dilated
+from elman.nn.state import as_tuple
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.described import static_of
@@ -147,12 +148,11 @@ def _after(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Outputs (N, B, H) and states (N, layers, B, H) after some steps."""
     at = torch.as_tensor(list(steps), device=features.device)
-    begin = state if len(state) > 1 else state[0] if state else None
+    begin = state or None
     if isinstance(recurrent, Dilated):
         return recurrent.after(features, at, begin)
     output, _, states = recurrent(features, begin, return_states=True)
-    parts = states if isinstance(states, tuple) else (states,)
-    return output[at], tuple(part[at] for part in parts)
+    return output[at], tuple(part[at] for part in as_tuple(states))
 
 
 def generator(seed: int, name: str, position: int) -> np.random.Generator:
