@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 def steps(display: Display, clock: Clock, count: int, seconds: float) -> None:
     for step in range(1, count + 1):
         clock.now += seconds
-        display.step(step, step / 10, 0.5, 20 * step, 0.25)
+        display.step(step, step / 10, 0.5, 20 * step, 0.25, float(step))
 
 
 def test_plain_lines_are_few_and_complete(monkeypatch, capsys):

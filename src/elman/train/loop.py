@@ -1,5 +1,6 @@
 """The fit loop: one for all tasks, resumed exactly after a kill at any moment."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ def fit(
     data: str | None = None,
     start: str | None = None,
     resume: bool = False,
+    began: float | None = None,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
 
@@ -69,6 +71,7 @@ def fit(
       name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
+    - `began`: `time.monotonic()` of when the settings' budget began, where work came before.
 
     **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
     where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what
@@ -121,6 +124,7 @@ def fit(
             unit=unit,
             data=data,
             start_hash=start,
+            spent=0.0 if began is None else time.monotonic() - began,
         )
         run.start(resume=resume)
         return run.train(progress)

@@ -13,6 +13,7 @@ from elman.train.eager import eager
 from elman.train.settings import OPTIMIZERS_WITH_MOMENTUM, TrainSettings
 
 PLATEAU_EVALUATIONS = 2
+RESTART_FACTOR = 1 / 3
 PLATEAU_FACTOR = 0.5
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -86,7 +87,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> N
                 state[name] = value.to(state[name].device)
 
 
-def rate(step: int, total: int, settings: TrainSettings) -> float:
+def rate(step: float, total: int, settings: TrainSettings) -> float:
     r"""The learning rate of the step that follows `step` finished ones, of `total` in all.
 
     With $w$ = warmup · total steps of warm-up, step $s < w$ has the rate lr · (s + 1) / w; then,

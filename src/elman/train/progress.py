@@ -30,7 +30,6 @@ class Display:
 
     def __init__(self, total: int, done: int, seen: int, *, unit: str, shown: bool) -> None:
         self._total = total
-        self._done = done
         self._first = seen
         self._unit = unit
         self._began = self._last = time.monotonic()
@@ -38,23 +37,32 @@ class Display:
         self._console = Console(stderr=True, highlight=False) if terminal else None
         self._shown = shown
         self._newest = (done, 0.0, math.nan, seen, 0.0)
+        self._position = self._first_position = float(done)
         self._bar: Progress | None = None
         if self._console is not None:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.fields[steps]}"),
                 TimeRemainingColumn(),
                 console=self._console,
                 auto_refresh=False,
             )
-            self._task = self._bar.add_task("", total=total, completed=done)
+            self._task = self._bar.add_task(
+                "", total=total, completed=done, steps=f"{done}/{total}"
+            )
 
-    def step(self, step: int, epoch: float, loss: float, seen: int, clipped: float) -> None:
-        """A step is done; shows it if the last thing shown is old enough."""
+    def step(
+        self, step: int, epoch: float, loss: float, seen: int, clipped: float, position: float
+    ) -> None:
+        """A step is done; shows it if the last thing shown is old enough.
+
+        `position`: where that is in the plan's steps, farther than `step` where time is short.
+        """
         if not self._shown:
             return
         self._newest = (step, epoch, loss, seen, clipped)
+        self._position = position
         now = time.monotonic()
         if now - self._last >= (_LINE_SECONDS if self._bar is None else _BAR_SECONDS):
             self._last = now
@@ -66,19 +74,32 @@ class Display:
         speed = f"{(seen - self._first) / seconds:,.0f} {self._unit}/s"
         text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed}  clipped {clipped:.0%}"
         if self._bar is None:
-            left = seconds * (self._total - step) / max(step - self._done, 1)
+            behind = max(self._position - self._first_position, 1e-9)
+            left = seconds * (self._total - self._position) / behind
             text += f"  {timedelta(seconds=round(left))} left"
-            print(f"step {step}/{self._total}  {text}", file=sys.stderr, flush=True)
+            print(f"step {step}/{self._steps(step)}  {text}", file=sys.stderr, flush=True)
         else:
-            self._bar.update(self._task, completed=step, description=text)
+            self._bar.update(
+                self._task,
+                completed=self._position,
+                steps=f"{step}/{self._steps(step)}",
+                description=text,
+            )
             self._bar.refresh()
+
+    def _steps(self, step: int) -> int:
+        """Of all steps, as many as there is time for."""
+        if self._position <= step:
+            return self._total
+        return max(step, round(step * self._total / self._position))
 
     def evaluation(self, step: int, epoch: float, metrics: Mapping[str, float], best: bool) -> None:
         """An evaluation is done; always shown, on a line of its own."""
         if not self._shown:
             return
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        line = f"step {step}/{self._total}  epoch {epoch:.2f}  {values}{'  (best)' if best else ''}"
+        text = f"epoch {epoch:.2f}  {values}{'  (best)' if best else ''}"
+        line = f"step {step}/{self._steps(step)}  {text}"
         if self._console is None:
             print(line, file=sys.stderr, flush=True)
         else:

@@ -15,6 +15,7 @@ from elman.train.settings import TrainSettings, usual_epochs
 
 _MAY_DIFFER = {
     *("checkpoint_every", "log_every", "tensorboard", "device", "monitor", "monitor_every"),
+    "budget",
 }
 _MAY_GROW = {"epochs", "max_steps"}
 _SHOWN = 6
@@ -37,6 +38,8 @@ class Position:
     best_loss: float | None = None
     stale: int = 0
     plateau_factor: float = 1.0
+    restarts: int = 0
+    farthest: float = 0.0  # of all steps, by time where there is a budget
     log_lines: int = 0
     logged_sum: float = 0.0
     logged_count: int = 0

@@ -1,7 +1,6 @@
 """A run: its steps, evaluations and checkpoints, from nothing or from where one was killed."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from elman.train.objective import Goal
 from elman.train.optim import (
     PLATEAU_EVALUATIONS,
     PLATEAU_FACTOR,
+    RESTART_FACTOR,
     clip_gradients,
     fresh_state,
     gradient_norm,
@@ -28,6 +28,7 @@ from elman.train.optim import (
     make_optimizer,
     rate,
 )
+from elman.train.pace import Pace
 from elman.train.progress import Display
 from elman.train.resume import Position, plain, refuse_other_terms, steps_in
 from elman.train.rng import preserved_rng, rng_state, set_rng_state
@@ -57,6 +58,7 @@ class Run:
     unit: str
     data: str | None
     start_hash: str | None
+    spent: float = 0.0  # seconds of the budget, before
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -64,6 +66,8 @@ class Run:
         self.total = self.epochs * len(self.batches)
         if settings.max_steps is not None:
             self.total = min(self.total, settings.max_steps)
+        self.pace = Pace(self.total, settings.budget)
+        self.first_weights = copied(live_weights(self.model)) if settings.restarts else None
         self.optimizer = make_optimizer(self.model, settings)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.average = Average(self.model, settings.ema) if settings.ema else None
@@ -136,6 +140,7 @@ class Run:
             self.average.values = move(saved["average"]["values"], self.device)
         assign(self.model, saved["weights"])
         self.at = Position(**saved["at"])
+        self.at.farthest = max(self.at.farthest, float(self.at.step))
         self.guard = Guard(**saved["guard"])
         if self.monitor is not None and saved.get("monitor"):
             self.monitor.memory = type(self.monitor.memory)(**saved["monitor"])
@@ -154,7 +159,7 @@ class Run:
         """From where the run stands to its end."""
         at, settings = self.at, self.settings
         folder = None if self.path is None else self.path.parent
-        self.began = time.monotonic() - at.seconds
+        self.began = time.monotonic() - at.seconds - (0 if at.step else self.spent)
         with (
             MetricsLog(
                 folder, lines=at.log_lines, step=at.step, tensorboard=settings.tensorboard
@@ -163,11 +168,17 @@ class Run:
             StopRequest(announce=progress) as self.request,
         ):
             done = at.stopped is not None
-            while at.stopped is None and not self._asked_to_stop():
-                self._one_epoch()
+            while self.at.stopped is None and not self._asked_to_stop():
+                try:
+                    self._one_epoch()
+                except TrainingDivergedError as error:
+                    if self.first_weights is None or self.at.restarts >= settings.restarts:
+                        raise
+                    self._begin_again(self.first_weights, str(error))
             if not done:
                 self._checkpoint()
         self._hold_best_weights()
+        at = self.at  # another one after a restart
         if at.stopped is None:
             assert self.request.signum is not None
             where = "" if folder is None else f"; resume from {folder}"
@@ -184,8 +195,7 @@ class Run:
         every = settings.evaluate_every
         if every is not None and at.step % every == 0:
             self._evaluate()
-        most = math.inf if settings.max_steps is None else settings.max_steps
-        if at.stopped is None and at.step >= most:  # a signal came in the last step
+        if at.stopped is None and self._is_over():  # a signal came in the last step
             self._finish()
         if at.stopped is not None:
             return
@@ -193,10 +203,10 @@ class Run:
             self._step(batch)
             if self._asked_to_stop():
                 return
-            if at.step >= most:
+            if self._is_over():
                 self._finish()
                 return
-            if every is not None and at.step % every == 0:
+            if self._is_due(every):
                 self._evaluate()
             if at.step % settings.checkpoint_every == 0:
                 self._checkpoint()
@@ -204,13 +214,41 @@ class Run:
                 return
         if at.in_epoch == 0:
             raise SettingsError(f"batches gave no batch in epoch {at.epoch}")
-        if every is None:
+        if every is None and settings.budget is None:
             self._evaluate()
         at.epoch += 1
         at.in_epoch = 0
         self.state = None
         if at.stopped is None and at.epoch >= self.epochs:
             self._finish()
+
+    def _is_over(self) -> bool:
+        at, settings = self.at, self.settings
+        if settings.max_steps is not None and at.step >= settings.max_steps:
+            return True
+        return settings.budget is not None and at.farthest >= self.total
+
+    def _is_due(self, every: int | None) -> bool:
+        at = self.at
+        if self.settings.budget is not None:
+            return self.pace.is_due(self.before, at.farthest, self._seconds())
+        return every is not None and at.step % every == 0
+
+    def _begin_again(self, weights: Mapping[str, Tensor], why: str) -> None:
+        """From the first weights, at a third of the rate."""
+        settings = self.settings
+        assign(self.model, weights)
+        kept = {name: getattr(self.at, name) for name in ("log_lines", "gradients", "warnings")}
+        restarts = self.at.restarts + 1
+        self.at = Position(**kept, restarts=restarts, seconds=self._seconds())
+        self.optimizer = make_optimizer(self.model, settings)
+        self.average = Average(self.model, settings.ema) if settings.ema else None
+        self.guard, self.state, self.best_weights = Guard(), None, None
+        lr = settings.lr * RESTART_FACTOR**restarts
+        words = f"{why}. Training begins again at lr={lr:.3g}, as {restarts} of {settings.restarts}"
+        self.at.warnings = [*self.at.warnings, words]
+        self.log.write("warning", {"step": 0, "text": words})
+        self.display.warning(words)
 
     def _finish(self) -> None:
         self._evaluate()
@@ -240,7 +278,8 @@ class Run:
         if settings.clip is not None and norm_value > settings.clip:
             clip_gradients(self.parameters, norm, settings.clip)
             at.clipped += 1
-        lr = rate(at.step, self.total, settings) * at.plateau_factor
+        lr = rate(at.farthest, self.total, settings) * at.plateau_factor
+        lr *= RESTART_FACTOR**at.restarts
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
@@ -248,6 +287,8 @@ class Run:
             self.average.update()
         self.state = None if step.state is None else detach(step.state)
         at.step += 1
+        position = self.pace.position(at.step, self._seconds())
+        self.before, at.farthest = at.farthest, max(at.farthest, position)
         at.in_epoch += 1
         at.seen += count
         at.logged_sum += loss_value * count
@@ -257,7 +298,8 @@ class Run:
         if at.step % settings.log_every == 0:
             self._log_training(lr, norm_value)
         share = at.clipped / at.step
-        self.display.step(at.step, self._epochs(), self.guard.smoothed, at.seen, share)
+        smoothed = self.guard.smoothed
+        self.display.step(at.step, self._epochs(), smoothed, at.seen, share, at.farthest)
 
     def _computed(self, batch: Any) -> Step:
         """The loss; with a state from a checkpoint that the model cannot take, `ModelError`."""
@@ -275,6 +317,7 @@ class Run:
         if at.evaluated_at == at.step:
             return
         at.evaluated_at = at.step
+        began = time.monotonic()
         metrics: dict[str, float] = {}
         best = False
         if self.evaluate is not None and self.goal is not None:
@@ -295,6 +338,7 @@ class Run:
                 at.stale = 0
             else:
                 self._no_better()
+        self.pace.evaluated(time.monotonic() - began)
         mean = at.entry_sum / max(1, at.entry_count)
         at.entry_sum, at.entry_count = 0.0, 0
         entry = {"step": at.step, "epoch": self._epochs(), "training_loss": mean, **metrics}

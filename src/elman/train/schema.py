@@ -34,6 +34,8 @@ class At(_Part):
     best_loss: Number | None = None  # missing in checkpoints of older versions
     stale: Count
     plateau_factor: float = Field(ge=0, le=1)
+    restarts: Count = 0
+    farthest: float = Field(0.0, ge=0, allow_inf_nan=False)
     log_lines: Count
     logged_sum: Number
     logged_count: Count

@@ -1,8 +1,9 @@
 """What a training run may be told; every field is a flag of the command line."""
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from elman.data.validation import Settings
 from elman.errors import SettingsError
@@ -10,6 +11,7 @@ from elman.errors import SettingsError
 if TYPE_CHECKING:
     import torch
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 OPTIMIZERS_WITH_MOMENTUM = ("sgd", "rmsprop")
 
 
@@ -32,6 +34,18 @@ class TrainSettings(Settings):
     )
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many optimizer steps, even within an epoch."
+    )
+    budget: float | None = Field(
+        None,
+        gt=0,
+        description="Longest time of the whole run, as 30s, 5m or 2h (a number: seconds); fewer "
+        "steps are made of the plan where it ends before them.",
+    )
+    restarts: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How often a run that diverges begins again, at a third of the rate.",
     )
     batch_size: int = Field(32, ge=1, description="Sequences in a batch.")
     optimizer: Literal["adamw", "adam", "nadam", "radam", "rmsprop", "sgd"] = Field(
@@ -91,6 +105,11 @@ class TrainSettings(Settings):
         False, description="Write TensorBoard's event files too (needs elman[tensorboard])."
     )
 
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return seconds_of(value) if isinstance(value, str) and value != "none" else value
+
     @model_validator(mode="before")
     @classmethod
     def _none_is_a_word(cls, values: Any) -> Any:
@@ -111,6 +130,19 @@ class TrainSettings(Settings):
                 f"choose one of {', '.join(OPTIMIZERS_WITH_MOMENTUM)} or leave momentum at 0"
             )
         return self
+
+
+def seconds_of(text: str) -> float:
+    """The seconds of a duration: a number with s, m or h after it, or several of these.
+
+    >>> seconds_of("5m"), seconds_of("1h30m"), seconds_of("45")
+    (300.0, 5400.0, 45.0)
+    """
+    parts = re.findall(r"([\d.]+)\s*([smh]?)", text)
+    is_whole = re.fullmatch(r"\s*(\d+(\.\d+)?\s*[smh]\s*)+|\s*\d+(\.\d+)?\s*", text)
+    if not is_whole:
+        raise ValueError(f"{text!r} is not a duration such as 30s, 5m or 2h")
+    return sum(float(number) * _SECONDS[unit or "s"] for number, unit in parts)
 
 
 def usual_epochs(batches: int) -> int:
