@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
+from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Preprocessing
 from elman.tasks.schema import SavedConfig
@@ -19,9 +20,10 @@ from elman.train.objective import Objective
 class Hooks(ABC):
     """The parts of a task, which `elman.tasks.Task` puts together.
 
-    In the order of a fit: `read` the data, `split` it, `fit_preprocessing`, `build` the network,
-    make `batches`, take the `loss` of each; of held-out data the `outputs`, their `metrics` and by
-    `objective` the best weights; `calibrate`; later `decode` the outputs of new data.
+    In the order of a fit: `read` the data, `split` it, `plan`, `fit_preprocessing`, `build` the
+    network, make `batches`, take the `loss` of each; of held-out data the `outputs`, their
+    `metrics` and by `objective` the best weights; `calibrate`; later `decode` the outputs of new
+    data.
     """
 
     name: ClassVar[str]
@@ -46,6 +48,10 @@ class Hooks(ABC):
     def split(self, data: Any) -> tuple[Any, Any]:
         """A dataset's part for training, and the one held out for validation."""
         raise NotImplementedError
+
+    def plan(self, train: Any) -> Plan:  # noqa: ARG002
+        """Settings that suit the data, for all that were not given."""
+        return Plan()
 
     def fit_preprocessing(self, train: Any, start: Any = None) -> Any:
         """The `Preprocessing` that a dataset needs, or that of the model to start from."""

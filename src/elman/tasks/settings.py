@@ -13,6 +13,7 @@ from elman.data.validation import MOST_PROBLEMS as MOST_PROBLEMS
 from elman.data.validation import Settings
 from elman.data.validation import in_one_line as in_one_line
 from elman.errors import SettingsError
+from elman.tasks.plan import Preset
 
 if TYPE_CHECKING:
     from elman.cells import Cell
@@ -103,6 +104,14 @@ class RecurrentSettings(Settings):
             backend=self.backend,
             **options,
         )
+
+
+class PlanSettings(Settings):
+    """How settings that were not given follow from the data."""
+
+    preset: Preset = Field(
+        "default", description="Size of the network and length of training, beside the data's own."
+    )
 
 
 class SoundSettings(Settings):

@@ -47,7 +47,7 @@ def merged(task: "Task", start: "Task") -> Any:
     """
     kind = type(task.settings)
     before = {name: getattr(start.settings, name) for name in kind.model_fields}
-    given = {name: getattr(task.settings, name) for name in task.given if name in before}
+    given = {name: getattr(task.settings, name) for name in task.asked if name in before}
     names = [n for n in (*_FIXED, *task.fixed) if n in given and given[n] != before[n]]
     if names:
         shown = ", ".join(f"{n} was {before[n]!r} and is {given[n]!r}" for n in names)

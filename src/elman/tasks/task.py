@@ -1,6 +1,7 @@
 """What all tasks share: settings, the fit loop, evaluation, saving and loading."""
 
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from elman.tasks.commands import Commands
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.model import SequenceModel
+from elman.tasks.plan import Plan, duration
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked
 from elman.tasks.settings import validated
@@ -49,6 +51,7 @@ class Prepared:
     metric: str | Objective  # what chooses the best weights
     finish: Callable[[Any], None] | None = None  # to do with the best weights
     precision: torch.dtype | None = None  # of the inputs, if they are numbers
+    held_out: float = 0.1  # how much data is evaluated, as a share of what is trained on
 
     @property
     def objective(self) -> Objective:
@@ -78,9 +81,8 @@ class Task(Hooks):
         self.settings: Any = validated(self.settings_type, settings)
         if self.cell is None:
             resolve(self.settings.cell)
-        self.given = frozenset(
-            settings
-        )  # the names of settings that are not left at their defaults
+        self.asked = {name: getattr(self.settings, name) for name in settings}  # not left open
+        self.planned: list[str] = []  # what `plan` chose, in words
         self._start: Any = None  # while training: the trained task that it started from
         self._model: Any = None
         self._preprocessing: Any = None
@@ -96,8 +98,10 @@ class Task(Hooks):
         train = self.read(data, labelled=True)
         if validation is None:
             train, held_out = self.split(train)
+            self._follow(self.plan(train))
             preprocessing = self.fit_preprocessing(train, start)
         else:
+            self._follow(self.plan(train))
             preprocessing = self._preprocessing = self.fit_preprocessing(train, start)
             held_out = self.read(validation, labelled=True)
         self._preprocessing = preprocessing
@@ -115,7 +119,16 @@ class Task(Hooks):
             self.objective,
             (lambda model: self.calibrate(model, held_out)) if has_calibration else None,
             self.precision(preprocessing),
+            len(held_out) / max(1, len(train)),
         )
+
+    def _follow(self, plan: Plan) -> None:
+        """Take the plan's settings, but for those that were given."""
+        if self._start is not None:
+            return
+        chosen = plan.without(self.asked)
+        self.settings = self.settings.model_copy(update=chosen)
+        self.planned = plan.words(chosen)
 
     def _config(self) -> dict[str, Any]:
         """Besides the settings, what `_restore` needs."""
@@ -230,6 +243,7 @@ class Task(Hooks):
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names])
+        began = time.monotonic()
         start = None if start_from is None else trained(self, start_from, folder)
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
@@ -242,6 +256,9 @@ class Task(Hooks):
             task.model.to(dtype=prepared.precision)
             if start is not None:
                 take_weights(task, start)
+        if progress and not resume:
+            for line in [*task.planned, duration(task, prepared.batches, prepared.held_out)]:
+                print(line, file=sys.stderr, flush=True)
         result = fit(
             task.model,
             prepared.batches,
@@ -256,6 +273,7 @@ class Task(Hooks):
             data=prepared.data["training_sha256"],
             start=None if start is None else weights_hash(start),
             resume=resume,
+            began=began,
         )
         task.history = result.history
         task.model.eval()
@@ -272,6 +290,7 @@ class Task(Hooks):
             metrics = prepared.evaluate(task.model)
         task.record = {
             "data": prepared.data,
+            **({"plan": task.planned} if task.planned else {}),
             "metrics": {name: round(value, 6) for name, value in metrics.items()},
             "training": {
                 "steps": result.step,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from elman.tasks.settings import (
     HeldOutSetting,
+    PlanSettings,
     RecurrentSettings,
     SoundSettings,
     TextFileSettings,
@@ -23,9 +24,10 @@ from elman.train.settings import TrainSettings
     lr=2e-3,
     warmup=0.05,
     ema=0.99,
+    restarts=2,
 )
 class ClassifySettings(
-    RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+    PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
 ):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
 

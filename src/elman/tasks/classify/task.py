@@ -16,12 +16,14 @@ from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_label
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
+from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
@@ -181,6 +183,10 @@ class Classify(Task):
     def split(self, data: ClassifyData) -> tuple[ClassifyData, ClassifyData]:
         """Training and validation data, each label shared out alike."""
         return data.split(self.settings.held_out, self.settings.seed)
+
+    def plan(self, train: ClassifyData) -> Plan:
+        """By the numbers of examples and labels, and how many words are new in unseen texts."""
+        return plan(train, self.asked, self.settings.preset)
 
     def fit_preprocessing(
         self, train: ClassifyData, start: ClassifyPreprocessing | None = None

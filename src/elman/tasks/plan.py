@@ -1,0 +1,88 @@
+"""What a task chooses from its data, for all that it was not told."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from elman.train.settings import usual_epochs
+
+Preset = Literal["small", "default", "best"]
+LENGTH = {"small": 0.5, "default": 1.0, "best": 2.0}  # of training, times the default's
+WIDTH = {"small": 0.5, "default": 1.0, "best": 1.5}  # hidden units, times the default's
+_FORWARD = 0.4  # the time of a forward pass without gradients, of a step
+EVALUATIONS = 25  # of a planned run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings for a dataset: `settings` by name, and the facts that they follow from."""
+
+    facts: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def without(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that were not given."""
+        chosen = {name: v for name, v in self.settings.items() if name not in given}
+        if "epochs" in given or "max_steps" in given:
+            chosen.pop("evaluate_every", None)
+        return chosen
+
+    def words(self, chosen: Mapping[str, Any]) -> list[str]:
+        """The facts, and what was chosen, a line each."""
+        if not chosen:
+            return [f"Data: {self.facts}"] if self.facts else []
+        settings = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        return [f"Data: {self.facts}", f"Plan: {settings}"]
+
+
+def steps_an_epoch(examples: int, batch_size: int) -> int:
+    """Batches that so many examples make."""
+    return max(1, math.ceil(examples / batch_size))
+
+
+def length(
+    examples: int, batch_size: int, *, steps: float, preset: Preset = "default", longest: int
+) -> dict[str, int]:
+    """`epochs` that make about so many steps, `longest` at most, and steps between evaluations.
+
+    >>> length(6228, 50, steps=2500, longest=100)
+    {'epochs': 20, 'evaluate_every': 100}
+    """
+    an_epoch = steps_an_epoch(examples, batch_size)
+    epochs = max(1, min(round(LENGTH[preset] * steps / an_epoch), longest))
+    return {"epochs": epochs, "evaluate_every": max(1, epochs * an_epoch // EVALUATIONS)}
+
+
+def duration(task: Any, batches: Any, held_out: float) -> str:
+    """How long training will take here, in words, from a few steps of a copy of the model.
+
+    `held_out`: how much data is evaluated, as a share of what is trained on.
+    """
+    from elman.train.duration import seconds_a_step
+
+    settings, an_epoch = task.settings, len(batches)
+    steps = (settings.epochs or usual_epochs(an_epoch)) * an_epoch
+    steps = min(steps, settings.max_steps or steps)
+    looks = 1 + steps / (settings.evaluate_every or an_epoch)
+    a_step = seconds_a_step(task.model, batches, task.loss, settings)
+    seconds = a_step * (steps + looks * _FORWARD * held_out * an_epoch)
+    text = f"Time: {steps:,} steps in about {_time(seconds)} on this machine"
+    if settings.budget is not None and seconds > settings.budget:
+        text += f"; fewer, as the budget is {_time(settings.budget)}"
+    return text
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def units(size: float, preset: Preset = "default") -> int:
+    """Hidden units: a multiple of 16, as kernels like it.
+
+    >>> units(100), units(100, "best"), units(5)
+    (96, 144, 16)
+    """
+    return max(16, 16 * round(WIDTH[preset] * size / 16))
