@@ -102,6 +102,7 @@ class Task(Hooks):
             held_out = self.read(validation, labelled=True)
         self._preprocessing = preprocessing
         self._model = self.build(preprocessing)
+        batches = self.batches(preprocessing, train, training=True)
         unseen = self.batches(preprocessing, held_out, training=False)
 
         def evaluate(model: Any) -> dict[str, float]:
@@ -109,7 +110,7 @@ class Task(Hooks):
 
         has_calibration = type(self).calibrate is not Task.calibrate
         return Prepared(
-            self.batches(preprocessing, train, training=True),
+            batches,
             evaluate,
             self.facts(train, held_out),
             self.objective,
@@ -133,10 +134,8 @@ class Task(Hooks):
         return self.build(self._preprocessing)
 
     def _batch(self, data: Any) -> Any:
-        """A batch of the data, as `loss` takes it."""
-        known = self.preprocessing
-        batches = self.batches(known, self.read(data, labelled=True), training=True)
-        return next(iter(batches.epoch(0)))
+        """A batch of the data to diagnose, as `loss` takes it."""
+        return self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
 
     # Use
 
@@ -297,8 +296,7 @@ class Task(Hooks):
         if data is None:
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
         batch = move(self._batch(data), self.device)
-        chunk: int | None = getattr(self.settings, "chunk_length", None)
-        return model, batch, lambda model, batch: self.loss(model, batch, None), chunk
+        return model, batch, lambda model, batch: self.loss(model, batch, None), self.chunk_length
 
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card.
@@ -316,7 +314,9 @@ class Task(Hooks):
             "record": self.record,
         }
         tensors = self.model.state_dict()
-        text = card(self.name, config, sum(p.numel() for p in self.model.parameters()))
+        parameters = sum(p.numel() for p in self.model.parameters())
+        title = f"{self.name}: {self.description()}"
+        text = card(title, __version__, self.record, parameters)
         write_model(path, config, tensors, text, self._assets())
 
     @classmethod
@@ -336,8 +336,6 @@ class Task(Hooks):
         try:
             task = cls(**{**settings, "cell": cells.get(name, name), "device": "auto"})
             task.record = record
-            if task.settings.num_layers > len(saved.tensors):
-                raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
             with without_values():
                 model = task._restore(saved)
             assign_weights(model, saved.tensors)

@@ -94,9 +94,9 @@ def test_training_carries_the_state_and_detaches_it() -> None:
     states = []
 
     class Watched(Language):
-        def _loss(self, model: Any, batch: Any, state: Any) -> Any:
+        def loss(self, model: Any, batch: Any, state: Any) -> Any:
             states.append(state)
-            return super()._loss(model, batch, state)
+            return super().loss(model, batch, state)
 
     Watched(**{**SMALL, "epochs": 2}).fit([CATS], [CATS], progress=False)
     per_epoch = len(states) // 2
@@ -161,16 +161,16 @@ def test_the_penalties_by_hand(task: Language) -> None:
     with torch.no_grad():
         output, _ = task.model.recurrent(task.model.encoder(inputs))
         plain = F.cross_entropy(task.model.head(output).flatten(0, 1), targets.flatten())
-        step = task._loss(task.model, (inputs, targets), None)
+        step = task.loss(task.model, (inputs, targets), None)
         torch.testing.assert_close(step.loss, plain)
         assert step.count == 21
         penal = Language(**SMALL, activation_penalty=2.0, change_penalty=3.0)
         penal._model = task.model
         changes = output[1:] - output[:-1]
         expected = plain + 2 * (output**2).mean() + 3 * (changes**2).mean()
-        step = penal._loss(task.model, (inputs, targets), None)
+        step = penal.loss(task.model, (inputs, targets), None)
         torch.testing.assert_close(step.loss, expected)
-        one_step = penal._loss(task.model, (inputs[:1], targets[:1]), None)
+        one_step = penal.loss(task.model, (inputs[:1], targets[:1]), None)
         assert bool(one_step.loss.isfinite())
 
 
