@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import nn
 
 from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
@@ -19,7 +20,6 @@ from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
-from elman.tasks.model import SequenceModel
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked
 from elman.tasks.settings import validated
@@ -179,10 +179,10 @@ class Task(Hooks):
         return self._preprocessing
 
     @property
-    def model(self) -> SequenceModel:
+    def model(self) -> nn.Module:
         """The trained network; SettingsError before `fit`."""
         self._check_trained()
-        model: SequenceModel = self._model
+        model: nn.Module = self._model
         return model
 
     def _check_trained(self) -> None:
@@ -288,9 +288,7 @@ class Task(Hooks):
         vars(self).update(vars(task))
         return self
 
-    def examine(
-        self, data: Any
-    ) -> tuple[SequenceModel, Any, Callable[[Any, Any], Any], int | None]:
+    def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:
         """What `elman.diagnose` looks at: the network, a batch of the data, loss, chunk length."""
         model = self.model
         if data is None:

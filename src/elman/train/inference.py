@@ -62,7 +62,8 @@ def inference(model: nn.Module) -> Iterator[torch.device]:
     Afterwards every module is in the mode it was in.
     """
     with modes_kept(model), torch.inference_mode():
-        model.eval()
+        if any(module.training for module in model.modules()):
+            model.eval()
         yield next(model.parameters()).device
 
 

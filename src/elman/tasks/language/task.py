@@ -57,6 +57,11 @@ class Language(Task):
     fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
 
     @property
+    def model(self) -> SequenceModel:
+        """The trained network; SettingsError before `fit`."""
+        return cast("SequenceModel", super().model)
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The tokens; SettingsError before `fit`."""
         return cast("LanguagePreprocessing", self.preprocessing).vocabulary
