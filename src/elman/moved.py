@@ -24,7 +24,10 @@ MOVED = {
             **{"dataset": "datasets.dataset", "registry": "datasets.registry"},
         }.items()
     },
+    "elman.tasks.language_flags": "elman.tasks.language.flags",
+    "elman.tasks.language_settings": "elman.tasks.language.settings",
     "elman.tasks.sampling": "elman.decode.sampling",
+    "elman.tasks.text_session": "elman.tasks.language.session",
     **{
         f"elman.tasks.speech.{old}": f"elman.decode.{new}"
         for old, new in {

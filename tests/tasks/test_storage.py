@@ -1,6 +1,8 @@
 """Saved and loaded, a model is what it was, bit for bit."""
 
 import json
+import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,27 @@ def test_the_record_says_what_training_came_to() -> None:
 def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = classifier()
     task.save(tmp_path)
+    (tmp_path / "optimizer.bin").write_text("of no use")
+    downloads = tmp_path.parent / f"{tmp_path.name}-hub"
+    downloads.mkdir()
+
+    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
+        assert name == "somebody/films"
+        for file in tmp_path.iterdir():
+            if any(fnmatch(file.name, pattern) for pattern in allow_patterns):
+                shutil.copy(file, downloads)
+        return str(downloads)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    loaded = elman.load("somebody/films")
+    names = ["README.md", "config.json", "model.safetensors", "vocabulary.json"]
+    assert sorted(path.name for path in downloads.iterdir()) == names
+    assert np.array_equal(task.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
+
+
+def test_a_hub_repository_that_is_no_model_is_not_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
@@ -194,10 +217,12 @@ def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return str(tmp_path)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    loaded = elman.load("somebody/films")
-    patterns = ["*.json", "*.safetensors", "*.arpa", "README.md"]
-    assert asked == [("somebody/films", patterns)]
-    assert np.array_equal(task.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
+    with pytest.raises(ModelError, match=r"is not a saved model: there is no config\.json"):
+        elman.load("somebody/films")
+    (tmp_path / "config.json").write_text('{"format": 1, "files": {"*": "0"}}')
+    with pytest.raises(ModelError, match="its checksum is another"):
+        elman.load("somebody/films")
+    assert asked == [("somebody/films", ["config.json"])] * 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from elman.errors import ModelError, SettingsError
 from elman.nn import Recurrent
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.model import SequenceModel
-from elman.tasks.prediction import Prediction
+from elman.tasks.prediction import Prediction, rows
 from elman.tasks.settings import RecurrentSettings
 from elman.tasks.storage import read_model
 from elman.tasks.task import Task
@@ -53,8 +53,8 @@ class Scale:
         return {"note.json": lambda path: path.write_text("{}") and None}
 
     @classmethod
-    def from_saved(cls, saved: Any, settings: Settings) -> "Scale":
-        assert isinstance(settings, Settings)
+    def from_saved(cls, saved: Any, settings: Any) -> "Scale":
+        assert settings.goal == "eer"
         assert saved.asset("note.json").read_text() == "{}"
         return cls(saved.config["largest"])
 
@@ -190,6 +190,55 @@ def test_a_batch_to_diagnose(task: Sign) -> None:
     assert isinstance(batch, Padded)
     assert chunk is None
     assert loss(model, batch).count == 4
+
+
+def test_a_task_chooses_what_is_diagnosed(task: Sign) -> None:
+    class Chosen(Sign):
+        chunk_length = 7
+
+        def batch_to_diagnose(self, preprocessing: Scale, data: Sums) -> Padded:
+            assert preprocessing is task.preprocessing
+            return Padded(data.inputs[0].view(-1, 1, 1), torch.tensor([1]), data.targets[:1])
+
+    chosen = Chosen(**SMALL)
+    vars(chosen).update(vars(task))
+    _, batch, _, chunk = chosen.examine([[5.0], [1.0]])
+    assert (batch.inputs.flatten().tolist(), chunk) == ([5.0], 7)
+    assert elman.diagnose(chosen, [[5.0] * 3, [1.0]]).model == "SequenceModel"
+
+
+def test_a_task_without_layers_of_its_settings_has_a_card_and_is_loaded(tmp_path: Path) -> None:
+    class Few(TrainSettings):
+        cell: str = "gru"
+        hidden_size: int = 3
+        goal: str = "eer"
+
+    class Own(Sign):
+        settings_type = Few
+
+    class Named(Own):
+        def description(self) -> str:
+            return "one small layer"
+
+    for kind, title in ((Own, "# sign: gru"), (Named, "# sign: one small layer")):
+        path = tmp_path / kind.__name__
+        own = kind(epochs=1).fit(DATA, folder=path, progress=False)
+        assert (path / "README.md").read_text().startswith(f"{title}\n")
+        again = elman.load(path, tasks=[kind])
+        assert again.predictions(DATA) == own.predictions(DATA)
+
+
+def test_a_value_of_several_numbers_has_a_column_for_each() -> None:
+    found = [
+        Prediction({"a": 1, "b": 2}, input="x"),
+        Prediction(None, "it is empty"),
+    ]
+    assert rows(found[:1], "metrics") == [{"a": 1, "b": 2, "input": "x"}]
+    assert rows(found, "metrics") == [
+        {"a": 1, "b": 2, "input": "x", "error": ""},
+        {"a": None, "b": None, "input": "", "error": "it is empty"},
+    ]
+    assert rows(found[1:], "metrics") == [{"metrics": None, "input": "", "error": "it is empty"}]
 
 
 def test_it_is_loaded_by_its_class(task: Sign, tmp_path: Path) -> None:

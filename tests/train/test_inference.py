@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from elman.train.inference import ByLength, infer, inference
+from elman.train.inference import ByLength, InParts, infer, inference, through_parts
 
 
 def network() -> nn.Module:
@@ -69,3 +69,20 @@ def test_the_modes_are_kept_where_the_model_fails() -> None:
 
 def test_nothing_to_run() -> None:
     assert infer(network(), ByLength([], 3, list), lambda _, batch: batch) == []
+
+
+def test_the_state_goes_from_part_to_part_of_an_input_and_no_further() -> None:
+    inputs = [torch.tensor([1.0, 2, 3, 4, 5]), torch.tensor([10.0]), torch.tensor([2.0, 2, 2])]
+    batches = InParts(inputs, lambda values: values.split(2))
+    assert (len(batches), list(batches.in_order())) == (3, [0, 1, 2])
+    assert [[len(part) for part in parts] for parts in batches.epoch(0, start=1)] == [[1], [2, 1]]
+    states = []
+
+    def forward(model: nn.Module, part: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert not any(modes(model))
+        states.append(None if state is None else float(state))
+        return part.sum().view(1, 1), part[-1]
+
+    found = infer(network(), batches, lambda m, parts: through_parts(m, parts, forward))
+    assert [each.tolist() for each in found] == [[15.0], [10.0], [6.0]]
+    assert states == [None, 2.0, 4.0, None, None, 2.0]

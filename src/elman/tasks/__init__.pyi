@@ -3,7 +3,7 @@ from elman.tasks.classify import ClassifySettings as ClassifySettings
 from elman.tasks.forecast import Forecast as Forecast
 from elman.tasks.forecast import ForecastSettings as ForecastSettings
 from elman.tasks.language import Language as Language
-from elman.tasks.language_settings import LanguageSettings as LanguageSettings
+from elman.tasks.language import LanguageSettings as LanguageSettings
 from elman.tasks.load import load as load
 from elman.tasks.speech import Speech as Speech
 from elman.tasks.speech import SpeechSettings as SpeechSettings

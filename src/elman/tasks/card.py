@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def card(task: str, config: Mapping[str, Any], parameters: int) -> str:
-    """The text of a model folder's README.md, from its configuration."""
-    settings, record = config["settings"], config["record"]
-    layers = f"{settings['num_layers']} × {settings['hidden_size']}"
+def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -> str:
+    """The text of a model folder's README.md.
+
+    **Arguments:** `version`: of elman; `record`: of the training, as `Task.record`.
+    """
     lines = [
-        f"# {task}: {settings['cell']}, {layers} hidden units",
+        f"# {title}",
         "",
-        f"A model of [elman](https://pypi.org/project/elman/) {config['elman']} with"
+        f"A model of [elman](https://pypi.org/project/elman/) {version} with"
         f" {parameters:,} parameters.",
         "",
         "```python",

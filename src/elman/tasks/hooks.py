@@ -13,6 +13,7 @@ from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Preprocessing
 from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
+from elman.tasks.settings import RecurrentSettings
 from elman.train import Step
 from elman.train.objective import Objective
 
@@ -26,6 +27,7 @@ class Hooks(ABC):
     data.
     """
 
+    settings: Any
     name: ClassVar[str]
     unit: ClassVar[str]  # what a batch's loss is a mean of
     settings_type: ClassVar[type[Any]]
@@ -105,6 +107,20 @@ class Hooks(ABC):
     def session(self, *args: Any, **options: Any) -> Session:  # noqa: ARG002
         """A stream of input with a state of its own; see `elman.tasks.session`."""
         raise SettingsError(f"the task {self.name} has no sessions")
+
+    @property
+    def chunk_length(self) -> int | None:
+        """The time steps that truncated backpropagation goes back; None if to the first step."""
+        return None
+
+    def batch_to_diagnose(self, preprocessing: Any, data: Any) -> Any:
+        """The batch of a labelled dataset that `elman.diagnose` follows, as `loss` takes it."""
+        return next(iter(self.batches(preprocessing, data, training=True).epoch(0)))
+
+    def description(self) -> str:
+        """The network in a few words, for the model card's title."""
+        settings = self.settings
+        return settings.description if isinstance(settings, RecurrentSettings) else settings.cell
 
     @abstractmethod
     def _example(self) -> Callable[[], object]:

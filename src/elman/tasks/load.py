@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.errors import ModelError, SettingsError
-from elman.folders import path_of
+from elman.folders import CARD, CONFIG, path_of
 from elman.messages import shown
 from elman.tasks.registry import TASKS as TASKS
 
 if TYPE_CHECKING:
     from elman.cells import Cell
     from elman.tasks.task import Task
-
-_FILES = ["*.json", "*.safetensors", "*.arpa", "README.md"]
 
 
 def load(
@@ -74,13 +72,22 @@ def _folder(path: Path | str) -> Path:
             name = str(path) if str(path).isprintable() else shown(str(path))
             raise ModelError(f"{name} is neither a model folder nor a hub name like owner/model")
         return folder
+    return _downloaded(str(path))
+
+
+def _downloaded(name: str) -> Path:
+    """The folder of a model of the hub: of its files those alone that its configuration names."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    from elman.tasks.storage import read_config
+
     try:
-        return Path(snapshot_download(str(path), allow_patterns=_FILES))
+        folder = Path(snapshot_download(name, allow_patterns=[CONFIG]))
+        names = [CONFIG, CARD, *read_config(folder)["files"]]
+        return Path(snapshot_download(name, allow_patterns=names))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"{path}: there is no such folder, and no such model could be had from the hub"
+            f"{name}: there is no such folder, and no such model could be had from the hub"
             f" ({type(error).__name__})"
         ) from None

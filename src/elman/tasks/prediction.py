@@ -21,12 +21,13 @@ class Prediction:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def row(self, name: str) -> dict[str, Any]:
-        """A table's row with the value in the column `name`.
+        """A table's row with the value in the column `name`; a mapping has a column a key.
 
         >>> Prediction("+", input="good", details={"probability": 0.9}).row("label")
         {'label': '+', 'probability': 0.9, 'input': 'good'}
         """
-        return {name: self.value, **self.details, "input": self.input}
+        values = self.value if isinstance(self.value, Mapping) else {name: self.value}
+        return {**values, **self.details, "input": self.input}
 
 
 def rows(predictions: Iterable[Prediction], name: str) -> list[dict[str, Any]]:
@@ -34,9 +35,15 @@ def rows(predictions: Iterable[Prediction], name: str) -> list[dict[str, Any]]:
     predictions = list(predictions)
     if all(each.error is None for each in predictions):
         return [each.row(name) for each in predictions]
-    columns = dict.fromkeys(key for each in predictions for key in each.details)
+    answered = [each for each in predictions if each.error is None] or predictions
+    columns = dict.fromkeys(key for each in answered for key in each.row(name) if key != "input")
     return [
-        {**{name: None}, **columns, **each.row(name), "error": each.error or ""}
+        {
+            **columns,
+            **(each.row(name) if each.error is None else each.details),
+            "input": each.input,
+            "error": each.error or "",
+        }
         for each in predictions
     ]
 

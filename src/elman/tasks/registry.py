@@ -18,7 +18,7 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
     {
         "classify": ("elman.tasks.classify.task:Classify", "elman.tasks.classify.flags:COMMANDS"),
         "forecast": ("elman.tasks.forecast.task:Forecast", "elman.tasks.forecast.flags:COMMANDS"),
-        "language": ("elman.tasks.language:Language", "elman.tasks.language_flags:COMMANDS"),
+        "language": ("elman.tasks.language.task:Language", "elman.tasks.language.flags:COMMANDS"),
         "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
     }
 )

@@ -82,6 +82,15 @@ class RecurrentSettings(Settings):
         "auto", description="How the recurrence is computed."
     )
 
+    @property
+    def description(self) -> str:
+        """The layers in a few words.
+
+        >>> RecurrentSettings(num_layers=2).description
+        'lstm, 2 × 128 hidden units'
+        """
+        return f"{self.cell}, {self.num_layers} × {self.hidden_size} hidden units"
+
     def layers(self, cell: "Cell | str", input_size: int, **options: Any) -> "Recurrent":
         """The recurrent layers, with inputs of `input_size` features."""
         from elman.nn import Recurrent

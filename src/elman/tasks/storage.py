@@ -29,7 +29,8 @@ WEIGHTS = "model.safetensors"
 MODEL_FILES = (WEIGHTS, CARD, CONFIG)
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MOST_BYTES = {".json": 2**28, ".arpa": 2**32, ".md": 2**24}
+_MOST_BYTES = {".json": 2**28, ".md": 2**24, ".safetensors": None}
+_MOST_OTHERWISE = 2**32
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,20 @@ def _named_after(path: Path, stage: Path) -> Iterator[None]:
 def read_model(path: Path) -> Saved:
     """Read a model folder; ModelError says which file is missing, damaged or tampered with.
 
-    The configuration's size is looked at before it is read, and all of it is checked: what is
-    common to all models here, what is its task's own by `Task.saved_type`.
+    All of the configuration is checked: what is common to all models here, what is its task's own
+    by `Task.saved_type`.
+    """
+    config = read_config(path)
+    for name, expected in config["files"].items():
+        _check_file(path, name, expected)
+    tensors, _ = read_tensors(path / WEIGHTS)
+    return Saved(config, tensors, path)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a model folder, whose `files` are the names and hashes of the others.
+
+    Its size is looked at before it is read. ModelError if it is missing, damaged or changed.
     """
     config_path = path / CONFIG
     if not is_file(config_path):
@@ -118,21 +131,19 @@ def read_model(path: Path) -> Saved:
         raise ModelError(f"{config_path} was changed since it was saved: its checksum is another")
     if WEIGHTS not in config["files"]:
         raise ModelError(f"{config_path} names no {WEIGHTS}")
-    for name, expected in config["files"].items():
-        _check_file(path, name, expected)
-    tensors, _ = read_tensors(path / WEIGHTS)
-    return Saved(config, tensors, path)
+    for name in config["files"]:
+        if not _NAME.fullmatch(name):
+            raise ModelError(f"{config_path} names a file outside its folder: {name!r:.80}")
+    return config
 
 
 def _check_file(path: Path, name: str, expected: Any) -> None:
     """Raise ModelError if a file that the configuration names is missing, too large or another."""
     file = path / name
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"{path / CONFIG} names a file outside its folder: {name!r:.80}")
     if not is_file(file):
         raise ModelError(f"{path} is incomplete: {name} is missing")
     try:
-        size, most = file.stat().st_size, _MOST_BYTES.get(file.suffix)
+        size, most = file.stat().st_size, _MOST_BYTES.get(file.suffix, _MOST_OTHERWISE)
         if most is not None and size > most:
             raise ModelError(f"{file} is too large to be read: {size:,} bytes, {most:,} at most")
         found = sha256(file)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import nn
 
 from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
@@ -20,7 +21,6 @@ from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
-from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan, duration
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked
@@ -106,6 +106,7 @@ class Task(Hooks):
             held_out = self.read(validation, labelled=True)
         self._preprocessing = preprocessing
         self._model = self.build(preprocessing)
+        batches = self.batches(preprocessing, train, training=True)
         unseen = self.batches(preprocessing, held_out, training=False)
 
         def evaluate(model: Any) -> dict[str, float]:
@@ -113,7 +114,7 @@ class Task(Hooks):
 
         has_calibration = type(self).calibrate is not Task.calibrate
         return Prepared(
-            self.batches(preprocessing, train, training=True),
+            batches,
             evaluate,
             self.facts(train, held_out),
             self.objective,
@@ -146,10 +147,8 @@ class Task(Hooks):
         return self.build(self._preprocessing)
 
     def _batch(self, data: Any) -> Any:
-        """A batch of the data, as `loss` takes it."""
-        known = self.preprocessing
-        batches = self.batches(known, self.read(data, labelled=True), training=True)
-        return next(iter(batches.epoch(0)))
+        """A batch of the data to diagnose, as `loss` takes it."""
+        return self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
 
     # Use
 
@@ -193,10 +192,10 @@ class Task(Hooks):
         return self._preprocessing
 
     @property
-    def model(self) -> SequenceModel:
+    def model(self) -> nn.Module:
         """The trained network; SettingsError before `fit`."""
         self._check_trained()
-        model: SequenceModel = self._model
+        model: nn.Module = self._model
         return model
 
     def _check_trained(self) -> None:
@@ -308,16 +307,13 @@ class Task(Hooks):
         vars(self).update(vars(task))
         return self
 
-    def examine(
-        self, data: Any
-    ) -> tuple[SequenceModel, Any, Callable[[Any, Any], Any], int | None]:
+    def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:
         """What `elman.diagnose` looks at: the network, a batch of the data, loss, chunk length."""
         model = self.model
         if data is None:
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
         batch = move(self._batch(data), self.device)
-        chunk: int | None = getattr(self.settings, "chunk_length", None)
-        return model, batch, lambda model, batch: self.loss(model, batch, None), chunk
+        return model, batch, lambda model, batch: self.loss(model, batch, None), self.chunk_length
 
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card.
@@ -335,7 +331,9 @@ class Task(Hooks):
             "record": self.record,
         }
         tensors = self.model.state_dict()
-        text = card(self.name, config, sum(p.numel() for p in self.model.parameters()))
+        parameters = sum(p.numel() for p in self.model.parameters())
+        title = f"{self.name}: {self.description()}"
+        text = card(title, __version__, self.record, parameters)
         write_model(path, config, tensors, text, self._assets())
 
     @classmethod
@@ -355,8 +353,6 @@ class Task(Hooks):
         try:
             task = cls(**{**settings, "cell": cells.get(name, name), "device": "auto"})
             task.record = record
-            if task.settings.num_layers > len(saved.tensors):
-                raise ModelError(f"there are no weights for {task.settings.num_layers} layers")
             with without_values():
                 model = task._restore(saved)
             assign_weights(model, saved.tensors)

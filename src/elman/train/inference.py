@@ -1,8 +1,8 @@
 """The inference loop: eval mode, no gradients, the model's device, outputs in the inputs' order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from elman.train.tree import move
 from elman.train.types import Batches
 
 B = TypeVar("B")
+Item = TypeVar("Item")
 B_co = TypeVar("B_co", covariant=True)
 M = TypeVar("M", bound=nn.Module)
 
@@ -61,7 +62,8 @@ def inference(model: nn.Module) -> Iterator[torch.device]:
     Afterwards every module is in the mode it was in.
     """
     with modes_kept(model), torch.inference_mode():
-        model.eval()
+        if any(module.training for module in model.modules()):
+            model.eval()
         yield next(model.parameters()).device
 
 
@@ -88,3 +90,48 @@ def infer(
             for output in move(forward(model, move(batch, device)), cpu):
                 found[int(next(numbers))] = output
     return [found[number] for number in range(len(found))]
+
+
+class InParts(Generic[Item, B]):
+    """Inputs that are read in parts, one input a batch: `through_parts` reads it.
+
+    **Arguments:** `inputs`: in their order; `parts`: makes batches of an input, each of which goes
+    on where the one before ends.
+    """
+
+    def __init__(self, inputs: Sequence[Item], parts: Callable[[Item], Iterable[B]]) -> None:
+        self._inputs, self._parts = inputs, parts
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Iterable[B]]:  # noqa: ARG002
+        """The parts of each input, from the one numbered `start`."""
+        return map(self._parts, self._inputs[start:])
+
+    def in_order(self) -> range:
+        """The number of each input."""
+        return range(len(self._inputs))
+
+
+def through_parts(
+    model: M, parts: Iterable[B], forward: Callable[[M, B, Any], tuple[Tensor, Any]]
+) -> Tensor:
+    """The sum of the outputs of an input's parts, the state carried from each to the next.
+
+    **Arguments:** `forward`: of a part on the model's device and the state before it, None at
+    first, the output and the state after it.
+
+    >>> batches = InParts([[1, 2], [5]], lambda numbers: map(torch.tensor, numbers))
+    >>> def forward(model, part, state):
+    ...     return (part * (state or 1)).unsqueeze(0), part
+    >>> infer(nn.Linear(1, 1), batches, lambda m, parts: through_parts(m, parts, forward))
+    [tensor(3), tensor(5)]
+    """
+    device = next(model.parameters()).device
+    state: Any = None
+    total: Any = 0
+    for part in parts:
+        output, state = forward(model, move(part, device), state)
+        total = total + output
+    return cast("Tensor", total)

@@ -39,7 +39,8 @@ class Listener:
             )
         if acoustic is None and rate is not None:
             raise SettingsError(f"rate={rate}: this model reads ready features, not sound")
-        self._model, self._device = task.model, task.device
+        self._model: Any = task.model
+        self._device = task.device
         head: Any = task.model.head
         self._width: int = head.output_size
         self._sound = None
@@ -47,7 +48,7 @@ class Listener:
             self._sound = Resampler(acoustic.rate if rate is None else rate, acoustic.rate)
             self._features = acoustic.online()
         self._front = task.front.stream()
-        ahead = task.model.recurrent
+        ahead = self._model.recurrent
         self._ahead = ahead.stream() if isinstance(ahead, LookAhead) else None
         self._state: Any = None
 

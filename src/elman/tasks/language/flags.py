@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from elman.tasks.commands import Commands, GenerateFlags
-from elman.tasks.language_settings import LanguageSettings
+from elman.tasks.language.settings import LanguageSettings
 
 if TYPE_CHECKING:
-    from elman.tasks.language import Language
+    from elman.tasks.language.task import Language
 
 
 class Generate(GenerateFlags):

@@ -1,11 +1,13 @@
 """Writing by a language model, token by token, with a state that can be saved."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from elman.data.checks import indices
+from elman.data.values import as_list, shown
 from elman.decode.sampling import Sampling
 from elman.decode.search import next_scores
 from elman.errors import SettingsError
@@ -13,9 +15,10 @@ from elman.nn.state import State, as_tuple
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, part, prefixed, restoring
+from elman.train.inference import inference
 
 if TYPE_CHECKING:
-    from elman.tasks.language import Language
+    from elman.tasks.language.task import Language
 
 _RECENT = 4  # tokens that a decoder may need of those before: the bytes of a character
 
@@ -69,7 +72,7 @@ class TextWriter:
         generator: torch.Generator,
         stop: Sequence[str] = (),
     ) -> None:
-        self._model, self._device, self._vocabulary = task.model, task.device, task.vocabulary
+        self._model, self._vocabulary = task.model, task.vocabulary
         self._sampling, self._generator = sampling, generator
         self._stops = StopStrings(stop)
         self._decoder = task.vocabulary.stream()
@@ -78,6 +81,29 @@ class TextWriter:
         self._token: int | None = None  # the last one, which the model has not read yet
         self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
 
+    @classmethod
+    def of(
+        cls,
+        task: "Language",
+        temperature: float,
+        top_k: int | None,
+        top_p: float | None,
+        seed: int | None,
+        stop: Iterable[str],
+    ) -> Self:
+        """One with the options of `Language.stream`, which are checked."""
+        sampling = Sampling(temperature, top_k, top_p)
+        if seed is not None and not (isinstance(seed, Integral) and 0 <= seed < 2**63):
+            raise SettingsError(f"seed must be a whole number from 0 to 2^63, got {shown(seed)}")
+        ends = [stop] if isinstance(stop, str) else as_list(stop, "stop")
+        if not all(isinstance(end, str) for end in ends):
+            raise SettingsError(f"stop must be strings, got {shown(stop)}")
+        if "" in ends:
+            raise SettingsError("stop holds an empty string")
+        generator = torch.Generator()
+        generator.seed() if seed is None else generator.manual_seed(int(seed))
+        return cls(task, sampling, generator, ends)
+
     @property
     def stopped(self) -> bool:
         """Whether a stop string came since something was read."""
@@ -85,24 +111,22 @@ class TextWriter:
 
     def read(self, text: str) -> None:
         """Go on after more text; before anything was read, an empty one is any token at all."""
-        self._model.eval()
         ids = self._vocabulary.encode(text).tolist() if text else []
         ids = ids if self._token is None else [self._token, *ids]
         *before, self._token = ids or [self._any_token()]
         if before:
-            tokens = torch.tensor(before, device=self._device).unsqueeze(1)
-            with torch.inference_mode():
-                encoded = self._model.encoder(tokens)
+            with inference(self._model) as device:
+                encoded = self._model.encoder(torch.tensor(before, device=device).unsqueeze(1))
                 _, state = self._model.recurrent(encoded, self._state or None)
             self._state = as_tuple(state)
 
-    @torch.inference_mode()
     def write(self) -> str:
         """One token more: the text that is complete by it, "" in the middle of a character."""
-        ids = torch.tensor([self._token], device=self._device)
-        scores, self._state = next_scores(self._model, ids, self._state or None)
-        scores[0, self._never] = -torch.inf
-        self._token = self._sampling.draw(scores[0], self._generator)
+        with inference(self._model) as device:
+            ids = torch.tensor([self._token], device=device)
+            scores, self._state = next_scores(self._model, ids, self._state or None)
+            scores[0, self._never] = -torch.inf
+            self._token = self._sampling.draw(scores[0], self._generator)
         self._recent = [*self._recent, self._token][-_RECENT:]
         return self._stops.add(self._decoder.add(self._token))
 
@@ -129,14 +153,15 @@ class TextWriter:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`."""
         layers = part("layers", state)
-        last = [layers[str(k)].to(self._device) for k in range(len(layers))]
+        device = next(self._model.parameters()).device
+        last = tuple(layers[str(k)].to(device) for k in range(len(layers)))
         token = state["token"]
         tokens = [*state["recent"], *(() if token is None else (token,))]
         indices(tokens, "tokens", self._vocabulary.size)
         if last:
-            with torch.inference_mode():
-                self._model.step(torch.tensor([token], device=self._device), tuple(last))
-        self._token, self._state = token, tuple(last)
+            with inference(self._model):  # which refuses what does not fit
+                self._model.step(torch.tensor([token], device=device), last)
+        self._token, self._state = token, last
         self._generator.set_state(state["generator"].cpu())
         self._stops.held, self._stops.stopped = str(state["held"]), bool(state["stopped"])
         for each in state["recent"]:
@@ -147,6 +172,13 @@ class TextWriter:
         low = 1 + max(self._never)
         token = torch.randint(low, self._vocabulary.size, (1,), generator=self._generator)
         return int(token)
+
+
+def checked_length(length: Any) -> int:
+    """How many tokens are written at most; SettingsError for what is no such number."""
+    if not isinstance(length, Integral) or length < 0:
+        raise SettingsError(f"length must be a whole number, 0 or more, got {shown(length)}")
+    return int(length)
 
 
 def pieces(writer: TextWriter, prompt: str, length: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elman.errors import SettingsError
 from elman.tasks import Language
-from elman.tasks.text_session import StopStrings
+from elman.tasks.language.session import StopStrings
 
 CATS = "the cat sat on the mat. " * 40
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 20

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import elman
+from elman.data import read_corpus
 from elman.errors import DataError, SettingsError
 from elman.tasks import Language
+from elman.tasks.language import dataset
 
 CATS = "the cat sat on the mat. " * 40
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 20
@@ -94,9 +98,9 @@ def test_training_carries_the_state_and_detaches_it() -> None:
     states = []
 
     class Watched(Language):
-        def _loss(self, model: Any, batch: Any, state: Any) -> Any:
+        def loss(self, model: Any, batch: Any, state: Any) -> Any:
             states.append(state)
-            return super()._loss(model, batch, state)
+            return super().loss(model, batch, state)
 
     Watched(**{**SMALL, "epochs": 2}).fit([CATS], [CATS], progress=False)
     per_epoch = len(states) // 2
@@ -114,6 +118,72 @@ def test_predict_is_the_metrics_of_each_text(task: Language, tmp_path: Path) -> 
     file = tmp_path / "lines.txt"
     file.write_text("\n".join(texts) + "\n")
     assert task.predict(file) == task.predict(str(file)) == [usual, odd]
+
+
+def test_predictions_and_reports_are_those_of_the_base(task: Language) -> None:
+    texts = ["the cat sat on the mat.", "tac eht"]
+    found = task.predictions(texts)
+    assert [(each.value, each.error, each.input) for each in found] == [
+        (metrics, None, text) for metrics, text in zip(task.predict(texts), texts, strict=True)
+    ]
+    assert task.report([CATS]).metrics == task.evaluate([CATS])
+    long = "on the mat the cat sat. " * 30
+    assert task.predict([texts[1], long, texts[0]])[1] == task.evaluate(long)
+
+
+def test_reading_leaves_the_modes_of_the_network(task: Language) -> None:
+    torch.manual_seed(0)
+    other = fitted(epochs=1, output_dropout=0.9)
+    expected = other.evaluate([CATS]), other.generate("the", length=20, seed=1)
+    other.model.train()
+    other.model.encoder.eval()
+    modes = [module.training for module in other.model.modules()]
+    session = other.session(length=20, seed=1)
+    assert session.accept("the").value == expected[1]
+    assert (other.evaluate([CATS]), other.generate("the", length=20, seed=1)) == expected
+    again = other.session(state=session.state)
+    assert again.finish().value == session.finish().value
+    assert [module.training for module in other.model.modules()] == modes
+
+
+def test_the_vocabulary_is_of_the_whole_text_and_its_end_is_held_out(tmp_path: Path) -> None:
+    text = "abcd" * 100 + "xyz" * 20
+    for data in ([text], iter([text])):
+        task = Language(**{**SMALL, "epochs": 1, "held_out": 0.1}).fit(data, progress=False)
+        assert {"a", "x"} <= set(task.vocabulary.decode(range(task.vocabulary.size)))
+        assert task.record["data"]["validation_tokens"] == 46
+        assert task.record["metrics"]["loss"] == pytest.approx(
+            task.evaluate([text[-46:]])["loss"], rel=1e-5
+        )
+    known = task.preprocessing
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        known.vocabulary = None
+    task.save(tmp_path)
+    assert elman.load(tmp_path).preprocessing.vocabulary.hash == known.vocabulary.hash
+
+
+def test_a_text_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return read_corpus(*arguments, **options)
+
+    monkeypatch.setattr(dataset, "read_corpus", counted)
+    Language(**{**SMALL, "epochs": 2}).fit([CATS], progress=False)
+    assert len(calls) == 1
+
+
+def test_a_diagnosis_follows_more_than_a_chunk(task: Language) -> None:
+    model, (inputs, targets), loss, chunk = task.examine([CATS])
+    assert (model, chunk) == (task.model, 25)
+    assert inputs.shape == (200, 4)
+    ids = torch.from_numpy(task.vocabulary.encode(CATS).astype(np.int64))
+    assert torch.equal(inputs[:, 0], ids[:200])
+    assert torch.equal(targets[:-1], inputs[1:])
+    assert loss(model, (inputs, targets)).count == 800
+    with pytest.raises(DataError, match="too short to diagnose: three tokens"):
+        task.examine(["ab"])
 
 
 def test_predict_has_an_answer_for_each_line_of_a_file(task: Language, tmp_path: Path) -> None:
@@ -161,16 +231,16 @@ def test_the_penalties_by_hand(task: Language) -> None:
     with torch.no_grad():
         output, _ = task.model.recurrent(task.model.encoder(inputs))
         plain = F.cross_entropy(task.model.head(output).flatten(0, 1), targets.flatten())
-        step = task._loss(task.model, (inputs, targets), None)
+        step = task.loss(task.model, (inputs, targets), None)
         torch.testing.assert_close(step.loss, plain)
         assert step.count == 21
         penal = Language(**SMALL, activation_penalty=2.0, change_penalty=3.0)
         penal._model = task.model
         changes = output[1:] - output[:-1]
         expected = plain + 2 * (output**2).mean() + 3 * (changes**2).mean()
-        step = penal._loss(task.model, (inputs, targets), None)
+        step = penal.loss(task.model, (inputs, targets), None)
         torch.testing.assert_close(step.loss, expected)
-        one_step = penal._loss(task.model, (inputs[:1], targets[:1]), None)
+        one_step = penal.loss(task.model, (inputs[:1], targets[:1]), None)
         assert bool(one_step.loss.isfinite())
 
 

@@ -1,0 +1,134 @@
+"""What a language model reads: one text, of which an end may be held out, or several to score."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
+
+from numpy.typing import NDArray
+
+from elman.data import Vocabulary, read_corpus, text_blocks
+from elman.data.text.corpus import Corpus
+from elman.data.text.files import is_there, lines_of, may_be_path, texts_of_lines
+from elman.data.values import as_list, shown, text_of
+from elman.errors import DataError
+
+_NONE: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageText:
+    """One text, all of it or one side of where it is cut.
+
+    - `source`, `encoding`: see `elman.data.text_blocks`.
+    - `part`: what of it; "held_out" is its end, `share` of its tokens and at most `most`.
+    """
+
+    source: Any
+    encoding: str | None
+    part: Literal["all", "training", "held_out"] = "all"
+    share: float = 0.0
+    most: int = 0
+    left_out: ClassVar[Mapping[int, str]] = _NONE
+    _read: dict[str, Corpus] = field(default_factory=dict, repr=False)  # by the vocabulary's hash
+
+    @classmethod
+    def of(cls, source: Any, encoding: str | None) -> Self:
+        """The text of a source, which may be an iterator."""
+        return cls(list(source) if isinstance(source, Iterator) else source, encoding)
+
+    def __len__(self) -> int:
+        return 1
+
+    def shown(self, number: int) -> str:  # noqa: ARG002
+        """The source."""
+        return shown(self.source)
+
+    def split(self, share: float, most: int) -> tuple[Self, Self]:
+        """The text before its end, and the end that is held out."""
+        return (
+            replace(self, part="training", share=share, most=most),
+            replace(self, part="held_out", share=share, most=most),
+        )
+
+    def blocks(self) -> Iterator[str]:
+        """The whole text, whichever part of it this is."""
+        return text_blocks(self.source, encoding=self.encoding)
+
+    def corpus(self, vocabulary: Vocabulary, folder: Path | None = None) -> Corpus:
+        """The whole text as ids; they are made once, and kept in `folder` if there is one."""
+        key = vocabulary.hash
+        if key not in self._read:
+            corpus = read_corpus(self.source, vocabulary, folder, encoding=self.encoding)
+            self._read[key] = corpus
+        return self._read[key]
+
+    def tokens(self, vocabulary: Vocabulary) -> NDArray[Any]:
+        """The ids of this part."""
+        corpus = self.corpus(vocabulary)
+        if self.part == "all":
+            return corpus.tokens
+        train, held_out = corpus.train_validation(min(self.share, self.most / len(corpus)))
+        return train if self.part == "training" else held_out
+
+    def inputs(self, vocabulary: Vocabulary) -> list[NDArray[Any]]:
+        """What is scored: this part, as one."""
+        tokens = self.tokens(vocabulary)
+        if len(tokens) < 2:
+            raise DataError("the text is too short to evaluate: two tokens are needed")
+        return [tokens]
+
+
+@dataclass(frozen=True)
+class LanguageTexts:
+    """Texts to be scored one by one, each with a name for messages."""
+
+    names: list[str]
+    texts: list[str]
+    left_out: ClassVar[Mapping[int, str]] = _NONE
+
+    @classmethod
+    def of(cls, data: Any, encoding: str | None) -> Self:
+        """The lines of files and datasets, or the items of a list."""
+        if isinstance(data, str) and not may_be_path(data):
+            data = [data]
+        if not isinstance(data, str | Path):
+            return cls._of_items(data)
+        if is_there(data) and Path(data).is_file():
+            lines = texts_of_lines(data, encoding)
+        else:
+            lines = list(lines_of("".join(text_blocks(data, encoding=encoding))))
+        if not lines:
+            raise DataError(f"{data} is empty")
+        return cls([f"{data}:{number}" for number, _ in lines], [line for _, line in lines])
+
+    @classmethod
+    def _of_items(cls, data: Any) -> Self:
+        texts: list[str] = []
+        for i, item in enumerate(as_list(data, "the texts"), 1):
+            try:
+                text = text_of(item)
+            except UnicodeDecodeError as error:
+                raise DataError(f"text {i} is not UTF-8: {error.reason}") from None
+            if not isinstance(text, str):
+                raise DataError(f"text {i} is a {type(text).__name__}, not a string")
+            texts.append(str(text))
+        if not texts:
+            raise DataError(f"no texts in the {type(data).__name__}")
+        return cls([f"text {i}" for i in range(1, len(texts) + 1)], texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def shown(self, number: int) -> str:
+        """The text."""
+        return self.texts[number]
+
+    def inputs(self, vocabulary: Vocabulary) -> list[NDArray[Any]]:
+        """The ids of each text; DataError for one that has fewer than two."""
+        found = list(vocabulary.encode_many(self.texts))
+        for name, text, ids in zip(self.names, self.texts, found, strict=True):
+            if len(ids) < 2:
+                raise DataError(f"{name}: {shown(text, 40)} is too short: two tokens are needed")
+        return found

@@ -1,0 +1,35 @@
+"""The head of a language model."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.nn import LockedDropout
+
+
+class NextToken(nn.Module):
+    """Scores of every token as the next one, at every step: (T, B, H) to (T, B, V).
+
+    With `tied`, the encoder's embedding, its vectors are the scores' weights; H is first brought
+    to their length where it differs.
+    """
+
+    def __init__(
+        self, size: int, vocabulary_size: int, *, dropout: float, tied: nn.Embedding | None
+    ) -> None:
+        super().__init__()
+        self.dropout = LockedDropout(dropout)
+        self._tied = [] if tied is None else [tied]  # a list: its weights are not this module's
+        self.weight = None
+        self.fit_size: nn.Module = nn.Identity()
+        if tied is None:
+            self.weight = nn.Parameter(torch.empty(vocabulary_size, size))
+            nn.init.uniform_(self.weight, -(size**-0.5), size**-0.5)
+        elif tied.embedding_dim != size:
+            self.fit_size = nn.Linear(size, tied.embedding_dim, bias=False)
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+
+    def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """The scores (logits); lengths do not matter to them."""
+        weight = self._tied[0].weight if self.weight is None else self.weight
+        return F.linear(self.fit_size(self.dropout(output)), weight, self.bias)

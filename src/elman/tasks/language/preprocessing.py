@@ -1,0 +1,46 @@
+"""What a language model learns from its text before the weights: the vocabulary."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from elman.data import Vocabulary, build_vocabulary
+from elman.tasks.language.dataset import LanguageText
+from elman.tasks.language.settings import LanguageSettings
+from elman.tasks.start import check_characters
+from elman.tasks.storage import Saved
+
+VOCABULARY = "vocabulary.json"
+_BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
+
+
+@dataclass(frozen=True, eq=False)
+class LanguagePreprocessing:
+    """From text to token ids and back: the `vocabulary`."""
+
+    vocabulary: Vocabulary
+
+    @classmethod
+    def learn(cls, train: LanguageText, settings: LanguageSettings, start: Self | None) -> Self:
+        """Of the whole text, or that of the model to start from, which must know its characters."""
+        kind, size = settings.tokens, settings.vocabulary_size
+        blocks = islice(train.blocks(), _BLOCKS_OF_BPE if kind == "bpe" else None)
+        if start is None:
+            return cls(build_vocabulary(kind, blocks, size=size))
+        check_characters(start.vocabulary, blocks, is_limited=size is not None)
+        return start
+
+    def to_config(self) -> dict[str, Any]:
+        """Nothing: all is in the vocabulary's file."""
+        return {}
+
+    def assets(self) -> Mapping[str, Callable[[Path], None]]:
+        """The vocabulary."""
+        return {VOCABULARY: self.vocabulary.save}
+
+    @classmethod
+    def from_saved(cls, saved: Saved, settings: Any) -> Self:  # noqa: ARG003
+        """From a model's folder."""
+        return cls(Vocabulary.load(saved.asset(VOCABULARY)))

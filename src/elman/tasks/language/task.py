@@ -1,0 +1,269 @@
+"""Language models: predict the next character or byte pair, and write by doing so."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman.data import Chunks, Vocabulary, cache_folder
+from elman.data.values import shown
+from elman.errors import DataError, SettingsError
+from elman.tasks.language.dataset import LanguageText, LanguageTexts
+from elman.tasks.language.flags import COMMANDS
+from elman.tasks.language.head import NextToken
+from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
+from elman.tasks.language.session import LanguageSession, TextWriter, checked_length, pieces
+from elman.tasks.language.settings import LanguageSettings
+from elman.tasks.model import SequenceModel, TokenEncoder
+from elman.tasks.prediction import Prediction
+from elman.tasks.task import Task
+from elman.train import Step
+from elman.train.inference import InParts, through_parts
+
+_FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
+_CHUNK = 256  # steps that are scored at once
+Chunk: TypeAlias = tuple[Tensor, Tensor]  # inputs and targets, int64 (T, B) each
+
+
+class Language(Task):
+    """Model text token by token, by truncated backpropagation with the state carried on.
+
+    Encoder: embedded tokens; head: a linear layer over the vocabulary at every step.
+    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents.
+    `evaluate` gives the `loss` of a text (nats a token), its exponential `perplexity`, and
+    `bits_per_character`.
+
+    `predict` gives these for each of several texts: of a list, an array or a series, or of the path
+    of a file with one a line, whose empty lines at the end are left out with a warning. The odd one
+    out, a text unlike those that the model knows, has the most bits a character. `DataError` names
+    a text that has fewer than two tokens.
+
+    >>> task = Language(hidden_size=32, epochs=8, batch_size=4, chunk_length=25, lr=0.02)
+    >>> task = task.fit(["the cat sat on the mat. " * 100], progress=False)
+    >>> task.generate("the cat", length=17, temperature=0)
+    ' sat on the mat. '
+    """
+
+    name = "language"
+    unit = "tokens"
+    value_name = "metrics"
+    settings_type = LanguageSettings
+    commands = COMMANDS
+    preprocessing_type = LanguagePreprocessing
+    asset_names = (VOCABULARY,)
+    fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
+
+    @property
+    def model(self) -> SequenceModel:
+        """The trained network; SettingsError before `fit`."""
+        return cast("SequenceModel", super().model)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens; SettingsError before `fit`."""
+        return cast("LanguagePreprocessing", self.preprocessing).vocabulary
+
+    # use
+
+    def generate(self, prompt: str = "", **options: Any) -> str:
+        """What `stream` writes, as one string."""
+        return "".join(self.stream(prompt, **options))
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Iterable[str] = (),
+    ) -> Iterator[str]:
+        """Write on from a prompt, one step of the network a token.
+
+        **Arguments:**
+
+        - `prompt`: what the text begins with; it is not repeated.
+        - `length`: most tokens to write.
+        - `temperature`, `top_k`, `top_p`: see `elman.decode.sampling.Sampling`.
+        - `seed`: the same seed writes the same text; None draws another each time.
+        - `stop`: strings before whose first occurrence the text ends.
+
+        **Returns:** an iterator over pieces of text, as they are written.
+        """
+        if not isinstance(prompt, str):
+            raise SettingsError(f"prompt must be a text, got {shown(prompt)}")
+        writer = TextWriter.of(self, temperature, top_k, top_p, seed, stop)
+        return pieces(writer, prompt, checked_length(length))
+
+    def session(
+        self,
+        *,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Iterable[str] = (),
+        state: Mapping[str, Any] | None = None,
+    ) -> LanguageSession:
+        """A text written in turns: the session reads what it is given and writes on.
+
+        **Arguments:** as in `stream`; `length`: most tokens written after each piece of text;
+        `state`: of an earlier session of this model, which goes on; it has its own random numbers,
+        so that a `seed` beside it is refused.
+
+        >>> task = Language(hidden_size=32, epochs=8, batch_size=4, chunk_length=25, lr=0.02)
+        >>> task = task.fit(["the cat sat on the mat. " * 100], progress=False)
+        >>> session = task.session(length=4, temperature=0)
+        >>> session.accept("the cat").new, session.accept(" on").new
+        (' sat', ' the')
+        >>> session.finish().value
+        ' sat the'
+        """
+        if state is not None and seed is not None:
+            raise SettingsError("seed: a state has its own random numbers; give only one of them")
+        writer = TextWriter.of(self, temperature, top_k, top_p, seed, stop)
+        return LanguageSession(self, writer, checked_length(length), state)
+
+    # the parts of a task
+
+    def read(self, data: Any, *, labelled: bool) -> LanguageText | LanguageTexts:
+        """One text to learn from or to measure, or without labels the texts to be scored."""
+        kind = LanguageText if labelled else LanguageTexts
+        return kind.of(data, self.settings.encoding)
+
+    def split(self, data: LanguageText) -> tuple[LanguageText, LanguageText]:
+        """The text, and its end for validation."""
+        return data.split(self.settings.held_out, self.settings.max_held_out)
+
+    def fit_preprocessing(
+        self, train: LanguageText, start: LanguagePreprocessing | None = None
+    ) -> LanguagePreprocessing:
+        """The vocabulary of the text, with what is held out; the tokens go to a memory map."""
+        found = LanguagePreprocessing.learn(train, self.settings, start)
+        train.corpus(found.vocabulary, cache_folder() / "tokens")
+        return found
+
+    def build(self, preprocessing: LanguagePreprocessing) -> SequenceModel:
+        """Embedded tokens, recurrent layers, scores of the next token."""
+        settings, size = self.settings, preprocessing.vocabulary.size
+        encoder = TokenEncoder(
+            size,
+            settings.embedding_size,
+            deviation=0.5,
+            dropout=settings.input_dropout,
+            embedding_dropout=settings.embedding_dropout,
+        )
+        recurrent = settings.layers(self.cell or settings.cell, settings.embedding_size)
+        head = NextToken(
+            recurrent.output_size,
+            size,
+            dropout=settings.output_dropout,
+            tied=encoder.embedding if settings.tie_weights else None,
+        )
+        return SequenceModel(encoder, recurrent, head)
+
+    def batches(
+        self,
+        preprocessing: LanguagePreprocessing,
+        data: LanguageText | LanguageTexts,
+        *,
+        training: bool,
+    ) -> Chunks | InParts[Any, Chunk]:
+        """Chunks of parallel streams; to score texts, one text after another in its chunks."""
+        settings, vocabulary = self.settings, preprocessing.vocabulary
+        if training:
+            tokens = cast("LanguageText", data).tokens(vocabulary)
+            size, length = settings.batch_size, settings.chunk_length
+            return Chunks(tokens, size, length, seed=settings.seed, random_offset=True)
+        return InParts(
+            data.inputs(vocabulary),
+            lambda tokens: Chunks(tokens, min(32, 1 + len(tokens) // 2048), _CHUNK).epoch(0),
+        )
+
+    def loss(self, model: SequenceModel, batch: Chunk, state: Any) -> Step:
+        """Cross entropy of the next tokens, and the penalties of the layers' outputs."""
+        inputs, targets = batch
+        output, state = model.recurrent(model.encoder(inputs), state)
+        scores = model.head(output)
+        loss = F.cross_entropy(scores.flatten(0, 1), targets.flatten())
+        settings = self.settings
+        if settings.activation_penalty:
+            loss = loss + settings.activation_penalty * output.square().mean()
+        if settings.change_penalty and len(output) > 1:
+            loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
+        return Step(loss, targets.numel(), state)
+
+    def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> Tensor:
+        """Of one text the sums, (1, 3) float64: nats, tokens and characters that were foretold."""
+        return through_parts(model, batch, self._sums)
+
+    def _sums(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
+        inputs, targets = chunk[0], chunk[1].flatten()
+        scores, state = model(inputs, state)
+        nats = float(F.cross_entropy(scores.flatten(0, 1), targets, reduction="sum"))
+        characters = int(self.vocabulary.characters[targets.cpu().numpy()].sum())
+        return torch.tensor([[nats, len(targets), characters]], dtype=torch.float64), state
+
+    def decode(
+        self,
+        output: Sequence[Tensor],
+        preprocessing: LanguagePreprocessing,  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> list[Prediction]:
+        """The metrics of each text."""
+        return [Prediction(_metrics(sums)) for sums in output]
+
+    def metrics(
+        self,
+        output: Sequence[Tensor],
+        preprocessing: LanguagePreprocessing,  # noqa: ARG002
+        data: LanguageText,  # noqa: ARG002
+    ) -> dict[str, float]:
+        """`loss`, `perplexity` and `bits_per_character`."""
+        return _metrics(torch.stack(list(output)).sum(0))
+
+    def facts(self, train: LanguageText, validation: LanguageText) -> dict[str, Any]:
+        """The source, how many tokens, and the vocabulary."""
+        vocabulary = self.vocabulary
+        corpus = train.corpus(vocabulary)
+        return {
+            "source": corpus.source,
+            "training_tokens": len(train.tokens(vocabulary)),
+            "validation_tokens": len(validation.tokens(vocabulary)),
+            "vocabulary": f"{vocabulary.size} {self.settings.tokens}",
+            "training_sha256": corpus.sha256,
+        }
+
+    @property
+    def chunk_length(self) -> int:
+        """That of the settings."""
+        length: int = self.settings.chunk_length
+        return length
+
+    def batch_to_diagnose(self, preprocessing: LanguagePreprocessing, data: LanguageText) -> Chunk:
+        """Parallel streams from the beginning, longer than the chunks of training."""
+        settings, tokens = self.settings, data.tokens(preprocessing.vocabulary)
+        if len(tokens) < 3:
+            raise DataError("the text is too short to diagnose: three tokens are needed")
+        streams = max(1, min(settings.batch_size, len(tokens) // (2 * settings.chunk_length)))
+        length = min(max(_FOLLOWED, 2 * settings.chunk_length), len(tokens) // streams)
+        return next(Chunks(tokens, streams, length).epoch(0))
+
+    def _example(self) -> Callable[[], object]:
+        return lambda: self.generate(length=1, seed=0)
+
+
+def _metrics(sums: Tensor) -> dict[str, float]:
+    """Of nats, tokens and characters, (3,)."""
+    nats, tokens, characters = sums.tolist()
+    return {
+        "loss": nats / tokens,
+        "perplexity": math.exp(min(nats / tokens, 700)),
+        "bits_per_character": nats / max(1, characters) / math.log(2),
+    }
