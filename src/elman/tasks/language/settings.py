@@ -4,7 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from elman.tasks.settings import EncodingSetting, HeldOutSetting, RecurrentSettings, with_defaults
+from elman.tasks.settings import (
+    EncodingSetting,
+    HeldOutSetting,
+    PlanSettings,
+    RecurrentSettings,
+    with_defaults,
+)
 from elman.train.settings import TrainSettings
 
 
@@ -17,8 +23,11 @@ from elman.train.settings import TrainSettings
     lr=4e-3,
     warmup=0.04,
     weight_decay=0.01,
+    restarts=2,
 )
-class LanguageSettings(RecurrentSettings, HeldOutSetting, EncodingSetting, TrainSettings):
+class LanguageSettings(
+    PlanSettings, RecurrentSettings, HeldOutSetting, EncodingSetting, TrainSettings
+):
     """Settings of `Language`; each is a keyword there and a flag of the command line."""
 
     tokens: Literal["characters", "bpe"] = Field(

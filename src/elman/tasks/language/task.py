@@ -14,10 +14,12 @@ from elman.errors import DataError, SettingsError
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
+from elman.tasks.language.plan import plan
 from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
 from elman.tasks.language.session import LanguageSession, TextWriter, checked_length, pieces
 from elman.tasks.language.settings import LanguageSettings
 from elman.tasks.model import SequenceModel, TokenEncoder
+from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.task import Task
 from elman.train import Step
@@ -140,6 +142,10 @@ class Language(Task):
     def split(self, data: LanguageText) -> tuple[LanguageText, LanguageText]:
         """The text, and its end for validation."""
         return data.split(self.settings.held_out, self.settings.max_held_out)
+
+    def plan(self, train: LanguageText) -> Plan:
+        """By the length of the text and the number of different characters."""
+        return plan(train, self.asked, self.settings.preset)
 
     def fit_preprocessing(
         self, train: LanguageText, start: LanguagePreprocessing | None = None

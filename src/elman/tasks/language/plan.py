@@ -1,0 +1,43 @@
+"""A language model's settings from its text: how long, how large, how strongly regularised."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from elman.tasks.language.dataset import LanguageText
+from elman.tasks.plan import Plan, Preset, length, units
+
+_CHARACTERS_A_PIECE = 4  # of byte pairs, about
+_LOOKED_AT = 50  # blocks, whose characters tell how many different ones there are
+_MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
+_STEP = 2048  # tokens
+
+
+def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
+    """What suits a text of this size, beside the settings that were given."""
+    characters = sum(map(len, train.blocks()))
+    different = len(set().union(*map(set, islice(train.blocks(), _LOOKED_AT))))
+    is_bpe = given.get("tokens") == "bpe"
+    tokens = characters // _CHARACTERS_A_PIECE if is_bpe else characters
+    many = is_bpe or different > _MANY
+    chunk = given.get("chunk_length", 64)
+    batch = given.get("batch_size") or max(4, min(_STEP // chunk, tokens // (20 * chunk)))
+    an_epoch = max(1, tokens // (batch * chunk))
+    steps = max(min(max(8 * an_epoch, 1500), 6000), an_epoch)
+    size = 192 if tokens < 100_000 else 256 if tokens < 500_000 else 512
+    repeated = steps / an_epoch  # passes over the same text, against which dropout helps
+    dropped = 0.4 if repeated > 4 else 0.2 if repeated > 2 else 0.1
+    return Plan(
+        f"{characters:,} characters, {different:,} different ones",
+        {
+            "batch_size": batch,
+            **length(an_epoch * batch, batch, steps=steps, preset=preset, longest=60),
+            "hidden_size": units(size, preset),
+            "embedding_size": units(size, preset) if many else 64,
+            "tie_weights": many,
+            "weight_dropout": 0.25 if repeated > 4 else 0.1,
+            "input_dropout": 0.05,
+            "output_dropout": dropped,
+            **({"forget_bias": 1.0} if given.get("cell", "lstm") == "lstm" else {}),
+        },
+    )
