@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from elman.tasks.formats import formatted
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -13,20 +15,37 @@ class Prediction:
     - `error`: why there is no value, None if there is one.
     - `input`: the input as a table shows it: a text, a name, a number of steps.
     - `details`: further columns of its row, such as a probability.
+    - `columns`: the names of the columns of value and input.
     """
 
     value: Any
     error: str | None = None
     input: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, str] = ("value", "input")
 
-    def row(self, name: str) -> dict[str, Any]:
-        """A table's row with the value in the column `name`.
+    def to(self, form: str) -> str:
+        """The prediction in the form of a file.
+
+        - `json`: its row as a line, with the error if there is one.
+        - `srt`: subtitles, and `ctm`: a line a word (name, channel, start, duration, word,
+          confidence), of predictions whose details have `words` with times, as those of speech.
+
+        Raises `SettingsError` where the prediction does not suit the format.
+
+        >>> Prediction("+", input="good", details={"probability": 0.9}).to("json")
+        '{"value": "+", "probability": 0.9, "input": "good"}\\n'
+        """
+        return formatted([self], form)
+
+    def row(self, name: str | None = None) -> dict[str, Any]:
+        """A table's row; `name` is the value's column if not that of `columns`.
 
         >>> Prediction("+", input="good", details={"probability": 0.9}).row("label")
         {'label': '+', 'probability': 0.9, 'input': 'good'}
         """
-        return {name: self.value, **self.details, "input": self.input}
+        value, given = self.columns
+        return {name or value: self.value, **self.details, given: self.input}
 
 
 def rows(predictions: Iterable[Prediction], name: str) -> list[dict[str, Any]]:

@@ -271,7 +271,7 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
         pass
 
     broken = Speech(**settings)
-    original, seen = broken._loss, []
+    original, seen = broken.loss, []
 
     def loss(*arguments: Any) -> Any:
         seen.append(1)
@@ -279,7 +279,7 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
             raise StopError
         return original(*arguments)
 
-    broken._loss = loss  # type: ignore[method-assign]
+    broken.loss = loss  # type: ignore[method-assign]
     with pytest.raises(StopError):
         broken.fit(data, validation, progress=False, folder=tmp_path / "b")
     resumed = Speech(**settings)

@@ -19,6 +19,7 @@ from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.network import LookAhead
 from elman.tasks.speech.segments import Segments, joined
+from elman.tasks.speech.transcripts import predicted
 
 if TYPE_CHECKING:
     from elman.tasks.speech.task import Speech
@@ -46,7 +47,7 @@ class Listener:
         if acoustic is not None:
             self._sound = Resampler(acoustic.rate if rate is None else rate, acoustic.rate)
             self._features = acoustic.online()
-        self._front = task.front.stream()
+        self._front = task.preprocessing.front.stream()
         ahead = task.model.recurrent
         self._ahead = ahead.stream() if isinstance(ahead, LookAhead) else None
         self._state: Any = None
@@ -172,7 +173,7 @@ class SpeechSession:
             self._take([self._decoding.finish()])
             self.hypothesis = joined([[each] for each in self.segments], self._task.alphabet)[0]
             self.seconds += time.perf_counter() - start
-        return Prediction(self.hypothesis.text, details={"score": self.hypothesis.score})
+        return predicted([self.hypothesis])
 
     @property
     def state(self) -> dict[str, Any]:
