@@ -44,7 +44,7 @@ from elman.tasks.speech.tuning import tuned
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.train import Step
-from elman.train.inference import infer
+from elman.train.inference import ByLength, infer
 from elman.train.objective import Objective
 
 
@@ -145,10 +145,9 @@ class Speech(Task):
         - `channel`: of files with several channels the one to hear, 0 the first; that of the
           settings by default.
         """
-        self._check_trained()
-        dataset = self._heard(data, channel)
         found = self.predictions(
-            dataset,
+            data,
+            channel=channel,
             n=n,
             hot_words=hot_words,
             language=language,
@@ -157,14 +156,13 @@ class Speech(Task):
             lm_weight=lm_weight,
             pause=pause,
         )
-        seconds = in_place(dataset.seconds, dataset, lambda _: 0.0)
-        return [Transcript.of(*each) for each in zip(found, seconds, strict=True)]
+        return [Transcript.of(each) for each in found]
 
     def predictions(
         self, data: Any, *, channel: int | None = None, **options: Any
     ) -> list[Prediction]:
-        """The text of each utterance; the details are its `score` and its `words` with their times
-        and confidences, and with `n` above 1 the `others`, the hypotheses after it.
+        """The text of each utterance; details are the `seconds` that it lasts, the text's `score`
+        and `words` with their times, and with `n` above 1 the `others`, the hypotheses after it.
 
         **Arguments:** `channel`, `options`: as the keywords of `transcribe`.
         """
@@ -174,7 +172,11 @@ class Speech(Task):
         self._decoding(self._known).best(asked)  # what does not fit is an error before all work
         dataset = self._heard(data, channel)
         found = super().predictions(dataset, **vars(asked))
-        return [replace(p, input=name) for p, name in zip(found, dataset.names, strict=True)]
+        lengths = in_place(dataset.seconds, dataset, lambda _: 0.0)
+        return [
+            replace(each, input=name, details={**each.details, "seconds": seconds})
+            for each, name, seconds in zip(found, dataset.names, lengths, strict=True)
+        ]
 
     def predict(self, data: Any) -> list[str]:
         """The text of each utterance; "" of a broken one, with a warning that says why."""
@@ -185,7 +187,7 @@ class Speech(Task):
         return [each.value or "" for each in found]
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
-        """Text, score and name of each utterance, and of broken ones the error."""
+        """Text, score, seconds and name of each utterance, and of broken ones the error."""
         nested = ("words", "others")
         return [{k: v for k, v in row.items() if k not in nested} for row in super().rows(data)]
 
@@ -236,10 +238,7 @@ class Speech(Task):
         return session
 
     def stream(self, **options: Any) -> Session:
-        """As `session`, with texts and a `Hypothesis` as answers.
-
-        **Arguments:** `options`: the keywords of `session`.
-        """
+        """As `session`, with the same keywords; the answers are texts and a `Hypothesis`."""
         return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
@@ -310,7 +309,7 @@ class Speech(Task):
 
     def batches(
         self, preprocessing: SpeechPreprocessing, data: SpeechData, *, training: bool
-    ) -> Any:
+    ) -> TrainingUtterances | ByLength[Heard]:
         """Utterances of similar length; for training changed a little, and with their texts."""
         if not training:
             return by_length(data.frames, preprocessing.front)

@@ -35,13 +35,13 @@ class Transcript:
     error: str | None = None
 
     @classmethod
-    def of(cls, prediction: Prediction, seconds: float) -> Self:
-        """From a prediction of an utterance that lasts so many seconds."""
+    def of(cls, prediction: Prediction) -> Self:
+        """From a prediction of `Speech`."""
         name, details = prediction.input, prediction.details
         if prediction.error is not None:
-            return cls(name, seconds, (), prediction.error)
+            return cls(name, 0.0, (), prediction.error)
         best = Hypothesis(prediction.value, details["score"], details["words"])
-        return cls(name, seconds, (best, *details.get("others", ())))
+        return cls(name, details["seconds"], (best, *details.get("others", ())))
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class SpeechReport(Evaluation):
 
     @classmethod
     def of(cls, found: Sequence[Transcript], references: Sequence[str], seconds: float) -> Self:
-        """From the transcripts of all utterances and the time taken; DataError if all are broken."""
+        """From the transcripts of all utterances and the time taken; DataError if none is heard."""
         broken = tuple(each for each in found if each.error)
         heard = [p for p in zip(found, references, strict=True) if not p[0].error]
         if not heard:
