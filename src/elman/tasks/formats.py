@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from elman.messages import shown
 from elman.decode.hypothesis import Hypothesis, Word
 from elman.errors import SettingsError
 
@@ -24,8 +25,9 @@ def formatted(predictions: "Sequence[Prediction]", form: str) -> str:
     Raises `SettingsError` for a format that does not suit: srt and ctm need words with times, and
     srt a single recording, as its times do not go on from one to the next.
     """
-    if form not in get_args(Format):
-        raise SettingsError(f"the format {form!r:.80} is not one of {', '.join(get_args(Format))}")
+    if not isinstance(form, str) or form not in get_args(Format):
+        known = ", ".join(get_args(Format))
+        raise SettingsError(f"the format {shown(form)} is not one of {known}")
     if form == "json":
         return "".join(_json(each) for each in predictions)
     timed = [(each.input, _words(each, form)) for each in predictions]

@@ -171,6 +171,13 @@ def test_weights_of_words_are_found_anew_where_training_goes_on(
     assert task.alphabet is forward.alphabet
 
 
+def test_the_card_tells_how_the_beam_search_does(forward: Speech, spoken: Spoken) -> None:
+    found = forward.evaluate(spoken(8, 1))
+    assert forward.record["metrics"]["cer"] == pytest.approx(found["cer"], abs=1e-6)
+    assert forward.record["metrics"]["wer"] == pytest.approx(found["wer"], abs=1e-6)
+    assert forward.record["metrics"]["wer"] < min(each["wer"] for each in forward.history)
+
+
 def test_a_diagnosis_is_of_utterances_with_known_characters(
     forward: Speech, say: Say, spoken: Spoken
 ) -> None:

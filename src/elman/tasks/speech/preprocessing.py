@@ -19,7 +19,7 @@ from elman.tasks.speech.frontend import Front
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.storage import Saved
 
-ALPHABET, WORDS = "alphabet.json", "words.arpa"
+ALPHABET, WORDS = FILES = "alphabet.json", "words.arpa"
 
 
 @dataclass(frozen=True, eq=False)

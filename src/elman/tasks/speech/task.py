@@ -27,13 +27,7 @@ from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
-from elman.tasks.speech.preprocessing import (
-    ALPHABET,
-    WORDS,
-    SpeechPreprocessing,
-    alphabet_of,
-    words_for,
-)
+from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of, words_for
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
@@ -79,7 +73,7 @@ class Speech(Task):
     saved_type = SpeechConfig
     preprocessing_type = SpeechPreprocessing
     value_name, input_name = COLUMNS
-    asset_names = (ALPHABET, WORDS)
+    asset_names = FILES
     fixed = (
         *("acoustic", "bins", "sample_rate", "deltas", "stack", "bidirectional", "look_ahead"),
         "loss",
@@ -357,11 +351,10 @@ class Speech(Task):
         """The metric of the settings."""
         return Objective(self.settings.metric, maximize=False)
 
-    def calibrate(self, model: SequenceModel, validation: SpeechData) -> None:
+    def calibrate(self, model: SequenceModel, validation: SpeechData) -> None:  # noqa: ARG002
         """Find how much the model of words counts."""
         known = self._known
-        output = infer(model, self.batches(known, validation, training=False), self.outputs)
-        scores = [each.numpy() for each in output]
+        scores = [each.numpy() for each in self._outputs(validation)]
         weight, bonus = tuned(self._decoding(known), scores, validation.texts)
         self._preprocessing = replace(known, lm_weight=weight, word_bonus=bonus)
 
