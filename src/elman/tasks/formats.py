@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from elman.messages import shown
 from elman.decode.hypothesis import Hypothesis, Word
 from elman.errors import SettingsError
+from elman.messages import shown
 
 if TYPE_CHECKING:
     from elman.tasks.prediction import Prediction
