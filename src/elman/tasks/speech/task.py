@@ -364,7 +364,7 @@ class Speech(Task):
             "training_utterances": len(train),
             "validation_utterances": len(validation),
             "hours": round(sum(train.seconds) / 3600, 2),
-            "alphabet": self.alphabet.characters,
+            "alphabet": self._preprocessing.alphabet.characters,
             "training_sha256": Utterances(train.utterances).sha256,
         }
 
