@@ -39,13 +39,15 @@ class Prediction:
         return formatted([self], form)
 
     def row(self, name: str | None = None) -> dict[str, Any]:
-        """A table's row; `name` is the value's column if not that of `columns`.
+        """A table's row, the value in the column `name` or that of `columns`; a mapping has a
+        column a key.
 
         >>> Prediction("+", input="good", details={"probability": 0.9}).row("label")
         {'label': '+', 'probability': 0.9, 'input': 'good'}
         """
-        value, given = self.columns
-        return {name or value: self.value, **self.details, given: self.input}
+        column, given = self.columns
+        values = self.value if isinstance(self.value, Mapping) else {name or column: self.value}
+        return {**values, **self.details, given: self.input}
 
 
 def rows(predictions: Iterable[Prediction], name: str) -> list[dict[str, Any]]:
@@ -53,9 +55,16 @@ def rows(predictions: Iterable[Prediction], name: str) -> list[dict[str, Any]]:
     predictions = list(predictions)
     if all(each.error is None for each in predictions):
         return [each.row(name) for each in predictions]
-    columns = dict.fromkeys(key for each in predictions for key in each.details)
+    given = predictions[0].columns[1]
+    answered = [each for each in predictions if each.error is None] or predictions
+    columns = dict.fromkeys(key for each in answered for key in each.row(name) if key != given)
     return [
-        {**{name: None}, **columns, **each.row(name), "error": each.error or ""}
+        {
+            **columns,
+            **(each.row(name) if each.error is None else each.details),
+            given: each.input,
+            "error": each.error or "",
+        }
         for each in predictions
     ]
 

@@ -47,7 +47,7 @@ class Listener:
         if acoustic is not None:
             self._sound = Resampler(acoustic.rate if rate is None else rate, acoustic.rate)
             self._features = acoustic.online()
-        self._front = task.preprocessing.front.stream()
+        self._front = task.front.stream()
         ahead = task.model.recurrent
         self._ahead = ahead.stream() if isinstance(ahead, LookAhead) else None
         self._state: Any = None

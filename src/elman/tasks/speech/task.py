@@ -24,7 +24,7 @@ from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable, with_transcripts
 from elman.tasks.speech.decoding import DecodeOptions, Decoding
 from elman.tasks.speech.flags import COMMANDS
-from elman.tasks.speech.frontend import Array
+from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of, words_for
@@ -88,6 +88,11 @@ class Speech(Task):
     def acoustic(self) -> AcousticFeatures | None:
         """How sound becomes features; None of a model that reads ready features."""
         return self._known.acoustic
+
+    @property
+    def front(self) -> Front:
+        """From features to steps of the network."""
+        return self._known.front
 
     @property
     def words(self) -> NGram | None:
@@ -343,7 +348,7 @@ class Speech(Task):
         """Loss a character, character and word error rate."""
         texts, encode = data.texts, preprocessing.alphabet.encode
         found = [each.value for each in self.decode(output, preprocessing, {})]
-        loss = mean_loss(self.model.head, output, [encode(text) for text in texts])
+        loss = mean_loss(self._model.head, output, [encode(text) for text in texts])
         return {"loss": loss, "cer": cer(texts, found).rate, "wer": wer(texts, found).rate}
 
     @property
@@ -385,10 +390,10 @@ class Speech(Task):
 
     def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
         """What makes decoders."""
-        head = self.model.head
+        head = self._model.head
         reader = head if isinstance(head, ReadingHead) else None
         return Decoding(self.settings, preprocessing, reader)
 
     def _example(self) -> Callable[[], object]:
-        batches = by_length([np.zeros((100, self._known.features), np.float32)], self._known.front)
-        return lambda: infer(self.model, batches, self.outputs)
+        batches = by_length([np.zeros((100, self._known.features), np.float32)], self.front)
+        return lambda: infer(self._model, batches, self.outputs)
