@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.tasks.commands import Note, Part, Rows
+from elman.tasks.formats import json_line
 from elman.tasks.registry import commands_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
     """Print predictions a line each, tab-separated under their names, or as JSON lines."""
     if as_json:
         for row in values:
-            print(json.dumps(dict(row), ensure_ascii=False))
+            sys.stdout.write(json_line(row))
         return
     print("\t".join(values[0]))
     for row in values:

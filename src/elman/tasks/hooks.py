@@ -34,6 +34,7 @@ class Hooks(ABC):
     saved_type: ClassVar[type[SavedConfig]] = SavedConfig
     preprocessing_type: ClassVar[type[Preprocessing]]
     value_name: ClassVar[str] = "value"  # the column of a prediction's value
+    input_name: ClassVar[str] = "input"  # the column of a prediction's input
     fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on
     found_after_training: ClassVar[
         tuple[str, ...]

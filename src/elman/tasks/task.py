@@ -110,7 +110,8 @@ class Task(Hooks):
         unseen = self.batches(preprocessing, held_out, training=False)
 
         def evaluate(model: Any) -> dict[str, float]:
-            return self.metrics(infer(model, unseen, self.outputs), preprocessing, held_out)
+            output = infer(model, unseen, self.outputs)
+            return self.metrics(output, self._preprocessing, held_out)
 
         has_calibration = type(self).calibrate is not Task.calibrate
         return Prepared(
@@ -158,7 +159,8 @@ class Task(Hooks):
         dataset = self.read(data, labelled=False)
         found = self.decode(self._outputs(dataset), self.preprocessing, options)
         named = [replace(each, input=dataset.shown(i)) for i, each in enumerate(found)]
-        return in_place(named, dataset, lambda reason: Prediction(None, reason))
+        found = in_place(named, dataset, lambda reason: Prediction(None, reason))
+        return [replace(each, columns=(self.value_name, self.input_name)) for each in found]
 
     def predict(self, data: Any) -> Any:
         """The value for each input, in the order of the inputs; None for one that has an error."""

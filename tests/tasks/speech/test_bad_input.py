@@ -117,9 +117,11 @@ def test_a_recogniser_never_fails_raw(forward: Speech) -> None:
         session.accept(value)
         session.finish()
 
+    (found,) = forward.predictions([Audio(SOUND, 8000)])
     calls: list[Callable[[Any], Any]] = [
+        found.to,
         *(forward.predict, forward.evaluate, forward.report, forward.rows, forward.log_probs),
-        *(forward.transcribe, streamed),
+        *(forward.transcribe, forward.predictions, streamed),
         *(
             lambda x, name=name: forward.transcribe([Audio(SOUND, 8000)], **{name: x})
             for name in inspect.signature(forward.transcribe).parameters

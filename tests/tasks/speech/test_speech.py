@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,107 @@ def test_nothing_else_is_lost_of_bad_input(both: Speech, say: Say, tmp_path: Pat
         assert both.predict([bad["text"], good[0]]) == ["", text]
     with pytest.raises(DataError, match="is not audio"):
         both.log_probs([good[0], bad["text"]])
+
+
+def test_predictions_hold_words_with_times_and_further_hypotheses(
+    both: Speech, say: Say, tmp_path: Path
+) -> None:
+    sound = write(tmp_path / "said.wav", say("ab cab", 3))
+    (tmp_path / "bad.wav").write_text("this is not audio")
+    data = [tmp_path / "bad.wav", sound]
+    broken, found = both.predictions(data, n=2, hot_words=["cab"])
+    assert (found.value, found.error, found.input) == ("ab cab", None, str(sound))
+    assert [word.text for word in found.details["words"]] == ["ab", "cab"]
+    assert len(found.details["others"]) == 1
+    assert broken.value is None
+    assert "not audio" in str(broken.error)
+    assert broken.input == str(tmp_path / "bad.wav")
+    transcript = both.transcribe(data, n=2, hot_words=["cab"])[1]
+    assert transcript.hypotheses[0].words == found.details["words"]
+    assert transcript.hypotheses[1:] == found.details["others"]
+    assert found.to("srt").splitlines()[2] == "ab cab"
+    assert [line.split()[4] for line in found.to("ctm").splitlines()] == ["ab", "cab"]
+    content = json.loads(found.to("json"))
+    assert [word["text"] for word in content["words"]] == ["ab", "cab"]
+    with pytest.raises(SettingsError, match=r"srt .*not audio"):
+        broken.to("srt")
+    rows = both.rows(data)
+    assert [(row["text"], row["name"]) for row in rows] == [
+        (None, str(tmp_path / "bad.wav")),
+        ("ab cab", str(sound)),
+    ]
+    assert rows[0]["error"] == broken.error
+    assert rows[1]["error"] == ""
+    assert "words" not in rows[1]
+    json.dumps(rows)
+
+
+def test_a_session_ends_with_what_can_be_written_as_subtitles(forward: Speech, say: Say) -> None:
+    sound = say("ab cab", 3)
+    session = forward.session()
+    session.accept(sound.samples)
+    assert session.finish().to("srt") == forward.predictions([sound])[0].to("srt")
+
+
+def test_options_are_checked_before_anything_is_heard(
+    both: Speech, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: Any, **__: Any) -> Any:
+        raise AssertionError("nothing is to be read")
+
+    monkeypatch.setattr("elman.tasks.speech.task.find", read)
+    for options in ({"n": 0}, {"pause": 0}, {"hot_words": 3}, {"lm_weight": -1}, {"beam": 3}):
+        with pytest.raises(SettingsError):
+            both.predictions([say("ab")], **options)
+    with pytest.raises(SettingsError, match="no option beam; there are n, hot_words"):
+        both.predictions([say("ab")], beam=3)
+
+
+def test_preprocessing_is_frozen_and_holds_what_was_learnt(
+    forward: Speech, say: Say, tmp_path: Path
+) -> None:
+    known = forward.preprocessing
+    with pytest.raises(FrozenInstanceError):
+        known.lm_weight = 2.0
+    assert (known.alphabet.characters, known.acoustic.bins, known.features) == (" abc", 20, 20)
+    assert (
+        (forward.lm_weight, forward.word_bonus) == (known.lm_weight, known.word_bonus) == (0.5, 1)
+    )
+    assert known.words.words >= {"ab", "bc", "cab", "ca"}
+    forward.save(tmp_path)
+    again = elman.load(tmp_path).preprocessing
+    assert again.to_config() == known.to_config()
+    assert again.assets().keys() == known.assets().keys() == {"alphabet.json", "words.arpa"}
+    assert again.front.read(np.ones((9, 20), np.float32)) == pytest.approx(
+        known.front.read(np.ones((9, 20), np.float32)), abs=0
+    )
+
+
+def test_weights_of_words_are_found_anew_where_training_goes_on(
+    spoken: Spoken, forward: Speech
+) -> None:
+    task = Speech(max_steps=1, lm_weight=0.25, word_bonus=None)
+    task.fit(spoken(8, 3), spoken(3, 4), progress=False, start_from=forward)
+    assert task.lm_weight == 0.25
+    assert forward.lm_weight == 0.5
+    assert task.alphabet is forward.alphabet
+
+
+def test_the_card_tells_how_the_beam_search_does(forward: Speech, spoken: Spoken) -> None:
+    found = forward.evaluate(spoken(8, 1))
+    assert forward.record["metrics"]["cer"] == pytest.approx(found["cer"], abs=1e-6)
+    assert forward.record["metrics"]["wer"] == pytest.approx(found["wer"], abs=1e-6)
+    assert forward.record["metrics"]["wer"] < min(each["wer"] for each in forward.history)
+
+
+def test_a_diagnosis_is_of_utterances_with_known_characters(
+    forward: Speech, say: Say, spoken: Spoken
+) -> None:
+    data = [*spoken(3), (say("ab"), "xy")]
+    with pytest.warns(UserWarning, match="(?s)data: 4 utterances.*not in the alphabet"):
+        _, batch, loss, _ = forward.examine(data)
+    assert len(batch.lengths) == 3
+    assert 0 < float(loss(forward.model, batch).loss.detach()) < 100
 
 
 def test_broken_utterances_are_not_learnt_from(
@@ -271,7 +373,7 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
         pass
 
     broken = Speech(**settings)
-    original, seen = broken._loss, []
+    original, seen = broken.loss, []
 
     def loss(*arguments: Any) -> Any:
         seen.append(1)
@@ -279,7 +381,7 @@ def test_resumed_training_is_the_unbroken_one(spoken: Spoken, tmp_path: Path) ->
             raise StopError
         return original(*arguments)
 
-    broken._loss = loss  # type: ignore[method-assign]
+    broken.loss = loss  # type: ignore[method-assign]
     with pytest.raises(StopError):
         broken.fit(data, validation, progress=False, folder=tmp_path / "b")
     resumed = Speech(**settings)

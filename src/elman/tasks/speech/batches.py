@@ -10,10 +10,13 @@ from torch import Tensor
 
 from elman.data import BucketSampler, spec_augment
 from elman.nn import Ragged
+from elman.tasks.speech.dataset import SpeechData, variants
 from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
+from elman.train.inference import ByLength
 
 _EARLY = 5
+_BATCH = 16  # utterances in a batch of inference
 
 
 class Heard(NamedTuple):
@@ -33,20 +36,20 @@ class TrainingUtterances:
     What is drawn depends on the seed, the epoch and the utterance alone, so that training resumes
     in the middle of an epoch.
 
-    **Arguments:** `variants`: of each utterance its frames, (T, F), and those of the same sound
-    changed.
+    **Arguments:** `texts`: the ids of each utterance's text.
     """
 
     def __init__(
         self,
-        variants: Sequence[Sequence[Array]],
+        data: SpeechData,
         texts: Sequence[Sequence[int]],
         front: Front,
         settings: SpeechSettings,
     ) -> None:
-        self.variants, self.texts = variants, texts
+        self.data, self.texts = data, texts
         self.front, self.settings = front, settings
-        lengths = [len(each[0]) for each in variants]
+        self._variants: dict[int, list[Array]] = {}
+        lengths = [len(each) for each in data.frames]
         self.sampler = BucketSampler(lengths, settings.batch_size, seed=settings.seed, pool=20)
 
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class TrainingUtterances:
             yield heard(steps, [self.texts[i] for i in chosen])
 
     def _changed(self, i: int, e: int) -> Array:
-        settings, variants = self.settings, self.variants[i]
+        settings, variants = self.settings, self._variants_of(i)
         random = np.random.default_rng([settings.seed, e, i])
         frames = variants[int(random.integers(len(variants)))]
         if len(variants) == 1 and settings.speed:
@@ -80,6 +83,26 @@ class TrainingUtterances:
             )
         hidden: Array = masked.numpy() + mean
         return hidden
+
+    def _variants_of(self, i: int) -> list[Array]:
+        """An utterance's frames, (T, F), and those of the same sound changed."""
+        if i not in self._variants:
+            found, acoustic = [self.data.frames[i]], self.data.acoustic
+            if acoustic is not None:
+                settings = self.settings
+                changes = (settings.speed, settings.noise, settings.seed + i)
+                found += variants(self.data.utterances[i], acoustic, *changes)
+            self._variants[i] = found
+        return self._variants[i]
+
+
+def by_length(frames: Sequence[Array], front: Front) -> ByLength[Heard]:
+    """Utterances' frames in batches of similar length, without texts."""
+
+    def batch(numbers: Sequence[int]) -> Heard:
+        return heard([front.read(frames[i]) for i in numbers], [[] for _ in numbers])
+
+    return ByLength([len(each) for each in frames], _BATCH, batch)
 
 
 def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:

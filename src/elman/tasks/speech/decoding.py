@@ -1,25 +1,26 @@
-"""Which decoder a recogniser's settings and a caller's wishes ask for."""
+"""Which decoder a recogniser's settings and a caller's options ask for."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import torch
 
 from elman.data.arguments import check_number, listed
-from elman.decode.alphabet import Alphabet
-from elman.decode.arpa import read_arpa
+from elman.data.values import shown
 from elman.decode.ctc_beam import LM_WEIGHT, CTCBeam
-from elman.decode.ctc_greedy import CTCGreedy
+from elman.decode.ctc_greedy import CTCGreedy, check_count
 from elman.decode.fusion import CharacterModel
-from elman.decode.ngram import BEGIN, END, UNKNOWN, NGram
+from elman.decode.ngram import NGram
 from elman.decode.scorers import Scorer
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.errors import SettingsError
 from elman.tasks.language import Language
+from elman.tasks.speech.preprocessing import SpeechPreprocessing, lexicon, words_for
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.transducer_head import ReadingHead
+from elman.tasks.start import weights_hash
 
 if TYPE_CHECKING:
     from elman.decode.hypothesis import Hypothesis
@@ -29,17 +30,19 @@ Decoder: TypeAlias = CTCGreedy | CTCBeam | TransducerGreedy | TransducerBeam
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a caller adds: hot words, an elman language model of characters with its weight, and
-    an n-gram model of words, or its ARPA file, in place of the recogniser's own."""
+class DecodeOptions:
+    """What a caller may ask of decoding; `Speech.transcribe` says what each is."""
 
+    n: int = 1
     hot_words: Sequence[str] = ()
     language: Language | None = None
     language_weight: float = 0.3
     lm: NGram | Path | str | None = None
     lm_weight: float | None = None
+    pause: float | None = None
 
     def __post_init__(self) -> None:
+        check_count("n", self.n)
         object.__setattr__(
             self, "hot_words", tuple(listed(self.hot_words, "hot_words", str, "words"))
         )
@@ -49,11 +52,36 @@ class Wishes:
         check_number("language_weight", self.language_weight)
         if self.lm_weight is not None:
             check_number("lm_weight", self.lm_weight, 0, 100)
+        pause = self.pause
+        if pause is not None and not (isinstance(pause, int | float) and 0 < pause < 1e6):
+            raise SettingsError(f"pause={shown(pause)}: seconds of silence are needed, or None")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """From keywords; SettingsError names one that there is not."""
+        known = [field.name for field in fields(cls)]
+        if unknown := [name for name in options if name not in known]:
+            raise SettingsError(f"there is no option {unknown[0]}; there are {', '.join(known)}")
+        return cls(**options)
 
     @property
-    def any(self) -> bool:
-        """Whether there is something to weigh."""
+    def weighs(self) -> bool:
+        """Whether there is something to weigh texts by."""
         return bool(self.hot_words) or self.language is not None or self.lm is not None
+
+    def identity(self, words: NGram | None) -> dict[str, Any]:
+        """What texts depend on besides the recogniser, in JSON's types; `words` weigh them."""
+        return {
+            "hot_words": list(self.hot_words),
+            "language": None if self.language is None else weights_hash(self.language),
+            "language_weight": self.language_weight,
+            "lm": None if words is None else words.sha256,
+            "lm_weight": self.lm_weight,
+        }
+
+    def silence(self, step_seconds: float) -> int | None:
+        """Steps without a character that end a segment."""
+        return None if self.pause is None else max(1, round(self.pause / step_seconds))
 
 
 @dataclass(frozen=True)
@@ -61,75 +89,61 @@ class Decoding:
     """What all decoders of a recogniser share; `reader` is the head of a transducer."""
 
     settings: SpeechSettings
-    alphabet: Alphabet
-    words: NGram | None
+    known: SpeechPreprocessing
     reader: ReadingHead | None
 
     def greedy(self) -> Decoder:
         """The quickest, which weighs nothing."""
-        seconds = self.settings.step_seconds
+        alphabet, seconds = self.known.alphabet, self.settings.step_seconds
         if self.reader is not None:
-            return TransducerGreedy(self.alphabet, self.reader, frame_seconds=seconds)
-        return CTCGreedy(self.alphabet, frame_seconds=seconds)
+            return TransducerGreedy(alphabet, self.reader, frame_seconds=seconds)
+        return CTCGreedy(alphabet, frame_seconds=seconds)
 
-    def beam(self, lm_weight: float, word_bonus: float, wishes: Wishes | None = None) -> Decoder:
+    def beam(
+        self, lm_weight: float, word_bonus: float, options: DecodeOptions | None = None
+    ) -> Decoder:
         """A beam search that weighs words, hot words and a language model."""
-        wishes = wishes or Wishes()
+        options = options or DecodeOptions()
+        alphabet, own = self.known.alphabet, self.known.words
         more: list[Scorer[Any]] = []
-        if wishes.language is not None:
-            weight = wishes.language_weight
-            more.append(CharacterModel(self.alphabet, wishes.language, weight=weight))
-        words = self.words if self.alphabet.space is not None else None
-        if wishes.lm is not None:
-            words = words_for(self.alphabet, wishes.lm)
-            lm_weight = lm_weight if self.words is not None and lm_weight > 0 else LM_WEIGHT
-        if wishes.lm_weight is not None:
-            lm_weight = wishes.lm_weight
-        closed = self.settings.lexicon and words is not None
+        if options.language is not None:
+            weight = options.language_weight
+            more.append(CharacterModel(alphabet, options.language, weight=weight))
+        words = own if alphabet.space is not None else None
+        if options.lm is not None:
+            words = words_for(alphabet, options.lm)
+            lm_weight = lm_weight if own is not None and lm_weight > 0 else LM_WEIGHT
+        if options.lm_weight is not None:
+            lm_weight = options.lm_weight
         search = CTCBeam(
-            self.alphabet,
+            alphabet,
             width=self.settings.beam,
             lm=words,
             lm_weight=lm_weight,
             word_bonus=word_bonus,
-            lexicon=_lexicon(words) if closed and words is not None else None,
-            hot_words=wishes.hot_words,
+            lexicon=lexicon(words) if self.settings.lexicon and words is not None else None,
+            hot_words=options.hot_words,
             scorers=more,
             frame_seconds=self.settings.step_seconds,
         )
         if self.reader is None:
             return search
         return TransducerBeam(
-            self.alphabet,
+            alphabet,
             self.reader,
             width=search.width,
             scorers=search.scorers,
             frame_seconds=search.frame_seconds,
         )
 
-    def best(self, lm_weight: float, word_bonus: float, wishes: Wishes) -> Decoder:
-        """The one that the settings ask for."""
-        if self.settings.beam > 1:
-            return self.beam(lm_weight, word_bonus, wishes)
-        if wishes.any:
+    def best(self, options: DecodeOptions) -> Decoder:
+        """The one that the settings ask for; greedy as long as nothing is known of the weights."""
+        weight, bonus = self.known.lm_weight, self.known.word_bonus
+        if self.settings.beam > 1 and weight is not None and bonus is not None:
+            return self.beam(weight, bonus, options)
+        if options.weighs:
             raise SettingsError("hot words and a language model need a beam wider than 1")
         return self.greedy()
-
-
-def words_for(alphabet: Alphabet, lm: NGram | Path | str) -> NGram:
-    """An n-gram model of words, read from an ARPA file if need be; SettingsError if the alphabet
-    cannot write any of its words."""
-    model = lm if isinstance(lm, NGram) else read_arpa(lm)
-    words = list(_lexicon(model))
-    if alphabet.space is None:
-        raise SettingsError("lm: a model of words needs an alphabet with a space")
-    if all(alphabet.lacks(word) for word in words):
-        shown = ", ".join(words[:3])
-        raise SettingsError(
-            f"lm: none of the {len(words)} words ({shown:.60}, ...) can be written with the"
-            f" characters {alphabet.characters!r:.80}; is their case another?"
-        )
-    return model
 
 
 def decoded(decoder: Decoder, scores: "Array", n: int = 1) -> "list[Hypothesis]":
@@ -145,7 +159,3 @@ def taken(decoder: Decoder, scores: "Array") -> Any:
     if isinstance(decoder, (TransducerGreedy, TransducerBeam)):
         return torch.from_numpy(scores)
     return scores
-
-
-def _lexicon(words: NGram) -> Iterable[str]:
-    return sorted(words.words - {BEGIN, END, UNKNOWN})

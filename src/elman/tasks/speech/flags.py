@@ -11,9 +11,11 @@ from elman.tasks.commands import Commands, EvaluateFlags, Note, Part, PredictFla
 from elman.tasks.speech.settings import SpeechSettings
 
 if TYPE_CHECKING:
+    from elman.tasks.formats import Format
     from elman.tasks.language import Language
+    from elman.tasks.prediction import Prediction
     from elman.tasks.speech.task import Speech
-    from elman.tasks.speech.transcripts import SpeechReport, Transcript
+    from elman.tasks.speech.transcripts import SpeechReport
 
 MOST_SHOWN = 20  # utterances with errors
 _PAUSE = 0.8  # seconds of silence that end a sentence
@@ -55,7 +57,8 @@ class Predict(PredictFlags):
         if self.microphone:
             yield from listen(task, decoding)
             return
-        found = task.transcribe(list(inputs) if inputs else data, channel=self.channel, **decoding)
+        given = list(inputs) if inputs else data
+        found = task.predictions(given, channel=self.channel, **decoding)
         yield from transcripts(found, self.format or ("json" if as_json else "text"))
 
 
@@ -84,20 +87,20 @@ def _reader(language: str | None) -> "Language | None":
     return reader
 
 
-def transcripts(
-    found: "Sequence[Transcript]", form: Literal["text", "json", "srt", "ctm"]
-) -> Iterator[str]:
-    """Transcripts in a format; DataError after the last names the utterances that are broken.
+def transcripts(found: "Sequence[Prediction]", form: "Format | Literal['text']") -> Iterator[str]:
+    """Predictions in a format; DataError after the last names the utterances that are broken.
 
     As text a line each, which begins with the name where there are several.
     """
-    from elman.tasks.speech.formats import formatted
+    from elman.tasks.formats import formatted
 
-    heard = [(each.name, each.hypotheses) for each in found if each.error is None]
-    if form == "text" and len(found) > 1:
-        yield from (f"{name}\t{hypotheses[0].text}\n" for name, hypotheses in heard)
-    elif heard:
+    heard = [each for each in found if each.error is None]
+    if form != "text":
         yield formatted(heard, form)
+    elif len(found) > 1:
+        yield from (f"{each.input}\t{each.value}\n" for each in heard)
+    else:
+        yield from (f"{each.value}\n" for each in heard)
     if broken := [each.error for each in found if each.error is not None]:
         raise DataError("; ".join(broken))
 

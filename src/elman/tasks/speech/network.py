@@ -183,17 +183,18 @@ def layers(settings: SpeechSettings, cell: Cell | str, input_size: int) -> Any:
 
 
 def recogniser(
-    settings: SpeechSettings, cell: Cell | str, input_size: int, characters: int, steps: Any = None
+    settings: SpeechSettings,
+    cell: Cell | str,
+    input_size: int,
+    characters: int,
+    scale: tuple[Tensor, Tensor] | None = None,
 ) -> SequenceModel:
     """The model: what enters is standardised, recurrent layers, and the head of the loss.
 
-    **Arguments:** `characters`: the blank included; `steps`: (N, input_size), whose mean and
-    deviation are taken; 0 and 1 if None.
+    **Arguments:** `characters`: the blank included; `scale`: mean and deviation of what enters,
+    (input_size,) each; 0 and 1 if None.
     """
-    mean, deviation = torch.zeros(input_size), torch.ones(input_size)
-    if steps is not None:
-        deviation, mean = torch.std_mean(steps, 0)
-        deviation = torch.where(deviation > 0, deviation, 1)
+    mean, deviation = scale or (torch.zeros(input_size), torch.ones(input_size))
     encoder = Steps(mean, deviation, settings.input_dropout)
     recurrent = layers(settings, cell, encoder.output_size)
     size, dropout = recurrent.output_size, settings.output_dropout

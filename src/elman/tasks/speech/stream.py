@@ -19,6 +19,7 @@ from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.network import LookAhead
 from elman.tasks.speech.segments import Segments, joined
+from elman.tasks.speech.transcripts import predicted
 
 if TYPE_CHECKING:
     from elman.tasks.speech.task import Speech
@@ -173,7 +174,7 @@ class SpeechSession:
             self._take([self._decoding.finish()])
             self.hypothesis = joined([[each] for each in self.segments], self._task.alphabet)[0]
             self.seconds += time.perf_counter() - start
-        return Prediction(self.hypothesis.text, details={"score": self.hypothesis.score})
+        return predicted([self.hypothesis])
 
     @property
     def state(self) -> dict[str, Any]:

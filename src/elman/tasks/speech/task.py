@@ -3,43 +3,43 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
-from elman.data import AcousticFeatures, Utterances, read_utterances
-from elman.data.values import shown
-from elman.decode.alphabet import BLANK, Alphabet
-from elman.decode.arpa import read_arpa, write_arpa
-from elman.decode.ctc_greedy import check_count
+from elman.data import AcousticFeatures, Utterances
+from elman.data.sound.utterance import split
+from elman.decode.alphabet import Alphabet
+from elman.decode.error_rates import cer, wer
 from elman.decode.ngram import NGram
-from elman.decode.transducer_loss import transducer_loss
-from elman.errors import DataError, ModelError, SettingsError
+from elman.errors import DataError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
-from elman.tasks.speech.batches import Heard, early_steps, heard
-from elman.tasks.speech.decoding import Decoder, Decoding, Wishes, words_for
-from elman.tasks.speech.features import hear, learnable, with_transcripts
+from elman.tasks.prediction import Prediction
+from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
+from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable, with_transcripts
+from elman.tasks.speech.decoding import DecodeOptions, Decoding
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Array, Front
+from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
+from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of, words_for
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.stream import Listener, Session, SpeechSession
-from elman.tasks.speech.training import prepare
-from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.speech.transcripts import COLUMNS, SpeechReport, Transcript, predicted
 from elman.tasks.speech.transducer_head import ReadingHead
-from elman.tasks.start import weights_hash
-from elman.tasks.storage import Saved
-from elman.tasks.task import Prepared, Task
+from elman.tasks.speech.tuning import tuned
+from elman.tasks.task import Task
+from elman.tasks.unreadable import in_place
 from elman.train import Step
 from elman.train.inference import ByLength, infer
-
-ALPHABET, WORDS = "alphabet.json", "words.arpa"
+from elman.train.objective import Objective
 
 
 class Speech(Task):
@@ -71,26 +71,47 @@ class Speech(Task):
     settings_type = SpeechSettings
     commands = COMMANDS
     saved_type = SpeechConfig
-    asset_names = (ALPHABET, WORDS)
+    preprocessing_type = SpeechPreprocessing
+    value_name, input_name = COLUMNS
+    asset_names = FILES
     fixed = (
-        *(
-            "acoustic",
-            "bins",
-            "sample_rate",
-            "deltas",
-            "stack",
-            "bidirectional",
-            "look_ahead",
-            "loss",
-        ),
+        *("acoustic", "bins", "sample_rate", "deltas", "stack", "bidirectional", "look_ahead"),
+        "loss",
     )
-    alphabet: Alphabet
-    acoustic: AcousticFeatures | None = None  # None: the model reads ready features
-    front: Front
-    words: NGram | None = None
-    lm_weight: float = 0.0
-    word_bonus: float = 0.0
-    _ready: bool = False  # for the beam search
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that it writes."""
+        return self._known.alphabet
+
+    @property
+    def acoustic(self) -> AcousticFeatures | None:
+        """How sound becomes features; None of a model that reads ready features."""
+        return self._known.acoustic
+
+    @property
+    def front(self) -> Front:
+        """From features to steps of the network."""
+        return self._known.front
+
+    @property
+    def words(self) -> NGram | None:
+        """The model of words that texts are weighed by."""
+        return self._known.words
+
+    @property
+    def lm_weight(self) -> float | None:
+        """Weight of the model of words."""
+        return self._known.lm_weight
+
+    @property
+    def word_bonus(self) -> float | None:
+        """What is added for each word."""
+        return self._known.word_bonus
+
+    @property
+    def _known(self) -> SpeechPreprocessing:
+        return cast("SpeechPreprocessing", self.preprocessing)
 
     # use
 
@@ -123,44 +144,60 @@ class Speech(Task):
         - `channel`: of files with several channels the one to hear, 0 the first; that of the
           settings by default.
         """
-        self._check_trained()
-        check_count("n", n)
-        decoder = self._decoder(Wishes(hot_words, language, language_weight, lm, lm_weight))
-        utterances = self._read(data, labelled=False, channel=channel)
-        found = hear(utterances, self.acoustic, len(self.front.mean))
-        results = {
-            i: Transcript(utterances[i].name, 0.0, (), error) for i, error in found.broken.items()
-        }
-        silence = self._silence(pause)
-        scores = self._scores(found.frames)
-        for i, seconds, log_probs in zip(found.at, found.seconds, scores, strict=True):
-            segments = Segments(decoder, silence, n)
-            ended = [*segments.accept(log_probs), segments.finish()]
-            best = joined(ended, self.alphabet)
-            results[i] = Transcript(utterances[i].name, seconds, best)
-        return [results[i] for i in range(len(utterances))]
+        found = self.predictions(
+            data,
+            channel=channel,
+            n=n,
+            hot_words=hot_words,
+            language=language,
+            language_weight=language_weight,
+            lm=lm,
+            lm_weight=lm_weight,
+            pause=pause,
+        )
+        return [Transcript.of(each) for each in found]
+
+    def predictions(
+        self, data: Any, *, channel: int | None = None, **options: Any
+    ) -> list[Prediction]:
+        """The text of each utterance; details are the `seconds` that it lasts, the text's `score`
+        and `words` with their times, and with `n` above 1 the `others`, the hypotheses after it.
+
+        **Arguments:** `channel`, `options`: as the keywords of `transcribe`.
+        """
+        asked = DecodeOptions.of(options)
+        if asked.lm is not None:
+            asked = replace(asked, lm=words_for(self.alphabet, asked.lm))
+        self._decoding(self._known).best(asked)  # what does not fit is an error before all work
+        dataset = self._heard(data, channel)
+        found = super().predictions(dataset, **vars(asked))
+        lengths = in_place(dataset.seconds, dataset, lambda _: 0.0)
+        return [
+            replace(each, input=name, details={**each.details, "seconds": seconds})
+            for each, name, seconds in zip(found, dataset.names, lengths, strict=True)
+        ]
 
     def predict(self, data: Any) -> list[str]:
         """The text of each utterance; "" of a broken one, with a warning that says why."""
-        found = self.transcribe(data)
+        found = self.predictions(data)
         broken = [each.error for each in found if each.error is not None]
         if broken:
             warnings.warn(f"not heard: {'; '.join(broken)}", stacklevel=2)
-        return [each.text for each in found]
+        return [each.value or "" for each in found]
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
-        """The texts, with the utterances' names and, of broken ones, what is wrong."""
-        return [
-            {"name": each.name, "text": each.text, "error": each.error or ""}
-            for each in self.transcribe(data)
-        ]
+        """Text, score, seconds and name of each utterance, and of broken ones the error."""
+        nested = ("words", "others")
+        return [{k: v for k, v in row.items() if k not in nested} for row in super().rows(data)]
 
     def log_probs(self, data: Any) -> list[Array]:
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
         first; of a transducer what its encoder gives. DataError if an utterance is broken."""
         self._check_trained()
-        utterances = self._read(data, labelled=False)
-        return self._scores(self._frames(utterances, len(self.front.mean)))
+        dataset = self._heard(data)
+        if dataset.left_out:
+            raise DataError("; ".join(dataset.left_out.values()))
+        return [scores.numpy() for scores in self._outputs(dataset)]
 
     def session(
         self,
@@ -184,31 +221,23 @@ class Speech(Task):
         """
         self._check_trained()
         lm = None if lm is None else words_for(self.alphabet, lm)
-        wishes = Wishes(hot_words, language, language_weight, lm, lm_weight)
-        segments = Segments(self._decoder(wishes), self._silence(pause))
-        words = self.words if lm is None else lm
+        asked = DecodeOptions(1, hot_words, language, language_weight, lm, lm_weight, pause)
+        silence = asked.silence(self.settings.step_seconds)
         session = SpeechSession(
             self,
             Listener(self, rate),
-            segments,
+            Segments(self._decoding(self._known).best(asked), silence),
             rate=self.acoustic.rate if rate is None and self.acoustic is not None else rate,
-            pause=segments.silence,
+            pause=silence,
             beam=self.settings.beam,
-            hot_words=list(wishes.hot_words),
-            language=None if language is None else weights_hash(language),
-            language_weight=language_weight,
-            lm=None if words is None else words.sha256,
-            lm_weight=lm_weight,
+            **asked.identity(self.words if lm is None else lm),
         )
         if state is not None:
             session.restore(state)
         return session
 
     def stream(self, **options: Any) -> Session:
-        """As `session`, with texts and a `Hypothesis` as answers.
-
-        **Arguments:** `options`: the keywords of `session`.
-        """
+        """As `session`, with the same keywords; the answers are texts and a `Hypothesis`."""
         return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
@@ -218,155 +247,153 @@ class Speech(Task):
         """
         return self.report(data, **options).metrics
 
-    def report(self, data: Any, **options: Any) -> SpeechReport:
+    def report(self, data: Any, *, channel: int | None = None, **options: Any) -> SpeechReport:
         """How well utterances with transcripts are heard, with alignments.
 
-        Utterances without one are left out, with a warning. `options` are keywords of `transcribe`.
+        Utterances without one are left out, with a warning. `channel` and `options` are keywords of
+        `transcribe`.
         """
         self._check_trained()
-        utterances = with_transcripts(
-            self._read(data, labelled=True, channel=options.pop("channel", None))
-        )
-        texts = utterances.texts
+        utterances = with_transcripts(find(data, self.settings, labelled=True, channel=channel))
         start = time.perf_counter()
-        found = self.transcribe(utterances, **options)
-        taken = time.perf_counter() - start
-        pairs = [(each, text) for each, text in zip(found, texts, strict=True) if not each.error]
-        if not pairs:
-            raise DataError(f"no utterance can be heard: {found[0].error}")
-        return SpeechReport(
-            tuple(each for each, _ in pairs),
-            tuple(text for _, text in pairs),
-            tuple(each for each in found if each.error),
-            taken / sum(each.seconds for each, _ in pairs),
+        found = self.transcribe(self._hear(utterances), **options)
+        return SpeechReport.of(found, utterances.texts, time.perf_counter() - start)
+
+    # the parts of a task
+
+    def read(self, data: Any, *, labelled: bool) -> SpeechData:
+        """The utterances; with transcripts those to learn or to measure by, with a warning that
+        says which are left out."""
+        if not labelled:
+            return self._heard(data)
+        known: SpeechPreprocessing | None = self._preprocessing
+        start = None if self._start is None else self._start.preprocessing
+        utterances = find(data, self.settings, labelled=True)
+        if known is None or known is start:
+            utterances = usable(utterances, self.settings, "training")
+        else:
+            what = "validation" if known.lm_weight is None else "data"
+            utterances = usable(utterances, self.settings, what, known.alphabet)
+        found = self._hear(utterances)
+        if found.left_out:
+            raise DataError("; ".join(found.left_out.values()))
+        return found
+
+    def split(self, data: SpeechData) -> tuple[SpeechData, SpeechData]:
+        """Training and validation data; speakers, where they are known, are held out whole."""
+        settings = self.settings
+        train, held_out = split(Utterances(data.utterances), settings.held_out, settings.seed)
+        alphabet = alphabet_of(train.texts, self._preprocessing)
+        return data.part(train), data.part(usable(held_out, settings, "validation", alphabet))
+
+    def fit_preprocessing(
+        self, train: SpeechData, start: SpeechPreprocessing | None = None
+    ) -> SpeechPreprocessing:
+        """Alphabet, level and words."""
+        return SpeechPreprocessing.learn(train, self.settings, start)
+
+    def precision(self, preprocessing: SpeechPreprocessing) -> torch.dtype:  # noqa: ARG002
+        """Features are float32."""
+        return torch.float32
+
+    def build(self, preprocessing: SpeechPreprocessing) -> SequenceModel:
+        """Standardised steps, recurrent layers, and the scores of characters."""
+        return recogniser(
+            self.settings,
+            self.cell or self.settings.cell,
+            preprocessing.front.size,
+            preprocessing.alphabet.size,
+            preprocessing.scale,
         )
 
-    # training
+    def batches(
+        self, preprocessing: SpeechPreprocessing, data: SpeechData, *, training: bool
+    ) -> TrainingUtterances | ByLength[Heard]:
+        """Utterances of similar length; for training changed a little, and with their texts."""
+        if not training:
+            return by_length(data.frames, preprocessing.front)
+        ids = [preprocessing.alphabet.encode(text) for text in data.texts]
+        return TrainingUtterances(data, ids, preprocessing.front, self.settings)
 
-    def _prepare(self, data: Any, validation: Any) -> Prepared:
-        return prepare(self, data, validation)
-
-    def _usable(
-        self, utterances: Utterances, what: str, alphabet: Alphabet | None = None
-    ) -> Utterances:
-        """Utterances to learn or to measure by; a warning says which are left out and why."""
-        found = learnable(utterances, self.settings.step_seconds, alphabet)
-        usable = found.usable
-        if len(usable) < len(utterances) or found.are_mixed:
-            warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
-        return usable
-
-    def _frames(self, utterances: Utterances, size: int) -> list[Array]:
-        """The frames of all; DataError if one is broken."""
-        found = hear(utterances, self.acoustic, size)
-        if found.broken:
-            raise DataError("; ".join(found.broken.values()))
-        return found.frames
-
-    def _loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
+    def loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
+        """Connectionist temporal classification, or that of a transducer."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
-        head, texts, counts = model.head, batch.texts, batch.text_lengths
-        if isinstance(head, ReadingHead):
-            losses = transducer_loss(head.logits(scores, texts), texts, batch.lengths, counts)
-            loss = (losses / counts).mean()
-        else:
-            early = 0 if self.settings.waits else early_steps(batch)
-            lengths = batch.lengths - early
-            loss = F.ctc_loss(scores[early:], texts, lengths, counts, zero_infinity=True)
-            if early:
-                loss = loss - scores[:early, :, BLANK].mean()
+        loss = batch_loss(model.head, scores, batch, waits=self.settings.waits)
         return Step(loss, len(batch.lengths), state)
 
-    def _batch(self, data: Any) -> Heard:
-        utterances = self._read(data, labelled=True)[: self.settings.batch_size]
-        utterances = self._usable(utterances, "data", self.alphabet)
-        frames = self._frames(utterances, len(self.front.mean))
-        ids = [self.alphabet.encode(text) for text in utterances.texts]
-        return heard([self.front.read(each) for each in frames], ids)
+    def outputs(self, model: SequenceModel, batch: Heard) -> list[Tensor]:
+        """Of each utterance the log probabilities, or a transducer's steps, (T, V)."""
+        scores, _ = model(batch.inputs, lengths=batch.lengths)
+        both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)
+        return [each[:length] for each, length in both]
 
-    def _network(self, steps: torch.Tensor | None) -> SequenceModel:
-        """The model; `steps` are what the scale is learnt from."""
-        cell = self.cell or self.settings.cell
-        return recogniser(self.settings, cell, self.front.size, self.alphabet.size, steps)
+    def decode(
+        self,
+        output: Sequence[Tensor],
+        preprocessing: SpeechPreprocessing,
+        options: Mapping[str, Any],
+    ) -> list[Prediction]:
+        """The likeliest texts; `options` are those of `predictions` but for the channel."""
+        asked, found = DecodeOptions.of(options), []
+        decoder = self._decoding(preprocessing).best(asked)
+        for scores in output:
+            segments = Segments(decoder, asked.silence(self.settings.step_seconds), asked.n)
+            ended = [*segments.accept(scores.numpy()), segments.finish()]
+            found.append(predicted(joined(ended, preprocessing.alphabet)))
+        return found
 
-    # the parts of both
-
-    def _read(self, data: Any, *, labelled: bool, channel: int | None = None) -> Utterances:
-        settings = self.settings
-        return read_utterances(
-            data,
-            path=settings.path,
-            text=settings.text if labelled else None,
-            audio_folder=settings.audio_folder,
-            channel=settings.channel if channel is None else channel,
-            **settings.text_file,
-        )
-
-    def _scores(self, frames: Sequence[Array]) -> list[Array]:
-        """Of each utterance's frames the network's log probabilities, (steps, V)."""
-
-        def batch(indices: Sequence[int]) -> Heard:
-            return heard([self.front.read(frames[i]) for i in indices], [[] for _ in indices])
-
-        def forward(model: Any, batch: Heard) -> list[torch.Tensor]:
-            scores, _ = model(batch.inputs, lengths=batch.lengths)
-            both = zip(scores.cpu().unbind(1), batch.lengths.tolist(), strict=True)
-            return [each[:length] for each, length in both]
-
-        batches = ByLength([len(each) for each in frames], 16, batch)
-        return [scores.numpy() for scores in infer(self.model, batches, forward)]
+    def metrics(
+        self, output: Sequence[Tensor], preprocessing: SpeechPreprocessing, data: SpeechData
+    ) -> dict[str, float]:
+        """Loss a character, character and word error rate."""
+        texts, encode = data.texts, preprocessing.alphabet.encode
+        found = [each.value for each in self.decode(output, preprocessing, {})]
+        loss = mean_loss(self._model.head, output, [encode(text) for text in texts])
+        return {"loss": loss, "cer": cer(texts, found).rate, "wer": wer(texts, found).rate}
 
     @property
-    def decoding(self) -> Decoding:
-        """What makes decoders."""
-        head = self.model.head
-        reader = head if isinstance(head, ReadingHead) else None
-        return Decoding(self.settings, self.alphabet, self.words, reader)
+    def objective(self) -> Objective:
+        """The metric of the settings."""
+        return Objective(self.settings.metric, maximize=False)
 
-    def _decoder(self, wishes: Wishes) -> Decoder:
-        return self.decoding.best(self.lm_weight, self.word_bonus, wishes)
+    def calibrate(self, model: SequenceModel, validation: SpeechData) -> None:  # noqa: ARG002
+        """Find how much the model of words counts."""
+        known = self._known
+        scores = [each.numpy() for each in self._outputs(validation)]
+        weight, bonus = tuned(self._decoding(known), scores, validation.texts)
+        self._preprocessing = replace(known, lm_weight=weight, word_bonus=bonus)
 
-    def _silence(self, pause: float | None) -> int | None:
-        if pause is None:
-            return None
-        if not isinstance(pause, (int, float)) or not 0 < pause < 1e6:
-            raise SettingsError(f"pause={shown(pause)}: seconds of silence are needed, or None")
-        steps: int = max(1, round(pause / self.settings.step_seconds))
-        return steps
-
-    # the folder
-
-    def _config(self) -> dict[str, Any]:
+    def facts(self, train: SpeechData, validation: SpeechData) -> dict[str, Any]:
+        """Numbers of utterances, their hours, and the alphabet."""
         return {
-            "acoustic": None if self.acoustic is None else self.acoustic.model_dump(mode="json"),
-            "mean": [float(value) for value in self.front.mean],
-            "lm_weight": self.lm_weight,
-            "word_bonus": self.word_bonus,
+            "training_utterances": len(train),
+            "validation_utterances": len(validation),
+            "hours": round(sum(train.seconds) / 3600, 2),
+            "alphabet": self._preprocessing.alphabet.characters,
+            "training_sha256": Utterances(train.utterances).sha256,
         }
 
-    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        assets: dict[str, Callable[[Path], None]] = {ALPHABET: self.alphabet.save}
-        if (words := self.words) is not None:
-            assets[WORDS] = lambda path: write_arpa(words, path)
-        return assets
+    # what these need
 
-    def _restore(self, saved: Saved) -> SequenceModel:
-        config, settings = saved.config, self.settings
-        self.alphabet = Alphabet.load(saved.asset(ALPHABET))
-        has_words = (settings.ngram or settings.lm) and self.alphabet.space is not None
-        self.words = read_arpa(saved.asset(WORDS)) if has_words else None
-        acoustic = config["acoustic"]
-        self.acoustic = None if acoustic is None else AcousticFeatures(**acoustic)
-        mean = np.array([float(value) for value in config["mean"]], np.float32)
-        if not len(mean) or not np.isfinite(mean).all():
-            raise ModelError("mean must be a list of finite numbers")
-        if self.acoustic is not None and self.acoustic.size != len(mean):
-            raise ModelError(f"mean has {len(mean)} numbers for {self.acoustic.size} features")
-        self.front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
-        self.lm_weight, self.word_bonus = float(config["lm_weight"]), float(config["word_bonus"])
-        self._ready = True
-        return self._network(None)
+    def _heard(self, data: Any, channel: int | None = None) -> SpeechData:
+        """Utterances of which nothing is known but their sound; what was heard is as it is."""
+        if isinstance(data, SpeechData):
+            return data
+        return self._hear(find(data, self.settings, labelled=False, channel=channel))
+
+    def _hear(self, utterances: Utterances) -> SpeechData:
+        """The frames of utterances, as the model reads them if there is one."""
+        known: SpeechPreprocessing | None = self._preprocessing
+        if known is None:
+            return hear(utterances, *features_of(utterances, self.settings))
+        return hear(utterances, known.acoustic, known.features)
+
+    def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
+        """What makes decoders."""
+        head = self._model.head
+        reader = head if isinstance(head, ReadingHead) else None
+        return Decoding(self.settings, preprocessing, reader)
 
     def _example(self) -> Callable[[], object]:
-        frames = np.zeros((100, len(self.front.mean)), np.float32)
-        return lambda: self._scores([frames])
+        batches = by_length([np.zeros((100, self._known.features), np.float32)], self.front)
+        return lambda: infer(self._model, batches, self.outputs)

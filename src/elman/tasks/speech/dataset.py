@@ -1,0 +1,179 @@
+"""What a recogniser reads: utterances as frames of features, the broken ones left out."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elman.data import (
+    AcousticFeatures,
+    Utterance,
+    Utterances,
+    at_speed,
+    check_utterances,
+    read_utterances,
+    with_noise,
+)
+from elman.decode.alphabet import Alphabet
+from elman.errors import DataError
+from elman.tasks.speech.frontend import Array
+from elman.tasks.speech.settings import SpeechSettings
+
+_MOST_RATE = 16000
+
+
+@dataclass(frozen=True)
+class SpeechData:
+    """Utterances that can be heard, with their frames.
+
+    **Fields:** `utterances`; of each its `frames`, (T, F) float32, and how many `seconds` it lasts;
+    `acoustic`, how sound became features, None of ready ones; `names` of all utterances of the
+    source; `left_out`: by its place there, what is wrong with one that cannot be heard.
+    """
+
+    utterances: tuple[Utterance, ...]
+    frames: tuple[Array, ...]
+    seconds: tuple[float, ...]
+    acoustic: AcousticFeatures | None
+    names: tuple[str, ...]
+    left_out: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def shown(self, number: int) -> str:
+        """An utterance's name."""
+        return self.utterances[number].name
+
+    @property
+    def texts(self) -> list[str]:
+        """What was said in each; `DataError` names the first without a transcript."""
+        return Utterances(self.utterances).texts
+
+    def part(self, utterances: Utterances) -> "SpeechData":
+        """The data of some of the utterances."""
+        places = {id(each): i for i, each in enumerate(self.utterances)}
+        chosen = [places[id(each)] for each in utterances]
+        return SpeechData(
+            tuple(utterances),
+            tuple(self.frames[i] for i in chosen),
+            tuple(self.seconds[i] for i in chosen),
+            self.acoustic,
+            tuple(each.name for each in utterances),
+            {},
+        )
+
+
+def find(
+    data: Any, settings: SpeechSettings, *, labelled: bool, channel: int | None = None
+) -> Utterances:
+    """The utterances that data names, of `channel` or that of the settings."""
+    return read_utterances(
+        data,
+        path=settings.path,
+        text=settings.text if labelled else None,
+        audio_folder=settings.audio_folder,
+        channel=settings.channel if channel is None else channel,
+        **settings.text_file,
+    )
+
+
+def hear(utterances: Utterances, acoustic: AcousticFeatures | None, size: int) -> SpeechData:
+    """The frames of utterances: `acoustic` of their sound, or, if None, their ready features."""
+    found, left_out = [], {}
+    for i, utterance in enumerate(utterances):
+        try:
+            found.append((utterance, frames_of(utterance, acoustic, size), utterance.seconds))
+        except DataError as error:
+            reason = str(error)
+            named = reason if utterance.name in reason else f"{utterance.name}: {reason}"
+            left_out[i] = named
+    names = tuple(each.name for each in utterances)
+    heard, frames, seconds = zip(*found, strict=True) if found else ((), (), ())
+    return SpeechData(heard, frames, seconds, acoustic, names, left_out)
+
+
+def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int) -> Array:
+    """One utterance's frames, (T, size); DataError if it is broken or of another kind."""
+    if acoustic is None and utterance.features is None:
+        raise DataError(f"{utterance.name}: the model reads ready features, this is sound")
+    if acoustic is not None:
+        if utterance.features is not None:
+            raise DataError(f"{utterance.name}: the model reads sound, these are ready features")
+        return utterance.frames(acoustic)
+    assert utterance.features is not None
+    if utterance.features.shape[1] != size:
+        raise DataError(
+            f"{utterance.name}: {utterance.features.shape[1]} features a frame where the model"
+            f" has {size}"
+        )
+    return utterance.features
+
+
+def features_of(
+    utterances: Utterances, settings: SpeechSettings
+) -> tuple[AcousticFeatures | None, int]:
+    """How a new model is to hear utterances, and the features of a frame: ready ones, or computed
+    at the settings' rate or that of the first that can be read."""
+    if utterances.features_size is not None:
+        return None, utterances.features_size
+    rate = settings.sample_rate
+    for utterance in utterances if rate is None else ():
+        try:
+            rate = min(_MOST_RATE, utterance.load().rate)
+            break
+        except DataError:
+            continue
+    rate = rate or _MOST_RATE
+    acoustic = AcousticFeatures(kind=settings.acoustic, bins=settings.bins, rate=rate)
+    return acoustic, acoustic.size
+
+
+def usable(
+    utterances: Utterances, settings: SpeechSettings, what: str, alphabet: Alphabet | None = None
+) -> Utterances:
+    """Utterances to learn or to measure by; a warning says which of `what` are left out and why."""
+    found = check_utterances(
+        utterances,
+        characters=None if alphabet is None else alphabet.characters,
+        step_seconds=settings.step_seconds,
+    )
+    usable = found.usable
+    if len(usable) < len(utterances) or found.are_mixed:
+        warnings.warn(f"{what}: {found.summary()}", stacklevel=2)
+    return usable
+
+
+def with_transcripts(utterances: Utterances) -> Utterances:
+    """Those that have a transcript; a warning says how many are left out."""
+    some = [i for i, utterance in enumerate(utterances) if utterance.text is not None]
+    if len(some) == len(utterances):
+        return utterances
+    first = next(utterance for utterance in utterances if utterance.text is None)
+    if not some:
+        raise DataError(f"{first.name} has no transcript")
+    warnings.warn(
+        f"{len(utterances) - len(some)} of {len(utterances)} utterances have no transcript and are"
+        f" left out, the first is {first.name}",
+        stacklevel=3,
+    )
+    return utterances.select(some)
+
+
+def variants(
+    utterance: Utterance, acoustic: AcousticFeatures, speed: float, noise: float | None, seed: int
+) -> list[Array]:
+    """Frames of the same sound slower and faster by `speed` (Ko et al. 2015), and noisy.
+
+    `noise`: decibels of the sound above the noise at least; none if None.
+    """
+    samples = utterance.samples(acoustic.rate)
+    sounds = []
+    if speed:
+        sounds += [at_speed(samples, acoustic.rate, 1 + by) for by in (-speed, speed)]
+    if noise is not None:
+        random = np.random.default_rng(seed)
+        sounds.append(with_noise(samples, noise + 20 * random.random(), random))
+    found = [acoustic.offline(sound) for sound in sounds]
+    return [frames for frames in found if len(frames)]
