@@ -1,11 +1,4 @@
 from elman.baselines.bootstrap import Comparison as Comparison
 from elman.baselines.bootstrap import compare as compare
 from elman.baselines.bootstrap import interval as interval
-from elman.baselines.dtw import dtw as dtw
-from elman.baselines.kneser_ney import kneser_ney as kneser_ney
-from elman.baselines.majority import majority as majority
-from elman.baselines.ngram_linear import ngram_linear as ngram_linear
 from elman.baselines.result import Baseline as Baseline
-from elman.baselines.summary_linear import summary_linear as summary_linear
-from elman.baselines.transcripts import empty_transcript as empty_transcript
-from elman.baselines.transcripts import most_frequent_transcript as most_frequent_transcript

@@ -76,7 +76,7 @@ def compare(
     The winner is undecided where the interval of the difference holds 0, or the two differ on
     fewer than six examples.
 
-    >>> from elman.baselines import majority
+    >>> from elman.baselines.majority import majority
     >>> common = majority(["a"], ["a", "b"] * 50)
     >>> compare([1.0] * 100, common).winner, compare([0.0, 1.0] * 50, common).winner
     ('model', 'undecided')

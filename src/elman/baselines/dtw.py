@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ _LENGTHS = (100, 50, 25)  # steps that longer sequences are resampled to; less w
 _ENOUGH = 500  # training sequences
 _SECONDS = 8.0
 _A_DIAGONAL, _A_CELL, _A_FEATURE = 1e-4, 8e-9, 0.4e-9  # seconds, roughly
+_OUTLIER = 10.0  # standard deviations
 _AT_ONCE = 2**20  # cells
 
 Floats = NDArray[np.float32]
@@ -47,14 +49,14 @@ def dtw(
     flat = np.concatenate([np.asarray(each, np.float64) for each in train])
     mean, deviation = flat.mean(0), flat.std(0)
     deviation[deviation == 0] = 1
-    scaled = [(np.asarray(each) - mean) / deviation for each in sequences]
+    scaled = [_scaled(each, mean, deviation) for each in sequences]
     for most in _LENGTHS:
         shortened = [resampled(each, most) for each in scaled]
         count = _affordable(shortened, flat.shape[1])
         if count >= min(len(train), _ENOUGH):
             break
     kept = sample.stratified(train_labels, count, seed)
-    known = [resampled((np.asarray(train[i]) - mean) / deviation, most) for i in kept]
+    known = [resampled(_scaled(train[i], mean, deviation), most) for i in kept]
     nearest = distances(shortened, known, band=band).argmin(1)
     return of_labels(
         "nearest neighbour, DTW",
@@ -75,6 +77,12 @@ def resampled(sequence: NDArray[np.floating], most: int) -> Floats:
     floor = np.floor(edges).astype(int).clip(max=count - 1)
     at = total[floor] + (edges - floor)[:, None] * sequence[floor]
     return np.asarray(np.diff(at, axis=0) * (most / count), np.float32)
+
+
+def _scaled(sequence: NDArray[np.floating], mean: Any, deviation: Any) -> NDArray[np.float64]:
+    """Standardised, and bounded so that no outlier decides alone."""
+    scaled: NDArray[np.float64] = (np.asarray(sequence, np.float64) - mean) / deviation
+    return scaled.clip(-_OUTLIER, _OUTLIER)
 
 
 def _affordable(sequences: Sequence[Floats], features: int) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 WORD_ORDER = 2
 CHARACTER_ORDERS = (2, 3, 4, 5)
-BUCKETS = 2**20  # for each of the two kinds of n-grams
+BUCKETS = 2**18  # for each of the two kinds of n-grams
 _LEAST_FREQUENCY = 2  # texts that an n-gram must be in
 _FEW = 500  # texts below which no n-gram is too rare
 _LONGEST = 5000  # characters of a text that are read

@@ -129,6 +129,14 @@ class HeldOutSetting(Settings):
     )
 
 
+class BaselinesSetting(Settings):
+    """Whether baselines are trained beside the model."""
+
+    baselines: bool = Field(
+        True, description="Train simple methods on the same data, to compare the model with."
+    )
+
+
 class EncodingSetting(Settings):
     """How text files are encoded."""
 

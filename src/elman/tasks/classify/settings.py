@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from elman.tasks.settings import (
+    BaselinesSetting,
     HeldOutSetting,
     RecurrentSettings,
     SoundSettings,
@@ -25,7 +26,12 @@ from elman.train.settings import TrainSettings
     ema=0.99,
 )
 class ClassifySettings(
-    RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+    RecurrentSettings,
+    SoundSettings,
+    HeldOutSetting,
+    BaselinesSetting,
+    TextFileSettings,
+    TrainSettings,
 ):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
 
