@@ -9,7 +9,7 @@ from elman.baselines.result import Baseline, Label, check_lengths, classes, of_l
 from elman.baselines.text_features import NgramVectors
 from elman.data.arguments import listed
 
-STRENGTH = 0.2  # best or nearly so from 700 to 14,000 texts, with 2 to 18 classes
+STRENGTH = 0.3  # best or nearly so from 700 to 14,000 texts, with 2 to 18 classes
 _MOST_TEXTS = 100_000
 _MOST_WORK = 8e7  # characters times classes
 _MOST_WEIGHTS = 5_000_000
