@@ -1,4 +1,3 @@
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import elman
 from elman.errors import ModelError
 from elman.tasks import Classify
 from elman.tasks.comparison import line, no_better, table, with_baselines
+from elman.tasks.schema import Record, checked
 
 WORDS = {"+": ["good", "fine", "great"], "-": ["bad", "poor", "awful"]}
 RNG = np.random.default_rng(0)
@@ -121,15 +121,11 @@ def test_what_was_left_out_is_in_terminal_and_card() -> None:
     assert "| b (trained on 10 of 20 texts) |" in "\n".join(table([sampled]))
 
 
-def test_a_changed_record_is_not_loaded(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        task = Classify(**SMALL, max_steps=1).fit((TEXTS, LABELS), progress=False)
-    task.save(tmp_path / "m")
-    path = tmp_path / "m" / "config.json"
-    path.write_text(path.read_text().replace('"undecided"', '"nobody"'))
-    with pytest.raises(ModelError, match="winner"):
-        elman.load(tmp_path / "m")
+def test_a_record_that_does_not_fit_is_refused() -> None:
+    assert checked(Record, {"baselines": [row()]}).baselines[0].winner == "undecided"
+    for wrong in ({"winner": "nobody"}, {"model": "1"}, {"name": None}):
+        with pytest.raises(ModelError, match=next(iter(wrong))):
+            checked(Record, {"baselines": [row(**wrong)]})
 
 
 def test_other_tasks_have_none() -> None:

@@ -87,13 +87,13 @@ def line(row: Row) -> str:
 
     >>> line({"name": "most frequent class", "metric": "accuracy", "baseline": 0.5, "model": 0.8,
     ...     "low": 0.25, "high": 0.35, "winner": "model", "note": ""})
-    'baseline most frequent class: accuracy 0.5000, ... (+0.2500 to +0.3500): the model wins'
+    'baseline most frequent class: accuracy 0.5000, ... (difference +0.2500 to +0.3500): the model wins'
     """
     metric = row["metric"].replace("_", " ")
     note = f"; {row['note']}" if row["note"] else ""
     return (
         f"baseline {row['name']}: {metric} {row['baseline']:.4f}, the model {row['model']:.4f}"
-        f" ({row['low']:+.4f} to {row['high']:+.4f}): {_WINNER[row['winner']]}{note}"
+        f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {_WINNER[row['winner']]}{note}"
     )
 
 
@@ -114,7 +114,8 @@ def table(rows: Sequence[Row]) -> list[str]:
         interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
         values = f"{row['baseline']:.4f} | {row['model']:.4f} | {interval}"
         lines.append(f"| {name} | {values} | {_WINNER[row['winner']]} |")
-    lines += ["", "Intervals are of the paired bootstrap over the validation examples."]
+    lines += ["", "Intervals are of the paired bootstrap over the validation examples. Who wins is"]
+    lines[-1] += " undecided where 0 is inside, or where the two differ on fewer than six examples."
     if warning := no_better(rows):
         lines += ["", f"**Warning:** {warning}."]
     return lines
