@@ -10,7 +10,7 @@ FLOORS = (
     {"cli"},
     {"quickstart", "bench"},
     {"tasks"},
-    {"train", "decode"},
+    {"train", "decode", "baselines"},
     {"data", "diagnose"},
     {"nn"},
     {"compiler"},

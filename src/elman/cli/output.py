@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from elman.tasks import comparison
 from elman.tasks.commands import Note, Part, Rows
 from elman.tasks.formats import json_line
 from elman.tasks.registry import commands_of
@@ -48,6 +49,8 @@ def trained(task: "Task", out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
+    for row in task.record.get("baselines", ()):
+        print(comparison.line(row))
     can_generate = commands_of(task.name).generate is not None
     more = " and elman generate --help" if can_generate else ""
     print(f"the model is in {out}: see elman predict --help{more}")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from elman.tasks import comparison
+
 
 def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -> str:
     """The text of a model folder's README.md.
@@ -30,6 +32,7 @@ def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -
         if values:
             lines += ["", f"## {title}", "", "| | |", "|---|---|"]
             lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in values.items()]
+    lines += comparison.table(record.get("baselines", ()))
     if "latency_ms" in record:
         lines += [
             "",

@@ -4,9 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elman.baselines import Baseline
 from elman.errors import SettingsError
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -23,8 +26,8 @@ class Hooks(ABC):
 
     In the order of a fit: `read` the data, `split` it, `plan`, `fit_preprocessing`, `build` the
     network, make `batches`, take the `loss` of each; of held-out data the `outputs`, their
-    `metrics` and by `objective` the best weights; `calibrate`; later `decode` the outputs of new
-    data.
+    `metrics` and by `objective` the best weights; `calibrate`; compare the `scores` with
+    `baselines`; later `decode` the outputs of new data.
     """
 
     settings: Any
@@ -100,6 +103,14 @@ class Hooks(ABC):
 
     def calibrate(self, model: Any, validation: Any) -> None:  # noqa: B027
         """Find, with the best weights, what training leaves open; nothing if not overridden."""
+
+    def baselines(self, train: Any, held_out: Any) -> list[Baseline]:  # noqa: ARG002
+        """Simple methods trained on the same data and measured on the same; none by default."""
+        return []
+
+    def scores(self, output: Sequence[Any], preprocessing: Any, data: Any) -> NDArray[np.float64]:
+        """What each example adds to the metric of the `baselines`, (N,), from its output."""
+        raise NotImplementedError
 
     def facts(self, train: Any, validation: Any) -> dict[str, Any]:
         """What the model card says of the data, `training_sha256` included."""

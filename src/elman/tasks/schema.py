@@ -13,6 +13,23 @@ Plain = Annotated[str, Field(max_length=10**7)] | int | float | bool | None
 C = TypeVar("C", bound=BaseModel)
 
 
+class BaselineRow(BaseModel):
+    """A baseline beside the model."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    name: str = Field(max_length=1000)
+    metric: str = Field(max_length=1000)
+    baseline: float
+    model: float
+    low: float
+    high: float
+    winner: Literal["model", "baseline", "undecided"]
+    maximize: bool
+    examples: int
+    note: str = Field(max_length=1000)
+
+
 class Record(BaseModel):
     """What the model card says of training."""
 
@@ -21,6 +38,7 @@ class Record(BaseModel):
     data: dict[str, Plain] = {}
     metrics: dict[str, float] = {}
     training: dict[str, Plain] = {}
+    baselines: list[BaselineRow] = []
     latency_ms: float = Field(0.0, ge=0, allow_inf_nan=False)
 
 

@@ -116,10 +116,13 @@ class RecurrentSettings(Settings):
 
 
 class PlanSettings(Settings):
-    """How settings that were not given follow from the data."""
+    """What a task does by itself: it chooses settings from the data, and compares the model."""
 
     preset: Preset = Field(
         "default", description="Size of the network and length of training, beside the data's own."
+    )
+    baselines: bool = Field(
+        True, description="Train simple methods on the same data, to compare the model with."
     )
 
 

@@ -19,6 +19,7 @@ from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
+from elman.tasks.comparison import with_baselines
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.plan import Plan, duration
@@ -51,7 +52,7 @@ class Prepared:
     metric: str | Objective  # what chooses the best weights
     finish: Callable[[Any], None] | None = None  # to do with the best weights
     precision: torch.dtype | None = None  # of the inputs, if they are numbers
-    held_out: float = 0.1  # how much data is evaluated, as a share of what is trained on
+    baselines: Callable[[], list[dict[str, Any]]] = list  # to compare the best weights with
 
     @property
     def objective(self) -> Objective:
@@ -121,7 +122,7 @@ class Task(Hooks):
             self.objective,
             (lambda model: self.calibrate(model, held_out)) if has_calibration else None,
             self.precision(preprocessing),
-            len(held_out) / max(1, len(train)),
+            lambda: with_baselines(self, train, held_out),
         )
 
     def _follow(self, plan: Plan) -> None:
@@ -303,6 +304,8 @@ class Task(Hooks):
             },
             "latency_ms": task._latency(),
         }
+        if baselines := prepared.baselines():
+            task.record["baselines"] = baselines
         task._start = None
         if folder is not None:
             task.save(folder)

@@ -16,6 +16,7 @@ from elman.train.settings import TrainSettings, usual_epochs
 _MAY_DIFFER = {
     *("checkpoint_every", "log_every", "tensorboard", "device", "monitor", "monitor_every"),
     "budget",
+    "baselines",
 }
 _MAY_GROW = {"epochs", "max_steps"}
 _SHOWN = 6

@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
@@ -300,6 +302,21 @@ class Classify(Task):
         output = infer(model, self.batches(known, validation, training=False), self.outputs)
         temperature = fit_temperature(torch.stack(output), known.targets(validation))
         cast("ClassifyHead", model.head).temperature.fill_(temperature)
+
+    def baselines(self, train: ClassifyData, held_out: ClassifyData) -> list[Baseline]:
+        """The most frequent class, linear models and, of features, the nearest neighbour."""
+        return baselines(train, held_out, self.preprocessing, self.settings.seed)
+
+    def scores(
+        self, output: Sequence[Tensor], preprocessing: ClassifyPreprocessing, data: ClassifyData
+    ) -> NDArray[np.float64]:
+        """1 for each example of which all labels are right, else 0."""
+        logits, targets = torch.stack(list(output)), preprocessing.targets(data)
+        if preprocessing.several:
+            right = ((logits > 0) == (targets > 0.5)).all(-1)
+        else:
+            right = logits.argmax(-1) == targets
+        return right.double().numpy()
 
     def facts(self, train: ClassifyData, validation: ClassifyData) -> dict[str, Any]:
         """Numbers of examples, the labels, and how many recordings were left out."""
