@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.tasks.prediction import Prediction
-from elman.tasks.protocols import Preprocessing
+from elman.tasks.protocols import Memory, Preprocessing
 from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
+from elman.tasks.storage import Saved
 from elman.train import Step
 from elman.train.objective import Objective
 
@@ -91,6 +92,10 @@ class Hooks(ABC):
 
     def calibrate(self, model: Any, validation: Any) -> None:  # noqa: B027
         """Find, with the best weights, what training leaves open; nothing if not overridden."""
+
+    def recall(self, saved: Saved) -> Memory | None:  # noqa: ARG002
+        """What a saved model remembers of the data that it has read; None if nothing."""
+        return None
 
     def facts(self, train: Any, validation: Any) -> dict[str, Any]:
         """What the model card says of the data, `training_sha256` included."""
