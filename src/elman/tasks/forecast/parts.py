@@ -49,9 +49,7 @@ class ForecastParts(Task):
         *("horizon", "season", "frequency", "target", "past", "future", "static"),
         *("head", "smoothing", "attention", "dilations"),
     )
-    against_naive = float(
-        "nan"
-    )  # of a fit: held-out errors as a share of the seasonal naive rule's
+    against_naive = float("nan")  # held-out errors as a share of the seasonal naive rule's
 
     @property
     def view(self) -> View:
