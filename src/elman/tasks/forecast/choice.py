@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from elman.data import Panel
 from elman.data.series.calendar import Calendar
 from elman.tasks.forecast.baselines import seasonal_naive
+from elman.tasks.forecast.history import WEEK
 
 Array = NDArray[np.float64]
 USUAL = (4, 5, 7, 12, 24, 48, 52, 96, 144, 168, 288)  # of steps that are only numbered
 _LONGEST = 370  # of periods that are looked for
-_SERIES, _STEPS, _ORIGINS = 100, 3000, 8  # that are looked at, at most
+_SERIES, _STEPS = 40, 3000  # that are looked at, at most
+_ORIGINS = 8, 100  # of forecasts of one series, of many and of one
 _RATES = (0.05, 0.2, 0.5, 0.9)  # of the level
 _GAIN = 0.05  # of the error, for which a season is worth having
+_CHANCE = 0.5  # of the error that one cycle alone may gain by chance
 _MORE = 0.1  # for which another season than the calendar's is
 _NEAR = 0.02  # within which errors are alike
 _SMOOTH_GAIN = 0.1  # for which smoothing is worth its time
@@ -24,10 +27,7 @@ _SMOOTH_SEASON = 60  # steps of a season above which smoothing takes too long to
 
 @dataclass(frozen=True)
 class Choice:
-    """A season and whether to smooth, with the reason for each.
-
-    `gain` is the share of the errors that the season saves, None if it was not measured.
-    """
+    """A season and whether to smooth, and why, of what was not given."""
 
     season: int
     smoothing: bool
@@ -45,13 +45,9 @@ def choose(
         reasons.append(reason)
     if smoothing is None:
         smoothing = False
-        if can_smooth and 1 < season <= _SMOOTH_SEASON:
-            ratio = _smoothing_ratio(series, horizon, season)
-            smoothing = ratio < 1 - _SMOOTH_GAIN
-            word = "chosen" if smoothing else "left out"
-            reasons.append(
-                f"smoothing {word}: its errors are {ratio:.2f} times those of the best simple rule"
-            )
+        if can_smooth and 1 < season <= _SMOOTH_SEASON and season not in WEEK:
+            smoothing, reason = _smoothing(series, horizon, season)
+            reasons.append(reason)
     return Choice(season, smoothing, "; ".join(reasons))
 
 
@@ -62,16 +58,19 @@ def _season(series: Sequence[Array], horizon: int, calendar: Calendar) -> tuple[
     known = {m: error for m, error in errors.items() if error is not None}
     if not known:
         return usual, f"season {usual} by the calendar: the series are too short to tell"
+    weeks = {7 * m for m, error in known.items() if m in WEEK and error < 1 - _GAIN}
+    known = {m: error for m, error in known.items() if m not in weeks}  # read together with days
     least = min(known.values())
     best = min(m for m, error in known.items() if error <= least + _NEAR)
+    needed = max(_GAIN, _CHANCE / np.sqrt(sum(map(len, series)) / best))
     own = known.get(usual, 1.0) if usual > 1 else 1.0
-    saved = f"forecasts of held-out steps with it have {100 * (1 - known[best]):.0f} % less error"
-    if usual > 1 and known[best] > own * (1 - _MORE):
-        gain = f", {100 * (1 - own):.0f} % less error with it on held-out steps"
+    if usual > 1 and known[best] > own - max(_MORE, needed):
+        gain = f": {100 * (1 - own):.0f} % less error on held-out steps than without one"
         return usual, f"season {usual} by the calendar{gain if usual in known else ''}"
-    if usual == 1 and known[best] > 1 - _GAIN:
+    if known[best] > 1 - needed:
         return 1, "no season found"
-    return best, f"season {best} found: {saved}"
+    gain = f"{100 * (1 - known[best]):.0f} % less error on held-out steps than without one"
+    return best, f"season {best} found: {gain}"
 
 
 def candidates(series: Sequence[Array], calendar: Calendar) -> list[int]:
@@ -122,7 +121,7 @@ def _autocorrelation(values: Array) -> Array:
         centred = centred - steps * (steps @ centred) / (steps @ steps)
     power = np.abs(np.fft.rfft(centred, 2 * len(values))) ** 2
     found: Array = np.fft.irfft(power)[: len(values)]
-    return found / found[0] if found[0] > 0 else np.zeros_like(found)
+    return found / max(float(found[0]), np.finfo(float).tiny)
 
 
 def _relative_error(series: Sequence[Array], horizon: int, season: int) -> float | None:
@@ -131,8 +130,7 @@ def _relative_error(series: Sequence[Array], horizon: int, season: int) -> float
     are too short."""
     shares = []
     for values in series:
-        least = 2 * season + 1
-        origins = _origins(len(values), horizon, least)
+        origins = _origins(len(values), horizon, season, len(series))
         if not origins:
             continue
         plain = min(_errors(values, origins, horizon, 1))
@@ -141,12 +139,15 @@ def _relative_error(series: Sequence[Array], horizon: int, season: int) -> float
     return float(np.mean(shares)) if 2 * len(shares) >= len(series) > 0 else None
 
 
-def _origins(length: int, horizon: int, least: int) -> list[int]:
-    """How many values are known before each held-out forecast."""
-    last, first = length - horizon, max(least, length // 2)
-    if last < first:
-        return [last] if last >= least else []
-    return np.unique(np.linspace(first, last, _ORIGINS).round().astype(int)).tolist()
+def _origins(length: int, horizon: int, season: int, count: int) -> list[int]:
+    """How many values are known before each held-out forecast, two seasons at least; of one of
+    `count` series."""
+    last, least = length - horizon, 2 * season + 1
+    if last < least:
+        return []
+    most = max(_ORIGINS[0], _ORIGINS[1] // count)
+    places = np.linspace(max(least, min(length // 2, last)), last, most)
+    return [int(place) for place in np.unique(places.round())]
 
 
 def _errors(values: Array, origins: Sequence[int], horizon: int, season: int) -> list[float]:
@@ -159,7 +160,7 @@ def _errors(values: Array, origins: Sequence[int], horizon: int, season: int) ->
         ahead = index[(origin + np.arange(len(actual))) % season]
         for i, rate in enumerate(_RATES):
             found[i] += np.abs(_level(level, rate) + ahead - actual).mean()
-    return (found / len(origins)).tolist()
+    return [float(error) for error in found / len(origins)]
 
 
 def _level(values: Array, rate: float) -> float:
@@ -175,26 +176,30 @@ def additive_indices(history: Array, season: int) -> Array:
     """
     if season == 1:
         return np.zeros(1)
-    weights = np.ones(season) / season
+    sums = np.concatenate([[0.0], np.cumsum(history - history[0])])
+    trend = (sums[season:] - sums[:-season]) / season + history[0]
     if season % 2 == 0:
-        weights = np.array([0.5, *np.ones(season - 1), 0.5]) / season
-    trend = np.convolve(history, weights, "valid")
-    begin = (len(weights) - 1) // 2
+        trend = (trend[1:] + trend[:-1]) / 2
+    begin = season // 2
     off = history[begin : begin + len(trend)] - trend
     phase = (begin + np.arange(len(trend))) % season
     count = np.bincount(phase, minlength=season)
     total = np.bincount(phase, off, minlength=season)
-    index: Array = np.divide(total, count, out=np.zeros(season), where=count > 0)
-    return index - index.mean()
+    index = np.divide(total, count, out=np.zeros(season), where=count > 0)
+    centred: Array = index - index.mean()
+    return centred
 
 
-def _smoothing_ratio(series: Sequence[Array], horizon: int, season: int) -> float:
-    """The median over series of the error of a level with a season, as a share of that of the best
-    rule which the network has anyway: the last value, the mean and the last season."""
+def _smoothing(series: Sequence[Array], horizon: int, season: int) -> tuple[bool, str]:
+    """Whether there is a season, and a level with it is better than the rules that the network has
+    anyway: the last value, the mean and the last season."""
+    error = _relative_error(series, horizon, season)
+    if error is None or error > 1 - _GAIN:
+        return False, "smoothing left out: no gain from the season"
     ratios = []
     decay = 0.5 ** (1 / max(season, 20))
     for values in series:
-        origins = _origins(len(values), horizon, 2 * season + 1)
+        origins = _origins(len(values), horizon, season, len(series))
         if not origins:
             continue
         own = min(_errors(values, origins, horizon, season))
@@ -205,4 +210,7 @@ def _smoothing_ratio(series: Sequence[Array], horizon: int, season: int) -> floa
             rules += [np.abs(each - actual).mean() for each in made]
         best = rules.min() / len(origins)
         ratios.append(own / best if best > 0 else 1.0)
-    return float(np.median(ratios)) if ratios else 1.0
+    ratio = float(np.median(ratios))
+    chosen = ratio < 1 - _SMOOTH_GAIN
+    word = "chosen" if chosen else "left out"
+    return chosen, f"smoothing {word}: {ratio:.2f} times the error of the best simple rule"

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from elman.data import Panel
+
+_SHORT = 0.1  # of the series are so short that they do not count for what is held out
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,12 @@ class SeriesData:
         """What to train on, and the same series with the steps that are held out.
 
         `given` are the steps, or their share of the longest series; without it there are as many
-        as a tenth of that, or twice the horizon, and always a horizon.
+        as a tenth of that, or twice the horizon, but at most a quarter of nearly all series, and
+        always a horizon.
         """
-        share = min(max(2 * horizon, self.longest // 10), self.longest // 4)
+        lengths = [len(each) for each in self.panel.series]
+        usual = int(np.quantile(lengths, _SHORT, method="nearest"))
+        share = min(max(2 * horizon, self.longest // 10), usual // 4)
         steps = max(horizon, share)
         if given is not None:
             steps = int(given) if given >= 1 else max(horizon, round(given * self.longest))

@@ -1,6 +1,7 @@
 """The parts of the task Forecast: its data, network, loss and what is found after training."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -103,7 +104,11 @@ class ForecastParts(Task):
             )
         if start is not None:
             check_known(train.whole or train.panel, start.view)
-        known = start or ForecastPreprocessing.learn(train, self.settings)
+        known = (
+            ForecastPreprocessing.learn(train, self.settings)
+            if start is None
+            else replace(start, reason="")
+        )
         return known.fitted(train, self.settings)
 
     def precision(self, preprocessing: ForecastPreprocessing) -> torch.dtype:  # noqa: ARG002
@@ -207,13 +212,14 @@ class ForecastParts(Task):
 
     def facts(self, train: SeriesData, validation: SeriesData) -> dict[str, Any]:  # noqa: ARG002
         """Numbers of series and steps, the calendar and the season."""
-        panel = validation.panel
+        panel, known = validation.panel, self._preprocessing
         return {
             "series": len(panel),
             "steps": sum(map(len, panel.series)),
             "held_out_steps": validation.held_out,
             "calendar": str(panel.calendar),
-            "season": self._preprocessing.view.seasons[0],
+            "season": known.view.seasons[0],
+            **({"chosen": known.reason} if known.reason else {}),
             "notes": "; ".join(panel.notes) or "none",
             "training_sha256": panel.sha256,
         }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from elman.data import Panel, PanelSeries
 from elman.data.series.calendar import Calendar
 from elman.errors import DataError
+from elman.tasks.forecast.choice import choose
 from elman.tasks.forecast.dataset import SeriesData
 from elman.tasks.forecast.history import History, View, read, view_of
 from elman.tasks.forecast.settings import ForecastSettings
@@ -28,19 +29,28 @@ class ForecastPreprocessing:
     - `calendar`: which time each step has.
     - `unit`: while training a head that gives distributions, (K,), the usual size of an error;
       later it is among the weights.
+    - `reason`: while training, why season and smoothing are as they are, where they were chosen.
     """
 
     view: View
     calendar: Calendar
     unit: NDArray[np.float32] | None = None
+    reason: str = ""
 
     @classmethod
     def learn(cls, train: SeriesData, settings: ForecastSettings) -> Self:
         """From the series to train on."""
         seen = train.panel if len(train) else train.whole
         assert seen is not None
-        view = view_of(seen, settings.horizon, settings.season, smoothing=settings.smoothing)
-        return cls(view, seen.calendar)
+        found = choose(
+            seen,
+            settings.horizon,
+            settings.season,
+            settings.smoothing,
+            can_smooth=settings.head == "quantiles",
+        )
+        view = view_of(seen, settings.horizon, found.season, smoothing=found.smoothing)
+        return cls(view, seen.calendar, reason=found.reason)
 
     def fitted(self, train: SeriesData, settings: ForecastSettings) -> Self:
         """For training on those series; DataError where none of them is long enough."""
@@ -60,7 +70,8 @@ class ForecastPreprocessing:
             warnings.warn(f"{text} (the calendar has {whole.calendar})", UserWarning, stacklevel=5)
         if settings.head == "quantiles":
             return replace(self, unit=None)
-        return replace(self, unit=first_unit([read(train.panel, s, self.view) for s in usable]))
+        unit = first_unit([read(train.panel, each, self.view) for each in usable])
+        return replace(self, unit=unit)
 
     def trainable(self, panel: Panel) -> list[PanelSeries]:
         """The series that are longer than a season and the horizon."""

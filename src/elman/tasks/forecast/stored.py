@@ -241,7 +241,7 @@ def _check_view(view: View, calendar: Calendar, settings: ForecastSettings) -> N
             raise ModelError(f"the settings name {count} columns as {kind}, the view has {stated}")
     if view.horizon != settings.horizon:
         raise ModelError(f"the horizon is {settings.horizon} and {view.horizon}")
-    if (view.smoothed is None) == settings.smoothing:
+    if settings.smoothing is not None and (view.smoothed is None) == settings.smoothing:
         raise ModelError("the view does not agree with the setting smoothing")
     now = np.array([calendar.origin])
     if view.calendar != calendar.features(now).shape[1]:
@@ -321,12 +321,12 @@ def _shapes(
     keys, memory, size = view.targets, view.memory, settings.hidden_size
     known = dict.fromkeys(("filled", "mean", "scale"), (memory, keys))
     window = memory if settings.attention else 1
-    rules = view.horizon * keys if settings.smoothing else 0
+    rules = view.horizon * keys if view.smoothed is not None else 0
     layers = sum(settings.dilations) or settings.num_layers
     states: list[tuple[int, ...]] = [(layers, size)] * len(cell.state)
     if settings.attention:
         states.append((window - 1, size))
-    if settings.smoothing:
+    if view.smoothed is not None:
         states.append((2 + sum(view.seasons), keys))
     needed = {
         **known,
