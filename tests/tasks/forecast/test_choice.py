@@ -118,6 +118,12 @@ def test_what_is_given_is_kept() -> None:
     assert not choose(data, 13, None, None, can_smooth=False).smoothing
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_the_unit_does_not_matter(unit: float) -> None:
+    data = panel(lambda d, t: unit * yearly(d, t), 2, 300)
+    assert found(data, 13) == found(panel(yearly, 2, 300), 13)
+
+
 def test_gaps_and_equal_values_are_no_hindrance() -> None:
     data = panel(lambda d, t: np.where(t % 9 == 4, np.nan, yearly(d, t)), 3, 300)
     assert found(data, 13).season == 52
@@ -142,6 +148,24 @@ def test_the_choice_is_in_the_card_and_a_saved_model(tmp_path: Any) -> None:
     assert elman.load(tmp_path).view.seasons == (5,)
     given = Forecast(horizon=5, season=5, smoothing=True, max_steps=2, hidden_size=4, context=12)
     assert "chosen" not in given.fit(rows, progress=False).record["data"]
+
+
+@pytest.mark.filterwarnings("ignore:on the held-out steps:UserWarning")
+def test_chosen_smoothing_is_saved_and_started_from(tmp_path: Any) -> None:
+    import elman
+
+    draw = np.random.default_rng(0)
+    days = np.arange("2024-01-01", "2024-05-01", dtype="datetime64[D]")
+    rows = {"ds": days, "y": by_seven(draw, np.arange(len(days)))}
+    task = Forecast(horizon=3, max_steps=2, hidden_size=4)
+    task.fit(rows, folder=tmp_path, progress=False)
+    assert task.view.smoothed == ("y",)
+    assert "smoothing chosen: 0." in task.record["data"]["chosen"]
+    loaded = elman.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict()["mean"], task.predict()["mean"])
+    again = Forecast(max_steps=1).fit(rows, start_from=tmp_path, progress=False)
+    assert again.view == task.view
+    assert "chosen" not in again.record["data"]
 
 
 def test_held_out_steps_leave_short_series_something_to_train_on() -> None:

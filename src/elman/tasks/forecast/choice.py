@@ -87,15 +87,15 @@ def candidates(series: Sequence[Array], calendar: Calendar) -> list[int]:
 
 
 def _sample(panel: Panel) -> list[Array]:
-    """The ends of some series, each target one of its own, without gaps."""
+    """The ends of some series, each target one of its own, without gaps and at most 1 in size."""
     places = np.linspace(0, len(panel) - 1, min(len(panel), _SERIES)).round().astype(int)
     found = []
     for i in places:
         for values in panel.series[i].y[-_STEPS:].T:
             known = np.flatnonzero(np.isfinite(values))
             if len(known) > 1:
-                steps = np.arange(known[0], len(values))
-                found.append(np.interp(steps, known, values[known]))
+                some = values[known] / max(np.abs(values[known]).max(), np.finfo(float).tiny)
+                found.append(np.interp(np.arange(known[0], len(values)), known, some))
     return found
 
 
