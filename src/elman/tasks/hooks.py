@@ -13,10 +13,11 @@ from elman.baselines import Baseline
 from elman.errors import SettingsError
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
-from elman.tasks.protocols import Preprocessing
+from elman.tasks.protocols import Memory, Preprocessing
 from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
 from elman.tasks.settings import RecurrentSettings
+from elman.tasks.storage import Saved
 from elman.train import Step
 from elman.train.objective import Objective
 
@@ -111,6 +112,10 @@ class Hooks(ABC):
     def scores(self, output: Sequence[Any], preprocessing: Any, data: Any) -> NDArray[np.float64]:
         """What each example adds to the metric of the `baselines`, (N,), from its output."""
         raise NotImplementedError
+
+    def recall(self, saved: Saved) -> Memory | None:  # noqa: ARG002
+        """What a saved model remembers of the data that it has read; None if nothing."""
+        return None
 
     def facts(self, train: Any, validation: Any) -> dict[str, Any]:
         """What the model card says of the data, `training_sha256` included."""

@@ -33,3 +33,16 @@ class Preprocessing(Protocol):
     @classmethod
     def from_saved(cls, saved: Saved, settings: Any) -> Self:
         """From a model's folder; ModelError where it does not hold what is needed."""
+
+
+class Memory(Protocol):
+    """What a trained task remembers of the data that it has read, saved beside its preprocessing.
+
+    `Task.calibrate` makes it, and use may replace it by another one. Frozen.
+    """
+
+    def to_config(self) -> dict[str, Any]:
+        """What a saved model's configuration holds of it, in JSON's types."""
+
+    def assets(self) -> Mapping[str, Callable[[Path], None]]:
+        """The files beside the configuration, each with what writes it."""

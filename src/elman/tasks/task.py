@@ -87,6 +87,7 @@ class Task(Hooks):
         self._start: Any = None  # while training: the trained task that it started from
         self._model: Any = None
         self._preprocessing: Any = None
+        self._memory: Any = None  # what a trained task remembers of data, if it does
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
 
@@ -135,17 +136,18 @@ class Task(Hooks):
 
     def _config(self) -> dict[str, Any]:
         """Besides the settings, what `_restore` needs."""
-        config: dict[str, Any] = self.preprocessing.to_config()
-        return config
+        parts = [self.preprocessing, *([self._memory] if self._memory else [])]
+        return {name: value for part in parts for name, value in part.to_config().items()}
 
     def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """The files of preprocessing, each with what writes it."""
-        assets: Mapping[str, Callable[[Path], None]] = self.preprocessing.assets()
-        return assets
+        """The files of preprocessing and memory, each with what writes it."""
+        parts = [self.preprocessing, *([self._memory] if self._memory else [])]
+        return {name: write for part in parts for name, write in part.assets().items()}
 
     def _restore(self, saved: Saved) -> Any:
         """From `_config` and `_assets` the task as it was, and a model without weights."""
         self._preprocessing = self.preprocessing_type.from_saved(saved, self.settings)
+        self._memory = self.recall(saved)
         return self.build(self._preprocessing)
 
     def _batch(self, data: Any) -> Any:

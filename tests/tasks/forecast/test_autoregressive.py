@@ -1,6 +1,7 @@
 """Forecasts by sample paths."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_paths_have_the_distribution_of_the_process() -> None:
     np.testing.assert_allclose(values.std(0), np.sqrt((1 - 0.64**k) / 0.36), rtol=0.15)
     together = np.corrcoef(values[:, 3], values[:, 4])[0, 1]
     assert together == pytest.approx(0.8 * np.sqrt((1 - 0.64**4) / (1 - 0.64**5)), abs=0.1)
-    task.calibration = None
+    task.memory = replace(task.memory, calibration=None)
     found = task.backtest({"ds": range(4000), "y": x}, n_windows=248, step_size=4).metrics["model"]
     assert found["coverage_80"] == pytest.approx(0.8, abs=0.04)
     assert found["coverage_95"] == pytest.approx(0.95, abs=0.03)
@@ -166,12 +167,12 @@ def test_draws_repeat_and_do_not_depend_on_the_other_series(counts: Forecast) ->
     assert (counts.sample_paths(paths=20, seed=1)["y"] != one["y"]).any()
     a, b = (one.loc[one["unique_id"] == name, "y"].to_numpy() for name in "ab")
     assert (a != b).any()
-    known = counts.known
-    counts.known = {"b": known["b"]}
+    memory = counts.memory
+    counts.memory = memory.of(["b"])
     try:
         alone = counts.sample_paths(paths=20)["y"].to_numpy()
     finally:
-        counts.known = known
+        counts.memory = memory
     np.testing.assert_array_equal(alone, b)
 
 

@@ -125,7 +125,7 @@ def test_a_new_series_is_forecast_and_asks_for_its_static_values(task: Forecast)
     new = sales("abc", 40).query("unique_id == 'c'")
     found = task.predict(new, future=offers(new))
     assert found["median"].between(10, 80).all()
-    assert "c" not in task.known
+    assert "c" not in task.memory.known
     for value in (None, np.nan, "large"):
         unknown = new.astype({"size": object}).assign(size=value)
         with pytest.raises(DataError, match=f"size of the series c is {value}, not a number"):

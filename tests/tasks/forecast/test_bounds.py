@@ -75,7 +75,7 @@ def test_the_floor_falls_with_the_first_value_below_it(tmp_path: Path) -> None:
     task.save(tmp_path / "model")
     loaded = elman.load(tmp_path / "model")
     for each in (task, loaded):
-        assert each.known["a"].tail.extremes[0, 0] == 0
+        assert each.memory.known["a"].tail.extremes[0, 0] == 0
         each.update({"unique_id": ["a"] * 10, "ds": later, "y": -np.arange(1.0, 11)})
         assert np.min(each.predict()["median"]) < 0
     falling = np.concatenate([noise(2.0, 0.1)[:-10], -np.arange(1.0, 11)])
@@ -123,7 +123,7 @@ def test_a_model_saved_without_extremes_finds_them_in_what_it_knows(tmp_path: Pa
     from elman.tasks.forecast.bounds import extremes_from
 
     task = fitted(table(frost=noise(-20), sold=rare(), mixed=noise(0.0)))
-    for known in task.known.values():
+    for known in task.memory.known.values():
         tail = {"filled": known.tail.filled, "level": np.stack(known.tail.level)}
         found = extremes_from(tail, None)
         assert ((found[0] < 0) == (known.tail.extremes[0] < 0)).all()

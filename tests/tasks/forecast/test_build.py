@@ -1,6 +1,7 @@
 """Every form of the model: nothing from the future, exact continuation, saving and loading."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_an_update_is_as_reading_everything_again(task: Forecast, tmp_path: Path
     task.save(tmp_path)
     other = elman.load(tmp_path)
     assert isinstance(other, Forecast)
-    other.known = {}
+    other.memory = replace(other.memory, known={})
     for days in [DAYS[:-14], *np.array_split(DAYS[-14:], 5)]:
         rows = frame[frame["ds"].isin(days)]
         beforehand = frame[
@@ -164,11 +165,12 @@ def test_a_new_series_is_answered(task: Forecast, steps: int) -> None:
 def test_a_series_may_be_read_from_its_first_days_on(task: Forecast) -> None:
     """Also where a piece ends within the first season."""
     new = shops().query("unique_id == 'shop 1'").head(12).assign(unique_id="shop 9")
-    known, task.known = task.known, {}
+    memory = task.memory
+    task.memory = replace(memory, known={})
     for rows in (new.head(2), new.iloc[2:5], new.iloc[5:]):
         task.update(rows)
     found = task.forecasts(future=ahead(new)).median
-    task.known = known
+    task.memory = memory
     np.testing.assert_allclose(found, task.forecasts(new, future=ahead(new)).median, rtol=1e-5)
 
 

@@ -1,6 +1,7 @@
 """The forecaster: nothing from the future, exact continuation, and answers to bad input."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_an_update_is_as_reading_everything_again(
     task.save(tmp_path)
     other = elman.load(tmp_path)
     assert isinstance(other, Forecast)
-    other.known = {}
+    other.memory = replace(other.memory, known={})
     week = new[new["ds"] < "2023-12-27"].assign(y=np.nan, visits=np.nan)
     other.update(pd.concat([old, week]))
     days = np.array_split(np.unique(new["ds"]), pieces)
@@ -144,9 +145,11 @@ def test_an_update_is_as_reading_everything_again(
     found, expected = other.forecasts(future=offers), task.forecasts(frame, future=offers)
     np.testing.assert_allclose(found.quantiles, expected.quantiles, rtol=1e-5)
     assert (found.times == expected.times).all()
-    for name, known in task.known.items():
+    for name, known in task.memory.known.items():
         assert np.abs(known.track.log_factor).max() > 0.01
-        np.testing.assert_allclose(other.known[name].track.log_factor, known.track.log_factor)
+        np.testing.assert_allclose(
+            other.memory.known[name].track.log_factor, known.track.log_factor
+        )
 
 
 def test_a_saved_model_forecasts_the_same(task: Forecast, tmp_path: Path) -> None:

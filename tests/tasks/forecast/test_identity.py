@@ -51,7 +51,7 @@ def test_a_model_of_a_file_knows_the_rows_of_a_frame(kind: str, tmp_path: Path) 
     task.update(given)
     expected = fitted(old)
     expected.update(new)
-    assert list(task.known) == ["1", "2"]
+    assert list(task.memory.known) == ["1", "2"]
     np.testing.assert_allclose(task.predict()["mean"], expected.predict()["mean"])
     assert expected.predict()["unique_id"].tolist() == [1, 1, 1, 2, 2, 2]
 
@@ -74,9 +74,9 @@ def test_names_of_every_kind_are_saved(tmp_path: Path) -> None:
         task = fitted(one.assign(unique_id=[name] * len(one)), max_steps=1)
         task.save(tmp_path / str(i))
         loaded = elman.load(tmp_path / str(i))
-        assert list(loaded.known) == list(task.known)
+        assert list(loaded.memory.known) == list(task.memory.known)
         loaded.update(pd.DataFrame({"unique_id": [name], "ds": ["2024-03-04"], "y": [1.0]}))
-        assert len(loaded.known) == 1
+        assert len(loaded.memory.known) == 1
 
 
 @pytest.mark.parametrize("library", [pd, pl])

@@ -151,9 +151,16 @@ class Autoregressive(nn.Module):
         return negative_log_likelihood(law, batch)
 
 
-def negative_log_likelihood(law: Law, batch: Taught) -> Tensor:
-    """A mean over the known values, of each in units of the level; of counts, of the counts."""
+def log_likelihood(law: Law, batch: Taught) -> Tensor:
+    """Of each value in units of the level, (T, B, K); of counts, of the counts. 0 where a value is
+    not known."""
     targets, given = batch.targets, batch.next
     if isinstance(law, NegativeBinomial):
         targets = (given.mean + given.scale * targets).round()
-    return -law.log_prob(targets).sum() / torch.isfinite(targets).sum().clamp(min=1)
+    return law.log_prob(targets)
+
+
+def negative_log_likelihood(law: Law, batch: Taught) -> Tensor:
+    """A mean over the known values; see `log_likelihood`."""
+    targets = batch.targets
+    return -log_likelihood(law, batch).sum() / torch.isfinite(targets).sum().clamp(min=1)

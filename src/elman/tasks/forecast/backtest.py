@@ -20,9 +20,11 @@ from elman.tasks.forecast.conformal import Calibration
 from elman.tasks.forecast.diebold_mariano import diebold_mariano
 from elman.tasks.forecast.forecasts import Forecasts
 from elman.tasks.forecast.history import History, View, read
-from elman.tasks.forecast.inference import along, run, scaled_forecasts
+from elman.tasks.forecast.inference import along, run
 from elman.tasks.forecast.network import Forecaster
+from elman.tasks.forecast.placed import scaled_forecasts
 from elman.tasks.forecast.settings import QUANTILES
+from elman.tasks.prediction import Evaluation
 
 if TYPE_CHECKING:
     from elman.tasks.forecast.task import Forecast
@@ -61,7 +63,7 @@ def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) 
         at = tuple(range(first, last + 1, step_size))
         if at:
             some = True
-            seen += at[0] + 1 < task.since.get(series.name, 0) - series.start
+            seen += at[0] + 1 < task.memory.since.get(series.name, 0) - series.start
             yield _of(task, history, at, len(panel))
     if not some:
         raise DataError(
@@ -131,7 +133,7 @@ def _quantiles(task: "Forecast", history: History, at: Sequence[int]) -> Array:
     """The model's quantiles (n, h, K, Q); its intervals learn from each step up to each forecast,
     also from those between."""
     model: Any = task.model
-    view, intervals = task.view, task.intervals
+    view, intervals = task.view, task.memory.intervals
     drawn = intervals is None or not isinstance(model, Forecaster)
     if drawn:
         scaled = scaled_forecasts(model, view, [history], [at])[0].double().numpy()
@@ -201,6 +203,17 @@ class Backtest:
             test = self.against.get(who)
             table.add_row(who, *figures, *(f"{value:.3g}" for value in test or ()))
         return table
+
+
+@dataclass(frozen=True)
+class Report(Evaluation):
+    """How good a forecaster is: its metrics, and beside them those of the simple rules.
+
+    `baselines` are the metrics of each rule by name; `backtest` is all of it.
+    """
+
+    baselines: dict[str, dict[str, float]]
+    backtest: Backtest
 
 
 def score(rolled: Sequence[Rolled], season: int, step_size: int) -> Backtest:

@@ -1,4 +1,4 @@
-"""The network that the settings ask for, its training windows, and its error on held-out steps."""
+"""The network that the settings ask for, and its training windows."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,43 +6,31 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from elman.cells import Cell
 from elman.tasks.forecast.attention import AttentionHead
-from elman.tasks.forecast.autoregressive import (
-    Autoregressive,
-    DistributionHead,
-    negative_log_likelihood,
-)
+from elman.tasks.forecast.autoregressive import Autoregressive, DistributionHead
 from elman.tasks.forecast.history import History, View
-from elman.tasks.forecast.inference import Placed, device_of
 from elman.tasks.forecast.network import Forecaster, QuantileHead
-from elman.tasks.forecast.quantiles import pinball
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.smoothing import Smoothing
-from elman.tasks.forecast.teacher_forcing import first_unit, taught_windows
-from elman.tasks.forecast.windows import (
-    Stretch,
-    TrainingWindows,
-    bases,
-    direct_windows,
-)
-from elman.train.tree import move
+from elman.tasks.forecast.teacher_forcing import taught_windows
+from elman.tasks.forecast.windows import TrainingWindows, bases, direct_windows
 
 _ORIGINS = 24  # forecasts of a training window
 _ATTENDING = 6  # if each of them looks back at many steps
-_AT_ONCE = 32  # series whose held-out steps are looked at side by side
 
 
 def network_of(
     settings: ForecastSettings,
     cell: Cell | None,
     view: View,
-    *,
-    histories: Sequence[History] = (),
+    unit: NDArray[np.float32] | None = None,
 ) -> nn.Module:
-    """A network without training; `histories` give the first size of errors."""
+    """A network without training; of a head that gives distributions `unit`, (K,), is the first
+    size of errors."""
     smoothing = None
     if view.smoothed is not None:
         smoothing = Smoothing(len(view.smoothed), view.targets, view.seasons, view.horizon)
@@ -65,7 +53,7 @@ def network_of(
             else QuantileHead(size, memory=view.memory, **options)
         )
         return Forecaster(recurrent, head, QUANTILES, smoothing=smoothing, window=window)
-    unit = first_unit(histories) if histories else np.ones(view.targets, np.float32)
+    unit = np.ones(view.targets, np.float32) if unit is None else unit
     next_one = DistributionHead(
         settings.head,
         settings.hidden_size,
@@ -78,6 +66,11 @@ def network_of(
     return Autoregressive(recurrent, next_one, settings.nonnegative, settings.paths)
 
 
+def context_of(settings: ForecastSettings, view: View) -> int:
+    """Steps of a training window."""
+    return settings.context or 2 * view.memory
+
+
 def windows_of(
     settings: ForecastSettings, view: View, histories: Sequence[History], seed: int
 ) -> TrainingWindows:
@@ -88,43 +81,7 @@ def windows_of(
         partial(direct_windows, view=view, origins=_ATTENDING if settings.attention else _ORIGINS)
         if settings.head == "quantiles"
         else partial(taught_windows, view=view),
-        context=settings.context or 2 * view.memory,
+        context=context_of(settings, view),
         batch_size=settings.batch_size,
         seed=seed,
     )
-
-
-def held_out_loss(model: Any, placed: Placed, context: int) -> float:
-    """The pinball loss of forecasts; of a network that forecasts step by step, the negative
-    log-likelihood of each value from the first forecast of a history on."""
-    if isinstance(model, Autoregressive):
-        return _likelihood(model, placed.view, placed.histories, placed.at, context)
-    return float(pinball(placed.quantiles(model), placed.actual, torch.tensor(QUANTILES)))
-
-
-@torch.inference_mode()
-def _likelihood(
-    model: Autoregressive,
-    view: View,
-    histories: Sequence[History],
-    at: Sequence[Sequence[int]],
-    context: int,
-) -> float:
-    some = [(h, steps[0]) for h, steps in zip(histories, at, strict=True) if len(steps)]
-    total, count = 0.0, 0
-    for begin in range(0, len(some), _AT_ONCE):
-        part = some[begin : begin + _AT_ONCE]
-        counted = max(len(history) - 1 - first for history, first in part)
-        stretches = [
-            Stretch(history, len(history) - 1 - counted - context, len(history) - 1)
-            for history, _ in part
-        ]
-        batch = taught_windows(stretches, None, view=view)
-        for i, (_, first) in enumerate(part):
-            batch.targets[: first - stretches[i].first, i] = np.nan
-        known = int(torch.isfinite(batch.targets).sum())
-        batch = move(batch, device_of(model))
-        law, _ = model(batch.features, batch.next)
-        total += known * float(negative_log_likelihood(law, batch))
-        count += known
-    return total / max(count, 1)

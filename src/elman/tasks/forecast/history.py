@@ -16,7 +16,7 @@ from elman.tasks.forecast.described import scale_of, static_of, static_view
 from elman.tasks.forecast.naive import errors_so_far, rules_after
 
 Array = NDArray[np.float64]
-_WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too
+WEEK = {24, 48, 72, 96, 144, 288, 1440}  # steps of a day whose week is a season, too
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class History:
 def view_of(panel: Panel, horizon: int, season: int | None, *, smoothing: bool = False) -> View:
     """Learn from training data how to look at series."""
     first = season or panel.calendar.season
-    seasons = (first, 7 * first) if first in _WEEK else (first,)
+    seasons = (first, 7 * first) if first in WEEK else (first,)
     columns = panel.columns
     past = np.concatenate([each.past[: len(each)] for each in panel.series])
     future = np.concatenate([each.future[: len(each)] for each in panel.series])

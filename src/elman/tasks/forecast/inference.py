@@ -1,7 +1,6 @@
 """Run the network over series: to where they end, or for forecasts from many of their steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,70 +8,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data import Columns, Panel, PanelSeries
+from elman.data import Columns, PanelSeries
 from elman.data.series.calendar import Calendar
-from elman.tasks.forecast.adaptive import Track, begin, follow
+from elman.tasks.forecast.adaptive import Track, follow
 from elman.tasks.forecast.autoregressive import Autoregressive
 from elman.tasks.forecast.conformal import Intervals
-from elman.tasks.forecast.history import History, View, ahead_of, check_follows, read
+from elman.tasks.forecast.history import History, View, ahead_of
 from elman.tasks.forecast.network import Origins
 from elman.tasks.forecast.sampled import paths_at_end, quantiles_of, sampled_forecasts
 from elman.tasks.forecast.series_state import Known, coming
 from elman.tasks.forecast.settings import QUANTILES
-from elman.tasks.forecast.windows import origins_in, origins_of, scaled_targets
-from elman.train.inference import inference
+from elman.tasks.forecast.windows import origins_in, origins_of
 
 Array = NDArray[np.float64]
-_AT_ONCE = 64  # series read side by side
 _FORECASTS = 1024  # made side by side
 _PATHS = 100  # from which intervals learn
-
-
-class Placed:
-    """Forecasts after some steps of each of some histories, prepared once for any network.
-
-    `actual` is what came, (n, h, K), in units of the level, history by history.
-    """
-
-    def __init__(
-        self, histories: Sequence[History], view: View, at: Sequence[Sequence[int]]
-    ) -> None:
-        self.histories, self.view, self.at = histories, view, at
-        self._groups = []
-        for first in range(0, len(histories), _AT_ONCE):
-            chosen = [
-                (history, steps)
-                for history, steps in zip(
-                    histories[first : first + _AT_ONCE], at[first : first + _AT_ONCE], strict=True
-                )
-                if len(steps)
-            ]
-            parts = [origins_of([history], view, [steps], [0]) for history, steps in chosen]
-            # Nothing is read beyond the last step after which there is a forecast.
-            features = [history.features[: max(steps) + 1] for history, steps in chosen]
-            if parts:
-                given = Origins(*(torch.cat(part) for part in zip(*parts, strict=True)))
-                column = np.repeat(np.arange(len(chosen)), [len(steps) for _, steps in chosen])
-                self._groups.append((features, torch.from_numpy(column), given))
-        targets = [
-            scaled_targets(history, view, steps)
-            for history, steps in zip(histories, at, strict=True)
-            if len(steps)
-        ]
-        self.actual = torch.from_numpy(np.concatenate(targets).astype(np.float32))
-
-    def quantiles(self, model: Any, h: int | None = None) -> Tensor:
-        """Scaled quantiles by a network, (n, h, K, Q), of all steps or the first `h`."""
-        found = []
-        with inference(model):
-            if isinstance(model, Autoregressive):
-                found = [sampled_forecasts(model, self.view, self.histories, self.at, h=h)]
-            else:
-                for features, column, given in self._groups:
-                    output, _ = run(model, features)
-                    picked = model.pick(output, given.at[:, 0], column)
-                    found.append(_head(model, picked.unsqueeze(1), given))
-            return torch.cat(found)[:, :h]
 
 
 def run(
@@ -90,7 +40,7 @@ def run(
     return output, last
 
 
-def _head(model: Any, output: Tensor, given: Origins) -> Tensor:
+def head_quantiles(model: Any, output: Tensor, given: Origins) -> Tensor:
     """Scaled quantiles (n, h, K, Q) after outputs (n, 1, H)."""
     found = []
     for first in range(0, len(output), _FORECASTS):
@@ -98,108 +48,6 @@ def _head(model: Any, output: Tensor, given: Origins) -> Tensor:
         some = Origins(*(part[own].to(output.device) for part in given))
         found.append(model.head(output[own], some)[:, 0].cpu())
     return torch.cat(found)
-
-
-def scaled_forecasts(
-    model: Any,
-    view: View,
-    histories: Sequence[History],
-    at: Sequence[Sequence[int]],
-    h: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Scaled quantiles (n, h, K, Q) and what came, (n, h, K), of forecasts after some steps of
-    each history, history by history."""
-    placed = Placed(histories, view, at)
-    return placed.quantiles(model, h), placed.actual[:, :h]
-
-
-@torch.inference_mode()
-def read_known(
-    model: Any,
-    view: View,
-    panel: Panel,
-    known: Mapping[Any, Known] | None = None,
-    intervals: Intervals | None = None,
-) -> dict[Any, Known]:
-    """Read series from their beginning, or on from what is known of them."""
-    found: dict[Any, Known] = {}
-    known = known or {}
-    for each in panel.series:
-        if not len(each):  # rows without a value move nothing
-            found[each.name] = _extended(each, known[each.name], panel)
-    for is_new in (True, False):  # a new series begins in the initial state
-        some = [each for each in panel.series if len(each) and (each.name not in known) == is_new]
-        for number in range(0, len(some), _AT_ONCE):
-            part = some[number : number + _AT_ONCE]
-            old = [] if is_new else [known[each.name] for each in part]
-            found |= _read_on(model, view, panel, part, old, intervals)
-    return {each.name: found[each.name] for each in panel.series}
-
-
-def _read_on(
-    model: Any,
-    view: View,
-    panel: Panel,
-    some: Sequence[PanelSeries],
-    old: Sequence[Known],
-    intervals: Intervals | None,
-) -> dict[Any, Known]:
-    """Read series side by side, all of them new or all of them on from what is known."""
-    if old:
-        some = [_joined(*each) for each in zip(some, old, strict=True)]
-    histories = [
-        read(panel, each, view, old[i].tail if old else None) for i, each in enumerate(some)
-    ]
-    parts = zip(*(each.state for each in old), strict=True)
-    state = tuple(torch.stack(part, 1).to(device_of(model)) for part in parts)
-    output, last = run(model, [each.features for each in histories], state or None)
-    found = {}
-    for i, (series, history) in enumerate(zip(some, histories, strict=True)):
-        track = old[i].track if old else begin(view.horizon, view.targets)
-        if intervals is not None:
-            first = intervals.first(history, view)
-            own = output[:, i : i + 1], tuple(part[:, i : i + 1] for part in state)
-            for reached in along(model, view, history, *own, first, track, intervals):
-                track = reached.track
-        end = history.start + len(history)
-        rest = series.future[len(series) :]
-        one = torch.tensor([len(history) - 1]), torch.tensor([i])
-        found[series.name] = Known(
-            replace(
-                series, start=end, y=series.y[:0], past=series.past[len(series) :], future=rest
-            ),
-            history.tail(view.memory),
-            model.pick(output, *one)[0].cpu(),
-            tuple(part[:, i].cpu() for part in last),
-            track,
-        )
-    return found
-
-
-def _joined(series: PanelSeries, old: Known) -> PanelSeries:
-    """New rows with the steps without a row before them, and what was known beforehand of all."""
-    gap = series.start - old.tail.position
-    if gap < 0:
-        return series
-    y = np.concatenate([np.full((gap, series.y.shape[1]), np.nan), series.y])
-    past = _over(old.series.past, gap, series.past)
-    future = _over(old.series.future, gap, series.future)
-    return replace(series, start=old.tail.position, y=y, past=past, future=future)
-
-
-def _over(known: Array, gap: int, new: Array) -> Array:
-    """Rows that are known with new ones over them from row `gap` on."""
-    rows = np.full((max(gap + len(new), len(known)), new.shape[1]), np.nan)
-    rows[: len(known)] = known
-    rows[gap : gap + len(new)] = new
-    return rows
-
-
-def _extended(series: PanelSeries, old: Known, panel: Panel) -> Known:
-    """What is known of a series, with covariates of rows in which it has no value."""
-    check_follows(series, old.tail, panel.calendar)
-    joined = _joined(series, old)
-    return old._replace(series=replace(joined, y=old.series.y))
 
 
 class Reached(NamedTuple):
@@ -236,7 +84,9 @@ def along(
         else:
             given = origins_of([history], view, [at.tolist()], [0])
             picked = model.pick(output, given.at[:, 0]).unsqueeze(1)
-            scaled = intervals.calibration.apply(_head(model, picked, given).double().numpy())
+            scaled = intervals.calibration.apply(
+                head_quantiles(model, picked, given).double().numpy()
+            )
         now = history.before + at
         place, size = (v[now][:, None, :, None] for v in (history.mean, history.scale))
         quantiles = place + size * scaled

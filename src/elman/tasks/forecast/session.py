@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,8 +10,6 @@ import torch
 from elman.data.arguments import listed
 from elman.errors import SettingsError
 from elman.tasks.forecast.asked import percents, steps_ahead
-from elman.tasks.forecast.series_state import from_tensors, to_tensors
-from elman.tasks.forecast.stored import PATTERNS, check_tensors, restored, to_config
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
@@ -47,13 +46,13 @@ class ForecastSession:
                 self._restore(state)
         elif series is not None:
             names = listed(series, "series", str, "names")
-            if unknown := [name for name in names if name not in task.known]:
-                some = ", ".join(repr(name) for name in [*task.known][:3])
+            memory = task.memory
+            if unknown := [name for name in names if name not in memory.known]:
+                some = ", ".join(repr(name) for name in [*memory.known][:3])
                 raise SettingsError(
                     f"series: the model does not know {unknown[0]!r}; it knows {some}, ..."
                 )
-            self._own.known = {name: task.known[name] for name in names}
-            self._own.ids = {name: task.ids[name] for name in names if name in task.ids}
+            self._own.memory = memory.of(names)
 
     def accept(self, chunk: Any, *, future: Any = None) -> Update:
         """Read new rows, which follow those that are known, or begin a new series.
@@ -67,47 +66,31 @@ class ForecastSession:
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         own = copy(self._own)
-        own.kind = own._read_on(chunk).kind
+        kind = own._read_on(chunk).kind
+        own.memory = replace(own.memory, kind=kind)
         value = own.predict(future=future, **self._asked)
         self._own = own
         return Update(value)
 
     def finish(self, *, future: Any = None) -> Prediction:
         """The forecasts after all rows; the session takes no more."""
-        if not self._own.known:
+        if not self._own.memory.known:
             raise SettingsError("the session has no series yet: accept rows first")
         value = self._own.predict(future=future, **self._asked)
         self._finished = True
-        return Prediction(value, input=", ".join([*self._own.known][:3]))
+        return Prediction(value, input=", ".join([*self._own.memory.known][:3]))
 
     @property
     def state(self) -> dict[str, Any]:
         """Where the reading of each series stands, tensors and plain values by name: given to
         `Forecast.session(state=...)` of the same model it goes on from there."""
-        own = self._own
-        series = {name: each.series for name, each in own.known.items()}
-        config = to_config(own.view, own.calendar, own.kind, series, own.ids)
-        return {
-            **origin(own),
-            "has_ids": own.has_ids,
-            **{name: config[name] for name in ("series", "phases", "table")},
-            **{name: tensor.clone() for name, tensor in to_tensors(own.known).items()},
-        }
+        memory = self._own.memory
+        tensors = {name: tensor.clone() for name, tensor in memory.tensors().items()}
+        return {**origin(self._own), **memory.series_config(), **tensors}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         own = self._own
         tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
-        plain = {name: value for name, value in state.items() if name not in tensors}
-        if not plain["series"]:
-            own.known, own.ids = {}, {}
-            return
-        found = restored({**own._config(), **plain}, own.settings)
-        check_tensors(
-            {**tensors, PATTERNS: torch.from_numpy(own.patterns)},
-            len(found.series),
-            own.view,
-            own.settings,
-            own.layer_cell,
-        )
-        own.known = from_tensors(found.series, tensors, found.positive)
-        own.ids, own.has_ids, own.kind = found.ids, found.has_ids, found.kind
+        config = {name: value for name, value in state.items() if name not in tensors}
+        given = own.preprocessing, own.settings, own.layer_cell
+        own.memory = own.memory.with_series(config, tensors, *given)

@@ -37,7 +37,8 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
         None,
         ge=1,
         le=LONGEST,
-        description="Steps of the usual season; by the calendar (a day, a year) if unset.",
+        description="Steps of the usual season; if unset, by the calendar (a day, a year) or, where"
+        " it has none or another one forecasts better, found in the data.",
     )
     frequency: str | None = Field(
         None,
@@ -70,9 +71,10 @@ class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
         None,
         description="Whether forecasts stop at 0; if unset, those of series without a value below.",
     )
-    smoothing: bool = Field(
-        False,
-        description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN).",
+    smoothing: bool | None = Field(
+        None,
+        description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN); if"
+        " unset, where it forecasts held-out steps better than other rules.",
     )
     attention: bool = Field(
         False,

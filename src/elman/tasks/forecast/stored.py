@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ Count = Annotated[int, Field(ge=0, le=10_000)]
 Position = Annotated[int, Field(gt=-_FAR, lt=_FAR)]
 Scalar = str | int | float | bool | None
 PATTERNS = "patterns"
+P = TypeVar("P", bound="_Part")
 
 
 class _Part(BaseModel):
@@ -103,11 +104,16 @@ class StoredKind(_Part):
     zone: str | None = Field(None, max_length=100)
 
 
-class Stored(_Part):
-    """The configuration of a forecaster, beside its settings."""
+class StoredReading(_Part):
+    """How a forecaster reads series."""
 
     view: StoredView
     calendar: StoredCalendar
+
+
+class StoredMemory(_Part):
+    """What a forecaster remembers of the series that it has read."""
+
     has_ids: bool
     calibration: tuple[tuple[tuple[float, ...], ...], ...] | None
     since: tuple[tuple[Scalar, Position], ...]
@@ -118,10 +124,8 @@ class Stored(_Part):
 
 
 class Restored(NamedTuple):
-    """What a configuration says, as the forecaster has it."""
+    """What a configuration says of the series that were read."""
 
-    view: View
-    calendar: Calendar
     has_ids: bool
     widening: NDArray[np.float64] | None
     since: dict[str, int]
@@ -131,19 +135,21 @@ class Restored(NamedTuple):
     kind: TableKind
 
 
-def to_config(
-    view: View,
-    calendar: Calendar,
-    kind: TableKind,
-    series: Mapping[str, PanelSeries],
-    ids: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The same of a forecaster, as JSON has it."""
+def reading_config(view: View, calendar: Calendar) -> dict[str, Any]:
+    """How a forecaster reads series, as JSON has it."""
     origin = calendar.origin
     return {
         "view": {name: getattr(view, name) for name in View.__dataclass_fields__},
         "calendar": {name: getattr(calendar, name) for name in Calendar.__dataclass_fields__}
         | {"origin": int(origin) if calendar.kind == "number" else str(origin)},
+    }
+
+
+def series_config(
+    kind: TableKind, series: Mapping[str, PanelSeries], ids: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The series that were read, as JSON has them."""
+    return {
         "table": {name: getattr(kind, name) for name in TableKind.__dataclass_fields__},
         "series": [
             [_saved_name(name, ids), each.start, [plain(value) for value in each.static]]
@@ -174,16 +180,24 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def restored(config: Mapping[str, Any], settings: ForecastSettings) -> Restored:
-    """Read a configuration; ModelError where it is none, or does not agree with the settings."""
-    try:
-        own = {name: config[name] for name in Stored.model_fields if name in config}
-        stored = Stored.model_validate_json(json.dumps(own))
-    except ValidationError as error:
-        raise ModelError(in_one_line(error)) from None
+def restored_reading(
+    config: Mapping[str, Any], settings: ForecastSettings
+) -> tuple[View, Calendar]:
+    """How series are read; ModelError where the configuration does not say, or does not agree with
+    the settings."""
+    stored = _checked(StoredReading, config)
     view = View(**stored.view.model_dump())
     calendar = stored.calendar.calendar()
     _check_view(view, calendar, settings)
+    return view, calendar
+
+
+def restored_series(
+    config: Mapping[str, Any], view: View, calendar: Calendar, settings: ForecastSettings
+) -> Restored:
+    """What was read; ModelError where the configuration does not say, or does not agree with how
+    series are read."""
+    stored = _checked(StoredMemory, config)
     rows = np.zeros((0, view.targets)), np.zeros((0, view.past)), np.zeros((0, view.future))
     phases = stored.phases or (0,) * len(stored.series)
     if len(phases) != len(stored.series):
@@ -207,9 +221,15 @@ def restored(config: Mapping[str, Any], settings: ForecastSettings) -> Restored:
     kind = TableKind(**stored.table.model_dump())
     if kind.zone is not None:
         zone_of(kind.zone)
-    return Restored(
-        view, calendar, stored.has_ids, widening, since, series, ids, stored.positive, kind
-    )
+    return Restored(stored.has_ids, widening, since, series, ids, stored.positive, kind)
+
+
+def _checked(kind: type[P], config: Mapping[str, Any]) -> P:
+    try:
+        own = {name: config[name] for name in kind.model_fields if name in config}
+        return kind.model_validate_json(json.dumps(own))
+    except ValidationError as error:
+        raise ModelError(in_one_line(error)) from None
 
 
 def _check_view(view: View, calendar: Calendar, settings: ForecastSettings) -> None:
@@ -221,7 +241,7 @@ def _check_view(view: View, calendar: Calendar, settings: ForecastSettings) -> N
             raise ModelError(f"the settings name {count} columns as {kind}, the view has {stated}")
     if view.horizon != settings.horizon:
         raise ModelError(f"the horizon is {settings.horizon} and {view.horizon}")
-    if (view.smoothed is None) == settings.smoothing:
+    if settings.smoothing is not None and (view.smoothed is None) == settings.smoothing:
         raise ModelError("the view does not agree with the setting smoothing")
     now = np.array([calendar.origin])
     if view.calendar != calendar.features(now).shape[1]:
@@ -301,12 +321,12 @@ def _shapes(
     keys, memory, size = view.targets, view.memory, settings.hidden_size
     known = dict.fromkeys(("filled", "mean", "scale"), (memory, keys))
     window = memory if settings.attention else 1
-    rules = view.horizon * keys if settings.smoothing else 0
+    rules = view.horizon * keys if view.smoothed is not None else 0
     layers = sum(settings.dilations) or settings.num_layers
     states: list[tuple[int, ...]] = [(layers, size)] * len(cell.state)
     if settings.attention:
         states.append((window - 1, size))
-    if settings.smoothing:
+    if view.smoothed is not None:
         states.append((2 + sum(view.seasons), keys))
     needed = {
         **known,

@@ -1,53 +1,26 @@
 """Forecast series: sales, weather, prices, loads."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from elman.cells import Cell, resolve
 from elman.data import Panel, read_panel
-from elman.data.series.calendar import Calendar
 from elman.data.series.panel import frame_of
 from elman.data.series.table_kind import TableKind
-from elman.errors import DataError, SettingsError
+from elman.errors import DataError
 from elman.tasks.forecast import backtest, made
-from elman.tasks.forecast.asked import percents, steps_ahead, whole_number
-from elman.tasks.forecast.backtest import Backtest, frame, roll, score
-from elman.tasks.forecast.bounds import check_values
-from elman.tasks.forecast.build import network_of, windows_of
-from elman.tasks.forecast.conformal import Calibration, Intervals
-from elman.tasks.forecast.flags import COMMANDS
+from elman.tasks.forecast.asked import percents, whole_number
+from elman.tasks.forecast.backtest import Backtest, Report, frame, roll, score
 from elman.tasks.forecast.forecasts import Forecasts
-from elman.tasks.forecast.history import History, View, read
-from elman.tasks.forecast.inference import read_known, scaled_at_end
 from elman.tasks.forecast.made import Asked
-from elman.tasks.forecast.series_state import (
-    Known,
-    from_tensors,
-    padded,
-    read_future,
-    to_tensors,
-    warn_of_holes,
-)
+from elman.tasks.forecast.parts import ForecastParts
 from elman.tasks.forecast.session import ForecastSession
-from elman.tasks.forecast.settings import ForecastSettings
-from elman.tasks.forecast.stored import PATTERNS, check_tensors, plain, restored, to_config
-from elman.tasks.forecast.training import prepare
-from elman.tasks.forecast.windows import TrainingWindows
-from elman.tasks.storage import Saved
-from elman.tasks.task import Prepared, Task
-from elman.tensor_files import read_tensors, write_tensors
-from elman.train import Step
-
-HISTORY = "history.safetensors"
+from elman.tasks.forecast.stored import plain
+from elman.tasks.prediction import Prediction
 
 
-class Forecast(Task):
+class Forecast(ForecastParts):
     """Forecast all steps of a horizon, with intervals, by one network for all series.
 
     Data is whatever `elman.data.read_panel` reads: a row for each series and time. The network
@@ -63,42 +36,6 @@ class Forecast(Task):
     >>> list(task.predict(level=[80]))
     ['ds', 'mean', 'median', 'lo-80', 'hi-80']
     """
-
-    name = "forecast"
-    unit = "windows"
-    settings_type = ForecastSettings
-    commands = COMMANDS
-    asset_names = (HISTORY,)
-    fixed = (
-        *("horizon", "season", "frequency", "target", "past", "future", "static"),
-        *("head", "smoothing", "attention", "dilations"),
-    )
-    view: View
-    calendar: Calendar
-    known: dict[str, Known]
-    ids: dict[str, Any]  # the series' names as they stand in the table
-    calibration: Calibration | None = None
-    patterns: NDArray[np.float64]  # (m, h, K), how steps follow each other; see `patterns_of`
-    since: dict[str, int]  # of each series of training the position of its first held-out step
-    has_ids: bool = False
-    kind: TableKind
-    against_naive: float  # held-out errors as a share of the seasonal naive rule's
-
-    # training
-
-    def _prepare(self, data: Any, validation: Any) -> Prepared:
-        if validation is not None:
-            raise SettingsError(
-                "validation cannot be given: the last steps of each series are held out; see"
-                " held_out"
-            )
-        return prepare(self, data)
-
-    def _loss(self, model: Any, batch: Any, state: Any) -> Step:
-        return Step(model.loss(batch), batch.features.shape[1], state)
-
-    def _network(self, histories: Sequence[History] = ()) -> Any:
-        return network_of(self.settings, self.cell, self.view, histories=histories)
 
     # what is known, and forecasts from there
 
@@ -136,18 +73,8 @@ class Forecast(Task):
 
     def _asked(self, panel: Panel | None, h: int | None, future: Any) -> Asked:
         """The series to go on from, what is given of their future, and how far."""
-        settings = self.settings
-        h = steps_ahead(h, settings.horizon, any_length=settings.head != "quantiles")
-        known = self.known if panel is None else self._read(panel)
-        ahead = {}
-        if future is not None:
-            if not settings.future:
-                raise SettingsError("future is given, and the model has no such columns")
-            ahead = read_future(
-                future, settings.columns, self.calendar, known, **settings.text_file
-            )
-        warn_of_holes(known, ahead, self.view, self.calendar, settings.columns, h)
-        return Asked(known, ahead, h)
+        known = self.memory.known if panel is None else self._known(panel)
+        return made.asked(self, known, h, future)
 
     def predict(
         self,
@@ -183,7 +110,7 @@ class Forecast(Task):
         self, columns: Mapping[str, Any], panel: Panel | None, *, in_memory: bool = False
     ) -> Any:
         """Columns as a table of the kind that came, or that training had; or as a dict."""
-        of: Any = panel or self
+        of: Any = panel or self.memory
         kind = TableKind(zone=of.kind.zone) if in_memory else of.kind
         return frame_of(columns, self.settings.columns, kind, of.ids if of.has_ids else None)
 
@@ -213,24 +140,21 @@ class Forecast(Task):
         self._read_on(data)
 
     def _read_on(self, data: Any) -> Panel:
-        self._check_trained()
-        phases = {name: each.series.phase for name, each in self.known.items()}
+        memory = self.memory
+        phases = {name: each.series.phase for name, each in memory.known.items()}
         panel = self._panel(data, phases)
-        if self.known and panel.has_ids != self.has_ids:
+        if memory.known and panel.has_ids != memory.has_ids:
             there = "has" if panel.has_ids else "has no"
             raise DataError(f"data {there} column {self.settings.id}, other than that of training")
-        if self.known and not any(each.name in self.known for each in panel.series):
-            some = ", ".join(repr(name) for name in [*self.known][:3])
+        if memory.known and not any(each.name in memory.known for each in panel.series):
+            some = ", ".join(repr(name) for name in [*memory.known][:3])
             warnings.warn(
                 f"none of the {len(panel)} series of data is known, and all are read as new ones:"
                 f" {panel.series[0].name!r} is none of {some}, ...",
                 UserWarning,
                 stacklevel=3,
             )
-        if not self.known:
-            self.has_ids = panel.has_ids
-        self.known = {**self.known, **self._read(panel, self.known)}
-        self.ids = {**panel.ids, **self.ids}
+        self.memory = memory.after(panel, self._known(panel, memory.known))
         return panel
 
     def anomalies(self, data: Any) -> Any:
@@ -241,14 +165,16 @@ class Forecast(Task):
         """
         self._check_trained()
         panel = self._panel(data)
-        return panel.frame(backtest.table(self.model, self.view, self.calibration, panel))
+        return panel.frame(backtest.table(self.model, self.view, self.memory.calibration, panel))
 
     # evaluation
 
-    def evaluate(self, data: Any) -> dict[str, float]:
-        """Metrics of forecasts after every step of the last tenth of some histories, beside the
-        rules'; see `backtest`."""
-        return self.backtest(data).metrics["model"]
+    def report(self, data: Any) -> Report:
+        """Metrics of forecasts after every step of the last tenth of some histories, beside those
+        of the simple rules; see `backtest`."""
+        found = self.backtest(data)
+        rules = {name: each for name, each in found.metrics.items() if name != "model"}
+        return Report(found.metrics["model"], rules, found)
 
     def backtest(self, data: Any, *, n_windows: int | None = None, step_size: int = 1) -> Backtest:
         """How good the forecasts of `cross_validation` are, beside those of the simple rules and
@@ -302,6 +228,17 @@ class Forecast(Task):
         rolled = list(roll(self, panel, n_windows, step_size))
         return panel.frame(frame(rolled, panel, level))
 
+    def predictions(self, data: Any = None, **options: Any) -> list[Prediction]:
+        """The forecasts of each series, in the order of the series; see `decode` for options.
+
+        Without data they are of the series as they are known.
+        """
+        if data is not None:
+            return super().predictions(data, **options)
+        known = self.memory.known
+        found = self.decode([*known.values()], self.preprocessing, options)
+        return [replace(each, input=name) for name, each in zip(known, found, strict=True)]
+
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The forecasts as a dict for each series and step."""
         self._check_trained()
@@ -312,66 +249,3 @@ class Forecast(Task):
             {name: plain(values[i]) for name, values in table.items()}
             for i in range(len(table[self.settings.time]))
         ]
-
-    # the rest of a task
-
-    def _read(self, panel: Panel, known: Mapping[str, Known] | None = None) -> dict[str, Known]:
-        model = cast("Any", self._model)
-        return read_known(model, self.view, panel, known, self.intervals)
-
-    @property
-    def layer_cell(self) -> Cell:
-        """The cell of the recurrent layers."""
-        return self.cell or resolve(self.settings.cell)
-
-    @property
-    def intervals(self) -> Intervals | None:
-        """How the network's quantiles become intervals; None before training."""
-        return None if self.calibration is None else Intervals(self.calibration, self.since)
-
-    def _panel(self, data: Any, known: Mapping[str, int] | None = None) -> Panel:
-        settings = self.settings
-        panel = read_panel(
-            data, settings.columns, calendar=self.calendar, known=known, **settings.text_file
-        )
-        check_values(panel, settings.head, settings.nonnegative)
-        return panel
-
-    def _batch(self, data: Any) -> Any:
-        panel = self._panel(data)
-        histories = [read(panel, each, self.view) for each in panel.series]
-        return next(self._windows(histories, seed=0).epoch(0))
-
-    def _windows(self, histories: Sequence[History], seed: int) -> TrainingWindows:
-        return windows_of(self.settings, self.view, histories, seed)
-
-    def _config(self) -> dict[str, Any]:
-        series = {name: each.series for name, each in self.known.items()}
-        return {
-            **to_config(self.view, self.calendar, self.kind, series, self.ids),
-            "has_ids": self.has_ids,
-            "calibration": None if self.calibration is None else self.calibration.widening.tolist(),
-            "since": [[name, position] for name, position in self.since.items()],
-        }
-
-    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        tensors = to_tensors(self.known) | {PATTERNS: torch.from_numpy(self.patterns)}
-        return {HISTORY: lambda path: write_tensors(path, tensors)}
-
-    def _restore(self, saved: Saved) -> Any:
-        found = restored(saved.config, self.settings)
-        self.view, self.calendar, self.kind = found.view, found.calendar, found.kind
-        self.has_ids, self.ids, self.since = found.has_ids, found.ids, found.since
-        self.calibration = None if found.widening is None else Calibration(found.widening)
-        tensors, _ = read_tensors(saved.asset(HISTORY))
-        check_tensors(tensors, len(found.series), self.view, self.settings, self.layer_cell)
-        self.patterns = tensors.pop(PATTERNS).numpy()
-        self.known = from_tensors(found.series, tensors, found.positive)
-        saved.tensors.pop("lowest", None)  # models had one floor for all series once
-        return self._network()
-
-    def _example(self) -> Callable[[], object]:
-        name, known = next(iter(self.known.items()))
-        model, columns = cast("Any", self._model), self.settings.columns
-        one = {name: padded(known, self.view)}
-        return lambda: scaled_at_end(model, self.view, one, {}, self.calendar, columns, 1)

@@ -108,11 +108,11 @@ class TrainingWindows:
         seed: int,
     ) -> None:
         self.make, self.context, self.batch_size, self.seed = make, context, batch_size, seed
-        least = view.seasons[0]  # known steps before the first forecast
-        self.histories = [each for each in histories if len(each) > least + 1]
+        least = view.seasons[0] + view.horizon
+        self.histories = [each for each in histories if len(each) > least]
         lengths = np.array([len(each) for each in self.histories], float)
         if not self.histories:
-            raise DataError(f"no series is long enough: more than {least + 1} steps are needed")
+            raise DataError(f"no series is long enough: more than {least} steps are needed")
         self.share = np.sqrt(lengths) / np.sqrt(lengths).sum()
 
     def __len__(self) -> int:
