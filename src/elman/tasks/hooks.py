@@ -78,9 +78,6 @@ class Hooks(ABC):
 
     def loss(self, model: Any, batch: Any, state: Any) -> Step:
         """The loss of one batch."""
-        return self._loss(model, batch, state)
-
-    def _loss(self, model: Any, batch: Any, state: Any) -> Step:
         raise NotImplementedError
 
     def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:

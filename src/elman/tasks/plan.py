@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from elman.train.settings import usual_epochs
-
 Preset = Literal["small", "default", "best"]
 LENGTH = {"small": 0.5, "default": 1.0, "best": 2.0}  # of training, times the default's
 WIDTH = {"small": 0.5, "default": 1.0, "best": 1.5}  # hidden units, times the default's
-_FORWARD = 0.4  # the time of a forward pass without gradients, of a step
 EVALUATIONS = 25  # of a planned run
 
 
@@ -54,26 +51,12 @@ def length(
     return {"epochs": epochs, "evaluate_every": max(1, epochs * an_epoch // EVALUATIONS)}
 
 
-def duration(task: Any, batches: Any, held_out: float) -> str:
-    """How long training will take here, in words, from a few steps of a copy of the model.
+def time_words(seconds: float) -> str:
+    """A duration in the unit that suits it.
 
-    `held_out`: how much data is evaluated, as a share of what is trained on.
+    >>> time_words(42.3), time_words(600), time_words(10000)
+    ('42 s', '10 min', '2.8 h')
     """
-    from elman.train.duration import seconds_a_step
-
-    settings, an_epoch = task.settings, len(batches)
-    steps = (settings.epochs or usual_epochs(an_epoch)) * an_epoch
-    steps = min(steps, settings.max_steps or steps)
-    looks = 1 + steps / (settings.evaluate_every or an_epoch)
-    a_step = seconds_a_step(task.model, batches, task.loss, settings)
-    seconds = a_step * (steps + looks * _FORWARD * held_out * an_epoch)
-    text = f"Time: {steps:,} steps in about {_time(seconds)} on this machine"
-    if settings.budget is not None and seconds > settings.budget:
-        text += f"; fewer, as the budget is {_time(settings.budget)}"
-    return text
-
-
-def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

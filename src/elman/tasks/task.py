@@ -1,12 +1,10 @@
 """What all tasks share: settings, the fit loop, evaluation, saving and loading."""
 
 import statistics
-import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,46 +17,23 @@ from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
-from elman.tasks.comparison import with_baselines
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
-from elman.tasks.plan import Plan, duration
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked
 from elman.tasks.settings import validated
-from elman.tasks.start import merged, take_weights, trained, weights_hash
+from elman.tasks.start import merged, trained
 from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
+from elman.tasks.training import Training
 from elman.tasks.unreadable import in_place
-from elman.train import Batches, fit
 from elman.train.inference import infer
-from elman.train.objective import Objective
 from elman.train.tree import move
 from elman.version import __version__
 
-_PROGRESS = ("step", "epoch", "training_loss")
 _NOT_FITTING = (
     *(LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError),
     *(AssertionError, MemoryError),
 )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a task makes of its data before training begins."""
-
-    batches: Batches[Any]
-    evaluate: Callable[[Any], dict[str, float]]
-    data: dict[str, Any]  # what the model card says of the data
-    metric: str | Objective  # what chooses the best weights
-    finish: Callable[[Any], None] | None = None  # to do with the best weights
-    precision: torch.dtype | None = None  # of the inputs, if they are numbers
-    baselines: Callable[[], list[dict[str, Any]]] = list  # to compare the best weights with
-
-    @property
-    def objective(self) -> Objective:
-        """The metric with its direction, if that is not in its name."""
-        metric = self.metric
-        return Objective(metric) if isinstance(metric, str) else metric
 
 
 class Task(Hooks):
@@ -91,68 +66,9 @@ class Task(Hooks):
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
 
-    # How these are put together; tasks that still read and learn at once override `_prepare`
-
-    def _prepare(self, data: Any, validation: Any) -> Prepared:
-        """Read the data, learn the preprocessing and make the network."""
-        start = None if self._start is None else self._start.preprocessing
-        self._preprocessing = start
-        train = self.read(data, labelled=True)
-        if validation is None:
-            train, held_out = self.split(train)
-            self._follow(self.plan(train))
-            preprocessing = self.fit_preprocessing(train, start)
-        else:
-            self._follow(self.plan(train))
-            preprocessing = self._preprocessing = self.fit_preprocessing(train, start)
-            held_out = self.read(validation, labelled=True)
-        self._preprocessing = preprocessing
-        self._model = self.build(preprocessing)
-        batches = self.batches(preprocessing, train, training=True)
-        unseen = self.batches(preprocessing, held_out, training=False)
-
-        def evaluate(model: Any) -> dict[str, float]:
-            output = infer(model, unseen, self.outputs)
-            return self.metrics(output, self._preprocessing, held_out)
-
-        has_calibration = type(self).calibrate is not Task.calibrate
-        return Prepared(
-            batches,
-            evaluate,
-            self.facts(train, held_out),
-            self.objective,
-            (lambda model: self.calibrate(model, held_out)) if has_calibration else None,
-            self.precision(preprocessing),
-            lambda: with_baselines(self, train, held_out),
-        )
-
-    def _follow(self, plan: Plan) -> None:
-        """Take the plan's settings, but for those that were given."""
-        if self._start is not None:
-            return
-        chosen = plan.without(self.asked)
-        self.settings = self.settings.model_copy(update=chosen)
-        self.planned = plan.words(chosen)
-
-    def _config(self) -> dict[str, Any]:
-        """Besides the settings, what `_restore` needs."""
-        parts = [self.preprocessing, *([self._memory] if self._memory else [])]
-        return {name: value for part in parts for name, value in part.to_config().items()}
-
-    def _assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """The files of preprocessing and memory, each with what writes it."""
-        parts = [self.preprocessing, *([self._memory] if self._memory else [])]
-        return {name: write for part in parts for name, write in part.assets().items()}
-
-    def _restore(self, saved: Saved) -> Any:
-        """From `_config` and `_assets` the task as it was, and a model without weights."""
-        self._preprocessing = self.preprocessing_type.from_saved(saved, self.settings)
-        self._memory = self.recall(saved)
-        return self.build(self._preprocessing)
-
-    def _batch(self, data: Any) -> Any:
-        """A batch of the data to diagnose, as `loss` takes it."""
-        return self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
+    def _parts(self) -> list[Any]:
+        """What is saved beside settings and weights."""
+        return [self.preprocessing, *([self._memory] if self._memory else [])]
 
     # Use
 
@@ -252,61 +168,16 @@ class Task(Hooks):
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
             task.cell, task.settings = task.cell or start.cell, merged(task, start)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(task.settings.seed)
-            task._start = start
-            prepared = task._prepare(data, validation)
-            objective = prepared.objective
-            task.model.to(dtype=prepared.precision)
-            if start is not None:
-                take_weights(task, start)
+        training = Training(task, start, data, validation)
         if progress and not resume:
-            for line in [*task.planned, duration(task, prepared.batches, prepared.held_out)]:
-                print(line, file=sys.stderr, flush=True)
-        result = fit(
-            task.model,
-            prepared.batches,
-            task.loss,
-            settings=task.settings,
-            folder=folder,
-            evaluate=prepared.evaluate,
-            metric=objective.name,
-            maximize=objective.maximize,
-            progress=progress,
-            unit=self.unit,
-            data=prepared.data["training_sha256"],
-            start=None if start is None else weights_hash(start),
-            resume=resume,
-            began=began,
+            training.announce()
+        result = training.run(
+            folder=folder, resume=resume, progress=progress, began=began, unit=self.unit
         )
-        task.history = result.history
         task.model.eval()
-        found = [entry for entry in task.history if entry["step"] == result.best_step]
-        if not found:
-            warnings.warn(
-                f"{objective.name} was NaN at every evaluation: the last weights are kept",
-                stacklevel=2,
-            )
-        best = (found or task.history)[-1]
-        metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
-        if prepared.finish is not None:
-            prepared.finish(task.model)
-            metrics = prepared.evaluate(task.model)
-        task.record = {
-            "data": prepared.data,
-            **({"plan": task.planned} if task.planned else {}),
-            "metrics": {name: round(value, 6) for name, value in metrics.items()},
-            "training": {
-                "steps": result.step,
-                "best_step": result.best_step,
-                "stopped_because": result.stopped_because,
-                "seconds": round(result.seconds, 1),
-                "clipped_share": round(result.clipped, 4),
-                **({} if start is None else {"started_from": weights_hash(start)}),
-            },
-            "latency_ms": task._latency(),
-        }
-        if baselines := prepared.baselines():
+        task.history = result.history
+        task.record = {**training.record(result), "latency_ms": task._latency()}
+        if baselines := training.baselines():
             task.record["baselines"] = baselines
         task._start = None
         if folder is not None:
@@ -319,7 +190,8 @@ class Task(Hooks):
         model = self.model
         if data is None:
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
-        batch = move(self._batch(data), self.device)
+        batch = self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
+        batch = move(batch, self.device)
         return model, batch, lambda model, batch: self.loss(model, batch, None), self.chunk_length
 
     def save(self, path: Path | str) -> None:
@@ -334,14 +206,15 @@ class Task(Hooks):
             "elman": __version__,
             "task": self.name,
             "settings": self.settings.model_dump(mode="json"),
-            **self._config(),
+            **{name: v for part in self._parts() for name, v in part.to_config().items()},
             "record": self.record,
         }
         tensors = self.model.state_dict()
+        assets = {name: w for part in self._parts() for name, w in part.assets().items()}
         parameters = sum(p.numel() for p in self.model.parameters())
         title = f"{self.name}: {self.description()}"
         text = card(title, __version__, self.record, parameters)
-        write_model(path, config, tensors, text, self._assets())
+        write_model(path, config, tensors, text, assets)
 
     @classmethod
     def _load(cls, saved: Saved, cells: Mapping[str, Cell]) -> Self:
@@ -361,7 +234,9 @@ class Task(Hooks):
             task = cls(**{**settings, "cell": cells.get(name, name), "device": "auto"})
             task.record = record
             with without_values():
-                model = task._restore(saved)
+                task._preprocessing = cls.preprocessing_type.from_saved(saved, task.settings)
+                task._memory = task.recall(saved)
+                model = task.build(task._preprocessing)
             assign_weights(model, saved.tensors)
         except _NOT_FITTING as error:
             what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

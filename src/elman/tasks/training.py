@@ -1,0 +1,147 @@
+"""One fit of a task: its parts put together, the run, and what the record says of it."""
+
+import sys
+import time
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from elman.tasks.comparison import with_baselines
+from elman.tasks.hooks import Hooks
+from elman.tasks.plan import time_words
+from elman.tasks.start import take_weights, weights_hash
+from elman.train import Result, fit
+from elman.train.duration import seconds_a_step
+from elman.train.inference import infer
+from elman.train.settings import usual_epochs
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Task
+
+_PROGRESS = ("step", "epoch", "training_loss")
+
+
+class Training:
+    """A task's data, network and batches; the task has its preprocessing and model from here on.
+
+    `start` is the trained task whose weights and preprocessing it begins with, None for none.
+    """
+
+    def __init__(self, task: "Task", start: "Task | None", data: Any, validation: Any) -> None:
+        self.task, self.start = task, start
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(task.settings.seed)
+            known = None if start is None else start.preprocessing
+            task._start, task._preprocessing = start, known
+            train = task.read(data, labelled=True)
+            if validation is None:
+                train, self.held_out = task.split(train)
+            self._plan(train)
+            preprocessing = task.fit_preprocessing(train, known)
+            task._preprocessing = preprocessing
+            if validation is not None:
+                self.held_out = task.read(validation, labelled=True)
+            self.train = train
+            task._model = task.build(preprocessing)
+            self.batches = task.batches(preprocessing, train, training=True)
+            self.unseen = task.batches(preprocessing, self.held_out, training=False)
+            self.facts = task.facts(train, self.held_out)
+            task.model.to(dtype=task.precision(preprocessing))
+            if start is not None:
+                take_weights(task, start)
+
+    def _plan(self, train: Any) -> None:
+        """Take the plan's settings, but for those that were given."""
+        task = self.task
+        if self.start is not None:
+            return
+        plan = task.plan(train)
+        chosen = plan.without(task.asked)
+        task.settings = task.settings.model_copy(update=chosen)
+        task.planned = plan.words(chosen)
+
+    def evaluate(self, model: Any) -> dict[str, float]:
+        """The metrics of what is held out; preprocessing may be calibrated meanwhile."""
+        task = self.task
+        output = infer(model, self.unseen, task.outputs)
+        return task.metrics(output, task.preprocessing, self.held_out)
+
+    def announce(self) -> None:
+        """Print the plan, and how long it will take here."""
+        for line in [*self.task.planned, self._duration()]:
+            print(line, file=sys.stderr, flush=True)
+
+    def _duration(self) -> str:
+        """In words, from a few steps and one evaluation of a copy of the model."""
+        task, an_epoch = self.task, len(self.batches)
+        settings = task.settings
+        steps = (settings.epochs or usual_epochs(an_epoch)) * an_epoch
+        steps = min(steps, settings.max_steps or steps)
+        seconds = steps * seconds_a_step(task.model, self.batches, task.loss, settings)
+        began = time.monotonic()
+        with torch.random.fork_rng(devices=[]):
+            self.evaluate(deepcopy(task.model).eval())
+        looks = 1 + steps // (settings.evaluate_every or an_epoch)
+        seconds += looks * (time.monotonic() - began)
+        text = f"Time: {steps:,} steps in about {time_words(seconds)} on this machine"
+        if settings.budget is not None and seconds > settings.budget:
+            text += f"; fewer, as the budget is {time_words(settings.budget)}"
+        return text
+
+    def run(
+        self, *, folder: Path | None, resume: bool, progress: bool, began: float, unit: str
+    ) -> Result:
+        """Train; the model then holds the best weights."""
+        task, objective = self.task, self.task.objective
+        return fit(
+            task.model,
+            self.batches,
+            task.loss,
+            settings=task.settings,
+            folder=folder,
+            evaluate=self.evaluate,
+            metric=objective.name,
+            maximize=objective.maximize,
+            progress=progress,
+            unit=unit,
+            data=self.facts["training_sha256"],
+            start=None if self.start is None else weights_hash(self.start),
+            resume=resume,
+            began=began,
+        )
+
+    def record(self, result: Result) -> dict[str, Any]:
+        """What the card says, after the last calibration of the best weights."""
+        task = self.task
+        found = [entry for entry in result.history if entry["step"] == result.best_step]
+        if not found:
+            warnings.warn(
+                f"{task.objective.name} was NaN at every evaluation: the last weights are kept",
+                stacklevel=3,
+            )
+        best = (found or result.history)[-1]
+        metrics = {name: value for name, value in best.items() if name not in _PROGRESS}
+        if type(task).calibrate is not Hooks.calibrate:
+            task.calibrate(task.model, self.held_out)
+            metrics = self.evaluate(task.model)
+        started = {} if self.start is None else {"started_from": weights_hash(self.start)}
+        return {
+            "data": self.facts,
+            **({"plan": task.planned} if task.planned else {}),
+            "metrics": {name: round(value, 6) for name, value in metrics.items()},
+            "training": {
+                "steps": result.step,
+                "best_step": result.best_step,
+                "stopped_because": result.stopped_because,
+                "seconds": round(result.seconds, 1),
+                "clipped_share": round(result.clipped, 4),
+                **started,
+            },
+        }
+
+    def baselines(self) -> list[dict[str, Any]]:
+        """Simple methods on the same data, beside the model."""
+        return with_baselines(self.task, self.train, self.held_out)
