@@ -83,7 +83,7 @@ def test_a_prediction_of_each_series(task: Forecast) -> None:
 
 
 def test_a_report_has_the_baselines_beside_the_metrics(task: Forecast) -> None:
-    data = sales("2024-01-01", "a", days=30)
+    data = sales("2024-01-01", "a")
     report = task.report(data)
     assert isinstance(report, Evaluation)
     assert report.metrics == task.evaluate(data) == report.backtest.metrics["model"]

@@ -29,6 +29,7 @@ class Forecast(ForecastParts):
     steps of the horizon. Intervals are calibrated on held-out steps (Romano et al. 2019), and a
     warning is given if the seasonal naive rule did better there.
 
+    >>> import numpy as np
     >>> days = np.arange("2024-01-01", "2024-07-01", dtype="datetime64[D]")
     >>> sold = 20 + 8 * (np.arange(len(days)) % 7 == 5) + np.arange(len(days)) % 3
     >>> sales = {"ds": days, "y": sold}
