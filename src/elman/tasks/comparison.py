@@ -87,7 +87,7 @@ def line(row: Row) -> str:
 
     >>> line({"name": "most frequent class", "metric": "accuracy", "baseline": 0.5, "model": 0.8,
     ...     "low": 0.25, "high": 0.35, "winner": "model", "note": ""})
-    'baseline most frequent class: accuracy 0.5000, ... (difference +0.2500 to +0.3500): the model wins'
+    'baseline most frequent class: accuracy 0.5000, ... +0.2500 to +0.3500): the model wins'
     """
     metric = row["metric"].replace("_", " ")
     note = f"; {row['note']}" if row["note"] else ""
