@@ -13,8 +13,8 @@ from elman.baselines.result import Baseline, Label, check_lengths, of_labels
 
 BAND = 0.1  # half the width of the band, as a share of the length
 _LENGTHS = (100, 50, 25)  # steps that longer sequences are resampled to; less where there are many
-_ENOUGH = 500  # training sequences
-_SECONDS = 8.0
+_ENOUGH = 1000  # training sequences
+_SECONDS = 10.0
 _A_DIAGONAL, _A_CELL, _A_FEATURE = 1e-4, 8e-9, 0.4e-9  # seconds, roughly
 _OUTLIER = 10.0  # standard deviations
 _AT_ONCE = 2**20  # cells
