@@ -13,8 +13,8 @@ from elman.baselines.result import Baseline, Label, check_lengths, of_labels
 
 BAND = 0.1  # half the width of the band, as a share of the length
 _LENGTHS = (100, 50, 25)  # steps that longer sequences are resampled to; less where there are many
-_ENOUGH = 500  # training sequences
-_SECONDS = 8.0
+_ENOUGH = 1000  # training sequences
+_SECONDS = 10.0
 _A_DIAGONAL, _A_CELL, _A_FEATURE = 1e-4, 8e-9, 0.4e-9  # seconds, roughly
 _OUTLIER = 10.0  # standard deviations
 _AT_ONCE = 2**20  # cells
@@ -57,7 +57,10 @@ def dtw(
             break
     kept = sample.stratified(train_labels, count, seed)
     known = [resampled(_scaled(train[i], mean, deviation), most) for i in kept]
-    nearest = distances(shortened, known, band=band).argmin(1)
+    if len(known) < len(shortened):  # all of the longer list at once
+        nearest = distances(known, shortened, band=band).argmin(0)
+    else:
+        nearest = distances(shortened, known, band=band).argmin(1)
     return of_labels(
         "nearest neighbour, DTW",
         [train_labels[kept[i]] for i in nearest],
@@ -88,8 +91,8 @@ def _scaled(sequence: NDArray[np.floating], mean: Any, deviation: Any) -> NDArra
 def _affordable(sequences: Sequence[Floats], features: int) -> int:
     """How many training sequences there is time to compare with, one at least."""
     steps = np.mean([len(each) for each in sequences])
-    left = _SECONDS / len(sequences) - 2 * steps * _A_DIAGONAL
-    return max(1, int(left / (steps**2 * (_A_CELL + features * _A_FEATURE))))
+    one = steps**2 * (_A_CELL + features * _A_FEATURE) + 2 * steps * _A_DIAGONAL / _ENOUGH
+    return max(1, int(_SECONDS / len(sequences) / one))
 
 
 def distances(some: Sequence[Floats], others: Sequence[Floats], *, band: float = 1.0) -> Floats:
