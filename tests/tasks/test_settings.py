@@ -58,7 +58,7 @@ def test_old_names_are_keywords_with_a_warning() -> None:
         task = Speech(rate=8000)
     assert told[0].filename == __file__
     assert task.settings.sample_rate == 8000
-    assert task.given == {"sample_rate"}
+    assert task.asked == {"sample_rate": 8000}
     with pytest.warns(UserWarning, match="features is called acoustic now"):
         assert Speech(features="mfcc").settings.acoustic == "mfcc"
     with pytest.warns(UserWarning, match="is called"):
