@@ -44,11 +44,11 @@ class Case:
 CASES = {
     "sst2": Case("classify", "text_sst2:train", "text_sst2:test", expert=0.8144),
     "snips": Case("classify", "text_snips:train", "text_snips:validation", expert=0.9814),
-    "sentences": Case(
-        "classify", "text_sentiment_labelled:amazon", "text_sentiment_labelled:yelp"
-    ),
+    "sentences": Case("classify", "text_sentiment_labelled:amazon", "text_sentiment_labelled:yelp"),
     "vowels": Case(
-        "classify", "mv_uea_small/JapaneseVowels:train", "mv_uea_small/JapaneseVowels:test",
+        "classify",
+        "mv_uea_small/JapaneseVowels:train",
+        "mv_uea_small/JapaneseVowels:test",
         expert=0.9811,
     ),
     "motions": Case(

@@ -53,8 +53,14 @@ def print_config(settings: BaseModel, **rest: Any) -> None:
     for name, value in rest.items():
         if value is not None:
             print(_line(name, value))
+    planned: frozenset[str] = getattr(settings, "planned", frozenset()) - settings.model_fields_set
     for name, field in type(settings).model_fields.items():
-        print(f"{_line(name, getattr(settings, name))}  # {field.description}")
+        line = (
+            f"# {name}:  # from the data"
+            if name in planned
+            else _line(name, getattr(settings, name))
+        )
+        print(f"{line}  # {field.description}")
 
 
 def _line(name: str, value: Any) -> str:

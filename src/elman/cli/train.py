@@ -19,6 +19,8 @@ OF_DATA, OF_TASK, OF_NETWORK, OF_TRAINING = (
     Group.create_ordered(name) for name in ("Data and files", "Task", "Network", "Training")
 )
 
+_DURATIONS = {"budget"}  # which may be written with a unit, as 5m
+
 TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
 Validation = Annotated[
     str | None,
@@ -132,11 +134,16 @@ def command(task: str, known: Commands) -> Any:
 def _grouped(known: Commands) -> type[BaseModel]:
     """The settings, listed in help under what they are about, the task's own first."""
     of_text_files = TextFileSettings.model_fields
+    planned: frozenset[str] = getattr(known.settings, "planned", frozenset())
     for name, field in known.settings.model_fields.items():
         group = OF_NETWORK if name in RecurrentSettings.model_fields else OF_TASK
         group = OF_TRAINING if name in TrainSettings.model_fields else group
         group = OF_DATA if name in known.data_settings or name in of_text_files else group
         field.metadata.append(Parameter(group=group))
+        if name in planned:
+            field.metadata.append(Parameter(show_default=lambda _: "from the data"))
+        if name in _DURATIONS:
+            field.metadata.append(Parameter(converter=lambda _, tokens: tokens[0].value))
     return known.settings
 
 

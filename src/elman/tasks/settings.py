@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import copy
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -116,7 +116,12 @@ class RecurrentSettings(Settings):
 
 
 class PlanSettings(Settings):
-    """What a task does by itself: it chooses settings from the data, and compares the model."""
+    """What a task does by itself: it chooses settings from the data, and compares the model.
+
+    `planned`: the settings that it chooses where they are not given.
+    """
+
+    planned: ClassVar[frozenset[str]] = frozenset()
 
     preset: Preset = Field(
         "default", description="Size of the network and length of training, beside the data's own."

@@ -1,6 +1,6 @@
 """The settings of the task `Classify`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,13 @@ class ClassifySettings(
     PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
 ):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("batch_size", "epochs", "evaluate_every", "hidden_size", "tokens"),
+            *("input_dropout", "token_dropout"),
+        }
+    )
 
     tokens: Literal["words", "characters", "bpe"] = Field(
         "words", description="What a text is cut into."

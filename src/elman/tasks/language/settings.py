@@ -1,6 +1,6 @@
 """The settings of the task `Language`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,13 @@ class LanguageSettings(
     PlanSettings, RecurrentSettings, HeldOutSetting, EncodingSetting, TrainSettings
 ):
     """Settings of `Language`; each is a keyword there and a flag of the command line."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("batch_size", "epochs", "evaluate_every", "hidden_size", "embedding_size"),
+            *("tie_weights", "weight_dropout", "input_dropout", "output_dropout", "forget_bias"),
+        }
+    )
 
     tokens: Literal["characters", "bpe"] = Field(
         "characters",
