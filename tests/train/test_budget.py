@@ -164,3 +164,66 @@ def test_a_run_that_diverges_each_time_says_so():
     )
     with pytest.raises(TrainingDivergedError):
         fit(Falls(), Ones(4), falling, settings=settings, progress=False)
+
+
+def improving(clock, values, **settings):
+    """Steps of a run whose validation loss is what `values` has for each tenth of 100 steps."""
+
+    def loss(model, value, state):
+        clock.now += 0.1
+        return Step(model.weight.square().sum(), 1, state)
+
+    model = nn.Linear(1, 1)
+    seen = iter(values)
+    return fit(
+        model,
+        Ones(100),
+        loss,
+        settings=TrainSettings(epochs=1, **settings),
+        evaluate=lambda model: {"loss": next(seen)},
+        progress=False,
+    ).step
+
+
+def test_a_run_that_still_improves_goes_on_while_there_is_time(clock):
+    better, best = [1 / (1 + i) for i in range(1000)], [1.0] * 1000
+    assert improving(clock, better, budget="45s") in (400, 450)
+    assert improving(clock, best, budget="45s") == 100
+    assert improving(clock, better, budget="45s", max_steps=100) == 100
+    assert improving(clock, better) == 100
+
+
+def test_a_run_that_went_on_is_resumed_where_it_was(clock, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def loss(model, value, state):
+        clock.now += 0.1
+        if clock.now > die_at:
+            raise Killed
+        return Step((model.weight - 3).square().sum(), 1, state)
+
+    def run(folder, **how):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+        losses = iter([1 / (1 + i) for i in range(1000)])
+        settings = TrainSettings(epochs=1, budget="45s", checkpoint_every=10)
+        result = fit(
+            model,
+            Ones(100),
+            loss,
+            settings=settings,
+            folder=folder,
+            evaluate=lambda model: {"loss": next(losses)},
+            progress=False,
+            **how,
+        )
+        return result.step
+
+    die_at = math.inf
+    whole = run(tmp_path / "whole")
+    die_at = clock.now + 25
+    with pytest.raises(Killed):
+        run(tmp_path / "broken")
+    die_at = math.inf
+    assert abs(run(tmp_path / "broken", resume=True) - whole) <= 100

@@ -51,6 +51,11 @@ def trained(task: "Task", out: Path) -> None:
     metrics(task.record["metrics"], title="on the validation data")
     for row in task.record.get("baselines", ()):
         print(comparison.line(row))
+    if training.get("still_improving"):
+        print(
+            "the metric still became better in the last quarter: longer training will help,"
+            f" --preset best, --epochs, or another run with --from {out}"
+        )
     can_generate = commands_of(task.name).generate is not None
     more = " and elman generate --help" if can_generate else ""
     print(f"the model is in {out}: see elman predict --help{more}")

@@ -16,6 +16,7 @@ from elman.tasks.start import take_weights, weights_hash
 from elman.train import Result, fit
 from elman.train.duration import seconds_a_step
 from elman.train.inference import infer
+from elman.train.pace import still_improves
 from elman.train.settings import usual_epochs
 
 if TYPE_CHECKING:
@@ -138,9 +139,18 @@ class Training:
                 "stopped_because": result.stopped_because,
                 "seconds": round(result.seconds, 1),
                 "clipped_share": round(result.clipped, 4),
+                **self._improvement(result.history),
                 **started,
             },
         }
+
+    def _improvement(self, history: list[dict[str, float]]) -> dict[str, Any]:
+        """Whether longer training would have helped."""
+        objective = self.task.objective
+        name = "loss" if "loss" in history[-1] else objective.name
+        sign = -1 if objective.maximize and name != "loss" else 1
+        improves = still_improves([sign * entry[name] for entry in history])
+        return {"still_improving": True} if improves else {}
 
     def baselines(self) -> list[dict[str, Any]]:
         """Simple methods on the same data, beside the model."""

@@ -1,9 +1,27 @@
 """How far a run is: by its steps, or by the time that it may take."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LOOKS = 20  # evaluations of a run whose length a budget decides
 MOST_FOR_EVALUATION = 0.15  # share of the time, but for the last
+MOST_ROUNDS = 10
+_GAIN = 0.01  # in the last quarter of a run, for which it is worth going on
+
+
+def still_improves(values: Sequence[float]) -> bool:
+    """Whether the last quarter of a run's evaluations, lower ones better, gained 1 % or more.
+
+    >>> still_improves([4.0, 2.0, 1.5, 1.2]), still_improves([4.0, 1.2, 1.3, 1.2])
+    (True, False)
+    """
+    values = [value for value in values if math.isfinite(value)]
+    if len(values) < 4:
+        return False
+    cut = 3 * len(values) // 4
+    before, after = min(values[:cut]), min(values[cut:])
+    return before - after >= _GAIN * abs(before) > 0
 
 
 @dataclass
@@ -32,6 +50,10 @@ class Pace:
             return float(step)
         share = seconds / max(self.budget - self.reserve, 1e-9)
         return max(float(step), self.total * min(1.0, share))
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether a quarter of the budget is left."""
+        return self.budget is not None and seconds < 0.75 * (self.budget - self.reserve)
 
     def evaluated(self, took: float) -> None:
         """An evaluation took so many seconds; two more follow the last step."""

@@ -40,6 +40,7 @@ class Position:
     stale: int = 0
     plateau_factor: float = 1.0
     restarts: int = 0
+    rounds: int = 0  # that the plan was gone through before the present one
     farthest: float = 0.0  # of all steps, by time where there is a budget
     log_lines: int = 0
     logged_sum: float = 0.0

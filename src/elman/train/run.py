@@ -28,7 +28,7 @@ from elman.train.optim import (
     make_optimizer,
     rate,
 )
-from elman.train.pace import Pace
+from elman.train.pace import MOST_ROUNDS, Pace, still_improves
 from elman.train.progress import Display
 from elman.train.resume import Position, plain, refuse_other_terms, steps_in
 from elman.train.rng import preserved_rng, rng_state, set_rng_state
@@ -66,6 +66,7 @@ class Run:
         self.total = self.epochs * len(self.batches)
         if settings.max_steps is not None:
             self.total = min(self.total, settings.max_steps)
+        self.planned_epochs, self.planned_steps = self.epochs, self.total
         self.pace = Pace(self.total, settings.budget)
         self.first_weights = copied(live_weights(self.model)) if settings.restarts else None
         self.optimizer = make_optimizer(self.model, settings)
@@ -141,6 +142,7 @@ class Run:
         assign(self.model, saved["weights"])
         self.at = Position(**saved["at"])
         self.at.farthest = max(self.at.farthest, float(self.at.step))
+        self._extend()
         self.guard = Guard(**saved["guard"])
         if self.monitor is not None and saved.get("monitor"):
             self.monitor.memory = type(self.monitor.memory)(**saved["monitor"])
@@ -252,7 +254,27 @@ class Run:
 
     def _finish(self) -> None:
         self._evaluate()
-        self.at.stopped = "finished"
+        at = self.at
+        is_at_its_limit = at.step == self.settings.max_steps or at.rounds >= MOST_ROUNDS
+        if self.pace.has_time(self._seconds()) and self._improves() and not is_at_its_limit:
+            at.rounds += 1
+            self._extend()
+        else:
+            at.stopped = "finished"
+
+    def _improves(self) -> bool:
+        """Whether the metric still became better in the last quarter."""
+        if self.goal is None or not self.at.history:
+            return False
+        sign = -1 if self.goal.maximize else 1
+        name = "loss" if "loss" in self.at.history[-1] else self.goal.metric or ""
+        sign = 1 if name == "loss" else sign
+        return still_improves([sign * entry[name] for entry in self.at.history])
+
+    def _extend(self) -> None:
+        """Make the plan longer by its first length, as often as the run has gone on."""
+        self.epochs = self.planned_epochs * (1 + self.at.rounds)
+        self.total = self.pace.total = self.planned_steps * (1 + self.at.rounds)
 
     def _step(self, batch: Any) -> None:
         at, settings = self.at, self.settings
