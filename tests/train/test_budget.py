@@ -194,13 +194,13 @@ def test_a_run_that_still_improves_goes_on_while_there_is_time(clock):
 
 
 def test_a_run_that_went_on_is_resumed_where_it_was(clock, tmp_path):
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def loss(model, value, state):
         clock.now += 0.1
         if clock.now > die_at:
-            raise Killed
+            raise KilledError
         return Step((model.weight - 3).square().sum(), 1, state)
 
     def run(folder, **how):
@@ -223,7 +223,7 @@ def test_a_run_that_went_on_is_resumed_where_it_was(clock, tmp_path):
     die_at = math.inf
     whole = run(tmp_path / "whole")
     die_at = clock.now + 25
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path / "broken")
     die_at = math.inf
     assert abs(run(tmp_path / "broken", resume=True) - whole) <= 100

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from elman.baselines.result import Label, classes
 from elman.baselines.text_features import Sparse
+from elman.train.eager import eager
 
 _MOST_ITERATIONS = 30
 _HISTORY = 5  # of L-BFGS: each is as large as the weights
@@ -53,7 +54,7 @@ class Logistic:
         frequency = (targets.sum(0) + 0.5) / (count + 1)
         first = frequency.logit() if several else frequency.log()
         bias = first.contiguous()
-        optimizer = torch.optim.LBFGS(
+        optimizer = eager(torch.optim.LBFGS)(
             [weight, bias],
             max_iter=_MOST_ITERATIONS,
             max_eval=2 * _MOST_ITERATIONS,

@@ -4,9 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from elman.baselines import compare
 from elman.errors import ElmanError
-from elman.train.inference import infer
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
@@ -25,6 +23,9 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
     Warns where the model is no better than one of them. A baseline that fails is a warning, too:
     the trained model is worth more.
     """
+    from elman.baselines import compare
+    from elman.train.inference import infer
+
     if not getattr(task.settings, "baselines", True):
         return []
     try:

@@ -27,6 +27,7 @@ from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
 from elman.tasks.training import Training
 from elman.tasks.unreadable import in_place
 from elman.train.inference import infer
+from elman.train.resume import refuse_begun
 from elman.train.tree import move
 from elman.version import __version__
 
@@ -163,6 +164,8 @@ class Task(Hooks):
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names])
+            if not resume:
+                refuse_begun(folder / CHECKPOINT)
         began = time.monotonic()
         start = None if start_from is None else trained(self, start_from, folder)
         task = copy(self)  # takes all changes, so that a run that fails changes nothing

@@ -14,10 +14,11 @@ import torch
 from torch.optim import Optimizer
 
 F = TypeVar("F", bound=Callable[..., Any])
+K = TypeVar("K", bound=Optimizer)
 _UNCOMPILED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
-def eager(kind: type[Optimizer]) -> type[Optimizer]:
+def eager(kind: type[K]) -> type[K]:
     """The optimizer as a class whose methods do not import the compiler.
 
     >>> optimizer = eager(torch.optim.SGD)([torch.zeros(1, requires_grad=True)], lr=0.1)
@@ -34,7 +35,7 @@ def _without_gradients(step: F) -> F:
 
     @wraps(step)
     def wrapped(self: Optimizer, *args: Any, **keywords: Any) -> Any:
-        with torch.set_grad_enabled(self.defaults["differentiable"]):
+        with torch.set_grad_enabled(self.defaults.get("differentiable", False)):
             return step(self, *args, **keywords)
 
     return wrapped  # type: ignore[return-value]

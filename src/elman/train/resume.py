@@ -59,6 +59,15 @@ def plain(settings: TrainSettings) -> dict[str, Any]:
     return values
 
 
+def refuse_begun(path: Path) -> None:
+    """Raise `SettingsError` where the checkpoint is one of a run that has begun."""
+    if (step := steps_in(path)) > 0:
+        raise SettingsError(
+            f"{path.parent} holds a run's checkpoint (step {step}): resume=True "
+            "(--resume) goes on with it; or choose another folder"
+        )
+
+
 def steps_in(path: Path) -> int:
     """How many steps the run of a checkpoint has done; 0 where there is no checkpoint."""
     if not is_file(path):

@@ -30,7 +30,7 @@ from elman.train.optim import (
 )
 from elman.train.pace import MOST_ROUNDS, Pace, still_improves
 from elman.train.progress import Display
-from elman.train.resume import Position, plain, refuse_other_terms, steps_in
+from elman.train.resume import Position, plain, refuse_begun, refuse_other_terms
 from elman.train.rng import preserved_rng, rng_state, set_rng_state
 from elman.train.schema import check, check_average, check_optimizer, damaged
 from elman.train.settings import TrainSettings, usual_epochs
@@ -92,11 +92,7 @@ class Run:
         if resume:
             self._read()
             return
-        if (step := steps_in(self.path)) > 0:
-            raise SettingsError(
-                f"{self.path.parent} holds a run's checkpoint (step {step}): resume=True "
-                "(--resume) goes on with it; or choose another folder"
-            )
+        refuse_begun(self.path)
         self._write()
 
     def _write(self) -> None:
