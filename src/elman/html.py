@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from elman.errors import FileError
 from elman.files import is_file, write_atomic
 from elman.folders import path_of
+
+if TYPE_CHECKING:  # charts alone need matplotlib, and import it
+    from matplotlib.axes import Axes
 
 # Colours to draw a chart in. On the page each is a variable of the style sheet, so that charts
 # follow the reader's light or dark theme.
@@ -62,6 +62,12 @@ dd{margin:0;font-variant-numeric:tabular-nums}
 pre{background:var(--card);border-radius:.6rem;padding:1rem;overflow-x:auto;font-size:.85rem;
   line-height:1.5;white-space:pre-wrap;overflow-wrap:anywhere}
 code{font-size:.9em;overflow-wrap:anywhere}
+.bar{position:relative;width:60%}
+.bar i{position:absolute;left:0;top:.2rem;bottom:.2rem;border-radius:.25rem;
+  background:color-mix(in srgb,var(--accent) 28%,var(--paper))}
+.bar span{position:relative;overflow-wrap:anywhere}
+details{margin:1rem 0}
+summary{cursor:pointer;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
   margin:1rem 0}
 figure{margin:0;min-width:0}
@@ -220,11 +226,47 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str 
     )
 
 
-def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5) -> Axes:
+def bars(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    shares: Iterable[float],
+    *,
+    caption: str = "",
+) -> str:
+    """A table with a bar behind the first cell of each row, whose length is a share (0 to 1).
+
+    >>> "width:50%" in bars(["length", "count"], [["1 to 9", 3]], [0.5])
+    True
+    """
+    rows = [list(row) for row in rows]
+    head = "".join(
+        f"<th{'' if i == 0 else ' class=n'}>{escape(h)}</th>" for i, h in enumerate(header)
+    )
+    body = "".join(
+        f'<tr><td class="bar"><i style="width:{100 * min(max(share, 0.0), 1.0):.0f}%"></i>'
+        f"<span>{escape(_shown(row[0]))}</span></td>"
+        + "".join(f'<td class="n">{escape(_shown(value))}</td>' for value in row[1:])
+        + "</tr>"
+        for row, share in zip(rows, shares, strict=True)
+    )
+    return (
+        f'<div class="wide"><table>{_caption(caption)}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def folded(title: str, *parts: str) -> str:
+    """Pieces of a page that are shown when their title is clicked."""
+    return f"<details><summary>{escape(title)}</summary>{''.join(parts)}</details>"
+
+
+def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5) -> "Axes":
     """Empty axes to draw a chart on, in the colours `SERIES`; sizes in inches.
 
     pyplot's state and the user's settings of matplotlib are not touched.
     """
+    from matplotlib.figure import Figure
+
     with _own_settings():
         figure = Figure(figsize=(width, height), layout="constrained")
         ax = figure.add_subplot(xlabel=x_label, ylabel=y_label)
@@ -239,8 +281,11 @@ def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5)
     return ax
 
 
-def chart(ax: Axes, caption: str) -> str:
+def chart(ax: "Axes", caption: str) -> str:
     """The figure of `axes`, drawn on, as an inline SVG with its caption."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     if ax.get_legend_handles_labels()[0]:
@@ -262,6 +307,8 @@ def charts(*figures: str) -> str:
 @contextmanager
 def _own_settings() -> Iterator[None]:
     """matplotlib's defaults, whatever the user's are, and these again afterwards."""
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
