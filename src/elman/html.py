@@ -52,7 +52,10 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .heat thead th{text-align:center}
 .heat td{text-align:center;border:2px solid var(--paper);border-radius:.4rem;min-width:4.5rem;
   padding:.7rem .5rem;font-variant-numeric:tabular-nums;line-height:1.25}
+.dense td{min-width:2.1rem;padding:.3rem .15rem;font-size:.8rem}
+.dense tbody th{max-width:14rem;overflow-wrap:anywhere;font-weight:400}
 .heat small{display:block;color:var(--soft)}
+.dense small{display:none}
 .heat .hot small{color:inherit}
 .heat .hot{color:var(--paper)}
 dl{display:flex;flex-wrap:wrap;gap:.6rem 1.8rem;margin:1rem 0;padding:.8rem 1rem;
@@ -66,6 +69,7 @@ code{font-size:.9em;overflow-wrap:anywhere}
 .bar i{position:absolute;left:0;top:.2rem;bottom:.2rem;border-radius:.25rem;
   background:color-mix(in srgb,var(--accent) 28%,var(--paper))}
 .bar span{position:relative;overflow-wrap:anywhere}
+li{margin:.4rem 0;max-width:44rem}
 details{margin:1rem 0}
 summary{cursor:pointer;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
@@ -73,12 +77,15 @@ summary{cursor:pointer;color:var(--soft)}
 figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
+.stacked td:first-child{overflow-wrap:anywhere}
+.stacked td:not(.n){min-width:6rem}
 @media(max-width:44rem){th,td{padding:.4rem .35rem}thead th{white-space:normal}
 .stacked thead{display:none}
 .stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}
 .stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
 .stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}
 """
+_MOST_ACROSS = 80  # characters of the labels above a heat map
 
 
 @dataclass(frozen=True)
@@ -208,10 +215,16 @@ def table(
 def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str = "") -> str:
     """How often each true label (row) was taken for each (column), the shares as a heat map.
 
-    `counts` is (C, C), in the order of `labels`.
+    `counts` is (C, C), in the order of `labels`. Columns of many or long labels have numbers.
     """
+    dense = sum(max(len(label), 8) for label in labels) > _MOST_ACROSS
+    if dense:
+        names = [str(i) for i in range(1, len(labels) + 1)]
+        labels = [f"{i} {label}" for i, label in enumerate(labels, 1)]
+    else:
+        names = list(labels)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    head = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
     rows = []
     for label, row, of_row in zip(labels, counts.tolist(), shares.tolist(), strict=True):
         cells = "".join(
@@ -220,8 +233,9 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str 
             for count, share in zip(row, of_row, strict=True)
         )
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
+    kind = "heat dense" if dense else "heat"
     return (
-        f'<div class="wide"><table class="heat">{_caption(caption)}<thead><tr>'
+        f'<div class="wide"><table class="{kind}">{_caption(caption)}<thead><tr>'
         f"<th>true \\ predicted</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -253,6 +267,11 @@ def bars(
         f'<div class="wide"><table>{_caption(caption)}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def items(sentences: Iterable[str]) -> str:
+    """A list of sentences."""
+    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sentences)}</ul>"
 
 
 def folded(title: str, *parts: str) -> str:

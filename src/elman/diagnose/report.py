@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from rich.console import Group
 from torch import Tensor, nn
 
@@ -23,6 +22,9 @@ from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
 from elman.html import write_page
 from elman.nn.modes import modes_kept
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SEQUENCES = 16  # of each batch that are looked at
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
@@ -65,7 +67,7 @@ class Diagnosis:
 
         return summary(self)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """The gradient through time, Jacobians and gates as one matplotlib figure."""
         from elman.diagnose.plot import plot
 

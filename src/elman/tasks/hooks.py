@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from elman.tasks.settings import RecurrentSettings
 from elman.tasks.storage import Saved
 from elman.train import Step
 from elman.train.objective import Objective
+
+if TYPE_CHECKING:
+    from elman.tasks.run_report.run import Own
 
 
 class Hooks(ABC):
@@ -130,6 +133,12 @@ class Hooks(ABC):
     def batch_to_diagnose(self, preprocessing: Any, data: Any) -> Any:
         """The batch of a labelled dataset that `elman.diagnose` follows, as `loss` takes it."""
         return next(iter(self.batches(preprocessing, data, training=True).epoch(0)))
+
+    def report_parts(self, train: Any, held_out: Any) -> "Own":  # noqa: ARG002
+        """The task's own sections and advice in a run's report; none by default."""
+        from elman.tasks.run_report.run import Own
+
+        return Own()
 
     def description(self) -> str:
         """The network in a few words, for the model card's title."""

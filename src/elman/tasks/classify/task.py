@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from elman.tasks.unreadable import in_place
 from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
+
+if TYPE_CHECKING:
+    from elman.tasks.run_report.run import Own
 
 _BATCH = 128  # sequences in a batch of inference
 
@@ -327,6 +330,12 @@ class Classify(Task):
             "training_sha256": train.examples.sha256,
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
+
+    def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> "Own":
+        """Confusions, calibration, mistakes, suspicious labels, and the data."""
+        from elman.tasks.classify.run_report import ClassifyRun
+
+        return ClassifyRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
         if self.sound is not None:
