@@ -64,6 +64,7 @@ dt{color:var(--soft);font-size:.8rem}
 dd{margin:0;font-variant-numeric:tabular-nums}
 pre{background:var(--card);border-radius:.6rem;padding:1rem;overflow-x:auto;font-size:.85rem;
   line-height:1.5;white-space:pre-wrap;overflow-wrap:anywhere}
+.aligned{white-space:pre;padding:.6rem 1rem}
 code{font-size:.9em;overflow-wrap:anywhere}
 .bar{position:relative;width:60%}
 .bar i{position:absolute;left:0;top:.2rem;bottom:.2rem;border-radius:.25rem;
@@ -77,15 +78,16 @@ summary{cursor:pointer;color:var(--soft)}
 figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
-.stacked td:first-child{overflow-wrap:anywhere}
-.stacked td:not(.n){min-width:6rem}
+.long td{overflow-wrap:anywhere;min-width:6rem}
+.long td:first-child{min-width:min(22rem,80vw);overflow-wrap:break-word}
 @media(max-width:44rem){th,td{padding:.4rem .35rem}thead th{white-space:normal}
 .stacked thead{display:none}
 .stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}
 .stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
 .stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}
 """
-_MOST_ACROSS = 80  # characters of the labels above a heat map
+_LONG = 30  # characters of a first cell that needs room
+_MOST_ACROSS = 64  # characters of the labels above a heat map
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,11 @@ def preformatted(content: str) -> str:
     return f"<pre>{escape(content)}</pre>"
 
 
+def aligned(content: str) -> str:
+    """Lines whose columns stand below each other; they are not broken, but scrolled."""
+    return f'<pre class="aligned">{escape(content)}</pre>'
+
+
 def facts(values: Mapping[str, Any]) -> str:
     """Short values with their names, side by side."""
     pairs = (
@@ -206,8 +213,10 @@ def table(
         + "</tr>"
         for row in rows
     )
+    is_long = any(len(str(row[0])) > _LONG for row in rows)
+    kind = ("stacked long" if is_long else "stacked") if stacked else "plain"
     return (
-        f'<div class="wide"><table{" class=stacked" if stacked else ""}>{_caption(caption)}'
+        f'<div class="wide"><table class="{kind}">{_caption(caption)}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -1,7 +1,7 @@
 """Line charts for report pages as plain SVG: no library is imported to draw them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -10,6 +10,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 14, 34, 50
 _TICKS = 5  # about so many on an axis
 _MOST_POINTS = 1000  # of a line
 _FEW = 15  # points that are marked one by one
+
+# A value's pixel, by the axis' ticks and its first and last pixel.
+Place = Callable[[float, Sequence[float], float, float], float]
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def line_chart(
     >>> figure.count("<polyline"), "a &lt; b" in figure
     (1, True)
     """
-    x = [v for part in (*lines, *bands) for v in part.x]
+    x = [v for line in lines for v in line.x] + [v for band in bands for v in band.x]
     y = [v for line in lines for v in line.y] + [v for b in bands for v in (*b.low, *b.high)]
     across = _ticks(x, [mark[0]] if mark else [])
     up = _ticks(y, [0.0] if from_zero else [])
@@ -90,7 +93,8 @@ def line_chart(
                     )
                     for p in points
                 ]
-    names = [(part.name, part.colour) for part in (*lines, *bands) if part.name]
+    names = [(line.name, line.colour) for line in lines if line.name]
+    names += [(band.name, band.colour) for band in bands if band.name]
     if mark:
         px = place(mark[0], across, _LEFT, WIDTH - _RIGHT)
         parts.append(
@@ -106,9 +110,8 @@ def line_chart(
 
 
 def _axes(
-    across: Sequence[float], up: Sequence[float], place: object, x_label: str, y_label: str
+    across: Sequence[float], up: Sequence[float], place: Place, x_label: str, y_label: str
 ) -> str:
-    assert callable(place)
     parts = []
     for value in up:
         y = place(value, up, HEIGHT - _BOTTOM, _TOP)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,15 +14,13 @@ from elman.errors import SettingsError
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Memory, Preprocessing
+from elman.tasks.run_report.run import Own
 from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
 from elman.tasks.settings import RecurrentSettings
 from elman.tasks.storage import Saved
 from elman.train import Step
 from elman.train.objective import Objective
-
-if TYPE_CHECKING:
-    from elman.tasks.run_report.run import Own
 
 
 class Hooks(ABC):
@@ -134,10 +132,8 @@ class Hooks(ABC):
         """The batch of a labelled dataset that `elman.diagnose` follows, as `loss` takes it."""
         return next(iter(self.batches(preprocessing, data, training=True).epoch(0)))
 
-    def report_parts(self, train: Any, held_out: Any) -> "Own":  # noqa: ARG002
+    def report_parts(self, train: Any, held_out: Any) -> Own:  # noqa: ARG002
         """The task's own sections and advice in a run's report; none by default."""
-        from elman.tasks.run_report.run import Own
-
         return Own()
 
     def description(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
+from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
@@ -27,15 +28,13 @@ from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
-
-if TYPE_CHECKING:
-    from elman.tasks.run_report.run import Own
 
 _BATCH = 128  # sequences in a batch of inference
 
@@ -331,10 +330,8 @@ class Classify(Task):
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
 
-    def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> "Own":
+    def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> Own:
         """Confusions, calibration, mistakes, suspicious labels, and the data."""
-        from elman.tasks.classify.run_report import ClassifyRun
-
         return ClassifyRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:

@@ -1,10 +1,10 @@
 """What to try next: a few rules on how a run went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from elman import html
 from elman.tasks import comparison
-from elman.tasks.run_report.run import Own, Run
+from elman.tasks.run_report.run import Run
 
 _MOST = 6  # pieces of advice
 _GAIN = 0.01  # of the metric over the last quarter of a run that counts as improving still
@@ -12,9 +12,9 @@ _RISE = 1.1  # times its lowest value that the validation loss rises to by overf
 _FEW = 100  # validation examples
 
 
-def parts(run: Run, own: Own) -> list[str]:
-    """The advice that the run gives reason for; few sentences."""
-    found = [*_of_run(run), *own.advice()][:_MOST]
+def parts(run: Run, own: Sequence[str]) -> list[str]:
+    """The advice that the run gives reason for, the task's `own` after it; few sentences."""
+    found = [*_of_run(run), *own][:_MOST]
     if not found:
         return [
             html.text(

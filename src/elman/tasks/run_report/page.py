@@ -46,7 +46,7 @@ def _page(run: Run, problems: list[str]) -> str:
         own = Own()
     makers: Mapping[str, Maker] = {
         "Result": lambda: result.parts(run),
-        "What to try next": lambda: advice.parts(run, own),
+        "What to try next": lambda: advice.parts(run, _advice(own, problems)),
         "Training": lambda: curves.parts(run),
         **own.sections,
         "Gradient through time": lambda: gradient.parts(run),
@@ -67,6 +67,14 @@ def _sections(makers: Mapping[str, Maker], problems: list[str]) -> Iterator[html
             parts = [html.text(f"This section could not be made: {_reason(error)}")]
         if parts:
             yield html.Section(title, parts)
+
+
+def _advice(own: Own, problems: list[str]) -> Sequence[str]:
+    try:
+        return own.advice()
+    except Exception as error:
+        problems.append(f"the task's advice is left out: {_reason(error)}")
+        return ()
 
 
 def _lead(run: Run) -> str:
