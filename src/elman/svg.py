@@ -1,18 +1,15 @@
 """Line charts for report pages as plain SVG: no library is imported to draw them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 560, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 74, 14, 34, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 74, 26, 34, 50
 _TICKS = 5  # about so many on an axis
 _MOST_POINTS = 1000  # of a line
 _FEW = 15  # points that are marked one by one
-
-# A value's pixel, by the axis' ticks and its first and last pixel.
-Place = Callable[[float, Sequence[float], float, float], float]
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,23 @@ def line_chart(
     """
     x = [v for line in lines for v in line.x] + [v for band in bands for v in band.x]
     y = [v for line in lines for v in line.y] + [v for b in bands for v in (*b.low, *b.high)]
-    across = _ticks(x, [mark[0]] if mark else [])
-    up = _ticks(y, [0.0] if from_zero else [])
+    known = [*filter(math.isfinite, x), *([mark[0]] if mark else [])] or [0.0]
+    low, high = min(known), max(known)
+    across = [tick for tick in _ticks(known) if low <= tick <= high] or [low]
+    up = _ticks([*y, *([0.0] if from_zero else [])])
 
-    def place(value: float, ticks: Sequence[float], first: float, last: float) -> float:
-        share = (value - ticks[0]) / (ticks[-1] - ticks[0])
-        return round(first + share * (last - first), 1)
+    def right(value: float) -> float:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return round(_LEFT + share * (WIDTH - _RIGHT - _LEFT), 1)
+
+    def above(value: float) -> float:
+        share = (value - up[0]) / (up[-1] - up[0])
+        return round(HEIGHT - _BOTTOM - share * (HEIGHT - _BOTTOM - _TOP), 1)
 
     def at(px: float, py: float) -> str:
-        return f"{place(px, across, _LEFT, WIDTH - _RIGHT)},{place(py, up, HEIGHT - _BOTTOM, _TOP)}"
+        return f"{right(px)},{above(py)}"
 
-    parts = [_axes(across, up, place, x_label, y_label)]
+    parts = [_axes({t: right(t) for t in across}, {t: above(t) for t in up}, x_label, y_label)]
     for band in bands:
         ends = [*zip(band.x, band.high, strict=True)]
         ends += [*zip(band.x, band.low, strict=True)][::-1]
@@ -96,7 +99,7 @@ def line_chart(
     names = [(line.name, line.colour) for line in lines if line.name]
     names += [(band.name, band.colour) for band in bands if band.name]
     if mark:
-        px = place(mark[0], across, _LEFT, WIDTH - _RIGHT)
+        px = right(mark[0])
         parts.append(
             f'<path d="M{px} {_TOP}V{HEIGHT - _BOTTOM}" stroke="var(--s2)" stroke-dasharray="2 4"/>'
         )
@@ -110,15 +113,14 @@ def line_chart(
 
 
 def _axes(
-    across: Sequence[float], up: Sequence[float], place: Place, x_label: str, y_label: str
+    across: Mapping[float, float], up: Mapping[float, float], x_label: str, y_label: str
 ) -> str:
+    """Ticks, with their pixels, and labels."""
     parts = []
-    for value in up:
-        y = place(value, up, HEIGHT - _BOTTOM, _TOP)
+    for value, y in up.items():
         parts.append(f'<path d="M{_LEFT} {y}H{WIDTH - _RIGHT}" stroke="var(--faint)"/>')
         parts.append(_text(_LEFT - 8, y + 5, _number(value), "end"))
-    for value in across:
-        x = place(value, across, _LEFT, WIDTH - _RIGHT)
+    for value, x in across.items():
         parts.append(_text(x, HEIGHT - _BOTTOM + 20, _number(value), "middle"))
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(_text(middle, HEIGHT - 8, x_label, "middle"))
@@ -143,7 +145,7 @@ def _text(x: float, y: float, content: str, anchor: str, more: str = "") -> str:
 
 def _runs(line: Line) -> list[list[tuple[float, float]]]:
     """The stretches of a line without gaps; of very many points some."""
-    stride = -(-len(line.x) // _MOST_POINTS)
+    stride = max(1, -(-len(line.x) // _MOST_POINTS))
     runs: list[list[tuple[float, float]]] = [[]]
     for point in zip(line.x[::stride], line.y[::stride], strict=True):
         if math.isfinite(point[1]):
@@ -153,13 +155,13 @@ def _runs(line: Line) -> list[list[tuple[float, float]]]:
     return [run for run in runs if run]
 
 
-def _ticks(values: Sequence[float], more: Sequence[float]) -> list[float]:
+def _ticks(values: Sequence[float]) -> list[float]:
     """Round numbers from below the least to above the largest.
 
-    >>> _ticks([3, 17], []), _ticks([5.0], []), _ticks([0.62, 1.0], [])
+    >>> _ticks([3, 17]), _ticks([5.0]), _ticks([0.62, 1.0])
     ([0.0, 5.0, 10.0, 15.0, 20.0], [4.0, 4.5, 5.0, 5.5, 6.0], [0.6, 0.7, 0.8, 0.9, 1.0])
     """
-    known = [v for v in (*values, *more) if math.isfinite(v)] or [0.0, 1.0]
+    known = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
     if low == high:
         low, high = low - abs(low) * 0.2 - (not low), high + abs(high) * 0.2 + (not high)

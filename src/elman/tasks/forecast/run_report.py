@@ -57,8 +57,8 @@ class ForecastRun:
         words = (
             f"{found.origins:,} forecasts of {len(self._rolled):,} series from the steps held out:"
             f" {ours['coverage_80']:.1%} of the values lie within the intervals of 80 %,"
-            f" {ours['coverage_95']:.1%} within those of 95 %. The widths were found on these very"
-            " steps, so that the shares are a little better than they will be."
+            f" {ours['coverage_95']:.1%} within those of 95 %. The weights were chosen by these"
+            " steps: on new ones errors may be a little larger."
         )
         names = ("mae", "rmse", "smape", "mase")
         rows = [
@@ -83,6 +83,9 @@ class ForecastRun:
         quantiles = rolled.quantiles[-1, :, 0]
         low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)
         name = shortened(rolled.history.name, 60)
+        ends = np.array([steps[0], steps[-1]]) + rolled.history.start
+        first_time, last_time = self.held_out.panel.calendar.times(ends, rolled.history.phase)
+        days = f", {_time(first_time)} to {_time(last_time)}."
         return line_chart(
             "step",
             shortened(self.task.settings.columns.target[0], 40),
@@ -90,7 +93,7 @@ class ForecastRun:
                 Line(range(first, at + 1 + horizon), actual.tolist(), "actual", 3),
                 Line(steps.tolist(), quantiles[:, len(QUANTILES) // 2].tolist(), "forecast", 1),
             ],
-            f"The last held-out steps of {name}." if name else "The last held-out steps.",
+            f"The last held-out steps{f' of {name}' if name else ''}{days}",
             bands=[
                 Band(
                     steps.tolist(), quantiles[:, low].tolist(), quantiles[:, high].tolist(), "80 %"
@@ -133,3 +136,12 @@ class ForecastRun:
             f" {metrics[best]['mae']:.4g} against {metrics['model']['mae']:.4g}): look at --season"
             " and --smoothing, train longer, or use the rule."
         ]
+
+
+def _time(value: Any) -> str:
+    """A time without a clock at midnight.
+
+    >>> _time(np.datetime64("2024-02-01T00:00:00"))
+    '2024-02-01'
+    """
+    return str(value).removesuffix("T00:00:00")

@@ -25,7 +25,8 @@ _SAMPLE, _TEMPERATURE = 500, 0.8
 _STREAMS, _CHUNK = 16, 256
 _SCORED = 2**15  # held-out tokens that are scored one by one
 _LINES = 8  # most and least surprising ones
-_LEAST = 12  # characters of a line that is listed or counted as a duplicate
+_LEAST = 12  # characters of a line that is listed
+_COPIED = 40  # characters of a line that hardly occurs twice by chance
 _BLOCKS = 40  # of a quarter of a million characters that are searched for duplicates
 
 
@@ -121,7 +122,7 @@ class LanguageRun:
         return [
             html.text(words),
             *lengths(sizes, "characters a line"),
-            *found.parts(f"lines of {_LEAST} characters or more", lambda i: self._unseen_lines[i]),
+            *found.parts(f"lines of {_COPIED} characters or more", lambda i: self._unseen_lines[i]),
         ]
 
     @cached_property
@@ -139,11 +140,11 @@ class LanguageRun:
 
     @cached_property
     def _unseen_lines(self) -> list[str]:
-        return [line for line in _without_empty(self._unseen) if len(line) >= _LEAST]
+        return [line for line in _without_empty(self._unseen) if len(line) >= _COPIED]
 
     @cached_property
     def _duplicates(self) -> Duplicates:
-        train = [line for line in self._lines if len(line) >= _LEAST]
+        train = [line for line in self._lines if len(line) >= _COPIED]
         return Duplicates.of_inputs(train, self._unseen_lines)
 
 

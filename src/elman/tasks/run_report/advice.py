@@ -9,6 +9,7 @@ from elman.tasks.run_report.run import Run
 _MOST = 6  # pieces of advice
 _GAIN = 0.01  # of the metric over the last quarter of a run that counts as improving still
 _RISE = 1.1  # times its lowest value that the validation loss rises to by overfitting
+_EVALUATIONS = 4  # that show a course
 _FEW = 100  # validation examples
 
 
@@ -32,11 +33,16 @@ def _of_run(run: Run) -> Iterator[str]:
             "The model is no better than a baseline: use the baseline's method, or change the"
             " training (another --lr, less dropout, more steps) before anything else."
         )
-    if _improves(run):
+    if improving := _improves(run):
         yield (
-            f"The {run.metric.replace('_', ' ')} still improved at the end: go on with elman train"
+            f"The {improving} still improved at the end: go on with elman train"
             f" {run.task.name} --data DATA --from {run.folder} --out ANOTHER, or train longer from"
             " the beginning with more --epochs."
+        )
+    elif len(run.task.history) < _EVALUATIONS:
+        yield (
+            "So few evaluations do not show whether it was still improving: train longer, or"
+            " evaluate more often with --evaluate-every."
         )
     elif _overfits(run):
         yield (
@@ -56,22 +62,26 @@ def _of_run(run: Run) -> Iterator[str]:
         )
 
 
-def _improves(run: Run) -> bool:
-    """Whether the best evaluation is the last one, clearly better than a quarter of a run ago."""
-    training = run.task.record["training"]
-    steps, values = run.evaluations(run.metric)
-    if len(values) < 4 or training["stopped_because"] != "finished" or steps[-1] == 0:
-        return False
-    if training["best_step"] != steps[-1]:
-        return False
-    before = values[-1 - max(1, len(values) // 4)]
-    gain = values[-1] - before if run.task.objective.maximize else before - values[-1]
-    return gain > _GAIN * abs(before)
+def _improves(run: Run) -> str:
+    """The validation metric, or else the loss, that is clearly better than a quarter of a run ago
+    and best at the last evaluation; "" if none is."""
+    if run.task.record["training"]["stopped_because"] != "finished":
+        return ""
+    for name in (run.metric, "loss"):
+        _, values = run.evaluations(name)
+        if name == run.metric and run.task.objective.maximize:
+            values = [-value for value in values]
+        if len(values) < _EVALUATIONS or values[-1] > min(values):
+            continue
+        before = values[-1 - max(1, len(values) // 4)]
+        if before - values[-1] > _GAIN * abs(before):
+            return name.replace("_", " ") if name == run.metric else "validation loss"
+    return ""
 
 
 def _overfits(run: Run) -> bool:
     _, losses = run.evaluations("loss")
     _, training = run.evaluations("training_loss")
-    if len(losses) < 4 or len(training) < 4 or not min(losses) > 0:
+    if len(losses) < _EVALUATIONS or len(training) < _EVALUATIONS or not min(losses) > 0:
         return False
     return losses[-1] > _RISE * min(losses) and training[-1] < training[len(training) // 2]

@@ -45,7 +45,7 @@ def _losses(run: Run, best: int) -> str:
 
 
 def _metric(run: Run, name: str, best: int) -> str:
-    shown = name.replace("_", " ")
+    shown = name.upper() if name in ("wer", "cer") else name.replace("_", " ")
     caption = f"The {shown} on the validation data."
     mark = best, "best step"
     return line_chart("step", shown, [Line(*run.evaluations(name))], caption, mark=mark)

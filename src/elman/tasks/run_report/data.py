@@ -11,6 +11,7 @@ import numpy as np
 from elman import html
 
 _BINS = 12
+_NOTABLE = 0.01  # share of validation inputs in the training data that wants doing
 _LONGEST = 300  # characters of an input that is shown
 
 
@@ -104,7 +105,7 @@ class Duplicates:
     @property
     def advice(self) -> list[str]:
         """What to do about validation data that training has seen."""
-        if not self.shared:
+        if not self.shared or len(self.shared) < _NOTABLE * self.of:
             return []
         return [
             f"{len(self.shared):,} of {self.of:,} validation inputs stand in the training data,"

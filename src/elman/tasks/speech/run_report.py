@@ -128,7 +128,7 @@ class SpeechRun:
         hours = sum(self.train.seconds) / 3600
         if hours < 1:
             found.append(
-                f"Training has {60 * hours:.0f} minutes of speech: more recordings would help more"
-                " than any setting."
+                f"Training has only {60 * hours:.0f} minutes of speech: more recordings are likely"
+                " to help most."
             )
         return found
