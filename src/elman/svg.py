@@ -77,9 +77,9 @@ def line_chart(
     for band in bands:
         ends = [*zip(band.x, band.high, strict=True)]
         ends += [*zip(band.x, band.low, strict=True)][::-1]
-        known = [at(a, b) for a, b in ends if math.isfinite(b)]
+        corners = [at(a, b) for a, b in ends if math.isfinite(b)]
         fill = f'fill="var(--s{band.colour})" fill-opacity="0.2"'
-        parts.append(f'<polygon points="{" ".join(known)}" {fill}/>')
+        parts.append(f'<polygon points="{" ".join(corners)}" {fill}/>')
     for line in lines:
         stroke = f'stroke="var(--s{line.colour})"' + (
             ' stroke-dasharray="6 4"' if line.dashed else ""

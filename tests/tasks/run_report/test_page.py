@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -18,7 +19,7 @@ from elman.tasks.run_report import advice
 from elman.tasks.run_report.run import Own, Run
 
 SMALL: dict[str, Any] = {"hidden_size": 4, "embedding_size": 4, "bidirectional": False}
-HTML = '<script src="https://example.org/x.js"></script>'
+HTML = '<script src="x.js"></script><img src="x" onerror="y()">'
 
 
 def texts(count: int = 60) -> tuple[list[str], list[str]]:
@@ -32,12 +33,14 @@ def texts(count: int = 60) -> tuple[list[str], list[str]]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Classify, str]:
     inputs, labels = texts()
     unseen, answers = texts(40)
-    unseen[1], answers[1] = f"{unseen[1]} awful {HTML} {'z' * 500}", "good"
-    inputs += ["the same", "the same", "fine"]
+    unseen[0], answers[1] = f"{HTML} {'z' * 500}", "good"
+    inputs += ["the same", "the same", unseen[0]]
     labels += ["good", "bad", "good"]
     folder = tmp_path_factory.mktemp("page") / "run"
     task = Classify(**SMALL, lr=0.03, epochs=15, evaluate_every=10)
-    task.fit((inputs, labels), (unseen, answers), folder=folder, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it may be no better than a baseline
+        task.fit((inputs, labels), (unseen, answers), folder=folder, progress=False)
     assert task.report_page == folder / "report.html"
     return task, task.report_page.read_text()
 
