@@ -16,7 +16,7 @@ FLOORS = (
     {"nn"},
     {"compiler"},
     {"cells"},
-    {"math", "html"},
+    {"math", "html", "svg"},
     {"folders", "tensor_files"},
     {"files"},
     {"errors", "lazy", "messages", "moved", "version"},

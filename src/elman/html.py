@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from elman.errors import FileError
 from elman.files import is_file, write_atomic
 from elman.folders import path_of
+
+if TYPE_CHECKING:  # charts alone need matplotlib, and import it
+    from matplotlib.axes import Axes
 
 # Colours to draw a chart in. On the page each is a variable of the style sheet, so that charts
 # follow the reader's light or dark theme.
@@ -52,7 +52,10 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .heat thead th{text-align:center}
 .heat td{text-align:center;border:2px solid var(--paper);border-radius:.4rem;min-width:4.5rem;
   padding:.7rem .5rem;font-variant-numeric:tabular-nums;line-height:1.25}
+.dense td{min-width:2.1rem;padding:.3rem .15rem;font-size:.8rem}
+.dense tbody th{max-width:14rem;overflow-wrap:anywhere;font-weight:400}
 .heat small{display:block;color:var(--soft)}
+.dense small{display:none}
 .heat .hot small{color:inherit}
 .heat .hot{color:var(--paper)}
 dl{display:flex;flex-wrap:wrap;gap:.6rem 1.8rem;margin:1rem 0;padding:.8rem 1rem;
@@ -61,18 +64,30 @@ dt{color:var(--soft);font-size:.8rem}
 dd{margin:0;font-variant-numeric:tabular-nums}
 pre{background:var(--card);border-radius:.6rem;padding:1rem;overflow-x:auto;font-size:.85rem;
   line-height:1.5;white-space:pre-wrap;overflow-wrap:anywhere}
+.aligned{white-space:pre;padding:.6rem 1rem}
 code{font-size:.9em;overflow-wrap:anywhere}
+.bar{position:relative;width:60%}
+.bar i{position:absolute;left:0;top:.2rem;bottom:.2rem;border-radius:.25rem;
+  background:color-mix(in srgb,var(--accent) 28%,var(--paper))}
+.bar span{position:relative;overflow-wrap:anywhere}
+li{margin:.4rem 0;max-width:44rem}
+details{margin:1rem 0}
+summary{cursor:pointer;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
   margin:1rem 0}
 figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
+.long td{overflow-wrap:anywhere;min-width:6rem}
+.long td:first-child{min-width:min(22rem,80vw);overflow-wrap:break-word}
 @media(max-width:44rem){th,td{padding:.4rem .35rem}thead th{white-space:normal}
 .stacked thead{display:none}
 .stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}
 .stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
 .stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}
 """
+_LONG = 30  # characters of a first cell that needs room
+_MOST_ACROSS = 64  # characters of the labels above a heat map
 
 
 @dataclass(frozen=True)
@@ -156,6 +171,11 @@ def preformatted(content: str) -> str:
     return f"<pre>{escape(content)}</pre>"
 
 
+def aligned(content: str) -> str:
+    """Lines whose columns stand below each other; they are not broken, but scrolled."""
+    return f'<pre class="aligned">{escape(content)}</pre>'
+
+
 def facts(values: Mapping[str, Any]) -> str:
     """Short values with their names, side by side."""
     pairs = (
@@ -193,8 +213,10 @@ def table(
         + "</tr>"
         for row in rows
     )
+    is_long = any(len(str(row[0])) > _LONG for row in rows)
+    kind = ("stacked long" if is_long else "stacked") if stacked else "plain"
     return (
-        f'<div class="wide"><table{" class=stacked" if stacked else ""}>{_caption(caption)}'
+        f'<div class="wide"><table class="{kind}">{_caption(caption)}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -202,10 +224,16 @@ def table(
 def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str = "") -> str:
     """How often each true label (row) was taken for each (column), the shares as a heat map.
 
-    `counts` is (C, C), in the order of `labels`.
+    `counts` is (C, C), in the order of `labels`. Columns of many or long labels have numbers.
     """
+    dense = sum(max(len(label), 8) for label in labels) > _MOST_ACROSS
+    if dense:
+        names = [str(i) for i in range(1, len(labels) + 1)]
+        labels = [f"{i} {label}" for i, label in enumerate(labels, 1)]
+    else:
+        names = list(labels)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    head = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
     rows = []
     for label, row, of_row in zip(labels, counts.tolist(), shares.tolist(), strict=True):
         cells = "".join(
@@ -214,17 +242,59 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str 
             for count, share in zip(row, of_row, strict=True)
         )
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
+    kind = "heat dense" if dense else "heat"
     return (
-        f'<div class="wide"><table class="heat">{_caption(caption)}<thead><tr>'
+        f'<div class="wide"><table class="{kind}">{_caption(caption)}<thead><tr>'
         f"<th>true \\ predicted</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5) -> Axes:
+def bars(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    shares: Iterable[float],
+    *,
+    caption: str = "",
+) -> str:
+    """A table with a bar behind the first cell of each row, whose length is a share (0 to 1).
+
+    >>> "width:50%" in bars(["length", "count"], [["1 to 9", 3]], [0.5])
+    True
+    """
+    rows = [list(row) for row in rows]
+    head = "".join(
+        f"<th{'' if i == 0 else ' class=n'}>{escape(h)}</th>" for i, h in enumerate(header)
+    )
+    body = "".join(
+        f'<tr><td class="bar"><i style="width:{100 * min(max(share, 0.0), 1.0):.0f}%"></i>'
+        f"<span>{escape(_shown(row[0]))}</span></td>"
+        + "".join(f'<td class="n">{escape(_shown(value))}</td>' for value in row[1:])
+        + "</tr>"
+        for row, share in zip(rows, shares, strict=True)
+    )
+    return (
+        f'<div class="wide"><table>{_caption(caption)}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def items(sentences: Iterable[str]) -> str:
+    """A list of sentences."""
+    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sentences)}</ul>"
+
+
+def folded(title: str, *parts: str) -> str:
+    """Pieces of a page that are shown when their title is clicked."""
+    return f"<details><summary>{escape(title)}</summary>{''.join(parts)}</details>"
+
+
+def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5) -> "Axes":
     """Empty axes to draw a chart on, in the colours `SERIES`; sizes in inches.
 
     pyplot's state and the user's settings of matplotlib are not touched.
     """
+    from matplotlib.figure import Figure
+
     with _own_settings():
         figure = Figure(figsize=(width, height), layout="constrained")
         ax = figure.add_subplot(xlabel=x_label, ylabel=y_label)
@@ -239,8 +309,11 @@ def axes(x_label: str, y_label: str, *, width: float = 5.6, height: float = 3.5)
     return ax
 
 
-def chart(ax: Axes, caption: str) -> str:
+def chart(ax: "Axes", caption: str) -> str:
     """The figure of `axes`, drawn on, as an inline SVG with its caption."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     if ax.get_legend_handles_labels()[0]:
@@ -262,6 +335,8 @@ def charts(*figures: str) -> str:
 @contextmanager
 def _own_settings() -> Iterator[None]:
     """matplotlib's defaults, whatever the user's are, and these again afterwards."""
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield

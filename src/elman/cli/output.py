@@ -58,6 +58,8 @@ def trained(task: "Task", out: Path) -> None:
         )
     can_generate = commands_of(task.name).generate is not None
     more = " and elman generate --help" if can_generate else ""
+    if task.report_page is not None:
+        print(f"the report is {task.report_page}")
     print(f"the model is in {out}: see elman predict --help{more}")
 
 

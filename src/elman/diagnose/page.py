@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from elman import html
 from elman.diagnose import plot
@@ -12,6 +11,8 @@ from elman.diagnose.tables import LAYER_HEADER, headline, layer_row, memory_word
 from elman.version import __version__
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from elman.diagnose.findings import Finding
     from elman.diagnose.layers import LayerReport
     from elman.diagnose.report import Diagnosis
@@ -22,7 +23,7 @@ GENERATOR = "elman diagnose"
 def page(found: "Diagnosis") -> str:
     """The page, as HTML."""
     sections = [
-        html.Section("What was found", _findings(found.findings)),
+        html.Section("What was found", findings(found.findings)),
         _through_time(found),
         *(_layer(layer) for layer in found.layers),
     ]
@@ -36,8 +37,9 @@ def page(found: "Diagnosis") -> str:
     return html.page(title, sections, lead=lead, generator=GENERATOR)
 
 
-def _findings(findings: Sequence["Finding"]) -> list[str]:
-    if not findings:
+def findings(found: Sequence["Finding"]) -> list[str]:
+    """A table of findings, or that there is none."""
+    if not found:
         return [html.strong("Nothing is amiss."), html.text("No threshold was passed.")]
     rows = [
         (
@@ -46,7 +48,7 @@ def _findings(findings: Sequence["Finding"]) -> list[str]:
             "; ".join(f"{name} {value:.3g}" for name, value in finding.evidence.items()),
             "; ".join(f"{remedy.words} ({remedy.page})" for remedy in finding.remedies),
         )
-        for finding in findings
+        for finding in found
     ]
     caption = "A note may be as it should; a warning or an error wants mending."
     header = ["level", "finding", "evidence", "what to try"]
@@ -63,7 +65,7 @@ def _chart(
     return html.chart(ax, caption)
 
 
-def _ends(ax: Axes) -> tuple[float, float]:
+def _ends(ax: "Axes") -> tuple[float, float]:
     values = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return min(low, 0.0) - 0.03 * (high - low), max(high, 1.0) + 0.03 * (high - low)
@@ -166,7 +168,7 @@ def _quantile(values: Any, share: int) -> str:
 
 
 def _truncation(found: "Diagnosis") -> html.Section:
-    def draw(ax: Axes, cuts: Any, series: tuple[str, ...]) -> None:
+    def draw(ax: "Axes", cuts: Any, series: tuple[str, ...]) -> None:
         for (name, values), style in zip(cuts.items(), plot.styles(len(cuts), series), strict=True):
             if values:
                 points = [cut.length for cut in values], [100 * cut.error for cut in values]
@@ -197,7 +199,7 @@ def _truncation(found: "Diagnosis") -> html.Section:
 def _history(history: list[dict[str, Any]]) -> html.Section:
     names = sorted({name for entry in history for name in entry.get("layers", {})})[: plot.MOST]
 
-    def draw(ax: Axes, key: str, series: tuple[str, ...]) -> None:
+    def draw(ax: "Axes", key: str, series: tuple[str, ...]) -> None:
         for name, style in zip(names, plot.styles(len(names), series), strict=True):
             known = [e for e in history if (e["layers"].get(name) or {}).get(key) is not None]
             values = [e["layers"][name][key] for e in known]

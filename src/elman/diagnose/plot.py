@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from elman.diagnose.gates import SATURATED
 from elman.diagnose.gradient import FORGOTTEN
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from elman.diagnose.layers import LayerReport
     from elman.diagnose.report import Diagnosis
 
@@ -20,7 +21,7 @@ MOST = 12  # curves that one chart can hold
 _FLOOR = 1e-12
 
 Style = dict[str, Any]
-Draw = Callable[[Axes], None]
+Draw = Callable[["Axes"], None]
 
 
 def styles(count: int, series: tuple[str, ...] = SERIES) -> list[Style]:
@@ -31,7 +32,7 @@ def styles(count: int, series: tuple[str, ...] = SERIES) -> list[Style]:
     ]
 
 
-def _log(ax: Axes) -> None:
+def _log(ax: "Axes") -> None:
     """A logarithmic axis of readable extent, if there is anything to draw."""
     values = [np.asarray(line.get_ydata(), float) for line in ax.get_lines()]
     known = [v[np.isfinite(v) & (v > 0)] for v in values]
@@ -43,7 +44,7 @@ def _log(ax: Axes) -> None:
         ax.set_ylim(max(low, top * _FLOOR) / 2, top * 3)
 
 
-def lags(ax: Axes, layers: "list[LayerReport]", series: tuple[str, ...] = SERIES) -> None:
+def lags(ax: "Axes", layers: "list[LayerReport]", series: tuple[str, ...] = SERIES) -> None:
     """Which share of a gradient is left, over the steps back."""
     for layer, style in zip(layers[:MOST], styles(len(layers), series), strict=False):
         curve = layer.gradient.lags
@@ -52,7 +53,7 @@ def lags(ax: Axes, layers: "list[LayerReport]", series: tuple[str, ...] = SERIES
     ax.axhline(FORGOTTEN, color=series[2], linewidth=0.8, linestyle=":")
 
 
-def norms(ax: Axes, layers: "list[LayerReport]", series: tuple[str, ...] = SERIES) -> None:
+def norms(ax: "Axes", layers: "list[LayerReport]", series: tuple[str, ...] = SERIES) -> None:
     """|dL/ds_t| over time."""
     for layer, style in zip(layers[:MOST], styles(len(layers), series), strict=False):
         curve = layer.gradient.norms
@@ -60,7 +61,7 @@ def norms(ax: Axes, layers: "list[LayerReport]", series: tuple[str, ...] = SERIE
     _log(ax)
 
 
-def products(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
+def products(ax: "Axes", layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
     """Singular values of the Jacobian over several lags: largest, quartiles, smallest."""
     found = layer.spectra
     size = min((len(v) for v in found.products), default=0)
@@ -73,7 +74,7 @@ def products(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -
     _log(ax)
 
 
-def steps(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
+def steps(ax: "Axes", layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
     """Singular values of single steps' Jacobians over time."""
     names = ("largest", "upper quarter", "median", "smallest")
     for name, values, style in zip(names, layer.spectra.steps, styles(4, series), strict=True):
@@ -81,13 +82,13 @@ def steps(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> N
     _log(ax)
 
 
-def gate_means(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
+def gate_means(ax: "Axes", layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
     """Each gate's mean over time."""
     for gate, style in zip(layer.gates, styles(len(layer.gates), series), strict=True):
         ax.plot(np.arange(len(gate.mean)), gate.mean, label=gate.name, **style)
 
 
-def gate_values(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
+def gate_values(ax: "Axes", layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
     """How the gates' values are spread."""
     for gate, style in zip(layer.gates, styles(len(layer.gates), series), strict=True):
         low, high = gate.edges[0], gate.edges[-1]
@@ -99,14 +100,16 @@ def gate_values(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES
         ax.axvline(end, color=series[2], linewidth=0.6, linestyle=":")
 
 
-def state_norms(ax: Axes, layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
+def state_norms(ax: "Axes", layer: "LayerReport", series: tuple[str, ...] = SERIES) -> None:
     """Each state's norm over time."""
     for unit, style in zip(layer.states, styles(len(layer.states), series), strict=True):
         ax.plot(np.arange(len(unit.norm)), unit.norm, label=f"|{unit.name}|", **style)
 
 
-def plot(found: "Diagnosis") -> Figure:
+def plot(found: "Diagnosis") -> "Figure":
     """A figure of all layers' gradients, and of the first layers' Jacobians, gates and states."""
+    from matplotlib.figure import Figure
+
     shown = [layer for layer in found.layers if layer.broken_at is None][:4]
     figure = Figure(figsize=(12, 3.2 * (1 + len(shown))), layout="constrained")
     grid = figure.add_gridspec(1 + len(shown), 12)
@@ -130,7 +133,7 @@ def _of_layer(layer: "LayerReport") -> list[tuple[str, str, str, Draw]]:
     ]
 
 
-def _panel(ax: Axes, title: str, x: str, y: str, draw: Draw) -> None:
+def _panel(ax: "Axes", title: str, x: str, y: str, draw: Draw) -> None:
     draw(ax)
     ax.set(title=title, xlabel=x, ylabel=y)
     ax.grid(alpha=0.25)

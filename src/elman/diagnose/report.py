@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from rich.console import Group
 from torch import Tensor, nn
 
@@ -23,6 +22,9 @@ from elman.diagnose.watch import gradients
 from elman.errors import SettingsError
 from elman.html import write_page
 from elman.nn.modes import modes_kept
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SEQUENCES = 16  # of each batch that are looked at
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
@@ -65,7 +67,7 @@ class Diagnosis:
 
         return summary(self)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """The gradient through time, Jacobians and gates as one matplotlib figure."""
         from elman.diagnose.plot import plot
 
@@ -102,6 +104,7 @@ def diagnose(
     sequences: int = SEQUENCES,
     chunk: int | None = None,
     history: Sequence[dict[str, Any]] = (),
+    quick: bool = False,
 ) -> Diagnosis:
     """Say why a recurrent network learns or does not learn.
 
@@ -120,6 +123,8 @@ def diagnose(
     - `sequences`: how many sequences of each batch are followed through time.
     - `chunk`: the chunk length of truncated backpropagation that is in use, to be judged.
     - `history`: a monitored run's `Result.gradients`, for the page to draw.
+    - `quick`: measure the gradient through time alone: no Jacobians, exponents, gates, states or
+      truncation.
 
     **Returns:** a `Diagnosis`, with `.summary()`, `.plot()`, `.to_html(path)` and `.to_dict()`.
 
@@ -150,7 +155,7 @@ def diagnose(
             calls, value, norms = backward(model, each, function)
             per_batch.append([call.first(sequences) for call in calls])
             losses.append(value)
-        found = _report(model, per_batch, losses, norms, chunk)
+        found = _report(model, per_batch, losses, norms, chunk, quick=quick)
         return replace(found, history=list(history))
 
 
@@ -186,6 +191,8 @@ def _report(
     losses: list[float],
     norms: dict[str, float],
     chunk: int | None,
+    *,
+    quick: bool,
 ) -> Diagnosis:
     if len({len(calls) for calls in per_batch}) > 1:
         raise SettingsError("the batches run the recurrent layers differently often: pass one")
@@ -200,8 +207,8 @@ def _report(
             words = [name]
             words += [f"layer {each[0].layer}"] if layer.num_layers > 1 else []
             words += ["backward" if each[0].reverse else "forward"] if layer.bidirectional else []
-            layers.append(measure(", ".join(words), each))
-        if not layer.bidirectional and layers[-1].broken_at is None:
+            layers.append(measure(", ".join(words), each, quick=quick))
+        if not quick and not layer.bidirectional and layers[-1].broken_at is None:
             steps = calls[0].x.shape[0]
             lengths = sorted({*(1 << k for k in range(2, 20) if 1 << k < steps), chunk or 1})
             lengths = [k for k in lengths if 1 < k < steps]

@@ -94,7 +94,7 @@ def line(row: Row) -> str:
     note = f"; {row['note']}" if row["note"] else ""
     return (
         f"baseline {row['name']}: {metric} {row['baseline']:.4f}, the model {row['model']:.4f}"
-        f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {_WINNER[row['winner']]}{note}"
+        f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {WINNER[row['winner']]}{note}"
     )
 
 
@@ -114,7 +114,7 @@ def table(rows: Sequence[Row]) -> list[str]:
         name = f"{row['name']} ({row['note']})" if row["note"] else row["name"]
         interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
         values = f"{row['baseline']:.4f} | {row['model']:.4f} | {interval}"
-        lines.append(f"| {name} | {values} | {_WINNER[row['winner']]} |")
+        lines.append(f"| {name} | {values} | {WINNER[row['winner']]} |")
     lines += ["", "Intervals are of the paired bootstrap over the validation examples. Who wins is"]
     lines[-1] += " undecided where 0 is inside, or where the two differ on fewer than six examples."
     if warning := no_better(rows):
@@ -122,7 +122,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-_WINNER = {"model": "the model wins", "baseline": "the baseline wins", "undecided": "undecided"}
+WINNER = {"model": "the model wins", "baseline": "the baseline wins", "undecided": "undecided"}
 
 
 def _gain(row: Row) -> float:

@@ -14,6 +14,7 @@ from elman.errors import SettingsError
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Memory, Preprocessing
+from elman.tasks.run_report.run import Own
 from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
 from elman.tasks.settings import RecurrentSettings
@@ -130,6 +131,10 @@ class Hooks(ABC):
     def batch_to_diagnose(self, preprocessing: Any, data: Any) -> Any:
         """The batch of a labelled dataset that `elman.diagnose` follows, as `loss` takes it."""
         return next(iter(self.batches(preprocessing, data, training=True).epoch(0)))
+
+    def report_parts(self, train: Any, held_out: Any) -> Own:  # noqa: ARG002
+        """The task's own sections and advice in a run's report; none by default."""
+        return Own()
 
     def description(self) -> str:
         """The network in a few words, for the model card's title."""

@@ -15,6 +15,7 @@ from elman.cells import BUILTIN, Cell, resolve
 from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
+from elman.html import is_page
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.hooks import Hooks
@@ -24,7 +25,7 @@ from elman.tasks.schema import checked
 from elman.tasks.settings import validated
 from elman.tasks.start import merged, trained
 from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
-from elman.tasks.training import Training
+from elman.tasks.training import REPORT, Training
 from elman.tasks.unreadable import in_place
 from elman.train.inference import infer
 from elman.train.resume import refuse_begun
@@ -66,6 +67,7 @@ class Task(Hooks):
         self._memory: Any = None  # what a trained task remembers of data, if it does
         self.record: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
+        self.report_page: Path | None = None  # of the last fit, where it has a folder
 
     def _parts(self) -> list[Any]:
         """What is saved beside settings and weights."""
@@ -145,8 +147,9 @@ class Task(Hooks):
 
         - `data`, `validation`: what to train on and what to choose the best weights by; without
           `validation` a share of the data is held out.
-        - `folder`: where checkpoints, the log and at the end the model are written; nothing is
-          written if None. It must be new, empty or one that elman wrote.
+        - `folder`: where checkpoints, the log and at the end the model and a report page,
+          `report.html`, are written; nothing is written if None. It must be new, empty or one that
+          elman wrote.
         - `resume`: go on from the folder's checkpoint, with the same data and settings, to the very
           weights of an unbroken run.
         - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
@@ -163,7 +166,7 @@ class Task(Hooks):
             folder = path_of(folder, "folder")
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
-            claim(folder, [*MODEL_FILES, *self.asset_names])
+            claim(folder, [*MODEL_FILES, *self.asset_names, REPORT], {REPORT: is_page})
             if not resume:
                 refuse_begun(folder / CHECKPOINT)
         began = time.monotonic()
@@ -186,6 +189,8 @@ class Task(Hooks):
         if folder is not None:
             task.save(folder)
         vars(self).update(vars(task))
+        if folder is not None:
+            self.report_page = training.write_report(folder)
         return self
 
     def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:

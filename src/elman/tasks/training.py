@@ -22,6 +22,7 @@ from elman.train.settings import usual_epochs
 if TYPE_CHECKING:
     from elman.tasks.task import Task
 
+REPORT = "report.html"
 _PROGRESS = ("step", "epoch", "training_loss")
 
 
@@ -155,3 +156,9 @@ class Training:
     def baselines(self) -> list[dict[str, Any]]:
         """Simple methods on the same data, beside the model."""
         return with_baselines(self.task, self.train, self.held_out)
+
+    def write_report(self, folder: Path) -> Path | None:
+        """Write the report page of the run; None, with a warning, where that fails."""
+        from elman.tasks.run_report.page import write
+
+        return write(self.task, self.train, self.held_out, folder / REPORT)

@@ -20,6 +20,7 @@ from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
+from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
@@ -27,6 +28,7 @@ from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
@@ -327,6 +329,10 @@ class Classify(Task):
             "training_sha256": train.examples.sha256,
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
+
+    def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> Own:
+        """Confusions, calibration, mistakes, suspicious labels, and the data."""
+        return ClassifyRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
         if self.sound is not None:

@@ -27,7 +27,7 @@ from elman.tasks.forecast.settings import QUANTILES
 from elman.tasks.prediction import Evaluation
 
 if TYPE_CHECKING:
-    from elman.tasks.forecast.task import Forecast
+    from elman.tasks.forecast.parts import ForecastParts
 
 Array = NDArray[np.float64]
 _MOST_SLOW = 60  # forecasts by rules that take a second or so each
@@ -49,9 +49,18 @@ class Rolled:
     rules: dict[str, Array]
 
 
-def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) -> Iterator[Rolled]:
+def roll(
+    task: "ForecastParts",
+    panel: Panel,
+    n_windows: int | None,
+    step_size: int,
+    *,
+    most_slow: int = _MOST_SLOW,
+) -> Iterator[Rolled]:
     """Forecast each series after the last `n_windows` steps, `step_size` apart, after which a whole
-    horizon is known; of no number, after all of its last tenth."""
+    horizon is known; of no number, after all of its last tenth.
+
+    Of more than `most_slow` forecasts the rules that take a second or so each are left out."""
     season, horizon = task.view.seasons[0], task.settings.horizon
     some, seen = False, 0
     for series in panel.series:
@@ -64,7 +73,7 @@ def roll(task: "Forecast", panel: Panel, n_windows: int | None, step_size: int) 
         if at:
             some = True
             seen += at[0] + 1 < task.memory.since.get(series.name, 0) - series.start
-            yield _of(task, history, at, len(panel))
+            yield _of(task, history, at, slow=len(at) * len(panel) <= most_slow)
     if not some:
         raise DataError(
             f"no series is long enough for a forecast of {horizon} steps after a season of {season}"
@@ -107,7 +116,7 @@ def frame(rolled: Sequence[Rolled], panel: Panel, level: Sequence[float]) -> dic
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _of(task: "Forecast", history: History, at: tuple[int, ...], count: int) -> Rolled:
+def _of(task: "ForecastParts", history: History, at: tuple[int, ...], *, slow: bool) -> Rolled:
     season, horizon = task.view.seasons[0], task.settings.horizon
     came = np.stack([history.y[a + 1 : a + 1 + horizon] for a in at])
     quantiles = _quantiles(task, history, at)
@@ -115,7 +124,7 @@ def _of(task: "Forecast", history: History, at: tuple[int, ...], count: int) -> 
     quantiles = np.maximum(quantiles, floor[:, None, :, None])
     filled = history.filled[history.before :]
     rules = dict(baselines.rules())
-    if len(at) * count > _MOST_SLOW:
+    if not slow:
         rules = {name: rule for name, rule in rules.items() if name not in baselines.SLOW}
     made = {}
     for name, rule in rules.items():
@@ -129,7 +138,7 @@ def _of(task: "Forecast", history: History, at: tuple[int, ...], count: int) -> 
     return Rolled(history, at, came, quantiles, made)
 
 
-def _quantiles(task: "Forecast", history: History, at: Sequence[int]) -> Array:
+def _quantiles(task: "ForecastParts", history: History, at: Sequence[int]) -> Array:
     """The model's quantiles (n, h, K, Q); its intervals learn from each step up to each forecast,
     also from those between."""
     model: Any = task.model

@@ -26,11 +26,13 @@ from elman.tasks.forecast.placed import Placed
 from elman.tasks.forecast.preprocessing import ForecastPreprocessing
 from elman.tasks.forecast.quantiles import pinball
 from elman.tasks.forecast.reading import ReadingBatch, Readings, read_known
+from elman.tasks.forecast.run_report import ForecastRun
 from elman.tasks.forecast.series_state import Known, padded
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.validation import NextValues, places, share_of_seasonal_naive
 from elman.tasks.forecast.windows import TrainingWindows
 from elman.tasks.prediction import Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.storage import Saved
 from elman.tasks.task import Task
 from elman.tensor_files import read_tensors
@@ -223,6 +225,10 @@ class ForecastParts(Task):
             "notes": "; ".join(panel.notes) or "none",
             "training_sha256": panel.sha256,
         }
+
+    def report_parts(self, train: SeriesData, held_out: SeriesData) -> Own:
+        """Forecasts of the held-out steps beside simple rules, and the data."""
+        return ForecastRun(self, train, held_out).own()
 
     def _known(self, panel: Panel, known: Mapping[str, Known] | None = None) -> dict[str, Known]:
         return read_known(self.model, self.view, panel, known, self.memory.intervals)

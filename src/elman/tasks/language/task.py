@@ -16,11 +16,13 @@ from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
 from elman.tasks.language.plan import plan
 from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
+from elman.tasks.language.run_report import LanguageRun
 from elman.tasks.language.session import LanguageSession, TextWriter, checked_length, pieces
 from elman.tasks.language.settings import LanguageSettings
 from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.task import Task
 from elman.train import Step
 from elman.train.inference import InParts, through_parts
@@ -260,6 +262,10 @@ class Language(Task):
         streams = max(1, min(settings.batch_size, len(tokens) // (2 * settings.chunk_length)))
         length = min(max(_FOLLOWED, 2 * settings.chunk_length), len(tokens) // streams)
         return next(Chunks(tokens, streams, length).epoch(0))
+
+    def report_parts(self, train: LanguageText, held_out: LanguageText) -> Own:
+        """A sample, the most and least surprising lines, and the data."""
+        return LanguageRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
         return lambda: self.generate(length=1, seed=0)

@@ -20,6 +20,7 @@ from elman.errors import DataError
 from elman.tasks.language import Language
 from elman.tasks.model import SequenceModel
 from elman.tasks.prediction import Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable, with_transcripts
 from elman.tasks.speech.decoding import DecodeOptions, Decoding
@@ -28,6 +29,7 @@ from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of, words_for
+from elman.tasks.speech.run_report import SpeechRun
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
@@ -187,8 +189,8 @@ class Speech(Task):
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """Text, score, seconds and name of each utterance, and of broken ones the error."""
-        nested = ("words", "others")
-        return [{k: v for k, v in row.items() if k not in nested} for row in super().rows(data)]
+        left_out = {"words", "others"}
+        return [{k: row[k] for k in row if k not in left_out} for row in super().rows(data)]
 
     def log_probs(self, data: Any) -> list[Array]:
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
@@ -241,10 +243,7 @@ class Speech(Task):
         return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
-        """Word and character error rate (shares), real-time factor, utterances heard and broken.
-
-        **Arguments:** `options`: keywords of `transcribe`.
-        """
+        """Word and character error rate, real-time factor, counts; `options` as in `transcribe`."""
         return self.report(data, **options).metrics
 
     def report(self, data: Any, *, channel: int | None = None, **options: Any) -> SpeechReport:
@@ -262,8 +261,7 @@ class Speech(Task):
     # the parts of a task
 
     def read(self, data: Any, *, labelled: bool) -> SpeechData:
-        """The utterances; with transcripts those to learn or to measure by, with a warning that
-        says which are left out."""
+        """The utterances, with transcripts if `labelled`; a warning says which are left out."""
         if not labelled:
             return self._heard(data)
         known: SpeechPreprocessing | None = self._preprocessing
@@ -373,6 +371,10 @@ class Speech(Task):
             "training_sha256": Utterances(train.utterances).sha256,
         }
 
+    def report_parts(self, train: SpeechData, held_out: SpeechData) -> Own:
+        """Frequent errors, the worst utterances, and the data."""
+        return SpeechRun(self, train, held_out).own()
+
     # what these need
 
     def _heard(self, data: Any, channel: int | None = None) -> SpeechData:
@@ -391,8 +393,9 @@ class Speech(Task):
     def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
         """What makes decoders."""
         head = self._model.head
-        reader = head if isinstance(head, ReadingHead) else None
-        return Decoding(self.settings, preprocessing, reader)
+        return Decoding(
+            self.settings, preprocessing, head if isinstance(head, ReadingHead) else None
+        )
 
     def _example(self) -> Callable[[], object]:
         batches = by_length([np.zeros((100, self._known.features), np.float32)], self.front)

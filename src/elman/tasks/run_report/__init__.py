@@ -1,0 +1,1 @@
+"""The page `report.html` that a training run leaves in its folder."""
