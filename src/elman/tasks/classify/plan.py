@@ -11,6 +11,7 @@ from elman.tasks.plan import Plan, Preset, length, units
 
 _LOOKED_AT = 20_000  # texts
 _UNKNOWN_WORDS = 0.4  # share of held-out words that are new, from which on characters are better
+NGRAM_BUCKETS = 10_000  # more gain little and cost time
 _LONG = 400  # characters of a text, from which on byte pairs are better than characters
 
 
@@ -49,11 +50,13 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
         f" {new:.0%} of a tenth's words are new to the others"
     )
     tokens = given.get("tokens", "words")
-    if "tokens" not in given and new > _UNKNOWN_WORDS:
+    is_settled = "tokens" in given or given.get("ngram_buckets")
+    if not is_settled and new > _UNKNOWN_WORDS:
         tokens = "characters" if np.mean([len(text) for text in unseen]) < _LONG else "bpe"
     hidden = {"words": (0.4, 0.3), "bpe": (0.3, 0.1), "characters": (0.1, 0.05)}[tokens]
     return facts, {
         "tokens": tokens,
+        **({"ngram_buckets": NGRAM_BUCKETS} if tokens == "words" else {}),
         "input_dropout": hidden[0],
         "token_dropout": hidden[1],
     }

@@ -40,6 +40,12 @@ class ClassifySettings(
     )
     min_count: int = Field(1, ge=1, lt=2**31, description="Tokens rarer than this are unknown.")
     embedding_size: int = Field(100, ge=1, le=2**16, description="Length of a token's vector.")
+    ngram_buckets: int = Field(
+        0,
+        ge=0,
+        le=2**24,
+        description="Vectors shared by the hashed character n-grams of words (fastText); 0: none.",
+    )
     token_dropout: float = Field(
         0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
     )

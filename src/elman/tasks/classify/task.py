@@ -30,6 +30,7 @@ from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
+from elman.tasks.word_encoder import WordEncoder
 from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
@@ -73,8 +74,8 @@ class Classify(Task):
     preprocessing_type = ClassifyPreprocessing
     asset_names = (VOCABULARY,)
     fixed = (
-        *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size", "bidirectional"),
-        *("pooling", "acoustic", "bins", "sample_rate"),
+        *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size"),
+        *("ngram_buckets", "bidirectional", "pooling", "acoustic", "bins", "sample_rate"),
     )
     found_after_training = ("head.temperature",)
 
@@ -212,15 +213,15 @@ class Classify(Task):
     def build(self, preprocessing: ClassifyPreprocessing) -> SequenceModel:
         """Embedded tokens or standardised features, recurrent layers, pooling, class scores."""
         settings = self.settings
-        encoder: TokenEncoder | FeatureEncoder
+        encoder: TokenEncoder | WordEncoder | FeatureEncoder
         if preprocessing.vocabulary is not None:
-            encoder = TokenEncoder(
-                preprocessing.vocabulary.size,
-                settings.embedding_size,
-                deviation=0.1,
-                dropout=settings.input_dropout,
-                token_dropout=settings.token_dropout,
-            )
+            sizes = preprocessing.vocabulary.size, settings.embedding_size
+            buckets = preprocessing.ngram_buckets
+            options = {"dropout": settings.input_dropout, "token_dropout": settings.token_dropout}
+            if buckets:
+                encoder = WordEncoder(*sizes, buckets, deviation=0.1, **options)
+            else:
+                encoder = TokenEncoder(*sizes, deviation=0.1, **options)
         else:
             size = preprocessing.features or 0
             encoder = FeatureEncoder(
@@ -239,11 +240,16 @@ class Classify(Task):
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
     ) -> PaddedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
-        sequences, targets = preprocessing.sequences(data), preprocessing.targets(data)
-        if training:
-            settings = self.settings
-            return PaddedBatches(sequences, targets, settings.batch_size, seed=settings.seed)
-        return PaddedBatches(sequences, targets, _BATCH, shuffle=False)
+        words = preprocessing.words(data.texts)
+        sequences = preprocessing.sequences(data) if words is None else words.sequences
+        return PaddedBatches(
+            sequences,
+            preprocessing.targets(data),
+            self.settings.batch_size if training else _BATCH,
+            seed=self.settings.seed,
+            shuffle=training,
+            inputs=None if words is None else words.inputs,
+        )
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
