@@ -12,9 +12,12 @@ from torch import Tensor
 
 from elman.data import AcousticFeatures, Vocabulary, build_vocabulary
 from elman.data.text.subwords import Words
+from elman.data.text.word_vectors import WordVectors
+from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.classify.vectors import check_words, vectors_of
 from elman.tasks.settings import validated
 from elman.tasks.storage import Saved
 from elman.tasks.word_encoder import DistinctWords, WordInputs
@@ -33,6 +36,8 @@ class ClassifyPreprocessing:
     - `sound`: how sound becomes features.
     - `scale`: while training on features, their mean and deviation, (F,) each; later they are
       among the weights.
+    - `vectors`: while training, those of the user's file that words begin with; later they are
+      among the weights, too.
     - `class_weights`: while training, (classes,), the weight of each in the loss.
     """
 
@@ -43,6 +48,7 @@ class ClassifyPreprocessing:
     ngram_buckets: int = 0
     sound: AcousticFeatures | None = None
     scale: tuple[Tensor, Tensor] | None = None
+    vectors: WordVectors | None = None
     class_weights: Tensor | None = None
 
     @classmethod
@@ -50,9 +56,15 @@ class ClassifyPreprocessing:
         """From the data to train on."""
         found = cls(train.labels, train.several, sound=train.sound)
         if not train.examples.is_text:
+            if settings.vectors is not None:
+                raise SettingsError(
+                    f"vectors={shown(settings.vectors)}: word vectors are of texts, and the data"
+                    f" holds {'sound' if train.sound else 'feature vectors'}"
+                )
             found = replace(found, features=int(np.shape(train.examples.inputs[0])[1]))
             deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
             return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
+        check_words(settings)
         vocabulary = build_vocabulary(
             settings.tokens,
             train.texts,
@@ -60,12 +72,12 @@ class ClassifyPreprocessing:
             min_count=settings.min_count,
             lowercase=settings.lowercase,
         )
-        if settings.ngram_buckets and settings.tokens != "words":
-            raise SettingsError(
-                f"ngram_buckets={settings.ngram_buckets}: character n-grams are of words, and"
-                f" tokens is {settings.tokens!r}: choose tokens='words' or ngram_buckets=0"
-            )
-        return replace(found, vocabulary=vocabulary, ngram_buckets=settings.ngram_buckets)
+        return replace(
+            found,
+            vocabulary=vocabulary,
+            ngram_buckets=settings.ngram_buckets,
+            vectors=vectors_of(vocabulary, settings),
+        )
 
     def balanced(self, train: ClassifyData) -> Self:
         """With class weights by which each class counts alike."""

@@ -23,6 +23,7 @@ from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.classify.vectors import begin_with, deviation, summary
 from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_label
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
@@ -75,7 +76,8 @@ class Classify(Task):
     asset_names = (VOCABULARY,)
     fixed = (
         *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size"),
-        *("ngram_buckets", "bidirectional", "pooling", "acoustic", "bins", "sample_rate"),
+        *("ngram_buckets", "vectors", "bidirectional", "pooling"),
+        *("acoustic", "bins", "sample_rate"),
     )
     found_after_training = ("head.temperature",)
 
@@ -198,9 +200,12 @@ class Classify(Task):
         settings = self.settings
         if start is None:
             found = ClassifyPreprocessing.learn(train, settings)
+            if found.vectors is not None and found.vocabulary is not None:
+                line = summary(found.vectors, found.vocabulary, settings.vectors)
+                self.planned = [*self.planned, line]
         else:
             check_labels(train.labels, start.labels)
-            found = replace(start, scale=None, class_weights=None)
+            found = replace(start, scale=None, vectors=None, class_weights=None)
             if found.vocabulary is not None:
                 is_limited = settings.vocabulary_size is not None or settings.min_count > 1
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
@@ -218,10 +223,14 @@ class Classify(Task):
             sizes = preprocessing.vocabulary.size, settings.embedding_size
             buckets = preprocessing.ngram_buckets
             options = {"dropout": settings.input_dropout, "token_dropout": settings.token_dropout}
+            vectors = preprocessing.vectors
+            options["deviation"] = 0.1 if vectors is None else deviation(vectors)
             if buckets:
-                encoder = WordEncoder(*sizes, buckets, deviation=0.1, **options)
+                encoder = WordEncoder(*sizes, buckets, **options)
             else:
-                encoder = TokenEncoder(*sizes, deviation=0.1, **options)
+                encoder = TokenEncoder(*sizes, **options)
+            if vectors is not None:
+                begin_with(encoder.embedding, vectors, preprocessing.vocabulary)
         else:
             size = preprocessing.features or 0
             encoder = FeatureEncoder(
