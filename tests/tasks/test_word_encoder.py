@@ -7,9 +7,10 @@ from torch import Tensor
 from elman.data import build_vocabulary
 from elman.data.text.character_ngrams import character_ngrams
 from elman.data.text.subwords import Words
-from elman.tasks.word_encoder import ORDERS, DistinctWords, WordEncoder
+from elman.tasks.word_encoder import DistinctWords, WordEncoder
 
 BUCKETS = 50
+ORDERS = (3, 4, 5)  # saved models depend on them
 TEXTS = ["good films", "a good filmlike film", "", "x"]
 
 
@@ -54,6 +55,14 @@ def test_a_batch_describes_its_own_words_alone(vocabulary: Words) -> None:
     expected = character_ngrams(["good", "films"], ORDERS, BUCKETS)
     assert inputs.ngrams.tolist() == expected.buckets.tolist()
     assert inputs.starts.tolist() == [0, 0, 0, int(expected.counts[0])]
+
+
+def test_only_the_first_40_characters_of_a_word_count(vocabulary: Words) -> None:
+    first, second = (
+        DistinctWords(vocabulary, [word], BUCKETS).inputs(torch.tensor([[2]])).ngrams
+        for word in ("x" * 40, "x" * 40 + "y" * 1000)
+    )
+    assert first.tolist() == second.tolist()
 
 
 def test_a_batch_without_words(encoder: WordEncoder, vocabulary: Words) -> None:

@@ -83,11 +83,11 @@ class Words(Vocabulary):
             for encoding in self._tokenizer.encode_batch_fast(normal)
         ]
 
-    def split_many(self, texts: Iterable[str]) -> list[list[str]]:
+    def split_many(self, texts: Iterable[str]) -> Iterator[list[str]]:
         """The words of each text, those that are not in the vocabulary included."""
         split = self._tokenizer.pre_tokenizer.pre_tokenize_str
-        normal = (_normal(text, self.lowercase) for text in strings(texts))
-        return [[word for word, _ in split(text)] for text in normal]
+        for text in strings(texts):
+            yield [word for word, _ in split(_normal(text, self.lowercase))]
 
     def id_of(self, word: str) -> int:
         """The id of a word, as `split_many` gives it."""
