@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.text.character_ngrams import Integers, character_ngrams, hash_sequences
+
 WORD_ORDER = 2
 CHARACTER_ORDERS = (2, 3, 4, 5)
 BUCKETS = 2**18  # for each of the two kinds of n-grams
@@ -20,9 +22,6 @@ _LONGEST = 5000  # characters of a text that are read
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\w+|[^\w\s]"
 )
-_OFFSET, _PRIME = 0xCBF29CE484222325, 0x100000001B3  # FNV-1a, 64 bits
-
-Integers = NDArray[np.int64]
 
 
 class Sparse(NamedTuple):
@@ -114,7 +113,7 @@ def _words(parted: Sequence[Sequence[str]]) -> Integers:
     codes = np.array([zlib.crc32(w.encode("utf-8", "surrogatepass")) for w in different], np.uint64)
     keys = []
     for order in range(1, WORD_ORDER + 1):
-        buckets = _hashed(codes[ids], order)
+        buckets = hash_sequences(codes[ids], order, BUCKETS)
         inside = rows[: len(buckets)] == rows[order - 1 :]
         keys.append((rows[: len(buckets)] * (2 * BUCKETS) + buckets)[inside])
     return np.concatenate(keys)
@@ -123,32 +122,10 @@ def _words(parted: Sequence[Sequence[str]]) -> Integers:
 def _characters(parted: Sequence[Sequence[str]]) -> tuple[Integers, Integers]:
     """Text and bucket of all character n-grams, hashed once a different word."""
     different, rows, ids = _numbered(parted)
-    text = "".join(f" {word} " for word in different)
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-    lengths = np.array([len(word) + 2 for word in different], np.int64)
-    word = np.repeat(np.arange(len(different)), lengths)
-    found, of = [], []
-    for order in CHARACTER_ORDERS:
-        buckets = _hashed(codes, order)
-        inside = word[: len(buckets)] == word[len(word) - len(buckets) :]
-        found.append(buckets[inside])
-        of.append(word[: len(buckets)][inside])
-    buckets, of_word = np.concatenate(found), np.concatenate(of)
-    buckets = buckets[np.argsort(of_word, kind="stable")]
-    counts = np.bincount(of_word, minlength=len(different))
+    buckets, counts = character_ngrams(different, CHARACTER_ORDERS, BUCKETS)
     begins = np.cumsum(counts) - counts
     repeats = counts[ids]
     ends = np.cumsum(repeats)
     total = int(ends[-1]) if len(ends) else 0
     take = np.repeat(begins[ids] - (ends - repeats), repeats) + np.arange(total)
     return np.repeat(rows, repeats), buckets[take]
-
-
-def _hashed(codes: NDArray[np.uint64], order: int) -> Integers:
-    """The bucket of every `order` codes in a row."""
-    count = max(0, len(codes) - order + 1)
-    found = np.full(count, _OFFSET ^ order, np.uint64)
-    for i in range(order):
-        found = (found ^ codes[i : i + count]) * np.uint64(_PRIME)
-    found ^= found >> np.uint64(32)
-    return (found % np.uint64(BUCKETS)).astype(np.int64)

@@ -1,7 +1,7 @@
 """Batches of whole sequences, padded, similar lengths together."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,15 +11,20 @@ from elman.nn import Ragged
 
 
 class Padded(NamedTuple):
-    """A batch: inputs (T, B) or (T, B, F), lengths (B,), and targets, first dimension B."""
+    """A batch: inputs (T, B) or (T, B, F), lengths (B,), and targets, first dimension B.
 
-    inputs: Tensor
+    Inputs may also be a tuple of tensors that an encoder makes (T, B, F) of.
+    """
+
+    inputs: Any
     lengths: Tensor
     targets: Tensor
 
 
 class PaddedBatches:
     """Sequences, (T_i,) or (T_i, F) each, with their targets, as padded batches.
+
+    **Arguments:** `inputs`: makes the encoder's inputs of padded sequences; as they are if None.
 
     >>> batches = PaddedBatches([torch.ones(2), torch.ones(3)], torch.tensor([0, 1]), 2)
     >>> next(batches.epoch(0)).inputs.shape
@@ -34,8 +39,9 @@ class PaddedBatches:
         *,
         seed: int = 0,
         shuffle: bool = True,
+        inputs: Callable[[Tensor], Any] | None = None,
     ) -> None:
-        self.sequences, self.targets = sequences, targets
+        self.sequences, self.targets, self.inputs = sequences, targets, inputs
         lengths = [len(sequence) for sequence in sequences]
         self.sampler = BucketSampler(lengths, batch_size, seed=seed, shuffle=shuffle)
 
@@ -45,7 +51,8 @@ class PaddedBatches:
     def epoch(self, e: int, start: int = 0) -> Iterator[Padded]:
         """The batches of epoch `e`, from the one numbered `start`."""
         for indices in self.sampler.epoch(e)[start:]:
-            inputs, lengths = Ragged.from_list([self.sequences[i] for i in indices]).pad()
+            padded, lengths = Ragged.from_list([self.sequences[i] for i in indices]).pad()
+            inputs = padded if self.inputs is None else self.inputs(padded)
             yield Padded(inputs, lengths, self.targets[torch.from_numpy(indices)])
 
     def in_order(self) -> Tensor:

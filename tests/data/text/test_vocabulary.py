@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Vocabulary, build_vocabulary
+from elman.data.text.subwords import Words
 from elman.errors import DataError, ModelError, SettingsError
 
 TEXTS = ["the cat sat on the mat\n", "Die Katze saß auf der Matte", "那隻貓坐在墊子上。", "🐈‍⬛ é"]
@@ -203,3 +204,17 @@ def test_bad_sizes():
         build_vocabulary("words", ["a"], size=2)
     with pytest.raises(SettingsError, match="min_count=0"):
         build_vocabulary("words", ["a"], min_count=0)
+
+
+def test_words_are_split_as_they_are_encoded() -> None:
+    texts = ["Don't say naïve 好看！", "ＦＵＬＬ unknown\t#tag", ""]
+    vocabulary = build_vocabulary("words", texts[:1], lowercase=True)
+    assert isinstance(vocabulary, Words)
+    split = list(vocabulary.split_many(texts))
+    assert split == [
+        ["don't", "say", "naïve", "好", "看", "!"],
+        ["full", "unknown", "#", "tag"],
+        [],
+    ]
+    ids = [[vocabulary.id_of(word) for word in words] for words in split]
+    assert ids == [each.tolist() for each in vocabulary.encode_many(texts)]

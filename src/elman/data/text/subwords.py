@@ -44,6 +44,7 @@ class Words(Vocabulary):
         known = {word: i for i, word in enumerate([_PAD_WORD, _UNKNOWN_WORD, *words])}
         if len(known) < len(words) + _RESERVED:
             raise ValueError("its words hold a reserved one")
+        self._ids = known
         self._tokenizer = Tokenizer(models.WordLevel(known, unk_token=_UNKNOWN_WORD))
         self._tokenizer.pre_tokenizer = _word_splitter()
 
@@ -81,6 +82,16 @@ class Words(Vocabulary):
             np.array(encoding.ids, np.int32)
             for encoding in self._tokenizer.encode_batch_fast(normal)
         ]
+
+    def split_many(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """The words of each text, those that are not in the vocabulary included."""
+        split = self._tokenizer.pre_tokenizer.pre_tokenize_str
+        for text in strings(texts):
+            yield [word for word, _ in split(_normal(text, self.lowercase))]
+
+    def id_of(self, word: str) -> int:
+        """The id of a word, as `split_many` gives it."""
+        return self._ids.get(word, UNKNOWN)
 
     def stream(self) -> Stream:
         """A fresh decoder for ids that come one at a time."""

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from elman.data import build_vocabulary
+from elman.data.text.word_vectors import vector_size
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.plan import Plan, Preset, length, units
 
 _LOOKED_AT = 20_000  # texts
 _UNKNOWN_WORDS = 0.4  # share of held-out words that are new, from which on characters are better
+NGRAM_BUCKETS = 10_000  # more gain little and cost time
 _LONG = 400  # characters of a text, from which on byte pairs are better than characters
 
 
@@ -49,11 +51,15 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
         f" {new:.0%} of a tenth's words are new to the others"
     )
     tokens = given.get("tokens", "words")
-    if "tokens" not in given and new > _UNKNOWN_WORDS:
+    vectors = given.get("vectors")
+    is_settled = "tokens" in given or given.get("ngram_buckets") or vectors
+    if not is_settled and new > _UNKNOWN_WORDS:
         tokens = "characters" if np.mean([len(text) for text in unseen]) < _LONG else "bpe"
     hidden = {"words": (0.4, 0.3), "bpe": (0.3, 0.1), "characters": (0.1, 0.05)}[tokens]
     return facts, {
         "tokens": tokens,
+        **({"ngram_buckets": NGRAM_BUCKETS} if tokens == "words" else {}),
+        **({"embedding_size": vector_size(vectors)} if vectors else {}),
         "input_dropout": hidden[0],
         "token_dropout": hidden[1],
     }

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import AcousticFeatures, Vocabulary, build_vocabulary
-from elman.errors import DataError, ModelError
+from elman.data.text.subwords import Words
+from elman.data.text.word_vectors import WordVectors
+from elman.data.values import shown
+from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.classify.vectors import check_words, vectors_of
 from elman.tasks.settings import validated
 from elman.tasks.storage import Saved
+from elman.tasks.word_encoder import DistinctWords, WordInputs
 
 VOCABULARY = "vocabulary.json"
 _MOST_NAMED = 20
@@ -27,9 +32,12 @@ class ClassifyPreprocessing:
 
     - `labels`, `several`: all labels, sorted; whether an example may have several.
     - `vocabulary`: of texts. `features`: numbers a step of all else.
+    - `ngram_buckets`: vectors that the words' character n-grams share; 0 without n-grams.
     - `sound`: how sound becomes features.
     - `scale`: while training on features, their mean and deviation, (F,) each; later they are
       among the weights.
+    - `vectors`: while training, those of the user's file that words begin with; later they are
+      among the weights, too.
     - `class_weights`: while training, (classes,), the weight of each in the loss.
     """
 
@@ -37,8 +45,10 @@ class ClassifyPreprocessing:
     several: bool
     vocabulary: Vocabulary | None = None
     features: int | None = None
+    ngram_buckets: int = 0
     sound: AcousticFeatures | None = None
     scale: tuple[Tensor, Tensor] | None = None
+    vectors: WordVectors | None = None
     class_weights: Tensor | None = None
 
     @classmethod
@@ -46,9 +56,15 @@ class ClassifyPreprocessing:
         """From the data to train on."""
         found = cls(train.labels, train.several, sound=train.sound)
         if not train.examples.is_text:
+            if settings.vectors is not None:
+                raise SettingsError(
+                    f"vectors={shown(settings.vectors)}: word vectors are of texts, and the data"
+                    f" holds {'sound' if train.sound else 'feature vectors'}"
+                )
             found = replace(found, features=int(np.shape(train.examples.inputs[0])[1]))
             deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
             return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
+        check_words(settings)
         vocabulary = build_vocabulary(
             settings.tokens,
             train.texts,
@@ -56,7 +72,12 @@ class ClassifyPreprocessing:
             min_count=settings.min_count,
             lowercase=settings.lowercase,
         )
-        return replace(found, vocabulary=vocabulary)
+        return replace(
+            found,
+            vocabulary=vocabulary,
+            ngram_buckets=settings.ngram_buckets,
+            vectors=vectors_of(vocabulary, settings),
+        )
 
     def balanced(self, train: ClassifyData) -> Self:
         """With class weights by which each class counts alike."""
@@ -85,12 +106,33 @@ class ClassifyPreprocessing:
     def sequences(self, data: ClassifyData) -> list[Tensor]:
         """The inputs as ids (T,) int64 or features (T, F)."""
         if self.vocabulary is not None:
-            encoded = self.vocabulary.encode_many(data.texts)
-            return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
+            return self.token_sequences(data.texts)
         features = [np.asarray(values) for values in data.examples.inputs]
         if self.sound is not None:
             features = [self.sound.without_loudness(frames) for frames in features]
         return [torch.from_numpy(frames) for frames in features]
+
+    def token_sequences(self, texts: Sequence[str]) -> list[Tensor]:
+        """The ids of texts, (T,) int64 each."""
+        assert self.vocabulary is not None
+        encoded = self.vocabulary.encode_many(texts)
+        return [torch.from_numpy(ids.astype(np.int64)) for ids in encoded]
+
+    def words(self, texts: Sequence[str]) -> DistinctWords | None:
+        """The words of texts with their n-grams; None of a model without them."""
+        if not self.ngram_buckets:
+            return None
+        assert isinstance(self.vocabulary, Words)
+        return DistinctWords(self.vocabulary, texts, self.ngram_buckets)
+
+    def text_input(self, text: str) -> tuple[Tensor | WordInputs, int]:
+        """One text as the encoder takes it, a batch of one, and its number of steps."""
+        words = self.words([text])
+        if words is not None:
+            (numbers,) = words.sequences
+            return words.inputs(numbers.unsqueeze(1)), len(numbers)
+        (ids,) = self.token_sequences([text])
+        return ids.unsqueeze(1), len(ids)
 
     def targets(self, data: ClassifyData) -> Tensor:
         """Classes (N,) int64, or with several labels each 0 and 1, (N, classes)."""
@@ -128,12 +170,16 @@ class ClassifyPreprocessing:
         return {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
 
     @classmethod
-    def from_saved(cls, saved: Saved, settings: Any) -> Self:  # noqa: ARG003
+    def from_saved(cls, saved: Saved, settings: Any) -> Self:
         """From a model's folder, whose configuration `ClassifyConfig` has checked."""
         config = saved.config
         features, sound = config["features"], config.get("sound")  # none in older models
         acoustic = None if sound is None else validated(AcousticFeatures, sound)
         if acoustic is not None and acoustic.size != features:
             raise ModelError(f"sound gives {acoustic.size} features, the model has {features}")
-        vocabulary = Vocabulary.load(saved.asset(VOCABULARY)) if features is None else None
-        return cls(config["labels"], config["several"], vocabulary, features, acoustic)
+        if features is not None:
+            return cls(config["labels"], config["several"], features=features, sound=acoustic)
+        vocabulary, buckets = Vocabulary.load(saved.asset(VOCABULARY)), settings.ngram_buckets
+        if buckets and not isinstance(vocabulary, Words):
+            raise ModelError(f"its n-grams are of words, and its vocabulary of {vocabulary.kind}")
+        return cls(config["labels"], config["several"], vocabulary, ngram_buckets=buckets)

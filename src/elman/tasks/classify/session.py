@@ -20,7 +20,7 @@ from elman.tasks.classify.preprocessing import ClassifyPreprocessing
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.train.inference import inference
-from elman.train.tree import map_tensors
+from elman.train.tree import map_tensors, move
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -130,17 +130,18 @@ class ClassifySession:
     def _read(self, seen: Seen | None, steps: int, ready: str | Tensor) -> tuple[Seen | None, int]:
         """Read on from some steps; what was remembered of them stays as it is."""
         if isinstance(ready, str):
-            assert self._known.vocabulary is not None
-            ready = torch.from_numpy(self._known.vocabulary.encode(ready).astype(np.int64))
-        if not len(ready):
+            inputs, count = self._known.text_input(ready)
+        else:
+            inputs, count = ready.unsqueeze(1), len(ready)
+        if not count:
             return seen, steps
         model: Any = self._model
         with inference(model) as device:
             before: Any = None if seen is None else seen.recurrent
-            encoded = model.encoder(ready.unsqueeze(1).to(device))
+            encoded = model.encoder(move(inputs, device))
             output, state = model.recurrent(encoded, before)
             pooling = model.head.pooling.gather(output, None if seen is None else seen.pooling)
-        return Seen(as_tuple(state), pooling), steps + len(ready)
+        return Seen(as_tuple(state), pooling), steps + count
 
     def _scores(self, seen: Seen) -> list[Tensor]:
         model: Any = self._model
@@ -216,8 +217,7 @@ class ClassifySession:
         if not self._is_running:
             return Seen((), {})
         features = self._known.features
-        step = torch.zeros(1, dtype=torch.int64) if features is None else torch.zeros(1, features)
-        seen, _ = self._read(None, 0, step)
+        seen, _ = self._read(None, 0, "a" if features is None else torch.zeros(1, features))
         assert seen is not None
         return seen
 

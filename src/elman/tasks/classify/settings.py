@@ -1,8 +1,9 @@
 """The settings of the task `Classify`."""
 
-from typing import ClassVar, Literal
+import os
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from elman.tasks.settings import (
     HeldOutSetting,
@@ -47,6 +48,16 @@ class ClassifySettings(
     )
     min_count: int = Field(1, ge=1, lt=2**31, description="Tokens rarer than this are unknown.")
     embedding_size: int = Field(100, ge=1, le=2**16, description="Length of a token's vector.")
+    ngram_buckets: int = Field(
+        0,
+        ge=0,
+        le=2**24,
+        description="Vectors shared by the hashed character n-grams of words (fastText); 0: none.",
+    )
+    vectors: str | None = Field(
+        None,
+        description="File of word vectors to begin with: word2vec's or fastText's text, or GloVe.",
+    )
     token_dropout: float = Field(
         0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
     )
@@ -70,3 +81,8 @@ class ClassifySettings(
     separator: str | None = Field(
         None, description="What parts the labels of an example that may have several."
     )
+
+    @field_validator("vectors", mode="before")
+    @classmethod
+    def _path(cls, value: Any) -> Any:
+        return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -24,6 +24,7 @@ from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.classify.vectors import begin_with, deviation, summary
 from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_label
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
@@ -32,6 +33,7 @@ from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
+from elman.tasks.word_encoder import WordEncoder
 from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
@@ -75,8 +77,9 @@ class Classify(Task):
     preprocessing_type = ClassifyPreprocessing
     asset_names = (VOCABULARY,)
     fixed = (
-        *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size", "bidirectional"),
-        *("pooling", "acoustic", "bins", "sample_rate"),
+        *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size"),
+        *("ngram_buckets", "vectors", "bidirectional", "pooling"),
+        *("acoustic", "bins", "sample_rate"),
     )
     found_after_training = ("head.temperature",)
 
@@ -199,9 +202,12 @@ class Classify(Task):
         settings = self.settings
         if start is None:
             found = ClassifyPreprocessing.learn(train, settings)
+            if found.vectors is not None and found.vocabulary is not None:
+                line = summary(found.vectors, found.vocabulary, settings.vectors)
+                self.planned = [*self.planned, line]
         else:
             check_labels(train.labels, start.labels)
-            found = replace(start, scale=None, class_weights=None)
+            found = replace(start, scale=None, vectors=None, class_weights=None)
             if found.vocabulary is not None:
                 is_limited = settings.vocabulary_size is not None or settings.min_count > 1
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
@@ -214,15 +220,19 @@ class Classify(Task):
     def build(self, preprocessing: ClassifyPreprocessing) -> SequenceModel:
         """Embedded tokens or standardised features, recurrent layers, pooling, class scores."""
         settings = self.settings
-        encoder: TokenEncoder | FeatureEncoder
+        encoder: TokenEncoder | WordEncoder | FeatureEncoder
         if preprocessing.vocabulary is not None:
-            encoder = TokenEncoder(
-                preprocessing.vocabulary.size,
-                settings.embedding_size,
-                deviation=0.1,
-                dropout=settings.input_dropout,
-                token_dropout=settings.token_dropout,
-            )
+            sizes = preprocessing.vocabulary.size, settings.embedding_size
+            buckets = preprocessing.ngram_buckets
+            options = {"dropout": settings.input_dropout, "token_dropout": settings.token_dropout}
+            vectors = preprocessing.vectors
+            options["deviation"] = 0.1 if vectors is None else deviation(vectors)
+            if buckets:
+                encoder = WordEncoder(*sizes, buckets, **options)
+            else:
+                encoder = TokenEncoder(*sizes, **options)
+            if vectors is not None:
+                begin_with(encoder.embedding, vectors, preprocessing.vocabulary)
         else:
             size = preprocessing.features or 0
             encoder = FeatureEncoder(
@@ -241,11 +251,16 @@ class Classify(Task):
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
     ) -> PaddedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
-        sequences, targets = preprocessing.sequences(data), preprocessing.targets(data)
-        if training:
-            settings = self.settings
-            return PaddedBatches(sequences, targets, settings.batch_size, seed=settings.seed)
-        return PaddedBatches(sequences, targets, _BATCH, shuffle=False)
+        words = preprocessing.words(data.texts)
+        sequences = preprocessing.sequences(data) if words is None else words.sequences
+        return PaddedBatches(
+            sequences,
+            preprocessing.targets(data),
+            self.settings.batch_size if training else _BATCH,
+            seed=self.settings.seed,
+            shuffle=training,
+            inputs=None if words is None else words.inputs,
+        )
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""

@@ -1,0 +1,86 @@
+"""Classifiers of few texts with and without character n-grams, as docs/tasks.md shows them.
+
+    ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [NAME ...]
+
+trains each variant with several seeds and prints the accuracy on texts that training has not seen:
+its mean, its standard deviation and the processor's seconds of a training.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from cyclopts import App
+
+from elman.data import read_examples
+from elman.tasks import Classify
+
+
+@dataclass(frozen=True)
+class Case:
+    """Parts of a dataset, and the share of the first that is trained on."""
+
+    train: str
+    test: str
+    validation: str | None = None
+    share: float = 1.0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+SNIPS = ("text_snips:train", "text_snips:validation")
+CASES = {
+    "sst2": Case(
+        *("text_sst2:train", "text_sst2:test", "text_sst2:validation"),
+        settings={"epochs": 7, "hidden_size": 64},
+    ),
+    "snips": Case(*SNIPS),
+    "snips, a tenth": Case(*SNIPS, share=0.1),
+    "reviews": Case("text_sentiment_labelled/amazon", "text_sentiment_labelled/yelp"),
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "words": {"tokens": "words", "ngram_buckets": 0},
+    "words and n-grams": {"tokens": "words"},
+    "the plan's choice": {},
+}
+
+
+def training_data(case: Case) -> tuple[list[Any], list[Any]]:
+    """Texts and labels of a random share."""
+    found = read_examples(case.train)
+    chosen = np.random.default_rng(0).permutation(len(found))[: round(case.share * len(found))]
+    labels = found.labels or []
+    return [found.inputs[i] for i in chosen], [labels[i] for i in chosen]
+
+
+def accuracy(case: Case, settings: dict[str, Any], seed: int) -> tuple[float, float]:
+    """Of one training: the accuracy on the test part, and the processor's seconds."""
+    began = time.process_time()
+    task = Classify(**case.settings, **settings, seed=seed, baselines=False)
+    task.fit(training_data(case), case.validation, progress=False)
+    seconds = time.process_time() - began
+    return task.evaluate(case.test)["accuracy"], seconds
+
+
+app = App(help=__doc__)
+
+
+@app.default
+def main(*names: str, seeds: int = 3, variants: Sequence[str] = tuple(VARIANTS)) -> None:
+    """Print a row for each dataset and variant."""
+    print("| data | variant | accuracy | deviation | CPU seconds |\n|---|---|---|---|---|")
+    for name in names or CASES:
+        for variant in variants:
+            runs = [accuracy(CASES[name], VARIANTS[variant], seed) for seed in range(seeds)]
+            values, seconds = zip(*runs, strict=True)
+            deviation = statistics.stdev(values) if seeds > 1 else 0.0
+            row = (
+                f"{statistics.mean(values):.4f} | {deviation:.4f} | {statistics.mean(seconds):.0f}"
+            )
+            print(f"| {name} | {variant} | {row} |", flush=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,111 @@
+"""Words as their own vector and those of their character n-grams (Bojanowski et al. 2017)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.data.text.character_ngrams import character_ngrams
+from elman.data.text.subwords import Words
+from elman.data.text.vocabulary import PAD, UNKNOWN
+from elman.nn import LockedDropout, TokenDropout
+
+ORDERS = (3, 4, 5)
+_LONGEST = 40  # characters of a word whose n-grams are read
+_RESERVED = 2  # padding, and a word of which nothing is known
+
+
+class WordInputs(NamedTuple):
+    """Words (T, B) of `WordEncoder`: each different one is described once.
+
+    - `numbers`: (T, B), of each word its number among the different ones: 0 for padding, 1 for a
+      word of which nothing is known, which are always among them.
+    - `ids`: (W,), the different words' ids in the vocabulary.
+    - `ngrams`: (N,), the buckets of all their n-grams; `starts`: (W,), where each word's begin.
+    """
+
+    numbers: Tensor
+    ids: Tensor
+    ngrams: Tensor
+    starts: Tensor
+
+
+class DistinctWords:
+    """The different words of some texts, with ids and n-grams, and each text as their numbers.
+
+    >>> from elman.data import build_vocabulary
+    >>> words = DistinctWords(build_vocabulary("words", ["good film"]), ["a good film"], 100)
+    >>> words.sequences[0].tolist(), words.ids.tolist()
+    ([2, 3, 4], [0, 1, 1, 2, 3])
+    """
+
+    def __init__(self, vocabulary: Words, texts: Sequence[str], buckets: int) -> None:
+        numbers: dict[str, int] = {}
+        self.sequences = [
+            torch.tensor(
+                [numbers.setdefault(word, _RESERVED + len(numbers)) for word in words],
+                dtype=torch.int64,
+            )
+            for words in vocabulary.split_many(texts)
+        ]
+        self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, numbers)])
+        found = character_ngrams(list(numbers), ORDERS, buckets, longest=_LONGEST)
+        self._ngrams = torch.from_numpy(found.buckets)
+        self._counts = torch.from_numpy(np.concatenate([[0, 0], found.counts]))
+        self._starts = self._counts.cumsum(0) - self._counts
+
+    def inputs(self, numbers: Tensor) -> WordInputs:
+        """Padded sequences, (T, B), with the description of the words that are among them."""
+        all_numbers = torch.cat([torch.arange(_RESERVED), numbers.reshape(-1)])
+        chosen, within = torch.unique(all_numbers, return_inverse=True)
+        counts = self._counts[chosen]
+        ends = counts.cumsum(0)
+        starts = ends - counts
+        shift = torch.repeat_interleave(self._starts[chosen] - starts, counts)
+        return WordInputs(
+            within[_RESERVED:].view(numbers.shape),
+            self.ids[chosen],
+            self._ngrams[shift + torch.arange(len(shift))],
+            starts,
+        )
+
+
+class WordEncoder(nn.Module):
+    """Words to vectors: each one's own plus the mean of those of its character n-grams.
+
+    A word that is not in the vocabulary has the unknown word's own vector, and its n-grams tell
+    it apart. Where `token_dropout` hides a word it hides its n-grams, too.
+
+    **Arguments:** `ngram_buckets`: number of vectors that all n-grams share by their hash; the
+    others are those of `TokenEncoder`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        size: int,
+        ngram_buckets: int,
+        *,
+        deviation: float,
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.token_dropout = TokenDropout(token_dropout, UNKNOWN)
+        self.embedding = nn.Embedding(vocabulary_size, size, padding_idx=PAD)
+        self.ngrams = nn.EmbeddingBag(ngram_buckets, size, mode="mean")
+        with torch.no_grad():
+            self.embedding.weight.mul_(deviation)
+            self.ngrams.weight.mul_(deviation)
+        self.dropout = LockedDropout(dropout)
+        self.output_size = size
+
+    def forward(self, words: WordInputs) -> Tensor:
+        """Words (T, B) to vectors (T, B, size)."""
+        numbers = self.token_dropout(words.numbers)
+        vectors = self.embedding(words.ids) + self.ngrams(words.ngrams, words.starts)
+        dropped: Tensor = self.dropout(F.embedding(numbers, vectors))
+        return dropped
