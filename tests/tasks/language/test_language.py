@@ -322,7 +322,7 @@ def test_a_seed_writes_the_same_text_in_every_version(cell: str, expected: list[
 
 
 def test_a_seed_writes_the_same_byte_pairs_in_every_version() -> None:
-    task = drawn_weights(POEM, tokens="bpe", vocabulary_size=270)
+    task = drawn_weights(POEM, tokens="bpe", vocabulary_size=270, tie_weights=False)
     assert (
         task.generate("床前", length=12, seed=1) == "\ufffd\ufffd\ufffdbs=\ufffd\ufffd朝\ufffd\x1fy"
     )
@@ -452,7 +452,7 @@ def test_too_short_texts(task: Language, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too short to evaluate"):
         task.evaluate(["a"])
     with pytest.raises(DataError, match="too few for 32 parallel streams"):
-        Language().fit(["a short text"], progress=False)
+        Language(batch_size=32).fit(["a short text"], progress=False)
     with pytest.raises(DataError, match="is empty"):
         Language().fit([""], progress=False)
 
