@@ -7,6 +7,9 @@ import elman
 from elman.errors import ModelError
 from elman.tasks import Classify
 from elman.tasks.comparison import line, no_better, table, with_baselines
+from elman.tasks.language.baselines import baselines
+from elman.tasks.language.blocks import blocks
+from elman.tasks.language.dataset import LanguageText
 from elman.tasks.schema import Record, checked
 
 WORDS = {"+": ["good", "fine", "great"], "-": ["bad", "poor", "awful"]}
@@ -128,5 +131,40 @@ def test_a_record_that_does_not_fit_is_refused() -> None:
             checked(Record, {"baselines": [row(**wrong)]})
 
 
-def test_other_tasks_have_none() -> None:
-    assert with_baselines(elman.tasks.Language(), None, None) == []
+def test_a_task_without_baselines_has_none() -> None:
+    assert with_baselines(elman.tasks.Forecast(), None, None) == []
+
+
+def test_a_language_model_stands_beside_ngrams(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = rng.choice(["ab ", "cde ", "f "], size=3000)
+    train, held_out = "".join(words[:2000]), "".join(words[2000:])
+    settings = {"hidden_size": 16, "embedding_size": 8, "batch_size": 8, "chunk_length": 25}
+    task = elman.tasks.Language(**settings, epochs=8, lr=0.02)
+    task.fit([train], [held_out], folder=tmp_path / "m", progress=False)
+    (row,) = task.record["baselines"]
+    assert (row["name"][:10], row["metric"], row["maximize"]) == ("Kneser-Ney", "loss", False)
+    assert row["model"] == task.record["metrics"]["loss"]
+    rate = np.log2(3) / np.mean([3, 4, 2])  # of words, of which each is as likely
+    assert row["metrics"]["bits_per_character"] == pytest.approx(rate, rel=0.05)
+    assert row["metrics"]["perplexity"] == pytest.approx(np.exp(row["baseline"]), abs=1e-5)
+    assert row["low"] <= row["model"] - row["baseline"] <= row["high"]
+    assert row["examples"] == len(held_out) // 256 + 1
+    assert f"{row['name']} | {row['baseline']:.4f}" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_a_language_model_that_learnt_nothing_is_warned_of() -> None:
+    text = "".join(np.random.default_rng(0).choice(["ab ", "cde "], size=6000))
+    task = elman.tasks.Language(hidden_size=4, max_steps=1, lr=1e-6)
+    with pytest.warns(UserWarning, match="no better than the baseline Kneser-Ney .-grams: loss"):
+        task.fit([text], [text], progress=False)
+
+
+def test_the_blocks_of_both_are_the_same() -> None:
+    text = LanguageText.of(["abc abd " * 1000], None)
+    vocabulary = elman.data.build_vocabulary("characters", ["abcd "])
+    (found,) = baselines(text, text, vocabulary)
+    sizes = [targets.shape for _, targets in blocks(text.tokens(vocabulary)).epoch(0)]
+    assert found.weights is not None
+    assert found.weights.tolist() == [float(steps) for steps, rows in sizes for _ in range(rows)]
+    assert found.scores.sum() / found.weights.sum() == found.metrics["loss"]

@@ -81,8 +81,8 @@ def test_the_state_goes_from_part_to_part_of_an_input_and_no_further() -> None:
     def forward(model: nn.Module, part: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         assert not any(modes(model))
         states.append(None if state is None else float(state))
-        return part.sum().view(1, 1), part[-1]
+        return part.sum().view(1), part[-1]
 
-    found = infer(network(), batches, lambda m, parts: through_parts(m, parts, forward))
-    assert [each.tolist() for each in found] == [[15.0], [10.0], [6.0]]
+    found = infer(network(), batches, lambda m, parts: [through_parts(m, parts, forward)])
+    assert [each.tolist() for each in found] == [[3.0, 7.0, 5.0], [10.0], [4.0, 2.0]]
     assert states == [None, 2.0, 4.0, None, None, 2.0]

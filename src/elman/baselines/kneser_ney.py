@@ -128,8 +128,9 @@ def kneser_ney(
     1.1
     """
     started = time.perf_counter()
-    known, held_out = _ids(train, size, "train"), _ids(ids, size, "ids")
-    kept = known[-_MOST_TRAINING:]
+    known = np.asarray(train)
+    kept = _ids(known[-_MOST_TRAINING:] if known.ndim else known, size, "train")
+    held_out = _ids(ids, size, "ids")
     if order is None:
         order = _best_order(kept, size)
     losses = KneserNey.fit(kept, size=size, order=order).losses(held_out)

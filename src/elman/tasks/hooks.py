@@ -116,7 +116,8 @@ class Hooks(ABC):
         return None
 
     def facts(self, train: Any, validation: Any) -> dict[str, Any]:
-        """What the model card says of the data, `training_sha256` included."""
+        """What the model card says of the data, `training_sha256` included; `chosen` is what was
+        found in it and why, if anything was."""
         raise NotImplementedError
 
     def session(self, *args: Any, **options: Any) -> Session:  # noqa: ARG002

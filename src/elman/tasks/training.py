@@ -51,6 +51,8 @@ class Training:
             self.batches = task.batches(preprocessing, train, training=True)
             self.unseen = task.batches(preprocessing, self.held_out, training=False)
             self.facts = task.facts(train, self.held_out)
+            if why := self.facts.get("chosen"):
+                task.planned = [*task.planned, f"Chosen: {why}"]
             task.model.to(dtype=task.precision(preprocessing))
             if start is not None:
                 take_weights(task, start)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -117,21 +117,21 @@ class InParts(Generic[Item, B]):
 def through_parts(
     model: M, parts: Iterable[B], forward: Callable[[M, B, Any], tuple[Tensor, Any]]
 ) -> Tensor:
-    """The sum of the outputs of an input's parts, the state carried from each to the next.
+    """The outputs of an input's parts in a row, the state carried from each part to the next.
 
     **Arguments:** `forward`: of a part on the model's device and the state before it, None at
-    first, the output and the state after it.
+    first, the output, whose rows are put after those before, and the state after it.
 
     >>> batches = InParts([[1, 2], [5]], lambda numbers: map(torch.tensor, numbers))
     >>> def forward(model, part, state):
     ...     return (part * (state or 1)).unsqueeze(0), part
-    >>> infer(nn.Linear(1, 1), batches, lambda m, parts: through_parts(m, parts, forward))
-    [tensor(3), tensor(5)]
+    >>> infer(nn.Linear(1, 1), batches, lambda m, parts: [through_parts(m, parts, forward)])
+    [tensor([1, 2]), tensor([5])]
     """
     device = next(model.parameters()).device
     state: Any = None
-    total: Any = 0
+    outputs = []
     for part in parts:
         output, state = forward(model, move(part, device), state)
-        total = total + output
-    return cast("Tensor", total)
+        outputs.append(output)
+    return torch.cat(outputs)

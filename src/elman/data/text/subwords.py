@@ -31,6 +31,7 @@ _WORD = (
 )
 _DEFAULT_PAIRS = 8192
 _RESERVED = 2
+LEAST_PAIRS = 256 + _RESERVED  # tokens of a vocabulary of byte pairs
 
 
 class Words(Vocabulary):
@@ -126,8 +127,10 @@ class BytePairs(Vocabulary):
     ) -> "BytePairs":
         """Learn the merges from the texts."""
         size = _DEFAULT_PAIRS if size is None else size
-        if size < len(_BYTE_OF) + _RESERVED:
-            raise SettingsError(f"size={size}: byte pairs need at least 258, one id a byte and two")
+        if size < LEAST_PAIRS:
+            raise SettingsError(
+                f"size={size}: byte pairs need at least {LEAST_PAIRS}, one id a byte and two"
+            )
         learner = Tokenizer(models.BPE())
         learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         trainer = trainers.BpeTrainer(

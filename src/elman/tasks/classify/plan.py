@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from elman.data import build_vocabulary
+from elman.data.text.subwords import LEAST_PAIRS
 from elman.data.text.word_vectors import vector_size
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.plan import Plan, Preset, length, units
@@ -54,7 +55,9 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
     vectors = given.get("vectors")
     is_settled = "tokens" in given or given.get("ngram_buckets") or vectors
     if not is_settled and new > _UNKNOWN_WORDS:
-        tokens = "characters" if np.mean([len(text) for text in unseen]) < _LONG else "bpe"
+        has_room = (given.get("vocabulary_size") or LEAST_PAIRS) >= LEAST_PAIRS
+        are_long = np.mean([len(text) for text in unseen]) >= _LONG
+        tokens = "bpe" if are_long and has_room else "characters"
     hidden = {"words": (0.4, 0.3), "bpe": (0.3, 0.1), "characters": (0.1, 0.05)}[tokens]
     return facts, {
         "tokens": tokens,

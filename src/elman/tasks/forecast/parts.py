@@ -23,6 +23,7 @@ from elman.tasks.forecast.history import View, check_known, read
 from elman.tasks.forecast.inference import scaled_at_end
 from elman.tasks.forecast.memory import HISTORY, SeriesMemory
 from elman.tasks.forecast.placed import Placed
+from elman.tasks.forecast.plan import plan
 from elman.tasks.forecast.preprocessing import ForecastPreprocessing
 from elman.tasks.forecast.quantiles import pinball
 from elman.tasks.forecast.reading import ReadingBatch, Readings, read_known
@@ -31,6 +32,7 @@ from elman.tasks.forecast.series_state import Known, padded
 from elman.tasks.forecast.settings import QUANTILES, ForecastSettings
 from elman.tasks.forecast.validation import NextValues, places, share_of_seasonal_naive
 from elman.tasks.forecast.windows import TrainingWindows
+from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.storage import Saved
@@ -94,6 +96,10 @@ class ForecastParts(Task):
     def split(self, data: SeriesData) -> tuple[SeriesData, SeriesData]:
         """The series without their last steps, and with them."""
         return data.split(self.settings.horizon, self.settings.held_out)
+
+    def plan(self, train: SeriesData) -> Plan:
+        """By the preset; season and smoothing are chosen with the preprocessing."""
+        return plan(train, self.settings.preset)
 
     def fit_preprocessing(
         self, train: SeriesData, start: ForecastPreprocessing | None = None

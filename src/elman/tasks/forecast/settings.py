@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from elman.errors import SettingsError
-from elman.tasks.settings import RecurrentSettings, TextFileSettings, with_defaults
+from elman.tasks.settings import (
+    PlanSettings,
+    RecurrentSettings,
+    TextFileSettings,
+    with_defaults,
+)
 from elman.train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -26,7 +31,7 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     weight_decay=1e-4,
     ema=0.99,
 )
-class ForecastSettings(RecurrentSettings, TextFileSettings, TrainSettings):
+class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
     horizon: int = Field(24, ge=1, le=LONGEST, description="Steps to be forecast.")

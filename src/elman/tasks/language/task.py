@@ -4,13 +4,18 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.baselines import Baseline
 from elman.data import Chunks, Vocabulary, cache_folder
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
+from elman.tasks.language.baselines import baselines
+from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
@@ -28,7 +33,6 @@ from elman.train import Step
 from elman.train.inference import InParts, through_parts
 
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
-_CHUNK = 256  # steps that are scored at once
 Chunk: TypeAlias = tuple[Tensor, Tensor]  # inputs and targets, int64 (T, B) each
 
 
@@ -191,7 +195,7 @@ class Language(Task):
             return Chunks(tokens, size, length, seed=settings.seed, random_offset=True)
         return InParts(
             data.inputs(vocabulary),
-            lambda tokens: Chunks(tokens, min(32, 1 + len(tokens) // 2048), _CHUNK).epoch(0),
+            lambda tokens: blocks(tokens).epoch(0),
         )
 
     def loss(self, model: SequenceModel, batch: Chunk, state: Any) -> Step:
@@ -207,16 +211,22 @@ class Language(Task):
             loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
         return Step(loss, targets.numel(), state)
 
-    def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> Tensor:
-        """Of one text the sums, (1, 3) float64: nats, tokens and characters that were foretold."""
-        return through_parts(model, batch, self._sums)
+    def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> list[Tensor]:
+        """Of one text a row for each block that is scored, (N, 3) float64: nats, tokens and
+        characters that were foretold; see `blocks`."""
+        return [through_parts(model, batch, self._sums)]
 
     def _sums(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
-        inputs, targets = chunk[0], chunk[1].flatten()
+        inputs, targets = chunk
         scores, state = model(inputs, state)
-        nats = float(F.cross_entropy(scores.flatten(0, 1), targets, reduction="sum"))
-        characters = int(self.vocabulary.characters[targets.cpu().numpy()].sum())
-        return torch.tensor([[nats, len(targets), characters]], dtype=torch.float64), state
+        nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
+        characters = torch.from_numpy(self.vocabulary.characters[targets.cpu().numpy()])
+        sums = [
+            nats.view(targets.shape).double().sum(0).cpu(),
+            torch.full(targets.shape[1:], len(targets), dtype=torch.float64),
+            characters.double().sum(0),
+        ]
+        return torch.stack(sums, 1), state
 
     def decode(
         self,
@@ -225,7 +235,7 @@ class Language(Task):
         options: Mapping[str, Any],  # noqa: ARG002
     ) -> list[Prediction]:
         """The metrics of each text."""
-        return [Prediction(_metrics(sums)) for sums in output]
+        return [Prediction(_metrics(rows)) for rows in output]
 
     def metrics(
         self,
@@ -234,7 +244,21 @@ class Language(Task):
         data: LanguageText,  # noqa: ARG002
     ) -> dict[str, float]:
         """`loss`, `perplexity` and `bits_per_character`."""
-        return _metrics(torch.stack(list(output)).sum(0))
+        return _metrics(torch.cat(list(output)))
+
+    def baselines(self, train: LanguageText, held_out: LanguageText) -> list[Baseline]:
+        """An n-gram model of the same tokens."""
+        return baselines(train, held_out, self.vocabulary)
+
+    def scores(
+        self,
+        output: Sequence[Tensor],
+        preprocessing: LanguagePreprocessing,  # noqa: ARG002
+        data: LanguageText,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
+        """The nats of each block."""
+        found: NDArray[np.float64] = torch.cat(list(output))[:, 0].numpy()
+        return found
 
     def facts(self, train: LanguageText, validation: LanguageText) -> dict[str, Any]:
         """The source, how many tokens, and the vocabulary."""
@@ -271,9 +295,9 @@ class Language(Task):
         return lambda: self.generate(length=1, seed=0)
 
 
-def _metrics(sums: Tensor) -> dict[str, float]:
-    """Of nats, tokens and characters, (3,)."""
-    nats, tokens, characters = sums.tolist()
+def _metrics(rows: Tensor) -> dict[str, float]:
+    """Of blocks' nats, tokens and characters, (N, 3)."""
+    nats, tokens, characters = rows.sum(0).tolist()
     return {
         "loss": nats / tokens,
         "perplexity": math.exp(min(nats / tokens, 700)),

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from elman.tasks.settings import (
     HeldOutSetting,
+    PlanSettings,
     RecurrentSettings,
     SoundSettings,
     TextFileSettings,
@@ -34,9 +35,10 @@ from elman.train.settings import TrainSettings
     weight_decay=1e-2,
     clip=5.0,
     ema=0.99,
+    restarts=2,
 )
 class SpeechSettings(
-    RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+    PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
 ):
     """Settings of `Speech`."""
 

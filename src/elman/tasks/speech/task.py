@@ -2,49 +2,29 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from elman.data import AcousticFeatures, Utterances
-from elman.data.sound.utterance import split
-from elman.decode.alphabet import Alphabet
-from elman.decode.error_rates import cer, wer
 from elman.decode.ngram import NGram
 from elman.errors import DataError
 from elman.tasks.language import Language
-from elman.tasks.model import SequenceModel
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
-from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
-from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable, with_transcripts
-from elman.tasks.speech.decoding import DecodeOptions, Decoding
-from elman.tasks.speech.flags import COMMANDS
-from elman.tasks.speech.frontend import Array, Front
-from elman.tasks.speech.losses import batch_loss, mean_loss
-from elman.tasks.speech.network import recogniser
-from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of, words_for
+from elman.tasks.speech.dataset import SpeechData, find, with_transcripts
+from elman.tasks.speech.decoding import DecodeOptions
+from elman.tasks.speech.frontend import Array
+from elman.tasks.speech.parts import SpeechParts
+from elman.tasks.speech.preprocessing import words_for
 from elman.tasks.speech.run_report import SpeechRun
-from elman.tasks.speech.saved import SpeechConfig
-from elman.tasks.speech.segments import Segments, joined
-from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.segments import Segments
 from elman.tasks.speech.stream import Listener, Session, SpeechSession
-from elman.tasks.speech.transcripts import COLUMNS, SpeechReport, Transcript, predicted
-from elman.tasks.speech.transducer_head import ReadingHead
-from elman.tasks.speech.tuning import tuned
-from elman.tasks.task import Task
+from elman.tasks.speech.transcripts import SpeechReport, Transcript
 from elman.tasks.unreadable import in_place
-from elman.train import Step
-from elman.train.inference import ByLength, infer
-from elman.train.objective import Objective
 
 
-class Speech(Task):
+class Speech(SpeechParts):
     """Write down what is said, of whole recordings or while one speaks.
 
     Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
@@ -67,55 +47,6 @@ class Speech(Task):
     >>> session.finish().text
     'ab'
     """
-
-    name = "speech"
-    unit = "utterances"
-    settings_type = SpeechSettings
-    commands = COMMANDS
-    saved_type = SpeechConfig
-    preprocessing_type = SpeechPreprocessing
-    value_name, input_name = COLUMNS
-    asset_names = FILES
-    fixed = (
-        *("acoustic", "bins", "sample_rate", "deltas", "stack", "bidirectional", "look_ahead"),
-        "loss",
-    )
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """The characters that it writes."""
-        return self._known.alphabet
-
-    @property
-    def acoustic(self) -> AcousticFeatures | None:
-        """How sound becomes features; None of a model that reads ready features."""
-        return self._known.acoustic
-
-    @property
-    def front(self) -> Front:
-        """From features to steps of the network."""
-        return self._known.front
-
-    @property
-    def words(self) -> NGram | None:
-        """The model of words that texts are weighed by."""
-        return self._known.words
-
-    @property
-    def lm_weight(self) -> float | None:
-        """Weight of the model of words."""
-        return self._known.lm_weight
-
-    @property
-    def word_bonus(self) -> float | None:
-        """What is added for each word."""
-        return self._known.word_bonus
-
-    @property
-    def _known(self) -> SpeechPreprocessing:
-        return cast("SpeechPreprocessing", self.preprocessing)
-
-    # use
 
     def transcribe(
         self,
@@ -189,8 +120,8 @@ class Speech(Task):
 
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """Text, score, seconds and name of each utterance, and of broken ones the error."""
-        left_out = {"words", "others"}
-        return [{k: row[k] for k in row if k not in left_out} for row in super().rows(data)]
+        nested = ("words", "others")
+        return [{k: v for k, v in row.items() if k not in nested} for row in super().rows(data)]
 
     def log_probs(self, data: Any) -> list[Array]:
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank
@@ -243,7 +174,10 @@ class Speech(Task):
         return Session(self.session(**options))
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, float]:
-        """Word and character error rate, real-time factor, counts; `options` as in `transcribe`."""
+        """Word and character error rate (shares), real-time factor, utterances heard and broken.
+
+        **Arguments:** `options`: keywords of `transcribe`.
+        """
         return self.report(data, **options).metrics
 
     def report(self, data: Any, *, channel: int | None = None, **options: Any) -> SpeechReport:
@@ -258,145 +192,6 @@ class Speech(Task):
         found = self.transcribe(self._hear(utterances), **options)
         return SpeechReport.of(found, utterances.texts, time.perf_counter() - start)
 
-    # the parts of a task
-
-    def read(self, data: Any, *, labelled: bool) -> SpeechData:
-        """The utterances, with transcripts if `labelled`; a warning says which are left out."""
-        if not labelled:
-            return self._heard(data)
-        known: SpeechPreprocessing | None = self._preprocessing
-        start = None if self._start is None else self._start.preprocessing
-        utterances = find(data, self.settings, labelled=True)
-        if known is None or known is start:
-            utterances = usable(utterances, self.settings, "training")
-        else:
-            what = "validation" if known.lm_weight is None else "data"
-            utterances = usable(utterances, self.settings, what, known.alphabet)
-        found = self._hear(utterances)
-        if found.left_out:
-            raise DataError("; ".join(found.left_out.values()))
-        return found
-
-    def split(self, data: SpeechData) -> tuple[SpeechData, SpeechData]:
-        """Training and validation data; speakers, where they are known, are held out whole."""
-        settings = self.settings
-        train, held_out = split(Utterances(data.utterances), settings.held_out, settings.seed)
-        alphabet = alphabet_of(train.texts, self._preprocessing)
-        return data.part(train), data.part(usable(held_out, settings, "validation", alphabet))
-
-    def fit_preprocessing(
-        self, train: SpeechData, start: SpeechPreprocessing | None = None
-    ) -> SpeechPreprocessing:
-        """Alphabet, level and words."""
-        return SpeechPreprocessing.learn(train, self.settings, start)
-
-    def precision(self, preprocessing: SpeechPreprocessing) -> torch.dtype:  # noqa: ARG002
-        """Features are float32."""
-        return torch.float32
-
-    def build(self, preprocessing: SpeechPreprocessing) -> SequenceModel:
-        """Standardised steps, recurrent layers, and the scores of characters."""
-        return recogniser(
-            self.settings,
-            self.cell or self.settings.cell,
-            preprocessing.front.size,
-            preprocessing.alphabet.size,
-            preprocessing.scale,
-        )
-
-    def batches(
-        self, preprocessing: SpeechPreprocessing, data: SpeechData, *, training: bool
-    ) -> TrainingUtterances | ByLength[Heard]:
-        """Utterances of similar length; for training changed a little, and with their texts."""
-        if not training:
-            return by_length(data.frames, preprocessing.front)
-        ids = [preprocessing.alphabet.encode(text) for text in data.texts]
-        return TrainingUtterances(data, ids, preprocessing.front, self.settings)
-
-    def loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
-        """Connectionist temporal classification, or that of a transducer."""
-        scores, _ = model(batch.inputs, lengths=batch.lengths)
-        loss = batch_loss(model.head, scores, batch, waits=self.settings.waits)
-        return Step(loss, len(batch.lengths), state)
-
-    def outputs(self, model: SequenceModel, batch: Heard) -> list[Tensor]:
-        """Of each utterance the log probabilities, or a transducer's steps, (T, V)."""
-        scores, _ = model(batch.inputs, lengths=batch.lengths)
-        both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)
-        return [each[:length] for each, length in both]
-
-    def decode(
-        self,
-        output: Sequence[Tensor],
-        preprocessing: SpeechPreprocessing,
-        options: Mapping[str, Any],
-    ) -> list[Prediction]:
-        """The likeliest texts; `options` are those of `predictions` but for the channel."""
-        asked, found = DecodeOptions.of(options), []
-        decoder = self._decoding(preprocessing).best(asked)
-        for scores in output:
-            segments = Segments(decoder, asked.silence(self.settings.step_seconds), asked.n)
-            ended = [*segments.accept(scores.numpy()), segments.finish()]
-            found.append(predicted(joined(ended, preprocessing.alphabet)))
-        return found
-
-    def metrics(
-        self, output: Sequence[Tensor], preprocessing: SpeechPreprocessing, data: SpeechData
-    ) -> dict[str, float]:
-        """Loss a character, character and word error rate."""
-        texts, encode = data.texts, preprocessing.alphabet.encode
-        found = [each.value for each in self.decode(output, preprocessing, {})]
-        loss = mean_loss(self._model.head, output, [encode(text) for text in texts])
-        return {"loss": loss, "cer": cer(texts, found).rate, "wer": wer(texts, found).rate}
-
-    @property
-    def objective(self) -> Objective:
-        """The metric of the settings."""
-        return Objective(self.settings.metric, maximize=False)
-
-    def calibrate(self, model: SequenceModel, validation: SpeechData) -> None:  # noqa: ARG002
-        """Find how much the model of words counts."""
-        known = self._known
-        scores = [each.numpy() for each in self._outputs(validation)]
-        weight, bonus = tuned(self._decoding(known), scores, validation.texts)
-        self._preprocessing = replace(known, lm_weight=weight, word_bonus=bonus)
-
-    def facts(self, train: SpeechData, validation: SpeechData) -> dict[str, Any]:
-        """Numbers of utterances, their hours, and the alphabet."""
-        return {
-            "training_utterances": len(train),
-            "validation_utterances": len(validation),
-            "hours": round(sum(train.seconds) / 3600, 2),
-            "alphabet": self._preprocessing.alphabet.characters,
-            "training_sha256": Utterances(train.utterances).sha256,
-        }
-
     def report_parts(self, train: SpeechData, held_out: SpeechData) -> Own:
         """Frequent errors, the worst utterances, and the data."""
         return SpeechRun(self, train, held_out).own()
-
-    # what these need
-
-    def _heard(self, data: Any, channel: int | None = None) -> SpeechData:
-        """Utterances of which nothing is known but their sound; what was heard is as it is."""
-        if isinstance(data, SpeechData):
-            return data
-        return self._hear(find(data, self.settings, labelled=False, channel=channel))
-
-    def _hear(self, utterances: Utterances) -> SpeechData:
-        """The frames of utterances, as the model reads them if there is one."""
-        known: SpeechPreprocessing | None = self._preprocessing
-        if known is None:
-            return hear(utterances, *features_of(utterances, self.settings))
-        return hear(utterances, known.acoustic, known.features)
-
-    def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
-        """What makes decoders."""
-        head = self._model.head
-        return Decoding(
-            self.settings, preprocessing, head if isinstance(head, ReadingHead) else None
-        )
-
-    def _example(self) -> Callable[[], object]:
-        batches = by_length([np.zeros((100, self._known.features), np.float32)], self.front)
-        return lambda: infer(self._model, batches, self.outputs)

@@ -1,0 +1,31 @@
+"""The baseline of a language model: an n-gram model of the same tokens."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from elman.baselines import Baseline
+from elman.baselines.kneser_ney import kneser_ney
+from elman.data import Vocabulary
+from elman.tasks.language.blocks import blocks
+from elman.tasks.language.dataset import LanguageText
+
+
+def baselines(
+    train: LanguageText, held_out: LanguageText, vocabulary: Vocabulary
+) -> list[Baseline]:
+    """Kneser-Ney n-grams, measured on the blocks and tokens that the network is measured on."""
+    tokens = held_out.tokens(vocabulary)
+    found = kneser_ney(train.tokens(vocabulary), tokens, size=vocabulary.size)
+    nats, counts, characters = [], [], []
+    for _, places in blocks(np.arange(len(tokens))).epoch(0):
+        at = places.numpy()
+        nats.append(found.scores[at].sum(0))
+        counts.append(np.full(at.shape[1], float(len(at))))
+        characters.append(vocabulary.characters[tokens[at]].sum(0))
+    scores, weights = np.concatenate(nats), np.concatenate(counts)
+    loss = float(scores.sum() / weights.sum())
+    bits = float(scores.sum() / max(1, np.concatenate(characters).sum()) / math.log(2))
+    metrics = {"loss": loss, "perplexity": math.exp(loss), "bits_per_character": bits}
+    return [replace(found, metrics=metrics, scores=scores, weights=weights)]

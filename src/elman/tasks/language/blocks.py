@@ -1,0 +1,21 @@
+"""The blocks in which a text is scored: streams side by side, so many steps at once."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from elman.data import Chunks
+
+_STEPS = 256
+_MOST_STREAMS = 32
+_STREAM = 2048  # tokens, of which a text has to have as many for each stream
+
+
+def blocks(tokens: NDArray[Any]) -> Chunks:
+    """The chunks (T, B) that a model reads of a text; each of its streams is a block.
+
+    >>> import numpy as np
+    >>> [inputs.shape for inputs, _ in blocks(np.zeros(5000, np.int64)).epoch(0)][:2]
+    [torch.Size([256, 3]), torch.Size([256, 3])]
+    """
+    return Chunks(tokens, min(_MOST_STREAMS, 1 + len(tokens) // _STREAM), _STEPS)

@@ -1,0 +1,41 @@
+"""A recogniser's settings from its utterances: how long, how large, from which ends it listens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from elman.tasks.plan import Plan, Preset, length, units
+from elman.tasks.speech.dataset import SpeechData
+
+_FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
+_USUAL_STEPS = 4000  # at most, but for corpora of which these are fewer than ten passes
+_PASSES = 60
+_MOST_CEPSTRA = 20  # ready features of so few numbers are taken for cepstra, which need slopes
+
+
+def plan(train: SpeechData, given: Mapping[str, Any], preset: Preset) -> Plan:
+    """What suits these utterances, beside the settings that were given."""
+    utterances, seconds = len(train), float(np.median(train.seconds))
+    texts = train.texts
+    words = {word for text in texts for word in text.split()}
+    batch_size = given.get("batch_size") or int(np.clip(utterances // 16, 4, 16))
+    an_epoch = utterances / batch_size
+    steps = max(float(np.clip(_PASSES * an_epoch, _FEWEST_STEPS, _USUAL_STEPS)), 10 * an_epoch)
+    facts = (
+        f"{utterances:,} utterances of {seconds:.1f} s (median), {sum(train.seconds) / 60:,.0f} min"
+        f" in all; {len(words):,} different words, {len(set(''.join(texts)))} characters"
+    )
+    acoustic = train.acoustic
+    size = train.frames[0].shape[1] if acoustic is None else acoustic.size
+    are_cepstra = size <= _MOST_CEPSTRA if acoustic is None else acoustic.kind == "mfcc"
+    return Plan(
+        facts,
+        {
+            "batch_size": batch_size,
+            **length(utterances, batch_size, steps=steps, preset=preset, longest=1000),
+            "hidden_size": units(160, preset),
+            "bidirectional": True,
+            "deltas": 2 if are_cepstra else 0,
+        },
+    )
