@@ -1,5 +1,6 @@
 """Runs of a limited time, by a clock of their own; and runs that begin again after diverging."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -227,3 +228,41 @@ def test_a_run_that_went_on_is_resumed_where_it_was(clock, tmp_path):
         run(tmp_path / "broken")
     die_at = math.inf
     assert abs(run(tmp_path / "broken", resume=True) - whole) <= 100
+
+
+def test_a_run_that_no_longer_improves_cools_down_from_its_best_weights():
+    rates, seen = [], []
+
+    class Ends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor(0.0))
+
+    def loss(model, value, state):
+        seen.append(model.weight.item())
+        return Step(-model.weight, 1, state)
+
+    def evaluate(model):
+        value = model.weight.item()
+        return {"loss": abs(value - 20.0)}
+
+    settings = TrainSettings(
+        optimizer="sgd",
+        lr=1.0,
+        schedule="linear",
+        clip=None,
+        epochs=1,
+        max_steps=200,
+        evaluate_every=5,
+        cooldown=2,
+    )
+    result = fit(Ends(), Ones(200), loss, settings=settings, evaluate=evaluate, progress=False)
+    rates = [b - a for a, b in itertools.pairwise(seen)]
+    best = next(
+        e["step"] for e in result.history if e["loss"] == min(x["loss"] for x in result.history[:6])
+    )
+    back = next(i for i, rate in enumerate(rates) if rate < 0)
+    assert back == best + 10 - 1  # two evaluations after it
+    assert result.step == best + 10 + math.ceil(best / 2)
+    assert rates[-1] < 0.2 < 0.8 < rates[back + 1]
+    assert result.stopped_because == "finished"

@@ -4,6 +4,7 @@ import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 _BAR_SECONDS = 0.1
 _LINE_SECONDS = 5.0
+_LINES = 12  # that the time left is estimated from
 
 
 class Display:
@@ -37,7 +39,8 @@ class Display:
         self._console = Console(stderr=True, highlight=False) if terminal else None
         self._shown = shown
         self._newest = (done, 0.0, math.nan, seen, 0.0)
-        self._position = self._first_position = float(done)
+        self._position = float(done)
+        self._marks = deque([(0.0, self._position)], maxlen=_LINES)
         self._bar: Progress | None = None
         if self._console is not None:
             self._bar = Progress(
@@ -74,9 +77,8 @@ class Display:
         speed = f"{(seen - self._first) / seconds:,.0f} {self._unit}/s"
         text = f"epoch {epoch:.2f}  loss {loss:.4f}  {speed}  clipped {clipped:.0%}"
         if self._bar is None:
-            behind = max(self._position - self._first_position, 1e-9)
-            left = seconds * (self._total - self._position) / behind
-            text += f"  {timedelta(seconds=round(left))} left"
+            self._marks.append((seconds, self._position))
+            text += f"  {timedelta(seconds=round(self._left()))} left"
             print(f"step {step}/{self._steps(step)}  {text}", file=sys.stderr, flush=True)
         else:
             self._bar.update(
@@ -86,6 +88,11 @@ class Display:
                 description=text,
             )
             self._bar.refresh()
+
+    def _left(self) -> float:
+        """Seconds to the end at the speed of the last lines."""
+        (before, first), (now, last) = self._marks[0], self._marks[-1]
+        return (now - before) * (self._total - last) / max(last - first, 1e-9)
 
     def _steps(self, step: int) -> int:
         """Of all steps, as many as there is time for."""

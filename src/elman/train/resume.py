@@ -40,6 +40,8 @@ class Position:
     stale: int = 0
     plateau_factor: float = 1.0
     restarts: int = 0
+    cooling_from: int | None = None  # the step at which the rate began to go down for good
+    cooling_pace: float = 1.0  # steps of the plan a step, from there on
     rounds: int = 0  # that the plan was gone through before the present one
     farthest: float = 0.0  # of all steps, by time where there is a budget
     log_lines: int = 0

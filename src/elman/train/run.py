@@ -1,6 +1,7 @@
 """A run: its steps, evaluations and checkpoints, from nothing or from where one was killed."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -224,7 +225,8 @@ class Run:
         at, settings = self.at, self.settings
         if settings.max_steps is not None and at.step >= settings.max_steps:
             return True
-        return settings.budget is not None and at.farthest >= self.total
+        ends_early = settings.budget is not None or at.cooling_from is not None
+        return ends_early and at.farthest >= self.total
 
     def _is_due(self, every: int | None) -> bool:
         at = self.at
@@ -252,6 +254,7 @@ class Run:
         self._evaluate()
         at = self.at
         is_at_its_limit = at.step == self.settings.max_steps or at.rounds >= MOST_ROUNDS
+        is_at_its_limit = is_at_its_limit or at.cooling_from is not None
         if self.pace.has_time(self._seconds()) and self._improves() and not is_at_its_limit:
             at.rounds += 1
             self._extend()
@@ -306,6 +309,8 @@ class Run:
         self.state = None if step.state is None else detach(step.state)
         at.step += 1
         position = self.pace.position(at.step, self._seconds())
+        if at.cooling_from is not None:
+            position = max(position, at.farthest + at.cooling_pace)
         self.before, at.farthest = at.farthest, max(at.farthest, position)
         at.in_epoch += 1
         at.seen += count
@@ -372,6 +377,20 @@ class Run:
             at.plateau_factor *= PLATEAU_FACTOR
         if settings.patience is not None and at.stale >= settings.patience:
             at.stopped = "patience"
+        if settings.cooldown is not None and at.stale >= settings.cooldown:
+            self._cool_down()
+
+    def _cool_down(self) -> None:
+        """Go on from the best weights, the rest of the plan in half of the steps to them."""
+        at = self.at
+        if at.cooling_from is not None or not at.best_step or at.farthest >= self.total:
+            return
+        at.cooling_from = at.step
+        at.cooling_pace = max(1.0, (self.total - at.farthest) / math.ceil(at.best_step / 2))
+        assert self.best_weights is not None
+        assign(self.model, self.best_weights)
+        if self.average is not None:
+            self.average.begin_again()
 
     # -- records
 

@@ -35,6 +35,8 @@ class At(_Part):
     stale: Count
     plateau_factor: float = Field(ge=0, le=1)
     restarts: Count = 0
+    cooling_from: Count | None = None
+    cooling_pace: float = Field(1.0, gt=0, allow_inf_nan=False)
     rounds: Count = Field(0, le=10)
     farthest: float = Field(0.0, ge=0, allow_inf_nan=False)
     log_lines: Count

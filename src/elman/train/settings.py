@@ -75,6 +75,12 @@ class TrainSettings(Settings):
     patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations in a row without improvement."
     )
+    cooldown: int | None = Field(
+        None,
+        ge=1,
+        description="After this many evaluations in a row without improvement, go on from the best "
+        "weights and bring the rate down to 0 within half of the steps that led to them.",
+    )
     ema: float = Field(
         0.0,
         ge=0,
@@ -121,6 +127,15 @@ class TrainSettings(Settings):
             n: None if n in optional and isinstance(v, str) and v == "none" else v
             for n, v in values.items()
         }
+
+    @model_validator(mode="after")
+    def _cooldown_has_a_rate_to_bring_down(self) -> Self:
+        if self.cooldown is not None and self.schedule not in ("cosine", "linear"):
+            raise ValueError(
+                f"cooldown={self.cooldown} needs schedule='cosine' or 'linear', not"
+                f" {self.schedule!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _momentum_is_used(self) -> Self:

@@ -73,6 +73,10 @@ class Average:
         get_ema_multi_avg_fn(decay)(self.values, self._live(), self.updates)  # type: ignore[no-untyped-call]
         self.updates += 1
 
+    def begin_again(self) -> None:
+        """From the model's present weights."""
+        self.values = [p.clone() for p in self._live()]
+
     def weights(self) -> dict[str, Tensor]:
         """The averaged parameters by name."""
         return dict(zip(self.names, self.values, strict=True))

@@ -26,6 +26,7 @@ from elman.train.settings import TrainSettings
     warmup=0.05,
     ema=0.99,
     restarts=2,
+    cooldown=4,
 )
 class ClassifySettings(
     PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
