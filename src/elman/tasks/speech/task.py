@@ -247,10 +247,8 @@ class Speech(Task):
         return self.report(data, **options).metrics
 
     def report(self, data: Any, *, channel: int | None = None, **options: Any) -> SpeechReport:
-        """How well utterances with transcripts are heard, with alignments.
-
-        Utterances without one are left out, with a warning. `channel` and `options` are keywords of
-        `transcribe`.
+        """How well utterances with transcripts are heard, with alignments; those without one are
+        left out, with a warning. `channel` and `options` are keywords of `transcribe`.
         """
         self._check_trained()
         utterances = with_transcripts(find(data, self.settings, labelled=True, channel=channel))
@@ -393,9 +391,8 @@ class Speech(Task):
     def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
         """What makes decoders."""
         head = self._model.head
-        return Decoding(
-            self.settings, preprocessing, head if isinstance(head, ReadingHead) else None
-        )
+        reader = head if isinstance(head, ReadingHead) else None
+        return Decoding(self.settings, preprocessing, reader)
 
     def _example(self) -> Callable[[], object]:
         batches = by_length([np.zeros((100, self._known.features), np.float32)], self.front)
