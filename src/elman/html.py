@@ -79,7 +79,7 @@ figure{margin:0;min-width:0}
 svg{display:block;width:100%;height:auto;max-width:36rem}
 svg text{font-family:system-ui,sans-serif}
 .long td{overflow-wrap:anywhere;min-width:6rem}
-.long td:first-child{min-width:min(22rem,80vw);overflow-wrap:break-word}
+.long td:first-child{min-width:min(15rem,80vw);overflow-wrap:break-word}
 @media(max-width:44rem){th,td{padding:.4rem .35rem}thead th{white-space:normal}
 .stacked thead{display:none}
 .stacked tr{display:block;border-bottom:1px solid var(--faint);padding:.6rem 0}

@@ -15,10 +15,11 @@ def test_a_trained_classifier(trained: Path) -> None:
     output = (trained / "classify.out").read_text()
     assert "finished after" in output
     assert "accuracy" in output
+    assert "the report is films/report.html" in output
     assert "the model is in films" in output
     names = {path.name for path in (trained / "films").iterdir()}
     assert {"config.json", "model.safetensors", "vocabulary.json", "README.md"} <= names
-    assert {"metrics.jsonl", "checkpoint.safetensors"} <= names
+    assert {"metrics.jsonl", "checkpoint.safetensors", "report.html"} <= names
 
 
 def test_predict_texts_and_files(at_work: Any, here: Any) -> None:

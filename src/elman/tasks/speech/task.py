@@ -181,10 +181,8 @@ class Speech(SpeechParts):
         return self.report(data, **options).metrics
 
     def report(self, data: Any, *, channel: int | None = None, **options: Any) -> SpeechReport:
-        """How well utterances with transcripts are heard, with alignments.
-
-        Utterances without one are left out, with a warning. `channel` and `options` are keywords of
-        `transcribe`.
+        """How well utterances with transcripts are heard, with alignments; those without one are
+        left out, with a warning. `channel` and `options` are keywords of `transcribe`.
         """
         self._check_trained()
         utterances = with_transcripts(find(data, self.settings, labelled=True, channel=channel))
