@@ -1,6 +1,6 @@
 """Classifiers of few texts with and without character n-grams, as docs/tasks.md shows them.
 
-    ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants words] [NAME ...]
+    ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants plan] [NAME ...]
 
 trains each variant with several seeds and prints the accuracy on texts that training has not seen:
 its mean, its standard deviation and the processor's seconds of a training.
