@@ -1,6 +1,6 @@
 """Classifiers of few texts with and without character n-grams, as docs/tasks.md shows them.
 
-    ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [NAME ...]
+    ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants plan] [NAME ...]
 
 trains each variant with several seeds and prints the accuracy on texts that training has not seen:
 its mean, its standard deviation and the processor's seconds of a training.
@@ -17,6 +17,7 @@ from cyclopts import App
 
 from elman.data import read_examples
 from elman.tasks import Classify
+from elman.tasks.classify.plan import NGRAM_BUCKETS
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ CASES = {
         settings={"epochs": 7, "hidden_size": 64},
     ),
     "snips": Case(*SNIPS),
-    "snips, a tenth": Case(*SNIPS, share=0.1),
+    "snips-tenth": Case(*SNIPS, share=0.1),
     "reviews": Case("text_sentiment_labelled/amazon", "text_sentiment_labelled/yelp"),
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "words": {"tokens": "words", "ngram_buckets": 0},
-    "words and n-grams": {"tokens": "words"},
-    "the plan's choice": {},
+    "n-grams": {"tokens": "words", "ngram_buckets": NGRAM_BUCKETS},
+    "plan": {},  # which may cut texts into something else
 }
 
 

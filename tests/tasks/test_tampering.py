@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import elman
+from elman.data import build_vocabulary
 from elman.errors import ModelError
 from elman.files import sha256
 from elman.tasks import Classify, Language
@@ -105,6 +106,9 @@ def test_a_flipped_bit_in_the_weights(folder: Path) -> None:
 def test_a_replaced_vocabulary(folder: Path, language_folder: Path) -> None:
     shutil.copy(language_folder / "vocabulary.json", folder)
     refused(folder, "vocabulary.json is damaged or was changed")
+    edit(folder, keep)
+    refused(folder, "its n-grams are of words, and its vocabulary of characters")
+    build_vocabulary("words", ["one word more than there was"]).save(folder / "vocabulary.json")
     edit(folder, keep)
     refused(folder, "encoder.embedding.weight")
 

@@ -22,7 +22,10 @@ def vocabulary() -> Words:
 @pytest.fixture
 def encoder(vocabulary: Words) -> WordEncoder:
     torch.manual_seed(0)
-    return WordEncoder(vocabulary.size, 6, BUCKETS, deviation=0.1, token_dropout=0.5).double()
+    encoder = WordEncoder(vocabulary.size, 6, BUCKETS, deviation=0.1, token_dropout=0.5)
+    assert not encoder.ngrams.weight.any()
+    torch.nn.init.normal_(encoder.ngrams.weight)
+    return encoder.double()
 
 
 def padded(sequences: list[Tensor]) -> Tensor:

@@ -99,7 +99,7 @@ class WordEncoder(nn.Module):
         self.ngrams = nn.EmbeddingBag(ngram_buckets, size, mode="mean")
         with torch.no_grad():
             self.embedding.weight.mul_(deviation)
-            self.ngrams.weight.mul_(deviation)
+            self.ngrams.weight.zero_()  # n-grams that training does not see change nothing
         self.dropout = LockedDropout(dropout)
         self.output_size = size
 

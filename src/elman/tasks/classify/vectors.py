@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -56,8 +57,8 @@ def summary(vectors: WordVectors, vocabulary: Vocabulary, path: str) -> str:
 
 
 def deviation(vectors: WordVectors) -> float:
-    """The standard deviation of the vectors' numbers, for words that have none."""
-    return float(vectors.values.std())
+    """The standard deviation of the vectors' numbers, for words that have none; 1 if it is 0."""
+    return float(vectors.values.std(dtype=np.float64)) or 1.0
 
 
 def begin_with(embedding: nn.Embedding, vectors: WordVectors, vocabulary: Vocabulary) -> None:
