@@ -26,9 +26,9 @@ class Speech(SpeechParts):
     """Write down what is said, of whole recordings or while one speaks.
 
     Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
-    transcripts. Layers of any cell, with `bidirectional=False` for streaming, give at every step of some
-    frames the probabilities of the characters and a blank; they learn by connectionist temporal
-    classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
+    transcripts. Layers of any cell, with `bidirectional=False` for streaming, give at every step of
+    some frames the probabilities of the characters and a blank; they learn by connectionist
+    temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
     transcripts' words, whose weight is found on held-out utterances.
 
     >>> from elman.data import Audio
