@@ -28,8 +28,8 @@ class Speech(SpeechParts):
     Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
     transcripts. Layers of any cell, with `bidirectional=False` for streaming, give at every step of
     some frames the probabilities of the characters and a blank; they learn by connectionist
-    temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
-    transcripts' words, whose weight is found on held-out utterances.
+    temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram
+    model of the transcripts' words, whose weight is found on held-out utterances.
 
     >>> from elman.data import Audio
     >>> def say(text):
