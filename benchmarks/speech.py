@@ -35,6 +35,7 @@ AN4 = {
     "num_layers": 3,
 }
 STRINGS = {
+    "bidirectional": False,
     "hidden_size": 128,
     "num_layers": 2,
     "batch_size": 8,

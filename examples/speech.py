@@ -20,7 +20,8 @@ def say(text, seed=0):
 words = np.random.default_rng(0)
 texts = [" ".join(words.choice(["hi", "hollo", "lo"], words.integers(1, 4))) for _ in range(40)]
 data = [(say(text, i), text) for i, text in enumerate(texts)]
-task = elman.tasks.Speech(hidden_size=32, num_layers=1, epochs=15, lr=0.02, batch_size=4, speed=0)
+small = {"hidden_size": 32, "num_layers": 1, "batch_size": 4}
+task = elman.tasks.Speech(**small, bidirectional=False, epochs=15, lr=0.02, speed=0)
 task.fit(data, progress=False)
 print(task.evaluate([(say("hollo hi", 90), "hollo hi"), (say("lo hi", 91), "lo hi")]))
 

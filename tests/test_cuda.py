@@ -228,7 +228,15 @@ def test_speech(gpu: torch.device, tmp_path: Path) -> None:
         return elman.data.Audio((whole / 2 + noise).astype(np.float32), rate)
 
     pairs = [(say(text), text) for text in ("ab", "ba", "abc", "cab", "bc") * 6]
-    task = Speech(hidden_size=32, num_layers=1, epochs=25, lr=0.02, batch_size=4, bins=20)
+    task = Speech(
+        hidden_size=32,
+        num_layers=1,
+        epochs=25,
+        lr=0.02,
+        batch_size=4,
+        bins=20,
+        bidirectional=False,
+    )
     task.fit(pairs, pairs[:5], progress=False)
     assert task.device.type == gpu.type
     other = on_the_cpu(task, tmp_path / "model")

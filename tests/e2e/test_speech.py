@@ -18,7 +18,7 @@ TONES = {"a": 500, "b": 1200, "c": 2400}
 SETTINGS = """
     --hidden-size 24 --num-layers 1 --epochs 14 --lr 0.03 --batch-size 4 --bins 20 --ngram 2
     --beam 4 --dropout 0 --input-dropout 0 --output-dropout 0 --speed 0 --time-masks 0
-    --feature-masks 0 --lm-weight 0.5 --word-bonus 1
+    --no-bidirectional --feature-masks 0 --lm-weight 0.5 --word-bonus 1
     --path file --text said --data table.csv --validation table.csv --out model
 """
 

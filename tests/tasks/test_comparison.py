@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import elman
+from elman.data import Utterance
 from elman.errors import ModelError
 from elman.tasks import Classify
 from elman.tasks.comparison import line, no_better, table, with_baselines
@@ -158,6 +159,25 @@ def test_a_language_model_that_learnt_nothing_is_warned_of() -> None:
     task = elman.tasks.Language(hidden_size=4, max_steps=1, lr=1e-6)
     with pytest.warns(UserWarning, match="no better than the baseline Kneser-Ney .-grams: loss"):
         task.fit([text], [text], progress=False)
+
+
+def test_a_recogniser_stands_beside_answers_without_listening() -> None:
+    rng = np.random.default_rng(0)
+    texts = ["a b", "b a", "a b", "a"] * 4
+    spoken = [
+        Utterance(f"{i}", t, features=rng.normal(size=(30, 3)).astype("f"))
+        for i, t in enumerate(texts)
+    ]
+    task = elman.tasks.Speech(hidden_size=4, num_layers=1, max_steps=1, beam=1)
+    with pytest.warns(
+        UserWarning, match="no better than the baseline most frequent transcript: wer"
+    ):
+        task.fit(spoken, spoken, progress=False)
+    common, empty = task.record["baselines"]
+    assert (common["name"], common["baseline"]) == ("most frequent transcript", round(12 / 28, 6))
+    assert (empty["name"], empty["baseline"]) == ("empty transcript", 1.0)
+    assert common["model"] == empty["model"] == task.record["metrics"]["wer"]
+    assert common["examples"] == 16
 
 
 def test_the_blocks_of_both_are_the_same() -> None:

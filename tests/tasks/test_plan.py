@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from elman.cells import BUILTIN, GRU
-from elman.data import Audio
+from elman.data import Audio, Utterance
 from elman.errors import SettingsError
 from elman.tasks import Classify, Forecast, Language, Speech, Task
-from elman.tasks.plan import LENGTH
+from elman.tasks.plan import LENGTH, Plan
+from elman.tasks.speech.dataset import SpeechData
 
 RNG = np.random.default_rng(0)
 
@@ -126,6 +127,54 @@ def test_a_planned_network_can_be_trained(name: str, given: dict[str, Any]) -> N
     task = kind(**QUICK, **given, max_steps=2)
     assert task.fit(data, progress=False).record["training"]["steps"] == 2
     assert {**given, "cell": 0} == {n: getattr(task.settings, n) for n in given} | {"cell": 0}
+
+
+def test_what_to_know_of_a_setting_is_told_where_it_is_chosen() -> None:
+    plan = Plan("4 films", {"a": 1, "b": 2}, {"a": "it is one"})
+    assert plan.words(plan.without({"b": 3})) == ["Data: 4 films", "Plan: a 1", "Note: it is one"]
+    assert plan.words(plan.without({"a": 3})) == ["Data: 4 films", "Plan: b 2"]
+    assert plan.words(plan.without({"a": 3, "b": 3})) == ["Data: 4 films"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "seconds", "expected"),
+    [(30, 6.0, (4, 188)), (850, 2.5, (16, 60)), (20_000, 4.0, (16, 10))],
+)
+def test_a_recogniser_learns_for_as_many_steps_as_its_utterances_need(
+    texts: int, seconds: float, expected: tuple[int, int]
+) -> None:
+    frames = np.zeros((50, 40), np.float32)
+    said = [Utterance(f"{i}", "yes no", features=frames) for i in range(texts)]
+    data = SpeechData(tuple(said), (frames,) * texts, (seconds,) * texts, None, (), {})
+    chosen = Speech().plan(data).settings
+    assert (chosen["batch_size"], chosen["epochs"]) == expected
+    assert chosen["epochs"] * -(-texts // chosen["batch_size"]) >= 1490
+    assert Speech(batch_size=2).plan(data).settings["epochs"] >= 10
+
+
+@pytest.mark.parametrize(("size", "deltas"), [(13, 2), (40, 0)])
+def test_cepstra_have_slopes(size: int, deltas: int) -> None:
+    frames = np.zeros((50, size), np.float32)
+    one = Utterance("1", "yes no", features=frames)
+    data = SpeechData((one,), (frames,), (0.5,), None, ("1",), {})
+    assert Speech().plan(data).settings["deltas"] == deltas
+
+
+def test_streaming_is_told_of_unless_it_is_asked_for() -> None:
+    data = Speech().read(SPOKEN, labelled=True)
+    assert any("--no-bidirectional" in note for note in Speech().plan(data).notes.values())
+    for given in ({"look_ahead": 0.2}, {"bidirectional": False}):
+        task = Speech(**given)
+        plan = task.plan(data)
+        assert not any(line.startswith("Note") for line in plan.words(plan.without(task.asked)))
+
+
+def test_the_choice_of_a_season_is_told() -> None:
+    task = Forecast(**QUICK, hidden_size=4, max_steps=1).fit(SALES, progress=False)
+    assert task.planned[0].startswith("Data: 1 series of 60 steps (")
+    assert task.planned[-1] == f"Chosen: {task.record['data']['chosen']}"
+    given = Forecast(**QUICK, hidden_size=4, max_steps=1, season=7, smoothing=False)
+    assert not any("Chosen" in line for line in given.fit(SALES, progress=False).planned)
 
 
 @pytest.mark.parametrize("name", ["texts of known words", "few characters", "speech", "series"])

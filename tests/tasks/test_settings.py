@@ -114,7 +114,7 @@ def test_a_run_that_began_with_old_names_can_be_resumed() -> None:
         lambda: RecurrentSettings(cell=3),
         lambda: AcousticFeatures(bins=1),
         lambda: Classify(lr=-1),
-        lambda: Speech(look_ahead=1),
+        lambda: Speech(look_ahead=1, bidirectional=False),
         lambda: Forecast(held_out=1.5),
         lambda: Forecast(dilations=(0,)),
         lambda: Language(encoding="no such"),

@@ -13,10 +13,14 @@ EVALUATIONS = 25  # of a planned run
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings for a dataset: `settings` by name, and the facts that they follow from."""
+    """Settings for a dataset: `settings` by name, and the facts that they follow from.
+
+    `notes`: of some settings, what to know where they were chosen.
+    """
 
     facts: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that were not given."""
@@ -30,7 +34,8 @@ class Plan:
         if not chosen:
             return [f"Data: {self.facts}"] if self.facts else []
         settings = ", ".join(f"{name} {value}" for name, value in chosen.items())
-        return [f"Data: {self.facts}", f"Plan: {settings}"]
+        notes = [f"Note: {note}" for name, note in self.notes.items() if name in chosen]
+        return [f"Data: {self.facts}", f"Plan: {settings}", *notes]
 
 
 def steps_an_epoch(examples: int, batch_size: int) -> int:

@@ -16,6 +16,7 @@ SMALL = {
     "epochs": 20,
     "lr": 0.02,
     "batch_size": 4,
+    "bidirectional": False,
     "bins": 20,
     "ngram": 2,
     "beam": 4,

@@ -144,9 +144,8 @@ def test_ready_features_go_on_too(learnt: Callable[..., Speech]) -> None:
     from elman.data import Utterance
 
     data = [Utterance(f"u{i}", t, features=frames(t)) for i, t in enumerate(["ab", "ba", "a"] * 5)]
-    task = Speech(hidden_size=8, num_layers=1, epochs=2, beam=3, ngram=0, stack=2).fit(
-        data, data[:3], progress=False
-    )
+    small = {"hidden_size": 8, "num_layers": 1, "epochs": 2, "beam": 3, "ngram": 0, "stack": 2}
+    task = Speech(**small, bidirectional=False).fit(data, data[:3], progress=False)
     heard = frames("abba")
     unbroken, session = task.session(), task.session()
     for chunk in np.split(heard, [3, 20, 21]):

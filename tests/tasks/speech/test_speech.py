@@ -133,7 +133,7 @@ def test_options_are_checked_before_anything_is_heard(
     def read(*_: Any, **__: Any) -> Any:
         raise AssertionError("nothing is to be read")
 
-    monkeypatch.setattr("elman.tasks.speech.task.find", read)
+    monkeypatch.setattr("elman.tasks.speech.parts.find", read)
     for options in ({"n": 0}, {"pause": 0}, {"hot_words": 3}, {"lm_weight": -1}, {"beam": 3}):
         with pytest.raises(SettingsError):
             both.predictions([say("ab")], **options)
@@ -219,7 +219,8 @@ def test_ready_features_and_sound_are_not_confused(both: Speech, say: Say) -> No
         Utterance(f"u{i}", "ab", features=random.normal(size=(30, 5)).astype(np.float32))
         for i in range(8)
     ]
-    task = Speech(hidden_size=4, epochs=1).fit(ready, ready, progress=False)
+    task = Speech(hidden_size=4, epochs=1, bidirectional=False, baselines=False)
+    task.fit(ready, ready, progress=False)
     found = task.transcribe([say("ab")])
     assert found[0].error is not None
     assert "ready features, this is sound" in found[0].error
@@ -249,7 +250,7 @@ def test_hot_words_and_hypotheses(both: Speech, say: Say) -> None:
     hot = both.transcribe([say("ab ab", 4)], hot_words=["bcbc"])[0]
     assert hot.text == "ab ab"
     with pytest.raises(SettingsError, match="beam wider than 1"):
-        Speech(beam=1).fit(_few(say), _few(say), progress=False).transcribe(
+        Speech(beam=1, max_steps=1).fit(_few(say), _few(say), progress=False).transcribe(
             [sound], hot_words=["ab"]
         )
 
@@ -353,7 +354,7 @@ def _tampered(
 
 def test_settings_that_do_not_go_together() -> None:
     with pytest.raises(SettingsError, match=r"look_ahead=0\.5 is of bidirectional layers"):
-        Speech(look_ahead=0.5)
+        Speech(look_ahead=0.5, bidirectional=False)
     with pytest.raises(SettingsError, match="ngram"):
         Speech(ngram=9)
 

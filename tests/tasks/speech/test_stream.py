@@ -124,7 +124,9 @@ def test_sound_that_is_none(task: Speech) -> None:
 
 
 def test_a_model_that_needs_the_whole_cannot_stream(both: Speech) -> None:
-    with pytest.raises(SettingsError, match="bidirectional off, or with look_ahead"):
+    with pytest.raises(
+        SettingsError, match=r"bidirectional=False \(--no-bidirectional\), or with look"
+    ):
         both.stream()
 
 

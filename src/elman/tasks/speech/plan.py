@@ -12,6 +12,10 @@ _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
 _USUAL_STEPS = 4000  # at most, but for corpora of which these are fewer than ten passes
 _PASSES = 60
 _MOST_CEPSTRA = 20  # ready features of so few numbers are taken for cepstra, which need slopes
+_AT_THE_END = (
+    "bidirectional layers write at a recording's end; to write while one speaks, train with"
+    " --no-bidirectional (bidirectional=False)"
+)
 
 
 def plan(train: SpeechData, given: Mapping[str, Any], preset: Preset) -> Plan:
@@ -38,4 +42,5 @@ def plan(train: SpeechData, given: Mapping[str, Any], preset: Preset) -> Plan:
             "bidirectional": True,
             "deltas": 2 if are_cepstra else 0,
         },
+        {} if "look_ahead" in given else {"bidirectional": _AT_THE_END},
     )

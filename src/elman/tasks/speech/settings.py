@@ -47,7 +47,8 @@ class SpeechSettings(
     deltas: int = Field(0, ge=0, le=2, description="Orders of slopes that join the features.")
     stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms joined into a step.")
     bidirectional: bool = Field(
-        False, description="Listen from the end, too: better, but only after the end."
+        True,
+        description="Listen from the end, too: better, but text comes at the end only.",
     )
     look_ahead: float | None = Field(
         None,

@@ -36,7 +36,7 @@ class Listener:
         if task.settings.waits:
             raise SettingsError(
                 "this model listens from the end, too, and can say nothing before: train one with"
-                " bidirectional off, or with look_ahead"
+                " bidirectional=False (--no-bidirectional), or with look_ahead"
             )
         if acoustic is None and rate is not None:
             raise SettingsError(f"rate={rate}: this model reads ready features, not sound")

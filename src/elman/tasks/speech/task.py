@@ -28,10 +28,10 @@ class Speech(SpeechParts):
     """Write down what is said, of whole recordings or while one speaks.
 
     Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
-    transcripts. Layers of any cell, unidirectional for streaming, give at every step of some
-    frames the probabilities of the characters and a blank; they learn by connectionist temporal
-    classification (Graves et al. 2006). A beam search weighs them with an n-gram model of the
-    transcripts' words, whose weight is found on held-out utterances.
+    transcripts. Layers of any cell, with `bidirectional=False` for streaming, give at every step of
+    some frames the probabilities of the characters and a blank; they learn by connectionist
+    temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram
+    model of the transcripts' words, whose weight is found on held-out utterances.
 
     >>> from elman.data import Audio
     >>> def say(text):
@@ -40,7 +40,8 @@ class Speech(SpeechParts):
     ...     tones = [np.sin(2 * np.pi * each * time) for each in hertz]
     ...     return Audio(np.concatenate(tones).astype(np.float32) / 2, 8000)
     >>> texts = ["a", "b", "ab", "ba"] * 10
-    >>> task = Speech(hidden_size=16, num_layers=1, epochs=10, batch_size=4, lr=0.03, beam=1)
+    >>> small = {"hidden_size": 16, "num_layers": 1, "batch_size": 4, "beam": 1}
+    >>> task = Speech(**small, epochs=10, lr=0.03, bidirectional=False)
     >>> task = task.fit([(say(text), text) for text in texts], progress=False)
     >>> session = task.stream()
     >>> _ = session.accept(say("ab").samples)
