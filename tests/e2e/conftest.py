@@ -34,7 +34,7 @@ def environment(cache: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONUTF8": "1",
-        "PYTHONWARNINGS": "error",
+        "PYTHONWARNINGS": "error,ignore:the model is no better than the baseline:UserWarning",
     }
 
 

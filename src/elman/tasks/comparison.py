@@ -20,8 +20,7 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
 
     `name`, `metric`, the `baseline`'s and the `model`'s value of it, `low` and `high` of their
     difference (model less baseline, 95 %), `winner`, `metrics`, `examples`, `seconds`, `note`.
-    Warns where the model is no better than one of them. A baseline that fails is a warning, too:
-    the trained model is worth more.
+    A baseline that fails is a warning: the trained model is worth more.
     """
     from elman.baselines import compare
     from elman.train.inference import infer
@@ -57,8 +56,6 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
         }
         for baseline, each in zip(found, compared, strict=True)
     ]
-    if warning := no_better(rows):
-        warnings.warn(warning, stacklevel=3)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -18,6 +19,7 @@ from elman.folders import CHECKPOINT, claim, path_of
 from elman.html import is_page
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
+from elman.tasks.comparison import no_better
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.prediction import Evaluation, Prediction, rows
@@ -191,6 +193,8 @@ class Task(Hooks):
         vars(self).update(vars(task))
         if folder is not None:
             self.report_page = training.write_report(folder)
+        if warning := no_better(baselines):
+            warnings.warn(warning, stacklevel=2)
         return self
 
     def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:
