@@ -39,7 +39,7 @@ class DistinctWords:
     >>> from elman.data import build_vocabulary
     >>> words = DistinctWords(build_vocabulary("words", ["good film"]), ["a good film"], 100)
     >>> words.sequences[0].tolist(), words.ids.tolist()
-    ([2, 3, 4], [0, 1, 1, 2, 3])
+    ([2, 3, 4], [0, 1, 1, 3, 2])
     """
 
     def __init__(self, vocabulary: Words, texts: Sequence[str], buckets: int) -> None:
