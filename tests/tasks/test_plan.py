@@ -171,6 +171,16 @@ def test_streaming_is_told_of_unless_it_is_asked_for() -> None:
         assert not any(line.startswith("Note") for line in plan.words(plan.without(task.asked)))
 
 
+@pytest.mark.parametrize(("days", "patience"), [(100, 8), (1200, None)])
+def test_training_on_few_steps_ends_when_it_no_longer_helps(
+    days: int, patience: int | None
+) -> None:
+    series = {"ds": np.arange(days).astype("datetime64[D]"), "y": np.arange(days) % 7 + 1.0}
+    task = Forecast()
+    train, _ = task.split(task.read(series, labelled=True))
+    assert task.plan(train).settings.get("patience") == patience
+
+
 def test_the_choice_of_a_season_is_told() -> None:
     task = Forecast(**QUICK, hidden_size=4, max_steps=1).fit(SALES, progress=False)
     assert task.planned[0].startswith("Data: 1 series of 60 steps (")
