@@ -171,7 +171,7 @@ def test_streaming_is_told_of_unless_it_is_asked_for() -> None:
         assert not any(line.startswith("Note") for line in plan.words(plan.without(task.asked)))
 
 
-@pytest.mark.parametrize(("days", "patience"), [(100, 8), (1200, None)])
+@pytest.mark.parametrize(("days", "patience"), [(100, 5), (1200, None)])
 def test_training_on_few_steps_ends_when_it_no_longer_helps(
     days: int, patience: int | None
 ) -> None:

@@ -14,7 +14,7 @@ def plan(train: SeriesData, preset: Preset) -> Plan:
     lengths = sorted(map(len, panel.series))
     steps = f"{lengths[0]:,}" if lengths[0] == lengths[-1] else f"{lengths[0]:,} to {lengths[-1]:,}"
     facts = f"{len(lengths):,} series of {steps} steps ({panel.calendar})"
-    few = {"evaluate_every": 50, "patience": 8} if sum(lengths) < _FEW else {}
+    few = {"patience": 5} if sum(lengths) < _FEW else {}
     chosen = {
         "epochs": round(_EPOCHS * LENGTH[preset]),
         "hidden_size": units(_UNITS, preset),
