@@ -36,7 +36,7 @@ def made(many: int) -> list[str]:
     return ["".join(RNG.choice(list("abcdefgh"), 7)) for _ in range(many)]
 
 
-NEW, LONG = made(40), [" ".join(made(60)) for _ in range(20)]
+NEW, LONG = made(40), [" ".join(made(51)) for _ in range(20)]
 SAME = ["good film", "bad film"] * 20
 STEPS = [RNG.normal(size=(6, 2)).astype("f") for _ in range(20)]
 DATA: dict[str, tuple[type[Task], Any]] = {
@@ -44,7 +44,7 @@ DATA: dict[str, tuple[type[Task], Any]] = {
     "short texts of new words": (Classify, (NEW, ["+", "-"] * 20)),
     "long texts of new words": (
         Classify,
-        ([" ".join(made(60)) for i in range(20)], ["+", "-"] * 10),
+        (LONG, ["+", "-"] * 10),
     ),
     "features": (Classify, (STEPS, ["+", "-"] * 10)),
     "few characters": (Language, ["the cat sat on the mat. " * 50]),
@@ -52,7 +52,7 @@ DATA: dict[str, tuple[type[Task], Any]] = {
     "speech": (Speech, SPOKEN),
     "series": (Forecast, SALES),
 }
-QUICK: dict[str, Any] = {"backend": "reference", "baselines": False}
+QUICK: dict[str, Any] = {"backend": "reference", "baselines": False, "num_layers": 1}
 
 
 def alternatives(name: str, field: Any) -> list[Any]:
@@ -124,8 +124,8 @@ BUILT: dict[str, list[dict[str, Any]]] = {
 )
 def test_a_planned_network_can_be_trained(name: str, given: dict[str, Any]) -> None:
     kind, data = DATA[name]
-    task = kind(**QUICK, **given, max_steps=2)
-    assert task.fit(data, progress=False).record["training"]["steps"] == 2
+    task = kind(**QUICK, **given, max_steps=1)
+    assert task.fit(data, progress=False).record["training"]["steps"] == 1
     assert {**given, "cell": 0} == {n: getattr(task.settings, n) for n in given} | {"cell": 0}
 
 
@@ -138,7 +138,7 @@ def test_what_to_know_of_a_setting_is_told_where_it_is_chosen() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "seconds", "expected"),
-    [(30, 6.0, (4, 188)), (850, 2.5, (16, 60)), (20_000, 4.0, (16, 10))],
+    [(30, 6.0, (4, 188)), (850, 2.5, (16, 59)), (20_000, 4.0, (16, 10))],
 )
 def test_a_recogniser_learns_for_as_many_steps_as_its_utterances_need(
     texts: int, seconds: float, expected: tuple[int, int]
@@ -150,6 +150,8 @@ def test_a_recogniser_learns_for_as_many_steps_as_its_utterances_need(
     assert (chosen["batch_size"], chosen["epochs"]) == expected
     assert chosen["epochs"] * -(-texts // chosen["batch_size"]) >= 1490
     assert Speech(batch_size=2).plan(data).settings["epochs"] >= 10
+    forwards = Speech(bidirectional=False).plan(data).settings["epochs"]
+    assert forwards * -(-texts // expected[0]) >= 3990
 
 
 @pytest.mark.parametrize(("size", "deltas"), [(13, 2), (40, 0)])
@@ -167,6 +169,16 @@ def test_streaming_is_told_of_unless_it_is_asked_for() -> None:
         task = Speech(**given)
         plan = task.plan(data)
         assert not any(line.startswith("Note") for line in plan.words(plan.without(task.asked)))
+
+
+@pytest.mark.parametrize(("days", "patience"), [(100, 5), (1200, None)])
+def test_training_on_few_steps_ends_when_it_no_longer_helps(
+    days: int, patience: int | None
+) -> None:
+    series = {"ds": np.arange(days).astype("datetime64[D]"), "y": np.arange(days) % 7 + 1.0}
+    task = Forecast()
+    train, _ = task.split(task.read(series, labelled=True))
+    assert task.plan(train).settings.get("patience") == patience
 
 
 def test_the_choice_of_a_season_is_told() -> None:
@@ -193,7 +205,7 @@ def test_presets_are_of_three_sizes(name: str) -> None:
 @pytest.mark.parametrize("name", ["texts of known words", "few characters", "speech", "series"])
 def test_a_budget_ends_a_planned_run(name: str) -> None:
     kind, data = DATA[name]
-    task = kind(**QUICK, hidden_size=4, num_layers=1, budget="2s").fit(data, progress=False)
+    task = kind(**QUICK, hidden_size=4, budget="2s").fit(data, progress=False)
     assert task.record["training"]["seconds"] < 8
     assert torch.isfinite(torch.tensor([each["loss"] for each in task.history])).all()
     assert task.planned

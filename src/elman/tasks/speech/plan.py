@@ -9,7 +9,8 @@ from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.speech.dataset import SpeechData
 
 _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
-_USUAL_STEPS = 4000  # at most, but for corpora of which these are fewer than ten passes
+_FEWEST_FORWARDS = 4000  # of layers that listen forwards only: for many more
+_MOST_STEPS = 4000  # but for corpora of which these are fewer than ten passes
 _PASSES = 60
 _MOST_CEPSTRA = 20  # ready features of so few numbers are taken for cepstra, which need slopes
 _AT_THE_END = (
@@ -25,7 +26,8 @@ def plan(train: SpeechData, given: Mapping[str, Any], preset: Preset) -> Plan:
     words = {word for text in texts for word in text.split()}
     batch_size = given.get("batch_size") or int(np.clip(utterances // 16, 4, 16))
     an_epoch = utterances / batch_size
-    steps = max(float(np.clip(_PASSES * an_epoch, _FEWEST_STEPS, _USUAL_STEPS)), 10 * an_epoch)
+    fewest = _FEWEST_STEPS if given.get("bidirectional", True) else _FEWEST_FORWARDS
+    steps = max(float(np.clip(_PASSES * an_epoch, fewest, _MOST_STEPS)), 10 * an_epoch)
     facts = (
         f"{utterances:,} utterances of {seconds:.1f} s (median), {sum(train.seconds) / 60:,.0f} min"
         f" in all; {len(words):,} different words, {len(set(''.join(texts)))} characters"
