@@ -39,7 +39,7 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
         reason = " ".join(str(error).split())[:200]
         warnings.warn(f"the baselines failed: {type(error).__name__}: {reason}", stacklevel=3)
         return []
-    rows = [
+    return [
         {
             "name": baseline.name,
             "metric": baseline.metric,
@@ -56,7 +56,6 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
         }
         for baseline, each in zip(found, compared, strict=True)
     ]
-    return rows
 
 
 def no_better(rows: Sequence[Row]) -> str:
