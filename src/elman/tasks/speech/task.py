@@ -31,6 +31,7 @@ class Speech(SpeechParts):
     temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram
     model of the transcripts' words, whose weight is found on held-out utterances.
 
+    >>> import numpy as np
     >>> from elman.data import Audio
     >>> def say(text):
     ...     time = np.arange(800) / 8000
