@@ -53,31 +53,27 @@ class RecurrentSettings(Settings):
     cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
     hidden_size: int = Field(128, ge=1, le=2**16, description="Hidden units a layer and direction.")
     num_layers: int = Field(1, ge=1, le=1000, description="Stacked layers.")
-    input_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of what enters the first layer."
-    )
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of what goes from layer to layer."
-    )
+    input_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the first layer's input.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout between layers.")
     output_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of what leaves the last layer."
+        0.0, ge=0, lt=1, description="Dropout on the last layer's output."
     )
-    recurrent_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of h before the recurrent matrix."
-    )
+    recurrent_dropout: float = Field(0.0, ge=0, lt=1, description="Recurrent dropout, on h.")
     weight_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropped share of the recurrent matrix."
+        0.0, ge=0, lt=1, description="DropConnect on the recurrent weights (Merity et al. 2018)."
     )
-    zoneout: float = Field(0.0, ge=0, lt=1, description="Chance that a unit keeps its old state.")
-    layer_norm: bool = Field(False, description="Normalise the gates' matrix products.")
-    residual: bool = Field(False, description="Add each layer's input to its output.")
-    forget_bias: float | None = Field(None, description="First value of the forget gate's bias.")
+    zoneout: float = Field(
+        0.0, ge=0, lt=1, description="Zoneout: probability that a unit keeps its state."
+    )
+    layer_norm: bool = Field(
+        False, description="Layer normalisation of the gates' pre-activations."
+    )
+    residual: bool = Field(False, description="Residual connections between layers.")
+    forget_bias: float | None = Field(None, description="Initial bias of the forget gate.")
     init: Literal["uniform", "orthogonal", "identity"] = Field(
-        "uniform", description="First values of the weights."
+        "uniform", description="Initialisation of the weights."
     )
-    learn_initial_state: bool = Field(
-        False, description="Make the state before the first step a parameter."
-    )
+    learn_initial_state: bool = Field(False, description="Learn the initial state.")
     backend: Literal["auto", "reference", "compiled"] = Field(
         "auto", description="How the recurrence is computed."
     )

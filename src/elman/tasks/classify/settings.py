@@ -17,7 +17,7 @@ from elman.train.settings import TrainSettings
 
 
 @with_defaults(
-    {"input_dropout": "Dropped share of the tokens' vectors; not of features."},
+    {"input_dropout": "Dropout on the tokens' embeddings; none on features."},
     input_dropout=0.4,
     output_dropout=0.4,
     hidden_size=64,
@@ -41,14 +41,16 @@ class ClassifySettings(
     )
 
     tokens: Literal["words", "characters", "bpe"] = Field(
-        "words", description="What a text is cut into."
+        "words", description="Tokenisation of texts."
     )
-    lowercase: bool = Field(True, description="Read texts in lower case.")
+    lowercase: bool = Field(True, description="Lower-case texts.")
     vocabulary_size: int | None = Field(
-        None, ge=3, lt=2**31, description="Most tokens kept, the frequent first; all if none."
+        None, ge=3, lt=2**31, description="Vocabulary size, the most frequent tokens; all if none."
     )
-    min_count: int = Field(1, ge=1, lt=2**31, description="Tokens rarer than this are unknown.")
-    embedding_size: int = Field(100, ge=1, le=2**16, description="Length of a token's vector.")
+    min_count: int = Field(
+        1, ge=1, lt=2**31, description="Least frequency of a token in the vocabulary."
+    )
+    embedding_size: int = Field(100, ge=1, le=2**16, description="Embedding size.")
     ngram_buckets: int = Field(
         0,
         ge=0,
@@ -60,17 +62,17 @@ class ClassifySettings(
         description="File of word vectors to begin with: word2vec's or fastText's text, or GloVe.",
     )
     token_dropout: float = Field(
-        0.3, ge=0, lt=1, description="Share of a text's tokens made unknown while training."
+        0.3, ge=0, lt=1, description="Word dropout: share of tokens made unknown while training."
     )
-    bidirectional: bool = Field(True, description="Read the sequence from both ends.")
+    bidirectional: bool = Field(True, description="Bidirectional layers.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
-        "mean_max", description="How the steps become one vector."
+        "mean_max", description="Pooling over time."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="Weigh each class alike in the loss (balanced) or as it occurs."
+        "none", description="Class weights in the loss; balanced: inverse to frequency."
     )
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="Share of the target spread over all classes."
+        0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
     )
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
         "loss", description="The validation metric that chooses the best weights."

@@ -34,9 +34,12 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
 
-    horizon: int = Field(24, ge=1, le=LONGEST, description="Steps to be forecast.")
+    horizon: int = Field(24, ge=1, le=LONGEST, description="Forecast horizon, in steps.")
     context: int | None = Field(
-        None, ge=2, le=LONGEST, description="Steps of a training window; two long seasons if none."
+        None,
+        ge=2,
+        le=LONGEST,
+        description="Steps of history in a training window; two long seasons if none.",
     )
     season: int | None = Field(
         None,
@@ -58,9 +61,15 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
     id: str = Field("unique_id", description="Column of the series' names.")
     time: str = Field("ds", description="Column of the times.")
     target: tuple[str, ...] = Field(("y",), description="Columns to be forecast.")
-    past: tuple[str, ...] = Field((), description="Columns known only afterwards.")
-    future: tuple[str, ...] = Field((), description="Columns known beforehand.")
-    static: tuple[str, ...] = Field((), description="Columns that describe a series.")
+    past: tuple[str, ...] = Field(
+        (), description="Past covariates: columns known up to the present."
+    )
+    future: tuple[str, ...] = Field(
+        (), description="Future covariates: columns known ahead of time."
+    )
+    static: tuple[str, ...] = Field(
+        (), description="Static covariates: columns that describe a series."
+    )
     head: Literal["quantiles", "student_t", "normal", "negative_binomial"] = Field(
         "quantiles",
         description="quantiles: of all steps at once. Else: the distribution of the next value, and"
@@ -70,7 +79,7 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
         200,
         ge=20,
         le=100_000,
-        description="Sample paths of a forecast, if the head is a distribution.",
+        description="Number of sample paths, if the head is a distribution.",
     )
     nonnegative: bool | None = Field(
         None,
@@ -83,10 +92,10 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
     )
     attention: bool = Field(
         False,
-        description="A second recurrence over the steps to come, which attends to the past.",
+        description="Decoder with attention over the past, run over the horizon.",
     )
     dilations: tuple[int, ...] = Field(
-        (), description="Steps back that each layer's recurrence looks, one number a layer: 1,4,24."
+        (), description="Dilation of each layer's recurrence, one number a layer: 1,4,24."
     )
 
     @field_validator("frequency", mode="before")

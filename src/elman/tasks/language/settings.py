@@ -39,28 +39,28 @@ class LanguageSettings(
 
     tokens: Literal["characters", "bpe"] = Field(
         "characters",
-        description="What the text is cut into; byte pairs are learnt from its beginning.",
+        description="Tokenisation; byte pairs are learnt from the beginning of the text.",
     )
     vocabulary_size: int | None = Field(
         None,
         ge=3,
         lt=2**31,
-        description="Most tokens kept; by default all characters or 8192 byte pairs.",
+        description="Vocabulary size; by default all characters or 8192 byte pairs.",
     )
-    embedding_size: int = Field(64, ge=1, le=2**16, description="Length of a token's vector.")
+    embedding_size: int = Field(64, ge=1, le=2**16, description="Embedding size.")
     chunk_length: int = Field(
-        64, ge=1, description="Time steps that truncated backpropagation goes back."
+        64, ge=1, description="Time steps of truncated backpropagation through time."
     )
     tie_weights: bool = Field(
-        False, description="Score tokens by their own embedding vectors (Press & Wolf 2017)."
+        False, description="Tie the output weights to the embeddings (Press & Wolf 2017)."
     )
     embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of the vocabulary left out of each pass."
+        0.0, ge=0, lt=1, description="Embedding dropout: share of the vocabulary zeroed in a pass."
     )
     activation_penalty: float = Field(
-        0.0, ge=0, description="Weight of the squared outputs in the loss (AR, Merity 2017)."
+        0.0, ge=0, description="Activation regularisation (AR, Merity et al. 2017)."
     )
     change_penalty: float = Field(
-        0.0, ge=0, description="Weight of the squared change of outputs in the loss (TAR)."
+        0.0, ge=0, description="Temporal activation regularisation (TAR)."
     )
     max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")

@@ -44,48 +44,67 @@ class SpeechSettings(
 
     renamed: ClassVar[Mapping[str, str]] = {"rate": "sample_rate", "features": "acoustic"}
 
-    deltas: int = Field(0, ge=0, le=2, description="Orders of slopes that join the features.")
-    stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms joined into a step.")
+    deltas: int = Field(
+        0, ge=0, le=2, description="Delta features: 1 adds the first order, 2 the second too."
+    )
+    stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms stacked into a step.")
     bidirectional: bool = Field(
         True,
-        description="Listen from the end, too: better, but text comes at the end only.",
+        description="Bidirectional layers: more accurate, but text comes at the end only.",
     )
     look_ahead: float | None = Field(
         None,
         gt=0,
         le=10,
-        description="Seconds of what comes that a bidirectional layer waits for; all if none.",
+        description="Look-ahead of bidirectional layers, in seconds; the whole utterance if none.",
     )
     loss: Literal["ctc", "transducer"] = Field(
-        "ctc", description="How texts are aligned: CTC, or a transducer, which reads its own text."
+        "ctc", description="Training criterion: CTC, or a transducer (RNN-T)."
     )
     ngram: int = Field(
-        3, ge=0, le=6, description="Order of the words' model from the transcripts; 0 for none."
+        3,
+        ge=0,
+        le=6,
+        description="Order of the n-gram language model of the transcripts; 0 for none.",
     )
     lm: str | None = Field(
-        None, description="ARPA file with a model of words, in place of one of the transcripts."
+        None, description="ARPA file of a language model, in place of one of the transcripts."
     )
-    lexicon: bool = Field(False, description="Write only words that the transcripts or lm have.")
-    beam: int = Field(16, ge=1, le=1000, description="Texts followed at once; 1 is greedy.")
+    lexicon: bool = Field(
+        False, description="Closed vocabulary: only words of the transcripts or of lm."
+    )
+    beam: int = Field(16, ge=1, le=1000, description="Beam width; 1 is greedy decoding.")
     lm_weight: float | None = Field(
-        None, ge=0, le=10, description="Weight of the words' model; found on held-out data if none."
+        None, ge=0, le=10, description="Language model weight; tuned on held-out data if none."
     )
     word_bonus: float | None = Field(
-        None, ge=-20, le=20, description="Added for each word; found on held-out data if none."
+        None, ge=-20, le=20, description="Word insertion bonus; tuned on held-out data if none."
     )
     speed: float = Field(
         0.1,
         ge=0,
         lt=0.5,
-        description="While training, speech is also heard so much (a share) faster and slower.",
+        description="Speed perturbation while training: up to this share faster and slower.",
     )
     noise: float | None = Field(
-        None, ge=-20, le=80, description="Also heard with noise, so many decibels below at most."
+        None,
+        ge=-20,
+        le=80,
+        description="Noise added while training: signal-to-noise ratio in decibels, at least.",
     )
-    time_masks: int = Field(2, ge=0, le=20, description="Stretches hidden while training.")
-    time_share: float = Field(0.1, ge=0, le=1, description="Longest such stretch, as a share.")
-    feature_masks: int = Field(1, ge=0, le=20, description="Bands hidden while training.")
-    feature_share: float = Field(0.25, ge=0, le=1, description="Widest such band, as a share.")
+    time_masks: int = Field(2, ge=0, le=20, description="SpecAugment: number of time masks.")
+    time_share: float = Field(
+        0.1, ge=0, le=1, description="SpecAugment: longest time mask, as a share of the utterance."
+    )
+    feature_masks: int = Field(
+        1, ge=0, le=20, description="SpecAugment: number of frequency masks."
+    )
+    feature_share: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="SpecAugment: widest frequency mask, as a share of the features.",
+    )
     metric: Literal["cer", "wer", "loss"] = Field(
         "cer", description="The validation metric that chooses the best weights."
     )
