@@ -17,6 +17,14 @@ _FEWEST_CLASSES = 8  # below which the time is that of the features
 _FEWEST_TEXTS = 10  # of each class on average
 
 
+def most_texts(texts: Sequence[str], classes: int) -> tuple[int, int]:
+    """Of how many texts and n-grams at most the model of so many classes is made."""
+    length = sum(map(len, texts)) / max(1, len(texts))
+    most = _MOST_WORK / max(1.0, length) / max(_FEWEST_CLASSES, classes)
+    most = min(_MOST_TEXTS, max(int(most), _FEWEST_TEXTS * classes))
+    return int(most), _MOST_WEIGHTS // max(1, classes)
+
+
 def ngram_linear(
     train_texts: Sequence[str],
     train_labels: Sequence[Label],
@@ -47,12 +55,10 @@ def ngram_linear(
     texts = listed(texts, "texts", str, "texts")
     check_lengths(train_texts, train_labels, texts, labels)
     count = len(classes(train_labels))
-    length = sum(map(len, train_texts)) / len(train_texts)
-    most = _MOST_WORK / max(1.0, length) / max(_FEWEST_CLASSES, count)
-    most = min(_MOST_TEXTS, max(int(most), _FEWEST_TEXTS * count))
+    most, columns = most_texts(train_texts, count)
     kept = sample.stratified(train_labels, most, seed)
     chosen, theirs = [train_texts[i] for i in kept], [train_labels[i] for i in kept]
-    vectors = NgramVectors.learn(chosen, most=_MOST_WEIGHTS // max(1, count))
+    vectors = NgramVectors.learn(chosen, most=columns)
     model = Logistic.fit(vectors.transform(chosen), theirs, several=several, strength=STRENGTH)
     return of_labels(
         "n-grams, linear",

@@ -19,12 +19,14 @@ class Padded(NamedTuple):
     inputs: Any
     lengths: Tensor
     targets: Tensor
+    beside: Tensor | None = None  # what else is known of each sequence, first dimension B
 
 
 class PaddedBatches:
     """Sequences, (T_i,) or (T_i, F) each, with their targets, as padded batches.
 
     **Arguments:** `inputs`: makes the encoder's inputs of padded sequences; as they are if None.
+    `beside`: goes along with the sequences, (N, ...).
 
     >>> batches = PaddedBatches([torch.ones(2), torch.ones(3)], torch.tensor([0, 1]), 2)
     >>> next(batches.epoch(0)).inputs.shape
@@ -40,7 +42,9 @@ class PaddedBatches:
         seed: int = 0,
         shuffle: bool = True,
         inputs: Callable[[Tensor], Any] | None = None,
+        beside: Tensor | None = None,
     ) -> None:
+        self.beside = beside
         self.sequences, self.targets, self.inputs = sequences, targets, inputs
         lengths = [len(sequence) for sequence in sequences]
         self.sampler = BucketSampler(lengths, batch_size, seed=seed, shuffle=shuffle)
@@ -53,7 +57,9 @@ class PaddedBatches:
         for indices in self.sampler.epoch(e)[start:]:
             padded, lengths = Ragged.from_list([self.sequences[i] for i in indices]).pad()
             inputs = padded if self.inputs is None else self.inputs(padded)
-            yield Padded(inputs, lengths, self.targets[torch.from_numpy(indices)])
+            chosen = torch.from_numpy(indices)
+            beside = None if self.beside is None else self.beside[chosen]
+            yield Padded(inputs, lengths, self.targets[chosen], beside)
 
     def in_order(self) -> Tensor:
         """The index of each example, in the order in which unshuffled batches bring them."""

@@ -80,6 +80,15 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     >>> round(fit_temperature(torch.eye(2)[right] * 0.1, right), 3)
     0.033
     """
+    return _calibrated(logits, targets)[0]
+
+
+def calibrated_loss(logits: Tensor, targets: Tensor) -> float:
+    """The mean loss of the targets, in nats, at the temperature that fits them best."""
+    return _calibrated(logits, targets)[1]
+
+
+def _calibrated(logits: Tensor, targets: Tensor) -> tuple[float, float]:
     logits = logits.double()
     doubt = 1 / (len(targets) + 2)
     low, loss = doubt, cast(Callable[[Tensor, Tensor], Tensor], F.binary_cross_entropy_with_logits)
@@ -89,4 +98,4 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     likely = targets * (1 - doubt) + (1 - targets) * low
     candidates = torch.logspace(-2, 2, 401, dtype=torch.float64)
     losses = torch.stack([loss(logits / temperature, likely) for temperature in candidates])
-    return float(candidates[losses.argmin()])
+    return float(candidates[losses.argmin()]), float(losses.min())

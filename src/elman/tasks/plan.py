@@ -27,6 +27,7 @@ class Plan:
         chosen = {name: v for name, v in self.settings.items() if name not in given}
         if "epochs" in given or "max_steps" in given:
             chosen.pop("evaluate_every", None)
+            chosen.pop("cooldown", None)
         return chosen
 
     def words(self, chosen: Mapping[str, Any]) -> list[str]:

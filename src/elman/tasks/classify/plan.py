@@ -14,6 +14,7 @@ from elman.tasks.plan import Plan, Preset, length, units
 _LOOKED_AT = 20_000  # texts
 _UNKNOWN_WORDS = 0.4  # share of held-out words that are new, from which on characters are better
 NGRAM_BUCKETS = 10_000  # more gain little and cost time
+_COOLDOWN = 4  # evaluations without improvement
 _LONG = 400  # characters of a text, from which on byte pairs are better than characters
 
 
@@ -29,6 +30,8 @@ def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
         **length(examples, batch_size, steps=steps, preset=preset, longest=150),
         "hidden_size": units(64 if examples < 3000 else 96, preset),
     }
+    if given.get("schedule", "cosine") in ("cosine", "linear"):
+        chosen["cooldown"] = _COOLDOWN
     labels = f"{classes} labels"
     if train.examples.is_text:
         facts, of_texts = _of_texts(train.texts, given)
@@ -61,6 +64,7 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
     hidden = {"words": (0.4, 0.3), "bpe": (0.3, 0.1), "characters": (0.1, 0.05)}[tokens]
     return facts, {
         "tokens": tokens,
+        "ngram_model": given.get("bidirectional", True),  # else it is to answer as text comes
         **({"ngram_buckets": NGRAM_BUCKETS} if tokens == "words" else {}),
         **({"embedding_size": vector_size(vectors)} if vectors else {}),
         "input_dropout": hidden[0],

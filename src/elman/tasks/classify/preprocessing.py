@@ -16,6 +16,7 @@ from elman.data.text.word_vectors import WordVectors
 from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.classify.dataset import ClassifyData
+from elman.tasks.classify.ngram_model import NGRAMS, NgramModel
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.vectors import check_words, vectors_of
 from elman.tasks.settings import validated
@@ -38,6 +39,7 @@ class ClassifyPreprocessing:
       among the weights.
     - `vectors`: while training, those of the user's file that words begin with; later they are
       among the weights, too.
+    - `ngrams`: a linear model beside the network, of texts.
     - `class_weights`: while training, (classes,), the weight of each in the loss.
     """
 
@@ -50,12 +52,15 @@ class ClassifyPreprocessing:
     scale: tuple[Tensor, Tensor] | None = None
     vectors: WordVectors | None = None
     class_weights: Tensor | None = None
+    ngrams: NgramModel | None = None
 
     @classmethod
     def learn(cls, train: ClassifyData, settings: ClassifySettings) -> Self:
         """From the data to train on."""
         found = cls(train.labels, train.several, sound=train.sound)
         if not train.examples.is_text:
+            if settings.ngram_model:
+                raise SettingsError("ngram_model: n-grams are of texts, and the data holds none")
             if settings.vectors is not None:
                 raise SettingsError(
                     f"vectors={shown(settings.vectors)}: word vectors are of texts, and the data"
@@ -78,6 +83,17 @@ class ClassifyPreprocessing:
             ngram_buckets=settings.ngram_buckets,
             vectors=vectors_of(vocabulary, settings),
         )
+
+    def with_ngrams(self, train: ClassifyData, settings: ClassifySettings) -> Self:
+        """With a linear model of the texts' n-grams, if the settings ask for one."""
+        if not settings.ngram_model or self.vocabulary is None:
+            return replace(self, ngrams=None)
+        given = [x if isinstance(x, tuple) else (x,) for x in train.examples.labels or ()]
+        labels = list(given) if self.several else [label[0] for label in given]
+        ngrams = NgramModel.learn(
+            train.texts, labels, self.labels, several=self.several, seed=settings.seed
+        )
+        return replace(self, ngrams=ngrams)
 
     def balanced(self, train: ClassifyData) -> Self:
         """With class weights by which each class counts alike."""
@@ -166,8 +182,9 @@ class ClassifyPreprocessing:
         return {**kept, "sound": sound}
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """The vocabulary of texts."""
-        return {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
+        """The vocabulary of texts, and the model of their n-grams."""
+        found = {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
+        return found if self.ngrams is None else {**found, NGRAMS: self.ngrams.save}
 
     @classmethod
     def from_saved(cls, saved: Saved, settings: Any) -> Self:
@@ -182,4 +199,9 @@ class ClassifyPreprocessing:
         vocabulary, buckets = Vocabulary.load(saved.asset(VOCABULARY)), settings.ngram_buckets
         if buckets and not isinstance(vocabulary, Words):
             raise ModelError(f"its n-grams are of words, and its vocabulary of {vocabulary.kind}")
-        return cls(config["labels"], config["several"], vocabulary, ngram_buckets=buckets)
+        ngrams = None
+        if settings.ngram_model:
+            ngrams = NgramModel.load(saved.asset(NGRAMS), len(config["labels"]))
+        return cls(
+            config["labels"], config["several"], vocabulary, ngram_buckets=buckets, ngrams=ngrams
+        )

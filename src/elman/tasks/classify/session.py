@@ -49,8 +49,8 @@ class ClassifySession:
     """A sequence that comes in chunks; `Classify.session` makes it.
 
     A model that reads forwards only says after every chunk what it would say of all input so far,
-    and its memory does not grow. Any other, and one of sound, whose loudness is that of the whole,
-    answers at `finish`.
+    and its memory does not grow. Any other, one with an n-gram model beside it, and one of sound,
+    whose loudness is that of the whole, answers at `finish`.
     """
 
     def __init__(
@@ -63,7 +63,8 @@ class ClassifySession:
                 raise SettingsError(f"rate={shown(rate)}: this model does not read sound")
             Audio(np.zeros(1, np.float32), rate)  # checks it
         self._rate = rate
-        self._is_running = known.sound is None and not task.settings.bidirectional
+        needs_all = known.sound is not None or known.ngrams is not None
+        self._is_running = not needs_all and not task.settings.bidirectional
         width = () if known.sound is not None else (known.features or 0,)
         self._pending: str | Tensor = torch.zeros(0, *width) if known.vocabulary is None else ""
         self._seen: Seen | None = None

@@ -26,7 +26,6 @@ from elman.train.settings import TrainSettings
     warmup=0.05,
     ema=0.99,
     restarts=2,
-    cooldown=4,
 )
 class ClassifySettings(
     PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
@@ -36,7 +35,7 @@ class ClassifySettings(
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "tokens"),
-            *("input_dropout", "token_dropout"),
+            *("input_dropout", "token_dropout", "ngram_model", "cooldown"),
         }
     )
 
@@ -51,6 +50,11 @@ class ClassifySettings(
         1, ge=1, lt=2**31, description="Least frequency of a token in the vocabulary."
     )
     embedding_size: int = Field(100, ge=1, le=2**16, description="Embedding size.")
+    ngram_model: bool = Field(
+        False,
+        description="A linear model of word and character n-grams beside the network of texts, "
+        "weighed on the validation data (Wide & Deep, Cheng et al. 2016).",
+    )
     ngram_buckets: int = Field(
         0,
         ge=0,

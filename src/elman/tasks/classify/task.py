@@ -18,6 +18,7 @@ from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.ngram_model import NGRAMS, fitted_weight
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.run_report import ClassifyRun
@@ -25,7 +26,13 @@ from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.vectors import begin_with, deviation, summary
-from elman.tasks.metrics import confusion, fit_temperature, multi_label, single_label
+from elman.tasks.metrics import (
+    calibrated_loss,
+    confusion,
+    fit_temperature,
+    multi_label,
+    single_label,
+)
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
@@ -75,13 +82,13 @@ class Classify(Task):
     commands = COMMANDS
     saved_type = ClassifyConfig
     preprocessing_type = ClassifyPreprocessing
-    asset_names = (VOCABULARY,)
+    asset_names = (VOCABULARY, NGRAMS)
     fixed = (
         *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size"),
         *("ngram_buckets", "vectors", "bidirectional", "pooling"),
         *("acoustic", "bins", "sample_rate"),
     )
-    found_after_training = ("head.temperature",)
+    found_after_training = ("head.temperature", "head.ngram_weight")
 
     @property
     def labels(self) -> list[str]:
@@ -211,6 +218,7 @@ class Classify(Task):
             if found.vocabulary is not None:
                 is_limited = settings.vocabulary_size is not None or settings.min_count > 1
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
+        found = found.with_ngrams(train, settings)
         return found if settings.class_weights == "none" else found.balanced(train)
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
@@ -244,14 +252,19 @@ class Classify(Task):
         pooling = Pooling(
             settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional
         )
-        head = ClassifyHead(pooling, len(preprocessing.labels), dropout=settings.output_dropout)
+        head = ClassifyHead(
+            pooling,
+            len(preprocessing.labels),
+            dropout=settings.output_dropout,
+            ngrams=preprocessing.ngrams is not None,
+        )
         return SequenceModel(encoder, recurrent, head)
 
     def batches(
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
     ) -> PaddedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
-        words = preprocessing.words(data.texts)
+        words, ngrams = preprocessing.words(data.texts), preprocessing.ngrams
         sequences = preprocessing.sequences(data) if words is None else words.sequences
         return PaddedBatches(
             sequences,
@@ -260,6 +273,7 @@ class Classify(Task):
             seed=self.settings.seed,
             shuffle=training,
             inputs=None if words is None else words.inputs,
+            beside=None if training or ngrams is None else ngrams.scores(data.texts),
         )
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
@@ -279,7 +293,7 @@ class Classify(Task):
     def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
         """The scores (logits) of each class, (B, classes)."""
         scores: Tensor = model(batch.inputs, lengths=batch.lengths)[0]
-        return scores
+        return cast("ClassifyHead", model.head).with_ngrams(scores, batch.beside)
 
     def decode(
         self,
@@ -314,11 +328,22 @@ class Classify(Task):
         return Objective(metric, maximize=metric != "loss")
 
     def calibrate(self, model: SequenceModel, validation: ClassifyData) -> None:
-        """Set the temperature with which the validation data is likeliest."""
+        """Set the temperature, and the n-grams' weight, with which the validation data is
+        likeliest."""
         known: ClassifyPreprocessing = self._preprocessing
+        head = cast("ClassifyHead", model.head)
+        head.temperature.fill_(1)
+        targets = known.targets(validation)
+        if known.ngrams is not None:
+            head.ngram_weight.zero_()
         output = infer(model, self.batches(known, validation, training=False), self.outputs)
-        temperature = fit_temperature(torch.stack(output), known.targets(validation))
-        cast("ClassifyHead", model.head).temperature.fill_(temperature)
+        scores = torch.stack(output)
+        if known.ngrams is not None:
+            ngrams = known.ngrams.scores(validation.texts)
+            weight = fitted_weight(scores, ngrams, lambda both: calibrated_loss(both, targets))
+            head.ngram_weight.fill_(weight)
+            scores = scores + weight * ngrams
+        head.temperature.fill_(fit_temperature(scores, targets))
 
     def baselines(self, train: ClassifyData, held_out: ClassifyData) -> list[Baseline]:
         """The most frequent class, linear models and, of features, the nearest neighbour."""

@@ -55,12 +55,13 @@ def roll(
     n_windows: int | None,
     step_size: int,
     *,
-    most_slow: int = _MOST_SLOW,
+    most_slow: int | None = None,
 ) -> Iterator[Rolled]:
     """Forecast each series after the last `n_windows` steps, `step_size` apart, after which a whole
     horizon is known; of no number, after all of its last tenth.
 
-    Of more than `most_slow` forecasts the rules that take a second or so each are left out."""
+    Of more than `most_slow` forecasts, 60 if None, rules that take a second each are left out."""
+    most_slow = _MOST_SLOW if most_slow is None else most_slow
     season, horizon = task.view.seasons[0], task.settings.horizon
     some, seen = False, 0
     for series in panel.series:

@@ -1,0 +1,103 @@
+"""A linear model of a text's n-grams beside the network, as in Wide & Deep (Cheng et al. 2016)."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.baselines import sample
+from elman.baselines.logistic import Logistic
+from elman.baselines.ngram_linear import STRENGTH, most_texts
+from elman.baselines.result import Label
+from elman.baselines.text_features import BUCKETS, NgramVectors
+from elman.errors import ModelError
+from elman.tensor_files import read_tensors, write_tensors
+
+NGRAMS = "ngrams.safetensors"
+_NAMES = ("buckets", "idf", "weight", "bias")
+
+
+@dataclass(frozen=True, eq=False)
+class NgramModel:
+    """Scores of the classes from word 1- to 2-grams and character 2- to 5-grams, hashed.
+
+    `vectors` makes TF-IDF vectors (N, D) of texts; `weight` (D, classes), `bias` (classes,).
+    """
+
+    vectors: NgramVectors
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def learn(
+        cls,
+        texts: Sequence[str],
+        labels: Sequence[Label],
+        classes: Sequence[str],
+        *,
+        several: bool,
+        seed: int,
+    ) -> Self:
+        """From labelled texts; of very many a sample. Classes without an example are unlikely."""
+        most, columns = most_texts(texts, len(classes))
+        kept = sample.stratified(labels, most, seed)
+        chosen, theirs = [texts[i] for i in kept], [labels[i] for i in kept]
+        vectors = NgramVectors.learn(chosen, most=columns)
+        inputs = vectors.transform(chosen)
+        found = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
+        weight = torch.zeros(inputs.width, len(classes))
+        bias = torch.full((len(classes),), -math.log(2 * len(chosen) + 1))
+        at = [list(classes).index(each) for each in found.classes]
+        weight[:, at], bias[at] = found.weight, found.bias
+        return cls(vectors, weight, bias)
+
+    def scores(self, texts: Sequence[str]) -> Tensor:
+        """The scores (logits) of each class, (N, classes)."""
+        linear = Logistic([], False, self.weight, self.bias)
+        return linear.scores(self.vectors.transform(texts))
+
+    def save(self, path: Path) -> None:
+        """Write it as safetensors."""
+        buckets = np.flatnonzero(self.vectors.columns >= 0)
+        values = (torch.from_numpy(buckets), torch.from_numpy(self.vectors.idf))
+        tensors = (*values, self.weight.contiguous(), self.bias.contiguous())
+        write_tensors(path, dict(zip(_NAMES, tensors, strict=True)))
+
+    @classmethod
+    def load(cls, path: Path, classes: int) -> Self:
+        """Read what `save` wrote; ModelError if it does not fit so many classes."""
+        tensors, _ = read_tensors(path)
+        if set(tensors) != set(_NAMES):
+            raise ModelError(f"{path} does not hold a model of n-grams")
+        buckets, idf, weight, bias = (tensors[name] for name in _NAMES)
+        width = len(buckets)
+        forms = {
+            "buckets": buckets.dtype == torch.int64 and buckets.shape == (width,),
+            "idf": idf.dtype == torch.float32 and idf.shape == (width,),
+            "weight": weight.dtype == torch.float32 and weight.shape == (width, classes),
+            "bias": bias.dtype == torch.float32 and bias.shape == (classes,),
+        }
+        wrong = [name for name, fits in forms.items() if not fits]
+        if not wrong and width and not 0 <= int(buckets.min()) <= int(buckets.max()) < 2 * BUCKETS:
+            wrong = ["buckets"]
+        if wrong:
+            raise ModelError(f"{path}: {', '.join(wrong)} do not fit a model of {classes} classes")
+        columns = np.full(2 * BUCKETS, -1)
+        columns[buckets.numpy()] = np.arange(width)
+        return cls(NgramVectors(columns, idf.numpy()), weight, bias)
+
+
+def fitted_weight(network: Tensor, ngrams: Tensor, loss: Callable[[Tensor], float]) -> float:
+    """How much the n-grams' scores count beside the network's, by the loss of held-out examples.
+
+    0 where no weight makes the summed loss smaller by more than 1 nat.
+    """
+    candidates = [0.0, *np.logspace(-1.5, 1.5, 13).tolist()]
+    losses = [loss(network + weight * ngrams) * len(network) for weight in candidates]
+    best = int(np.argmin(losses))
+    return candidates[best] if losses[best] < losses[0] - 1 else 0.0
