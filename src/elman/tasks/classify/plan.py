@@ -28,7 +28,7 @@ def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
     chosen = {
         "batch_size": batch_size,
         **length(examples, batch_size, steps=steps, preset=preset, longest=150),
-        "hidden_size": units(64 if examples < 3000 else 96, preset),
+        "hidden_size": units(64 if examples < 10_000 else 96, preset),
     }
     if given.get("schedule", "cosine") in ("cosine", "linear"):
         chosen["cooldown"] = _COOLDOWN
