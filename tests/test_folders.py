@@ -15,7 +15,13 @@ from elman.html import page, write_page
 from elman.tasks import Classify
 
 DATA = ["good film", "bad film"] * 8, ["+", "-"] * 8
-SMALL: dict[str, Any] = {"hidden_size": 4, "embedding_size": 4, "epochs": 1, "device": "cpu"}
+SMALL: dict[str, Any] = {
+    "ngram_model": False,
+    "hidden_size": 4,
+    "embedding_size": 4,
+    "epochs": 1,
+    "device": "cpu",
+}
 OWN = ["README.md", "config.json", "vocabulary.json", "model.safetensors", "metrics.jsonl"]
 
 

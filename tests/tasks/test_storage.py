@@ -18,6 +18,7 @@ from elman.errors import ModelError
 from elman.files import sha256
 from elman.math import tanh
 from elman.tasks import Classify, Language
+from elman.tasks.classify.ngram_model import NGRAMS
 
 TEXTS = ["good film", "fine film tonight", "bad film", "poor film last night"] * 3
 LABELS = ["+", "+", "-", "-"] * 3
@@ -157,14 +158,14 @@ def test_the_folder_is_json_safetensors_and_a_card(tmp_path: Path) -> None:
     task = classifier()
     task.save(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["README.md", "config.json", "model.safetensors", "vocabulary.json"]
+    assert names == ["README.md", "config.json", "model.safetensors", NGRAMS, "vocabulary.json"]
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert config["task"] == "classify"
     assert config["elman"] == elman.__version__
     assert config["settings"]["hidden_size"] == 4
     assert config["labels"] == ["+", "-"]
     assert config["files"] == {
-        name: sha256(tmp_path / name) for name in ("model.safetensors", "vocabulary.json")
+        name: sha256(tmp_path / name) for name in ("model.safetensors", NGRAMS, "vocabulary.json")
     }
     parameters = sum(p.numel() for p in task.model.parameters())
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -203,7 +204,7 @@ def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     loaded = elman.load("somebody/films")
-    names = ["README.md", "config.json", "model.safetensors", "vocabulary.json"]
+    names = ["README.md", "config.json", "model.safetensors", NGRAMS, "vocabulary.json"]
     assert sorted(path.name for path in downloads.iterdir()) == names
     assert np.array_equal(task.predict_proba(TEXTS), loaded.predict_proba(TEXTS))
 

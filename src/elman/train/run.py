@@ -1,6 +1,5 @@
 """A run: its steps, evaluations and checkpoints, from nothing or from where one was killed."""
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from elman.errors import SettingsError, TrainingDivergedError
 from elman.nn.modes import modes_kept
-from elman.train.checkpoint import read_checkpoint, write_checkpoint
 from elman.train.divergence import Guard
 from elman.train.log import MetricsLog
 from elman.train.objective import Goal
@@ -23,22 +21,21 @@ from elman.train.optim import (
     PLATEAU_FACTOR,
     RESTART_FACTOR,
     clip_gradients,
-    fresh_state,
     gradient_norm,
-    load_optimizer,
     make_optimizer,
     rate,
 )
 from elman.train.pace import MOST_ROUNDS, Pace, still_improves
 from elman.train.progress import Display
-from elman.train.resume import Position, plain, refuse_begun, refuse_other_terms
-from elman.train.rng import preserved_rng, rng_state, set_rng_state
-from elman.train.schema import check, check_average, check_optimizer, damaged
+from elman.train.resume import Position, refuse_begun
+from elman.train.rng import preserved_rng
+from elman.train.saved_run import read_run, write_run
+from elman.train.schema import damaged
 from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
 from elman.train.tree import detach, move
 from elman.train.types import Batches, Result, Step, TrainingInterrupted
-from elman.train.weights import Average, assign, copied, live_weights, refuse_other_weights
+from elman.train.weights import Average, assign, copied, live_weights
 
 if TYPE_CHECKING:
     from elman.diagnose.monitor import Monitor
@@ -84,73 +81,15 @@ class Run:
         self.state: Any = None
         self.is_state_read = False  # from a checkpoint, and not used yet
 
-    # -- checkpoints
-
     def start(self, *, resume: bool) -> None:
         """Read the checkpoint to resume from, or write the first."""
         if self.path is None:
             return
         if resume:
-            self._read()
+            read_run(self)
             return
         refuse_begun(self.path)
-        self._write()
-
-    def _write(self) -> None:
-        if self.path is None:
-            return
-        average = self.average
-        nest = {
-            **self._terms(),
-            "at": dataclasses.asdict(self.at),
-            "guard": dataclasses.asdict(self.guard),
-            "monitor": self.monitor and dataclasses.asdict(self.monitor.memory),
-            "weights": live_weights(self.model),
-            "best_weights": self.best_weights,
-            "average": average and {"updates": average.updates, "values": average.values},
-            "optimizer": self.optimizer.state_dict(),
-            "state": self.state,
-            "rng": rng_state(self.device),
-        }
-        write_checkpoint(self.path, nest)
-
-    def _terms(self) -> dict[str, Any]:
-        """What must be the same when a run is resumed."""
-        return {
-            "settings": plain(self.settings),
-            "batches": len(self.batches),
-            "data": self.data,
-            "start": self.start_hash,
-            "device": self.device.type,
-        }
-
-    def _read(self) -> None:
-        assert self.path is not None
-        saved, source = read_checkpoint(self.path), str(self.path)
-        check(saved, source)
-        refuse_other_terms(saved, self._terms(), self.settings, source)
-        refuse_other_weights(self.model, saved["weights"], source)
-        fresh = fresh_state(self.settings, self.parameters[0])
-        check_optimizer(self.optimizer, fresh, saved["optimizer"], source)
-        if self.average is not None:
-            check_average(saved["average"], self.average.values, source)
-            self.average.updates = saved["average"]["updates"]
-            self.average.values = move(saved["average"]["values"], self.device)
-        assign(self.model, saved["weights"])
-        self.at = Position(**saved["at"])
-        self.at.farthest = max(self.at.farthest, float(self.at.step))
-        self._extend()
-        self.guard = Guard(**saved["guard"])
-        if self.monitor is not None and saved.get("monitor"):
-            self.monitor.memory = type(self.monitor.memory)(**saved["monitor"])
-        load_optimizer(self.optimizer, saved["optimizer"])
-        self.best_weights = saved["best_weights"] and move(saved["best_weights"], self.device)
-        self.state = move(saved["state"], self.device)
-        self.is_state_read = True
-        set_rng_state(saved["rng"], self.device)
-        more = self.at.step < self.total and self.at.epoch < self.epochs
-        if self.at.stopped == "finished" and more:
-            self.at.stopped = None
+        write_run(self)
 
     # -- training
 
@@ -257,7 +196,7 @@ class Run:
         is_at_its_limit = is_at_its_limit or at.cooling_from is not None
         if self.pace.has_time(self._seconds()) and self._improves() and not is_at_its_limit:
             at.rounds += 1
-            self._extend()
+            self.extend()
         else:
             at.stopped = "finished"
 
@@ -270,7 +209,7 @@ class Run:
         sign = 1 if name == "loss" else sign
         return still_improves([sign * entry[name] for entry in self.at.history])
 
-    def _extend(self) -> None:
+    def extend(self) -> None:
         """Make the plan longer by its first length, as often as the run has gone on."""
         self.epochs = self.planned_epochs * (1 + self.at.rounds)
         self.total = self.pace.total = self.planned_steps * (1 + self.at.rounds)
@@ -439,7 +378,7 @@ class Run:
     def _checkpoint(self) -> None:
         self.at.seconds = self._seconds()
         self.at.log_lines = self.log.lines
-        self._write()
+        write_run(self)
 
     def _epochs(self) -> float:
         return self.at.epoch + min(1.0, self.at.in_epoch / len(self.batches))
