@@ -41,7 +41,7 @@ def task() -> Classify:
 def test_words_that_are_not_in_the_vocabulary_are_told_apart(task: Classify) -> None:
     first, second = task.predict_proba(["unreadable", "filmlike"])
     assert not np.allclose(first, second, rtol=0, atol=1e-9)
-    without = fitted(ngram_buckets=0)
+    without = fitted(ngram_buckets=0, ngram_model=False)
     first, second = without.predict_proba(["unreadable", "filmlike"])
     np.testing.assert_array_equal(first, second)
 

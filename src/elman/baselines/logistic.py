@@ -50,7 +50,7 @@ class Logistic:
         targets = _targets(labels, names)
         x, transposed = _matrix(inputs), _transposed(inputs)
         count = len(targets)
-        weight = torch.zeros(x.shape[1], len(names))
+        weight = torch.zeros(x.shape[1], len(names), dtype=torch.float32)
         frequency = (targets.sum(0) + 0.5) / (count + 1)
         first = frequency.logit() if several else frequency.log()
         bias = first.contiguous()
@@ -98,7 +98,7 @@ def _tuple(label: Label) -> tuple[str, ...]:
 
 def _targets(labels: Sequence[Label], names: list[str]) -> Tensor:
     index = {label: i for i, label in enumerate(names)}
-    targets = torch.zeros(len(labels), len(names))
+    targets = torch.zeros(len(labels), len(names), dtype=torch.float32)
     for row, label in enumerate(labels):
         targets[row, [index[each] for each in _tuple(label)]] = 1
     return targets

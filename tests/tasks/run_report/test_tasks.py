@@ -54,7 +54,7 @@ def test_a_classifier_shows_confusions_mistakes_and_suspicious_labels(tmp_path: 
 def test_of_many_classes_the_most_confused_pairs_are_shown(tmp_path: Path) -> None:
     labels = [f"class {i:02}" for i in range(25)] * 4
     texts = [f"word{i % 25}" for i in range(100)]
-    task = Classify(**SMALL, max_steps=2)
+    task = Classify(**SMALL, max_steps=2, ngram_model=False)
     page = page_of(task, (texts, labels), (texts[:25], labels[:25]), tmp_path)
     part = section(page, "What is taken for what")
     assert "The most confused pairs of 25 classes" in part

@@ -50,8 +50,9 @@ class NgramModel:
         vectors = NgramVectors.learn(chosen, most=columns)
         inputs = vectors.transform(chosen)
         found = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
-        weight = torch.zeros(inputs.width, len(classes))
-        bias = torch.full((len(classes),), -math.log(2 * len(chosen) + 1))
+        weight = torch.zeros(inputs.width, len(classes), dtype=torch.float32)
+        unlikely = -math.log(2 * len(chosen) + 1)
+        bias = torch.full((len(classes),), unlikely, dtype=torch.float32)
         at = [list(classes).index(each) for each in found.classes]
         weight[:, at], bias[at] = found.weight, found.bias
         return cls(vectors, weight, bias)
