@@ -208,7 +208,9 @@ def test_spoken_digits_of_three_speakers(dataset_root: Path, write_sound: Any) -
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        task = Classify(cell="gru", hidden_size=48, epochs=6, lr=4e-3, batch_size=32)
+        task = Classify(
+            cell="gru", hidden_size=48, epochs=6, lr=4e-3, batch_size=32, baselines=False
+        )
         task.fit(train, progress=False)
     assert task.evaluate(test)["accuracy"] > 0.95
     narrow = [
