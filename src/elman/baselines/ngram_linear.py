@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from elman.baselines import sample
 from elman.baselines.logistic import Logistic
@@ -17,7 +18,27 @@ _FEWEST_CLASSES = 8  # below which the time is that of the features
 _FEWEST_TEXTS = 10  # of each class on average
 
 
-def most_texts(texts: Sequence[str], classes: int) -> tuple[int, int]:
+class Fitted(NamedTuple):
+    """A linear model of n-gram vectors, and of how many texts it was made."""
+
+    vectors: NgramVectors
+    model: Logistic
+    texts: int
+
+
+def fit_ngrams(
+    texts: Sequence[str], labels: Sequence[Label], count: int, *, several: bool, seed: int
+) -> Fitted:
+    """Vectors and model of labelled texts with `count` classes; of very many texts a sample."""
+    most, columns = _most(texts, count)
+    kept = sample.stratified(labels, most, seed)
+    chosen, theirs = [texts[i] for i in kept], [labels[i] for i in kept]
+    vectors = NgramVectors.learn(chosen, most=columns)
+    model = Logistic.fit(vectors.transform(chosen), theirs, several=several, strength=STRENGTH)
+    return Fitted(vectors, model, len(kept))
+
+
+def _most(texts: Sequence[str], classes: int) -> tuple[int, int]:
     """Of how many texts and n-grams at most the model of so many classes is made."""
     length = sum(map(len, texts)) / max(1, len(texts))
     most = _MOST_WORK / max(1.0, length) / max(_FEWEST_CLASSES, classes)
@@ -55,15 +76,11 @@ def ngram_linear(
     texts = listed(texts, "texts", str, "texts")
     check_lengths(train_texts, train_labels, texts, labels)
     count = len(classes(train_labels))
-    most, columns = most_texts(train_texts, count)
-    kept = sample.stratified(train_labels, most, seed)
-    chosen, theirs = [train_texts[i] for i in kept], [train_labels[i] for i in kept]
-    vectors = NgramVectors.learn(chosen, most=columns)
-    model = Logistic.fit(vectors.transform(chosen), theirs, several=several, strength=STRENGTH)
+    found = fit_ngrams(train_texts, train_labels, count, several=several, seed=seed)
     return of_labels(
         "n-grams, linear",
-        model.predict(vectors.transform(texts)),
+        found.model.predict(found.vectors.transform(texts)),
         labels,
         started=started,
-        note=sample.note(len(kept), len(train_texts), "texts"),
+        note=sample.note(found.texts, len(train_texts), "texts"),
     )

@@ -16,7 +16,7 @@ from elman.tasks.start import take_weights, weights_hash
 from elman.train import Result, fit
 from elman.train.duration import seconds_a_step
 from elman.train.inference import infer
-from elman.train.pace import still_improves
+from elman.train.pace import run_improves
 from elman.train.settings import usual_epochs
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ class Training:
         if type(task).calibrate is not Hooks.calibrate:
             task.calibrate(task.model, self.held_out)
             metrics = self.evaluate(task.model)
+        objective = task.objective
+        improves = run_improves(result.history, objective.name, maximize=objective.maximize)
         started = {} if self.start is None else {"started_from": weights_hash(self.start)}
         return {
             "data": self.facts,
@@ -142,18 +144,10 @@ class Training:
                 "stopped_because": result.stopped_because,
                 "seconds": round(result.seconds, 1),
                 "clipped_share": round(result.clipped, 4),
-                **self._improvement(result.history),
+                **({"still_improving": True} if improves else {}),
                 **started,
             },
         }
-
-    def _improvement(self, history: list[dict[str, float]]) -> dict[str, Any]:
-        """Whether longer training would have helped."""
-        objective = self.task.objective
-        name = "loss" if "loss" in history[-1] else objective.name
-        sign = -1 if objective.maximize and name != "loss" else 1
-        improves = still_improves([sign * entry[name] for entry in history])
-        return {"still_improving": True} if improves else {}
 
     def baselines(self) -> list[dict[str, Any]]:
         """Simple methods on the same data, beside the model."""

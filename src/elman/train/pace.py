@@ -1,7 +1,7 @@
 """How far a run is: by its steps, or by the time that it may take."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LOOKS = 20  # evaluations of a run whose length a budget decides
@@ -22,6 +22,22 @@ def still_improves(values: Sequence[float]) -> bool:
     cut = 3 * len(values) // 4
     before, after = min(values[:cut]), min(values[cut:])
     return before - after >= _GAIN * abs(before) > 0
+
+
+def run_improves(
+    history: Sequence[Mapping[str, float]], metric: str | None, *, maximize: bool | None
+) -> bool:
+    """Whether a run's evaluations still improve: their loss or, without one, `metric`.
+
+    >>> run_improves([{"accuracy": a / 10} for a in (5, 6, 7, 8)], "accuracy", maximize=True)
+    True
+    """
+    if not history:
+        return False
+    if "loss" in history[-1]:
+        metric, maximize = "loss", False
+    sign = -1 if maximize else 1
+    return still_improves([sign * entry[metric or ""] for entry in history])
 
 
 @dataclass

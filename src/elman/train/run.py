@@ -25,7 +25,7 @@ from elman.train.optim import (
     make_optimizer,
     rate,
 )
-from elman.train.pace import MOST_ROUNDS, Pace, still_improves
+from elman.train.pace import MOST_ROUNDS, Pace, run_improves
 from elman.train.progress import Display
 from elman.train.resume import Position, refuse_begun
 from elman.train.rng import preserved_rng
@@ -194,20 +194,13 @@ class Run:
         at = self.at
         is_at_its_limit = at.step == self.settings.max_steps or at.rounds >= MOST_ROUNDS
         is_at_its_limit = is_at_its_limit or at.cooling_from is not None
-        if self.pace.has_time(self._seconds()) and self._improves() and not is_at_its_limit:
+        has_time = self.pace.has_time(self._seconds()) and not is_at_its_limit
+        goal = self.goal
+        if has_time and goal and run_improves(at.history, goal.metric, maximize=goal.maximize):
             at.rounds += 1
             self.extend()
         else:
             at.stopped = "finished"
-
-    def _improves(self) -> bool:
-        """Whether the metric still became better in the last quarter."""
-        if self.goal is None or not self.at.history:
-            return False
-        sign = -1 if self.goal.maximize else 1
-        name = "loss" if "loss" in self.at.history[-1] else self.goal.metric or ""
-        sign = 1 if name == "loss" else sign
-        return still_improves([sign * entry[name] for entry in self.at.history])
 
     def extend(self) -> None:
         """Make the plan longer by its first length, as often as the run has gone on."""

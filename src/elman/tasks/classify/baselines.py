@@ -4,7 +4,6 @@ from elman.baselines import Baseline
 from elman.baselines.dtw import dtw
 from elman.baselines.majority import majority
 from elman.baselines.ngram_linear import ngram_linear
-from elman.baselines.result import Label
 from elman.baselines.summary_linear import summary_linear
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
@@ -17,7 +16,8 @@ def baselines(
 
     A model trained on the same data has the same inputs: `known` computes the features of sound.
     """
-    labels, actual = _labels(train, known.several), _labels(held_out, known.several)
+    labels = train.plain_labels(several=known.several)
+    actual = held_out.plain_labels(several=known.several)
     found = [majority(labels, actual)]
     if known.vocabulary is not None:
         texts, new = train.texts, held_out.texts
@@ -33,9 +33,3 @@ def baselines(
         summary_linear(sequences, labels, others, actual, several=known.several, seed=seed),
         dtw(sequences, labels, others, actual, seed=seed),
     ]
-
-
-def _labels(data: ClassifyData, several: bool) -> list[Label]:
-    """A string each or, where there may be several, a tuple."""
-    given = [x if isinstance(x, tuple) else (x,) for x in data.examples.labels or ()]
-    return list(given) if several else [label[0] for label in given]

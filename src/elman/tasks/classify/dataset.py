@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from elman.baselines.result import Label
 from elman.data import (
     AcousticFeatures,
     Examples,
@@ -43,6 +44,11 @@ class ClassifyData:
     def texts(self) -> list[str]:
         """The inputs that are texts: all or none."""
         return [text for text in self.examples.inputs if isinstance(text, str)]
+
+    def plain_labels(self, *, several: bool) -> list[Label]:
+        """The label of each example or, where there may be several, a tuple of them."""
+        given = [x if isinstance(x, tuple) else (x,) for x in self.examples.labels or ()]
+        return list(given) if several else [label[0] for label in given]
 
     def split(self, fraction: float, seed: int) -> "tuple[ClassifyData, ClassifyData]":
         """Two parts, the second of about `fraction`; see `Examples.split`."""

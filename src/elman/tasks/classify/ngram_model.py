@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.baselines import sample
 from elman.baselines.logistic import Logistic
-from elman.baselines.ngram_linear import STRENGTH, most_texts
+from elman.baselines.ngram_linear import fit_ngrams
 from elman.baselines.result import Label
 from elman.baselines.text_features import BUCKETS, NgramVectors
 from elman.errors import ModelError
@@ -44,14 +43,9 @@ class NgramModel:
         seed: int,
     ) -> Self:
         """From labelled texts; of very many a sample. Classes without an example are unlikely."""
-        most, columns = most_texts(texts, len(classes))
-        kept = sample.stratified(labels, most, seed)
-        chosen, theirs = [texts[i] for i in kept], [labels[i] for i in kept]
-        vectors = NgramVectors.learn(chosen, most=columns)
-        inputs = vectors.transform(chosen)
-        found = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
-        weight = torch.zeros(inputs.width, len(classes), dtype=torch.float32)
-        unlikely = -math.log(2 * len(chosen) + 1)
+        vectors, found, count = fit_ngrams(texts, labels, len(classes), several=several, seed=seed)
+        weight = torch.zeros(vectors.width, len(classes), dtype=torch.float32)
+        unlikely = -math.log(2 * count + 1)
         bias = torch.full((len(classes),), unlikely, dtype=torch.float32)
         at = [list(classes).index(each) for each in found.classes]
         weight[:, at], bias[at] = found.weight, found.bias

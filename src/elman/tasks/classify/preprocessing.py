@@ -88,8 +88,7 @@ class ClassifyPreprocessing:
         """With a linear model of the texts' n-grams, if the settings ask for one."""
         if not settings.ngram_model or self.vocabulary is None:
             return replace(self, ngrams=None)
-        given = [x if isinstance(x, tuple) else (x,) for x in train.examples.labels or ()]
-        labels = list(given) if self.several else [label[0] for label in given]
+        labels = train.plain_labels(several=self.several)
         ngrams = NgramModel.learn(
             train.texts, labels, self.labels, several=self.several, seed=settings.seed
         )
