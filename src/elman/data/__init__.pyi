@@ -24,6 +24,8 @@ from elman.data.datasets.synthetic import dyck as dyck
 from elman.data.datasets.synthetic import parity as parity
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
+from elman.data.pairs.pairs import Pairs as Pairs
+from elman.data.pairs.read import read_pairs as read_pairs
 from elman.data.series.panel import Columns as Columns
 from elman.data.series.panel import Panel as Panel
 from elman.data.series.panel import PanelSeries as PanelSeries

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elman.data.frames import check_different
-from elman.data.text.files import counted, left_out, lines_of, read_text
+from elman.data.text.files import counted, left_out, lines_of, read_text, suffix_of
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 
@@ -53,6 +53,8 @@ def read_delimited(
 ) -> Delimited:
     """The columns of a `.tsv` (a row is a line), or of any other file (quoted as in RFC 4180).
 
+    A file other than a `.csv` whose `delimiter` is a tab is read as a `.tsv`, too.
+
     **Arguments:**
 
     - `path`: the file.
@@ -67,7 +69,8 @@ def read_delimited(
     first_line = 1
     if found := _SEP.match(text):
         text, first_line, delimiter = text[found.end() :], 2, delimiter or found[1]
-    if path.suffix.lower() == ".tsv":
+    suffix = suffix_of(path)
+    if suffix == ".tsv" or (suffix != ".csv" and delimiter == "\t"):
         rows = list(_tsv_rows(text, delimiter or "\t", first_line))
     else:
         delimiter = delimiter or find_delimiter(text, header=header)

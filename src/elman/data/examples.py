@@ -18,12 +18,17 @@ from elman.data.frames import columns_of
 from elman.data.labels import label_list, labels_of
 from elman.data.sequences import sequences_of
 from elman.data.text.encodings import check_encoding
-from elman.data.text.files import existing_file, is_there, may_be_path, texts_of_lines
+from elman.data.text.files import (
+    existing_file,
+    is_there,
+    may_be_path,
+    suffix_of,
+    texts_of_lines,
+)
 from elman.data.values import as_list, is_missing, shown, text_of
 from elman.errors import DataError, SettingsError
 
 Label: TypeAlias = str | tuple[str, ...]
-_MOST_COLUMNS = 1 << 31
 _SUFFIXES = (*tables.SUFFIXES, ".ts", ".txt")
 
 
@@ -171,9 +176,7 @@ def read_examples(
     check_encoding(encoding)
     check_delimiter(delimiter)
     for argument, name in (("text", text), ("label", label), ("features", features)):
-        is_known = isinstance(name, (str, int, type(None))) and not isinstance(name, bool)
-        if not is_known or (isinstance(name, int) and not 0 <= name < _MOST_COLUMNS):
-            raise SettingsError(f"{argument}={shown(name)}: a column's name or position is needed")
+        tables.check_column(name, argument)
     if separator is not None and not (isinstance(separator, str) and separator):
         raise SettingsError(f"separator={shown(separator)}: a string that parts labels is needed")
     rows = _read(source, _Columns(text, label, features), encoding, delimiter)
@@ -218,7 +221,7 @@ def _read(source: Any, columns: _Columns, encoding: str | None, delimiter: str |
         if str(source) and not is_there(source):
             raise missing(str(source))
         path = existing_file(source)
-        suffix = path.suffix.lower()
+        suffix = suffix_of(path)
         if suffix == ".ts":
             return _read_series(path, encoding)
         if suffix == ".txt":
@@ -289,9 +292,7 @@ def _read_txt(path: Path, columns: _Columns, encoding: str | None, delimiter: st
 def _read_dataset(reference: str) -> _Rows:
     dataset, part = resolve(reference)
     if part.examples is None:
-        kind = "a corpus of plain text" if part.table is None else "a table of series"
-        kind = kind if part.utterances is None else "a set of recordings"
-        raise DataError(f"{reference} is {kind}, without labelled examples")
+        raise DataError(f"{reference} is {part.kind}, without labelled examples")
     inputs: list[Any] = []
     labels: list[str] = []
     names: list[str] = []
@@ -346,7 +347,7 @@ def _table(
         table = tables.read_table(source)
         if all(str(name) in table.columns for name in names):
             return table
-    positions = [_is_position(name) for name in names]
+    positions = [tables.is_position(name) for name in names]
     if any(positions) and not all(positions):
         raise SettingsError(
             f"text={shown(text)} and label={shown(label)}: give both as names or both as positions"
@@ -354,10 +355,6 @@ def _table(
     return tables.read_table(
         source, header=not any(positions), encoding=encoding, delimiter=delimiter
     )
-
-
-def _is_position(name: str | int) -> bool:
-    return isinstance(name, int) or (name.isascii() and name.isdecimal())
 
 
 def _describe(source: Any) -> str:

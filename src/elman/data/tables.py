@@ -10,13 +10,14 @@ from typing import Any
 from elman.data.delimited import check_delimiter, read_delimited
 from elman.data.frames import check_different, columns_of
 from elman.data.text.encodings import check_encoding
-from elman.data.text.files import existing_file, read_lines
+from elman.data.text.files import existing_file, read_lines, suffix_of
 from elman.data.values import as_list, shown
 from elman.errors import DataError, SettingsError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_SPREADSHEETS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
+SPREADSHEETS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
 _MOST_NAMES = 20
+_MOST_COLUMNS = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class Table:
         )
 
 
+def check_column(name: object, argument: str) -> None:
+    """Raise `SettingsError` for what is no column's name, no position and not None."""
+    is_known = isinstance(name, (str, int, type(None))) and not isinstance(name, bool)
+    if not is_known or (isinstance(name, int) and not 0 <= name < _MOST_COLUMNS):
+        raise SettingsError(f"{argument}={shown(name)}: a column's name or position is needed")
+
+
+def is_position(name: str | int) -> bool:
+    """Whether a column is chosen by its position, a number or a string of digits."""
+    return isinstance(name, int) or (name.isascii() and name.isdecimal())
+
+
 def read_table(
     source: Any,
     *,
@@ -69,7 +82,7 @@ def read_table(
     **Arguments:**
 
     - `source`: the path of a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, or of a `.txt`
-      with the fields of a CSV; a dict of columns; a list of dicts, one a row; or any dataframe that
+      with the fields of a CSV, text also compressed by gzip (`.csv.gz`); a dict of columns; a list of dicts, one a row; or any dataframe that
       narwhals knows (pandas, polars, pyarrow, ...). CSV is quoted as in RFC 4180; a row of TSV is
       one line.
     - `header`: whether the first line names the columns; without one (and in a dataframe, whose
@@ -125,16 +138,18 @@ def _of_records(records: Any) -> dict[str, list[Any]]:
 
 
 def _read_file(path: Path, header: bool, encoding: str | None, delimiter: str | None) -> Table:
-    match path.suffix.lower():
+    match suffix_of(path):
         case ".jsonl" | ".ndjson":
             return _from_json_lines(path, header, encoding)
         case ".parquet":
+            if path.suffix.lower() != ".parquet":
+                raise DataError(f"{path}: Parquet is compressed inside; unpack this file first")
             return _from_parquet(path, header)
         case ".csv" | ".tsv" | ".txt":
             return _from_delimited(path, header, encoding, delimiter)
         case _ if delimiter is not None:
             return _from_delimited(path, header, encoding, delimiter)
-        case suffix if suffix in _SPREADSHEETS:
+        case suffix if suffix in SPREADSHEETS:
             raise DataError(f"{path} is a spreadsheet: save it as CSV, or give it as a dataframe")
     raise DataError(f"{path}: {path.suffix!r} is not one of {', '.join(SUFFIXES)}")
 

@@ -34,6 +34,7 @@ _FC_SMALL_SERIES = _checksums("fc_small_series")
 _FC_VIX_DAILY = _checksums("fc_vix_daily")
 _SP_FSDD = _checksums("sp_fsdd")
 _SP_AN4_MFCC = _checksums("sp_an4_mfcc")
+_MT_TATOEBA_ENG_CMN = _checksums("mt_tatoeba_eng_cmn")
 
 
 def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -299,6 +300,22 @@ _DATASETS = (
         parts={
             f":{split}": Part((f"{split}.npz", f"{split}.tsv"), utterances=readers.packed_features)
             for split in ("train", "test")
+        },
+    ),
+    Dataset(
+        name="mt_tatoeba_eng_cmn",
+        title="Tatoeba: 21,116 English sentences with their Chinese translation",
+        licence="CC BY 2.0 FR (Tatoeba)",
+        files=_MT_TATOEBA_ENG_CMN,
+        urls=_at(
+            "YC-Coder-Chen/English-Chinese-Translator/"
+            "9663dba4f2f52b4111b706b560023caaa73c72eb/data",
+            _MT_TATOEBA_ENG_CMN,
+        ),
+        parts={
+            "": Part(("cmn.txt",), pairs=readers.english_chinese()),
+            ":train": Part(("cmn.txt",), pairs=readers.english_chinese("train")),
+            ":test": Part(("cmn.txt",), pairs=readers.english_chinese("test")),
         },
     ),
 )

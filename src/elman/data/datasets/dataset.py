@@ -27,14 +27,28 @@ class Part:
     """What one reference names: some files of a dataset and the reader of each.
 
     Exactly one reader is set: `examples` (labelled examples), `text` (blocks of a corpus), `table`
-    (series over time, see `elman.data.read_panel`) or `utterances`, which reads all files at once.
+    (series over time, see `elman.data.read_panel`), `pairs` (two columns of texts, see
+    `elman.data.read_pairs`) or `utterances`, which reads all files at once.
     """
 
     files: tuple[str, ...]
     examples: Callable[[Path], Iterator[Labelled]] | None = None
     text: Callable[[Path], Iterator[str]] | None = None
     table: Callable[[Path], Table] | None = None
+    pairs: Callable[[Path], Table] | None = None
     utterances: Callable[[Sequence[Path]], Iterator[Utterance]] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it holds, for messages."""
+        kinds = {
+            "labelled examples": self.examples,
+            "a corpus of plain text": self.text,
+            "a table of series": self.table,
+            "pairs of texts": self.pairs,
+            "a set of recordings": self.utterances,
+        }
+        return next(kind for kind, reader in kinds.items() if reader is not None)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from elman.data.datasets.dataset import Labelled
+from elman.data.pairs.pairs import hash_share, text_key
 from elman.data.sound.digit_strings import joined_strings
 from elman.data.sound.utterance import Utterance
 from elman.data.tables import Table, read_table
 from elman.data.text.files import existing_file, read_lines, read_text
 from elman.errors import DataError
+
+_TEST_SHARE = 0.05
 
 
 def labelled_sentences(path: Path) -> Iterator[Labelled]:
@@ -161,6 +164,26 @@ def hours_of_days(path: Path) -> Table:
     days, hours = table.columns.pop("dteday"), table.columns.pop("hr")
     times = [f"{day} {int(hour):02d}:00" for day, hour in zip(days, hours, strict=True)]
     return Table(table.source, {"ds": times, **table.columns}, table.rows)
+
+
+def english_chinese(split: str | None = None) -> Callable[[Path], Table]:
+    """A reader of `ENGLISH<TAB>CHINESE` a line; all lines of one English text are in one split.
+
+    Which texts are the test is drawn by their hash, so that it stays when lines are added.
+    """
+
+    def read(path: Path) -> Table:
+        english, chinese, rows = [], [], []
+        for number, line in read_lines(path):
+            source, _, target = line.partition("\t")
+            is_test = hash_share(text_key(source)) < _TEST_SHARE
+            if split is None or is_test == (split == "test"):
+                english.append(source)
+                chinese.append(target)
+                rows.append(f"{path}:{number}")
+        return Table(str(path), {"english": english, "chinese": chinese}, rows)
+
+    return read
 
 
 def digits(paths: Sequence[Path]) -> Iterator[Utterance]:

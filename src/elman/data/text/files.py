@@ -1,12 +1,15 @@
 """Text from files: whole, by lines or in blocks, with errors that name the byte."""
 
 import codecs
+import gzip
 import io
 import re
 import stat
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from elman.data.text.encodings import by_mark, check_encoding, hint, is_western
 from elman.data.values import shown
@@ -15,6 +18,7 @@ from elman.errors import DataError
 _WORD_GAP = re.compile(r"(?<=\S)\s(?=\S)")
 _SEARCHED_FOR_A_GAP = 4096
 _BLOCK = 1 << 18
+_GZIP = b"\x1f\x8b"
 _OF_ONE_BYTE = ("cp125", "iso8859", "koi8", "mac")
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255  # bytes, on the systems in use
 
@@ -59,6 +63,27 @@ def existing_file(path: Path | str) -> Path:
             f"{path} is a pipe or a device, which can be read only once: write it to a file first"
         )
     return path
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file opened for its bytes; one that gzip has compressed gives those it holds."""
+    file = path.open("rb")
+    is_packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    if not is_packed:
+        return file
+    file.close()
+    return cast(BinaryIO, gzip.open(path))
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix in lower case, without one of compression.
+
+    >>> suffix_of(Path("a.b.TSV.gz"))
+    '.tsv'
+    """
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
 
 
 def read_text(path: Path | str, encoding: str | None = None) -> str:
@@ -116,7 +141,7 @@ def read_blocks(
 
     **Arguments:**
 
-    - `path`: the file.
+    - `path`: the file; one that gzip has compressed is read as what it holds.
     - `size`: bytes a piece.
     - `encoding`: the file's, any that Python knows. A byte-order mark goes before it. If None the
       file is UTF-8; one that is not, but is beyond doubt of a Western European language, is read
@@ -128,8 +153,10 @@ def read_blocks(
     path = existing_file(path)
     try:
         yield from _Decoded(path, size, encoding)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 class _Decoded:
@@ -138,7 +165,7 @@ class _Decoded:
     def __init__(self, path: Path, size: int, encoding: str | None) -> None:
         self.path = path
         self.size = size
-        with path.open("rb") as file:
+        with opened(path) as file:
             self.start = file.read(64)
         marked, self.offset = by_mark(self.start)
         self.told = marked or encoding
@@ -148,7 +175,7 @@ class _Decoded:
         self.doubtful = marked is None and self.encoding.startswith(_OF_ONE_BYTE)
 
     def __iter__(self) -> Iterator[str]:
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             file.seek(self.offset)
             while block := file.read(self.size):
                 self._compare_with_utf8(block)
@@ -193,7 +220,7 @@ class _Decoded:
         )
 
     def _raw(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             while block := file.read(_BLOCK):
                 yield block
 
