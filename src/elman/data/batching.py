@@ -69,6 +69,58 @@ class BucketSampler:
         return [order[start : start + self.batch_size] for start in starts]
 
 
+class TokenBuckets:
+    """Batches of sequences of similar length and about as many tokens; all once an epoch.
+
+    The sequences are sorted by length, those of equal length shuffled, and cut where the next one
+    would make padded `longest x number` more than `tokens`; the batches are shuffled in turn. Each
+    epoch has as many batches, which depend on the seed and its number alone.
+
+    **Arguments:**
+
+    - `lengths`: of each example, (N,), or (N, K) of its K sides, the longest of which counts.
+    - `tokens`: most tokens a batch; a longer example is a batch of its own.
+    - `seed`: of the shuffles.
+
+    >>> [batch.tolist() for batch in TokenBuckets([2, 3, 2, 9], 6).epoch(0)]
+    [[3], [1], [0, 2]]
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[Any] | NDArray[np.integer[Any]],
+        tokens: int,
+        *,
+        seed: int = 0,
+    ) -> None:
+        sides = np.asarray(lengths, np.int64)
+        sides = sides.reshape(len(sides), -1)
+        self.tokens = whole(tokens, "tokens", 1)
+        self.seed = _seed(seed)
+        self._sides = np.sort(sides, axis=1)  # the longest side last
+        longest = np.sort(self._sides[:, -1]) if len(sides) else np.zeros(0, np.int64)
+        self._cuts = self._cut(longest.tolist())
+
+    def _cut(self, longest: list[int]) -> list[int]:
+        """Where batches of sequences in order of length begin, and the end."""
+        cuts = [0]
+        for i, length in enumerate(longest):
+            if i > cuts[-1] and (i + 1 - cuts[-1]) * length > self.tokens:
+                cuts.append(i)
+        return [*cuts, len(longest)] if longest else cuts
+
+    def __len__(self) -> int:
+        """The number of batches of an epoch."""
+        return len(self._cuts) - 1
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The batches of an epoch, each the indices of its examples."""
+        random = np.random.default_rng([self.seed, whole(epoch, "epoch")])
+        order = np.lexsort((random.random(len(self._sides)), *self._sides.T))
+        batches = [order[a:b] for a, b in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+
 class Chunks:
     """A corpus laid in parallel streams and cut along time, for truncated BPTT.
 

@@ -8,3 +8,5 @@ from elman.tasks.load import load as load
 from elman.tasks.speech import Speech as Speech
 from elman.tasks.speech import SpeechSettings as SpeechSettings
 from elman.tasks.task import Task as Task
+from elman.tasks.translate import Translate as Translate
+from elman.tasks.translate import TranslateSettings as TranslateSettings

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
-from elman.nn import Attention, Pooling, Recurrent
+from elman.nn import Attention, LockedDropout, Pooling, Recurrent
 from elman.nn.attention import Memory
 from elman.nn.state import State, as_tuple
 
@@ -16,17 +16,19 @@ _MEMORY = len(Memory._fields)
 class RecurrentEncoder(nn.Module):
     """Inputs to a memory: vectors, and recurrent layers over them.
 
-    **Arguments:** `embedding`: inputs (T, B, ...) to vectors (T, B, I); `recurrent`: layers.
+    **Arguments:** `embedding`: inputs (T, B, ...) to vectors (T, B, I); `recurrent`: layers;
+    `dropout`: of the memory's features, the same ones at every step.
     """
 
-    def __init__(self, embedding: nn.Module, recurrent: Recurrent) -> None:
+    def __init__(self, embedding: nn.Module, recurrent: Recurrent, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
+        self.dropout = LockedDropout(dropout)
         self.output_size = recurrent.output_size
 
     def forward(self, source: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Inputs (T, B, ...) of `lengths` (B,) steps to outputs, (T, B, output_size)."""
-        output: Tensor = self.recurrent(self.embedding(source), lengths=lengths)[0]
+        output: Tensor = self.dropout(self.recurrent(self.embedding(source), lengths=lengths)[0])
         return output
 
 
@@ -64,14 +66,23 @@ class Decoder(nn.Module):
     run over whole sequences.
 
     **Arguments:** `embedding`: ids (U, B) to vectors (U, B, I); `first`: a layer with I inputs;
-    `following`: layers whose inputs are the first one's outputs and the context, side by side.
+    `following`: layers whose inputs are the first one's outputs and the context, side by side;
+    `dropout`: of these inputs, the same features at every step.
     """
 
-    def __init__(self, embedding: nn.Module, first: Recurrent, following: Recurrent) -> None:
+    def __init__(
+        self,
+        embedding: nn.Module,
+        first: Recurrent,
+        following: Recurrent,
+        *,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         if any(each.bidirectional or each.batch_first for each in (first, following)):
             raise SettingsError("layers of a decoder have one direction and time first")
         self.embedding, self.first, self.following = embedding, first, following
+        self.dropout = LockedDropout(dropout)
         self.output_size = following.output_size
 
     def forward(
@@ -81,7 +92,8 @@ class Decoder(nn.Module):
         first, following = self._parts(state)
         query, first = self.first(self.embedding(ids), first)
         context, _ = attention.attend(query, memory)
-        output, following = self.following(torch.cat([query, context], -1), following)
+        inputs = self.dropout(torch.cat([query, context], -1))
+        output, following = self.following(inputs, following)
         return output, (*as_tuple(first), *as_tuple(following))
 
     def step(

@@ -20,6 +20,10 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
         "forecast": ("elman.tasks.forecast.task:Forecast", "elman.tasks.forecast.flags:COMMANDS"),
         "language": ("elman.tasks.language.task:Language", "elman.tasks.language.flags:COMMANDS"),
         "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
+        "translate": (
+            "elman.tasks.translate.task:Translate",
+            "elman.tasks.translate.flags:COMMANDS",
+        ),
     }
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -38,6 +39,8 @@ _NOT_FITTING = (
     *(LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError),
     *(AssertionError, MemoryError),
 )
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Task(Hooks):
@@ -81,7 +84,7 @@ class Task(Hooks):
         """The answer for each input, in the order of the inputs, or why there is none."""
         self._check_trained()
         dataset = self.read(data, labelled=False)
-        found = self.decode(self._outputs(dataset), self.preprocessing, options)
+        found = self.decode(self._outputs(dataset, options), self.preprocessing, options)
         named = [replace(each, input=dataset.shown(i)) for i, each in enumerate(found)]
         found = in_place(named, dataset, lambda reason: Prediction(None, reason))
         return [replace(each, columns=(self.value_name, self.input_name)) for each in found]
@@ -105,7 +108,8 @@ class Task(Hooks):
         dataset = self.read(data, labelled=True)
         return Evaluation(self.metrics(self._outputs(dataset), self.preprocessing, dataset))
 
-    def _outputs(self, dataset: Any) -> list[Any]:
+    def _outputs(self, dataset: Any, options: Mapping[str, Any] = NO_OPTIONS) -> list[Any]:  # noqa: ARG002
+        """The network's outputs of a dataset; those of a task that searches depend on options."""
         batches = self.batches(self.preprocessing, dataset, training=False)
         return infer(self.model, batches, self.outputs)
 

@@ -14,8 +14,30 @@ from elman.errors import DataError, SettingsError
 _SOURCE, _TARGET = "source", "target"
 _DELIMITED = (".csv", ".tsv", ".txt")
 _NAMES = frozenset(
-    "source target src tgt trg input output question answer text translation original translated"
-    " sentence sentence1 sentence2 correct wrong incorrect corrected query response".split()
+    [
+        "source",
+        "target",
+        "src",
+        "tgt",
+        "trg",
+        "input",
+        "output",
+        "question",
+        "answer",
+        "text",
+        "translation",
+        "original",
+        "translated",
+        "sentence",
+        "sentence1",
+        "sentence2",
+        "correct",
+        "wrong",
+        "incorrect",
+        "corrected",
+        "query",
+        "response",
+    ]
 )
 
 

@@ -1,0 +1,101 @@
+"""Pairs of token sequences in batches of about as many tokens."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data.batching import TokenBuckets
+from elman.nn.lengths import mask_of
+from elman.tasks.translate.preprocessing import TranslatePreprocessing
+from elman.train.inference import ByLength
+
+IDs = NDArray[np.int64]
+
+
+class PairBatch(NamedTuple):
+    """Sources with their targets; of a batch to translate alone the targets are empty.
+
+    - `source`: ids (T, B) int64, `lengths`: (B,).
+    - `inputs`: the target's ids from the start symbol on, (U, B); `outputs`: what follows each,
+      up to the end symbol, and `real`: (U, B) bool, where there is no padding.
+    - `weights`: (B,) of each pair.
+    """
+
+    source: Tensor
+    lengths: Tensor
+    inputs: Tensor
+    outputs: Tensor
+    real: Tensor
+    weights: Tensor
+
+
+def collated(
+    sources: Sequence[IDs], targets: Sequence[IDs], start_id: int, weights: Sequence[float] = ()
+) -> PairBatch:
+    """A batch of ids that end with the end symbol."""
+    source, lengths = padded(sources)
+    outputs, own = padded(targets)
+    inputs = torch.cat([torch.full((1, len(targets)), start_id), outputs[:-1]])
+    real = mask_of(own, len(outputs))
+    given = torch.tensor(weights) if len(weights) else torch.ones(len(sources))
+    return PairBatch(source, lengths, inputs, outputs, real, given)
+
+
+def padded(sequences: Sequence[IDs]) -> tuple[Tensor, Tensor]:
+    """Ids (T, B), 0 after the end of each, and their lengths (B,)."""
+    lengths = [len(ids) for ids in sequences]
+    both = np.zeros((max(lengths, default=0), len(lengths)), np.int64)
+    for column, ids in enumerate(sequences):
+        both[: len(ids), column] = ids
+    return torch.from_numpy(both), torch.tensor(lengths, dtype=torch.int64)
+
+
+class TrainingPairs:
+    """All pairs once an epoch, in batches of `tokens` tokens on the longer side."""
+
+    def __init__(
+        self,
+        known: TranslatePreprocessing,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        weights: Sequence[float] | None,
+        tokens: int,
+        seed: int,
+    ) -> None:
+        self._sources, self._targets = known.source.encode(sources), known.target.encode(targets)
+        self._start_id = known.target.start_id
+        self._weights = None if weights is None else np.asarray(weights, np.float32)
+        lengths = np.array(
+            [[len(s), len(t)] for s, t in zip(self._sources, self._targets, strict=True)]
+        )
+        self._buckets = TokenBuckets(lengths, tokens, seed=seed)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[PairBatch]:
+        """The batches of epoch `e`, from the one numbered `start`."""
+        for numbers in self._buckets.epoch(e)[start:]:
+            yield collated(
+                [self._sources[i] for i in numbers],
+                [self._targets[i] for i in numbers],
+                self._start_id,
+                () if self._weights is None else self._weights[numbers],  # type: ignore[arg-type]
+            )
+
+
+def by_length(
+    known: TranslatePreprocessing, sources: Sequence[str], targets: Sequence[str], size: int
+) -> ByLength[Any]:
+    """Batches of `size` sources of similar length, with their targets if there are any."""
+    own, theirs = known.source.encode(sources), known.target.encode(targets)
+
+    def collate(numbers: list[int]) -> PairBatch:
+        given = [theirs[i] for i in numbers] if theirs else [own[0][:0] for _ in numbers]
+        return collated([own[i] for i in numbers], given, known.target.start_id)
+
+    return ByLength([len(ids) for ids in own], size, collate)

@@ -1,0 +1,62 @@
+"""A translator's settings from its pairs: tokens, sizes, batches, how long, how regularised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from elman.data.text.subwords import LEAST_PAIRS
+from elman.tasks.plan import Plan, Preset, length, units
+from elman.tasks.translate.dataset import TranslateData
+
+_SHORT = 30  # characters of a text, up to which tokens are characters where words are few
+_FEW_WORDS = 3
+_LOOKED_AT = 5000  # pairs
+
+
+def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan:
+    """What suits these pairs, beside the settings that were given."""
+    step = max(1, len(train) // _LOOKED_AT)
+    sides = train.sources[::step], train.targets[::step]
+    characters = [float(np.median([len(text) for text in texts])) for texts in sides]
+    words = [float(np.median([len(text.split()) for text in texts])) for texts in sides]
+    tokens = given.get("tokens")
+    if tokens is None:
+        short = max(characters) <= _SHORT and max(words) <= _FEW_WORDS
+        tokens = "characters" if short else "bpe"
+    joint = given.get("joint_vocabulary", _alike(*sides))
+    pairs = len(train)
+    chosen: dict[str, Any] = {"tokens": tokens, "joint_vocabulary": joint}
+    if tokens == "bpe":
+        chosen["vocabulary_size"] = _vocabulary_size(pairs * sum(characters))
+    size = units(256 if pairs >= 5000 else 128, preset)
+    longest = max(c if tokens == "characters" else c / 4 for c in characters)
+    batch = given.get("batch_size") or int(np.clip(pairs * longest / 300, 200, 600))
+    an_epoch = max(1.0, pairs * (longest + 1) / batch)
+    steps = float(np.clip(10 * an_epoch, 2000, 60_000))
+    chosen |= {
+        "batch_size": batch,
+        **length(round(an_epoch * batch), batch, steps=steps, preset=preset, longest=100),
+        "hidden_size": size,
+        "embedding_size": size,
+    }
+    facts = (
+        f"{pairs:,} pairs, sources of {characters[0]:.0f} characters and targets of"
+        f" {characters[1]:.0f} (median), {'' if joint else 'not '}of one script"
+    )
+    return Plan(facts, chosen)
+
+
+def _vocabulary_size(characters: float) -> int:
+    """Byte pairs for so many characters on both sides: fewer for fewer data."""
+    sizes = ((200_000, 1000), (800_000, 2000), (8_000_000, 4000), (80_000_000, 8000))
+    found = next((size for most, size in sizes if characters < most), 16_000)
+    return max(found, LEAST_PAIRS)
+
+
+def _alike(sources: list[str], targets: list[str]) -> bool:
+    """Whether the letters of both sides are mostly the same."""
+    source, target = (
+        {c for text in texts for c in text if c.isalpha()} for texts in (sources, targets)
+    )
+    return len(source & target) > 0.5 * min(len(source), len(target))

@@ -1,0 +1,109 @@
+"""The settings of the task `Translate`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from elman.tasks.settings import (
+    HeldOutSetting,
+    PlanSettings,
+    RecurrentSettings,
+    TextFileSettings,
+    with_defaults,
+)
+from elman.train.settings import TrainSettings
+
+
+@with_defaults(
+    {
+        "batch_size": "Tokens of a batch, on its longer side and with padding.",
+        "num_layers": "Layers of the encoder, each of both directions.",
+        "input_dropout": "Dropout on the embeddings.",
+        "dropout": "Dropout between layers, on the encoder's outputs and on the context.",
+        "output_dropout": "Dropout before the scores of tokens.",
+    },
+    cell="gru",
+    hidden_size=256,
+    input_dropout=0.2,
+    dropout=0.2,
+    output_dropout=0.2,
+    batch_size=600,
+    lr=2e-3,
+    warmup=0.05,
+    clip=1.0,
+    restarts=2,
+)
+class TranslateSettings(
+    PlanSettings, RecurrentSettings, HeldOutSetting, TextFileSettings, TrainSettings
+):
+    """Settings of `Translate`; each is a keyword there and a flag of the command line."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("epochs", "evaluate_every", "hidden_size", "embedding_size", "batch_size"),
+            *("tokens", "vocabulary_size", "joint_vocabulary", "cooldown"),
+            *("input_dropout", "dropout", "output_dropout", "token_dropout"),
+        }
+    )
+
+    source: str | None = Field(
+        None, description="Column, language or file ending of the source texts; found if none."
+    )
+    target: str | None = Field(
+        None, description="Column, language or file ending of the target texts; found if none."
+    )
+    clean: bool = Field(
+        True,
+        description="Leave out pairs that harm: an empty side, very different lengths, the wrong"
+        " script, exact duplicates.",
+    )
+    tokens: Literal["bpe", "characters", "words"] = Field("bpe", description="Tokenisation.")
+    vocabulary_size: int | None = Field(
+        None,
+        ge=3,
+        lt=2**31,
+        description="Vocabulary size of each side; all characters or words if none.",
+    )
+    joint_vocabulary: bool = Field(
+        False, description="One vocabulary, with the same embeddings, for source and target."
+    )
+    lowercase: bool = Field(False, description="Lower-case source and target.")
+    normalisation: Literal["nfc", "nfkc"] = Field("nfc", description="Unicode normal form.")
+    chinese: Literal["simplified", "traditional"] | None = Field(
+        None, description="Script that Chinese is brought to (needs elman[translate])."
+    )
+    embedding_size: int = Field(256, ge=1, le=2**16, description="Embedding size.")
+    decoder_layers: int = Field(
+        2, ge=2, le=1000, description="Layers of the decoder, the first of which attends."
+    )
+    attention: Literal["additive", "dot", "general"] = Field(
+        "additive", description="Attention: additive (Bahdanau 2015), dot or general (Luong 2015)."
+    )
+    input_feeding: bool = Field(
+        False,
+        description="Feed what was attended to into the next step (Luong 2015): one step at a time"
+        " in training, too.",
+    )
+    tie_weights: bool = Field(
+        True, description="Tie the output weights to the target embeddings (Press & Wolf 2017)."
+    )
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
+    )
+    token_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Word dropout: share of tokens made unknown while training."
+    )
+    beam: int = Field(5, ge=1, le=1000, description="Beam width; 1 is greedy decoding.")
+    length_penalty: float = Field(
+        1.0, ge=0, le=10, description="Exponent of the length normalisation (Wu et al. 2016)."
+    )
+    coverage_penalty: float = Field(
+        0.0, ge=0, le=10, description="Weight of the coverage penalty (Wu et al. 2016)."
+    )
+    copy_unknown: bool = Field(
+        True, description="Write unknown words as the source words that they attend to."
+    )
+    max_held_out: int = Field(1000, ge=1, description="Most pairs held out.")
+    metric: Literal["bleu", "chrf", "exact", "loss"] = Field(
+        "chrf", description="The validation metric that chooses the best weights."
+    )

@@ -1,0 +1,313 @@
+"""Translate texts: read a source, write a target, attending to the source at each step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from elman.baselines import Baseline
+from elman.nn.attention import Memory
+from elman.tasks.encoder_decoder import EncoderDecoder
+from elman.tasks.plan import Plan
+from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.task import NO_OPTIONS, Task
+from elman.tasks.translate.baselines import baselines
+from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
+from elman.tasks.translate.dataset import TranslateData, read_data
+from elman.tasks.translate.decoding import DecodeOptions, Found, Translator, token_nats
+from elman.tasks.translate.flags import COMMANDS
+from elman.tasks.translate.metrics import scores, sentence_chrf
+from elman.tasks.translate.network import translator
+from elman.tasks.translate.plan import plan
+from elman.tasks.translate.preprocessing import (
+    SOURCE,
+    TARGET,
+    TranslateConfig,
+    TranslatePreprocessing,
+)
+from elman.tasks.translate.settings import TranslateSettings
+from elman.train import Step
+from elman.train.inference import ByLength, infer
+from elman.train.objective import Objective
+
+_BATCH = 64  # sources in a batch of inference
+_MEMORY = len(Memory._fields)
+
+
+class Output(NamedTuple):
+    """What the network makes of one source.
+
+    - `found`: the n best translations, `text` each's text.
+    - `nats`, `tokens`: of the given target; 0 and 0 where there is none.
+    """
+
+    found: list[Found]
+    texts: list[str]
+    nats: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class TranslationReport(Evaluation):
+    """How a translator does: metrics, and how sacrebleu computed them.
+
+    - `signatures`: of BLEU, chrF and TER, by their names.
+    - `sources`, `translations`, `references`: each different source, its translation, and all its
+      references.
+    """
+
+    signatures: dict[str, str]
+    sources: list[str]
+    translations: list[str]
+    references: list[list[str]]
+
+
+class Translate(Task):
+    """Write for each source text a target text.
+
+    An encoder of both directions reads the source; a decoder, whose first layer attends to it
+    (Bahdanau et al. 2015), writes the target token by token. Data is whatever
+    `elman.data.read_pairs` reads; to translate, texts or the path of a file with one a line.
+
+    >>> pairs = [(f"{n}", f"<{n}>") for n in range(10, 50)]
+    >>> task = Translate(tokens="characters", hidden_size=32, epochs=60, lr=0.01, baselines=False)
+    >>> task = task.fit(pairs, pairs, progress=False)
+    >>> task.predict(["12", "34"])
+    ['<12>', '<34>']
+    """
+
+    name = "translate"
+    unit = "tokens"
+    value_name = "translation"
+    input_name = "source"
+    settings_type = TranslateSettings
+    commands = COMMANDS
+    saved_type = TranslateConfig
+    preprocessing_type = TranslatePreprocessing
+    asset_names = (SOURCE, TARGET)
+    fixed = (
+        *("tokens", "vocabulary_size", "joint_vocabulary", "lowercase", "normalisation"),
+        *("chinese", "embedding_size", "decoder_layers", "attention", "tie_weights"),
+        "input_feeding",
+    )
+
+    @property
+    def model(self) -> EncoderDecoder:
+        """The trained network; SettingsError before `fit`."""
+        return cast("EncoderDecoder", super().model)
+
+    # use
+
+    def predictions(self, data: Any, **options: Any) -> list[Prediction]:
+        """The translation of each text, with its score, in the order of the texts.
+
+        **Arguments:** see `elman.tasks.translate.decoding.DecodeOptions`. With `n_best` above 1 the
+        details of a prediction hold all of them as `n_best`, with `alignments` the attention's
+        weights, (tokens, source tokens), as `attention`.
+        """
+        self._decoding(options)
+        return super().predictions(data, **options)
+
+    def report(self, data: Any, **options: Any) -> TranslationReport:
+        """Metrics of pairs; a source that occurs several times is translated once, and all its
+        targets are its references."""
+        self._check_trained()
+        dataset = self.read(data, labelled=True)
+        output = self._outputs(dataset, options)
+        first: dict[str, str] = {}
+        for source, each in zip(dataset.sources, output, strict=True):
+            first.setdefault(source, each.texts[0])
+        sources, references = dataset.pairs.references()
+        translations = [first[source] for source in sources]
+        found = scores(translations, references, lowercase=self.settings.lowercase)
+        metrics = {**found.metrics, **self._plain_metrics(output, dataset)}
+        return TranslationReport(metrics, found.signatures, sources, translations, references)
+
+    def _outputs(
+        self, dataset: TranslateData, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> list[Output]:
+        search = self._decoding(options)
+        batches = self.batches(self.preprocessing, dataset, training=False)
+        found = infer(self.model, batches, lambda model, batch: self._found(model, batch, search))
+        return self._with_texts(found, dataset)
+
+    def _decoding(self, options: Mapping[str, Any]) -> DecodeOptions:
+        return DecodeOptions.of(self.settings, options)
+
+    # the parts of a task
+
+    def read(self, data: Any, *, labelled: bool) -> TranslateData:
+        """The pairs, or the sources alone."""
+        return read_data(data, self.settings, labelled=labelled)
+
+    def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
+        """Training and validation pairs; no source is in both."""
+        settings = self.settings
+        return data.split(settings.held_out, settings.max_held_out, settings.seed)
+
+    def plan(self, train: TranslateData) -> Plan:
+        """By the number of pairs and tokens, and the scripts of both sides."""
+        return plan(train, self.asked, self.settings.preset)
+
+    def fit_preprocessing(
+        self, train: TranslateData, start: TranslatePreprocessing | None = None
+    ) -> TranslatePreprocessing:
+        """The vocabularies."""
+        return TranslatePreprocessing.learn(train, self.settings, start)
+
+    def build(self, preprocessing: TranslatePreprocessing) -> EncoderDecoder:
+        """Encoder, attention and decoder."""
+        return translator(self.settings, self.cell or self.settings.cell, preprocessing)
+
+    def batches(
+        self, preprocessing: TranslatePreprocessing, data: TranslateData, *, training: bool
+    ) -> TrainingPairs | ByLength[PairBatch]:
+        """Pairs of similar length, for training of about as many tokens a batch."""
+        if not training:
+            return by_length(preprocessing, data.sources, data.targets, _BATCH)
+        settings, pairs = self.settings, data.pairs
+        return TrainingPairs(
+            preprocessing,
+            pairs.sources,
+            data.targets,
+            pairs.weights,
+            settings.batch_size,
+            settings.seed,
+        )
+
+    def loss(self, model: EncoderDecoder, batch: PairBatch, state: None) -> Step:
+        """Cross entropy of the target's tokens, with smoothed labels."""
+        before = model.encode(batch.source, batch.lengths)
+        memory = Memory(*before[:_MEMORY])
+        output, _ = model.decoder(batch.inputs, before[_MEMORY:], model.attention, memory)
+        real = batch.real
+        losses = F.cross_entropy(
+            model.head(output[real]),
+            batch.outputs[real],
+            label_smoothing=self.settings.label_smoothing,
+            reduction="none",
+        )
+        weights = batch.weights.expand(real.shape)[real]
+        return Step((losses * weights).sum() / weights.sum(), len(losses), state)
+
+    def outputs(self, model: EncoderDecoder, batch: PairBatch) -> list[Any]:
+        """Of each source the greedy translation, and the nats of its target."""
+        return self._found(model, batch, DecodeOptions(beam=1))
+
+    def _found(self, model: Any, batch: PairBatch, options: DecodeOptions) -> list[Any]:
+        search = self._translator(model, options)
+        found = search.translate(batch)
+        nats = token_nats(model, batch) if len(batch.outputs) else torch.zeros(len(found))
+        tokens = batch.real.sum(0) if len(batch.outputs) else torch.zeros(len(found))
+        return list(zip(found, nats.tolist(), tokens.tolist(), strict=True))
+
+    def _translator(self, model: Any, options: DecodeOptions) -> Translator:
+        known: TranslatePreprocessing = self._preprocessing
+        copies = self.settings.copy_unknown and known.target.vocabulary.kind != "bpe"
+        return Translator(model, known, options, copies)
+
+    def decode(
+        self,
+        output: Sequence[Output],
+        preprocessing: TranslatePreprocessing,
+        options: Mapping[str, Any],
+    ) -> list[Prediction]:
+        """The best translation of each text."""
+        asked = self._decoding(options)
+        found = []
+        for each in output:
+            details: dict[str, Any] = {"score": round(each.found[0].score, 4)}
+            if asked.n_best > 1:
+                details["n_best"] = [
+                    {"translation": text, "score": round(one.score, 4)}
+                    for text, one in zip(each.texts, each.found, strict=True)
+                ]
+            if asked.alignments:
+                details["attention"] = each.found[0].attention
+                details["tokens"] = preprocessing.target.pieces(each.found[0].ids)
+            found.append(Prediction(each.texts[0], details=details))
+        return found
+
+    def metrics(
+        self,
+        output: Sequence[Any],
+        preprocessing: TranslatePreprocessing,  # noqa: ARG002
+        data: TranslateData,
+    ) -> dict[str, float]:
+        """`bleu` and `chrf` of the translations, `exact`, `loss` and `perplexity`."""
+        found = self._with_texts(output, data)
+        texts = [each.texts[0] for each in found]
+        of_source: dict[str, list[str]] = {}
+        for source, target in zip(data.sources, data.targets, strict=True):
+            of_source.setdefault(source, []).append(target)
+        references = [of_source[source] for source in data.sources]
+        measured = scores(texts, references, ter=False, lowercase=self.settings.lowercase)
+        return {**measured.metrics, **self._plain_metrics(found, data)}
+
+    def _plain_metrics(self, output: Sequence[Output], data: TranslateData) -> dict[str, float]:
+        """Those that need no tokeniser: exact matches, and the targets' cross entropy."""
+        tokens = max(1, sum(each.tokens for each in output))
+        loss = sum(each.nats for each in output) / tokens
+        exact = [
+            self._normal(each.texts[0]) == self._normal(target)
+            for each, target in zip(output, data.targets, strict=True)
+        ]
+        return {
+            "exact": float(np.mean(exact)),
+            "loss": loss,
+            "perplexity": float(np.exp(min(loss, 700))),
+        }
+
+    def _normal(self, text: str) -> str:
+        text = self.preprocessing.target.normal(text)
+        return text.lower() if self.settings.lowercase else text
+
+    @property
+    def objective(self) -> Objective:
+        """The metric of the settings."""
+        metric = self.settings.metric
+        return Objective(metric, maximize=metric != "loss")
+
+    def baselines(self, train: TranslateData, held_out: TranslateData) -> list[Baseline]:
+        """The translation of the nearest training source."""
+        return baselines(train, held_out)
+
+    def scores(
+        self,
+        output: Sequence[Any],
+        preprocessing: TranslatePreprocessing,  # noqa: ARG002
+        data: TranslateData,
+    ) -> NDArray[np.float64]:
+        """chrF of each translation."""
+        texts = [each.texts[0] for each in self._with_texts(output, data)]
+        return np.array(sentence_chrf(texts, [[t] for t in data.targets]), np.float64)
+
+    def facts(self, train: TranslateData, validation: TranslateData) -> dict[str, Any]:
+        """Numbers of pairs and tokens, and what was left out."""
+        known: TranslatePreprocessing = self.preprocessing
+        vocabularies = [known.source] if known.joint else [known.source, known.target]
+        sizes = " and ".join(f"{side.vocabulary.size:,}" for side in vocabularies)
+        return {
+            "training_examples": len(train),
+            "validation_examples": len(validation),
+            "vocabulary": f"{sizes} {self.settings.tokens}",
+            **({"left_out": "; ".join(train.notes)} if train.notes else {}),
+            "training_sha256": train.pairs.sha256,
+        }
+
+    def _with_texts(self, output: Sequence[Any], data: TranslateData) -> list[Output]:
+        """Outputs of the network with their texts."""
+        if output and isinstance(output[0], Output):
+            return list(output)
+        search = self._translator(self._model, DecodeOptions(beam=1))
+        return [
+            Output(found, [search.text(each, source) for each in found], nats, int(tokens))
+            for (found, nats, tokens), source in zip(output, data.sources, strict=True)
+        ]
+
+    def _example(self) -> Callable[[], object]:
+        return lambda: self.predict(["a"])
