@@ -24,8 +24,13 @@ from elman.data.datasets.synthetic import dyck as dyck
 from elman.data.datasets.synthetic import parity as parity
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
+from elman.data.pairs.check import PairProblem as PairProblem
+from elman.data.pairs.check import PairsCheck as PairsCheck
+from elman.data.pairs.check import check_pairs as check_pairs
 from elman.data.pairs.pairs import Pairs as Pairs
 from elman.data.pairs.read import read_pairs as read_pairs
+from elman.data.pairs.scripts import Scripts as Scripts
+from elman.data.pairs.scripts import mismatch as mismatch
 from elman.data.series.panel import Columns as Columns
 from elman.data.series.panel import Panel as Panel
 from elman.data.series.panel import PanelSeries as PanelSeries
