@@ -265,9 +265,7 @@ class _Look:
         if len(same) >= len(others):
             return True
         chosen = others[:: max(1, len(others) // _SAMPLE)]
-        texts = ([text[:_COMPARED] for text in self.pairs[i]] for i in chosen)
-        ratios = [difflib.SequenceMatcher(None, *sides, False).ratio() for sides in texts]
-        return median(ratios) >= _ALIKE
+        return median(_likeness(*self.pairs[i]) for i in chosen) >= _ALIKE
 
     def in_both(self, other: Pairs) -> Iterator[PairProblem]:
         there = {
@@ -277,3 +275,7 @@ class _Look:
         for i, source in enumerate(self.sides["source"]):
             if name := there.get(text_key(source)):
                 yield self.problem(i, "in both", f"the source is in the other data, too: {name}")
+
+
+def _likeness(source: str, target: str) -> float:
+    return difflib.SequenceMatcher(None, source[:_COMPARED], target[:_COMPARED], False).ratio()

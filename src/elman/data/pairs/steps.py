@@ -106,7 +106,7 @@ class _Features:
     def fit(self, other: "_Features", shift: int, lengths: Lengths) -> NDArray[np.float64]:
         """How well each text of the other side fits the one of this side `shift` lines further.
 
-        It is a sum of logarithms of odds, about; (N,), a large negative number where there is no such line.
+        It is a sum of logarithms of odds, about; (N,), far below 0 where there is no such line.
         """
         here = np.arange(max(0, -shift), min(self.count, self.count - shift))
         there = here + shift
