@@ -168,12 +168,13 @@ class _Look:
         }
         self.is_full = (self.lengths["source"] > 0) & (self.lengths["target"] > 0)
         self.letters = {side: letter_counts(texts) for side, texts in self.sides.items()}
+        self.swapped = self._swapped()
 
     def problem(self, index: int, kind: str, text: str, count: int = 1) -> PairProblem:
-        return PairProblem(int(index), self.names[index], kind, text, count)
+        return PairProblem(index, self.names[index], kind, text, count)
 
     def empty(self) -> Iterator[PairProblem]:
-        for i in np.flatnonzero(~self.is_full):
+        for i in np.flatnonzero(~self.is_full).tolist():
             sides = [side for side, lengths in self.lengths.items() if not lengths[i]]
             what = f"the {sides[0]} is" if len(sides) == 1 else "both sides are"
             yield self.problem(i, "empty", f"{what} empty")
@@ -193,11 +194,12 @@ class _Look:
 
     def ratios(self) -> Iterator[PairProblem]:
         source, target = (np.maximum(self.lengths[side], 1.0) for side in self.sides)
-        relation = lengths_of(source[self.is_full], target[self.is_full])
+        usual = self.is_full & ~self.swapped
+        relation = lengths_of(source[usual], target[usual])
         factor = target / source / relation.ratio
         is_far = np.abs(relation.deviation(source, target)) > _FARTHEST
         is_far &= np.maximum(factor, 1 / factor) >= _FACTOR
-        for i in np.flatnonzero(is_far & self.is_full):
+        for i in np.flatnonzero(is_far & usual).tolist():
             words = (
                 f"{source[i]:,.0f} characters become {target[i]:,.0f}; usual are"
                 f" {source[i] * relation.ratio:,.0f}"
@@ -206,16 +208,15 @@ class _Look:
 
     def scripts(self) -> Iterator[PairProblem]:
         known = {side: Scripts.of_counts(counts) for side, counts in self.letters.items()}
-        swapped = self._swapped()
-        for i in np.flatnonzero(swapped):
+        for i in np.flatnonzero(self.swapped).tolist():
             yield self.problem(i, "swapped", "each side is in the script of the other one")
-        told = swapped.copy()
+        told = self.swapped.copy()
         for side, counts in self.letters.items():
             usual = known[side].usual
             if sum(known[side].shares[name] for name in usual) < _COVERED:
                 continue
             strange = are_mostly_other(counts, known[side]) & (counts.sum(1) >= _LEAST_LETTERS)
-            for i in np.flatnonzero(strange & self.is_full & ~told):
+            for i in np.flatnonzero(strange & self.is_full & ~told).tolist():
                 found = next(iter(Scripts.of_counts(counts[i : i + 1]).shares))
                 words = f"the {side} is in {found}, where {' and '.join(usual)} is usual"
                 yield self.problem(i, "wrong script", words)

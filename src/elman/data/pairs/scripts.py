@@ -11,6 +11,7 @@ from elman.data.checks import strings
 from elman.errors import DataError
 
 _USUAL = 0.05  # of the letters; a script below it is an exception
+_MOSTLY = 0.8
 _UNKNOWN, _NO_LETTER = 255, 254
 _BLOCK = 1 << 14  # texts counted at once
 _ALIASES = {
@@ -91,10 +92,13 @@ is the other direction meant?'
 
 
 def are_mostly_other(counts: NDArray[np.int64], known: Scripts) -> NDArray[np.bool_]:
-    """Which texts have more than half of their letters, counted, in no usual script, (N,)."""
+    """Which texts have four fifths of their letters, counted, in scripts that are not usual, (N,).
+
+    Half would be too few: a Chinese sentence may have more letters in a foreign name than else.
+    """
     usual = [_names.index(name) for name in known.usual if name in _names[: counts.shape[1]]]
     total = counts.sum(1)
-    strange: NDArray[np.bool_] = 2 * (total - counts[:, usual].sum(1)) > total
+    strange: NDArray[np.bool_] = (total > 0) & (total - counts[:, usual].sum(1) >= _MOSTLY * total)
     return strange
 
 
