@@ -55,9 +55,12 @@ from elman.data.sound.utterance import Utterance as Utterance
 from elman.data.sound.utterance import Utterances as Utterances
 from elman.data.tables import Table as Table
 from elman.data.tables import read_table as read_table
+from elman.data.text.chinese import scripts_of_chinese as scripts_of_chinese
+from elman.data.text.chinese import to_script as to_script
 from elman.data.text.corpus import Corpus as Corpus
 from elman.data.text.corpus import read_corpus as read_corpus
 from elman.data.text.corpus import text_blocks as text_blocks
+from elman.data.text.normalise import normalise as normalise
 from elman.data.text.vocabulary import Stream as Stream
 from elman.data.text.vocabulary import Vocabulary as Vocabulary
 from elman.data.text.vocabulary import build_vocabulary as build_vocabulary

@@ -125,7 +125,8 @@ def check_pairs(pairs: Pairs, other: Pairs | None = None) -> PairsCheck:
     - length ratio: the target is too long or too short for its source: 6 robust standard deviations
       (Gale and Church 1993) and a factor of 2 from what is usual;
     - swapped: the sides are in each other's script;
-    - wrong script: most letters of a side are of a script that has less than 5 % of that side;
+    - wrong script: four fifths of a text's letters are of scripts that are rare on that side, each
+      less than 5 % of its letters;
     - out of step: a run of pairs whose targets fit the sources of lines before or after better;
     - duplicate: the same pair has occurred before;
     - identical: both sides are the same, unless that is what the task is about;
