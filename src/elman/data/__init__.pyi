@@ -24,8 +24,13 @@ from elman.data.datasets.synthetic import dyck as dyck
 from elman.data.datasets.synthetic import parity as parity
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
+from elman.data.pairs.check import PairProblem as PairProblem
+from elman.data.pairs.check import PairsCheck as PairsCheck
+from elman.data.pairs.check import check_pairs as check_pairs
 from elman.data.pairs.pairs import Pairs as Pairs
 from elman.data.pairs.read import read_pairs as read_pairs
+from elman.data.pairs.scripts import Scripts as Scripts
+from elman.data.pairs.scripts import mismatch as mismatch
 from elman.data.series.panel import Columns as Columns
 from elman.data.series.panel import Panel as Panel
 from elman.data.series.panel import PanelSeries as PanelSeries
@@ -50,9 +55,12 @@ from elman.data.sound.utterance import Utterance as Utterance
 from elman.data.sound.utterance import Utterances as Utterances
 from elman.data.tables import Table as Table
 from elman.data.tables import read_table as read_table
+from elman.data.text.chinese import scripts_of_chinese as scripts_of_chinese
+from elman.data.text.chinese import to_script as to_script
 from elman.data.text.corpus import Corpus as Corpus
 from elman.data.text.corpus import read_corpus as read_corpus
 from elman.data.text.corpus import text_blocks as text_blocks
+from elman.data.text.normalise import normalise as normalise
 from elman.data.text.vocabulary import Stream as Stream
 from elman.data.text.vocabulary import Vocabulary as Vocabulary
 from elman.data.text.vocabulary import build_vocabulary as build_vocabulary

@@ -82,9 +82,9 @@ def read_table(
     **Arguments:**
 
     - `source`: the path of a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, or of a `.txt`
-      with the fields of a CSV, text also compressed by gzip (`.csv.gz`); a dict of columns; a list of dicts, one a row; or any dataframe that
-      narwhals knows (pandas, polars, pyarrow, ...). CSV is quoted as in RFC 4180; a row of TSV is
-      one line.
+      with the fields of a CSV; text may be compressed by gzip (`.csv.gz`); a dict of columns; a
+      list of dicts, one a row; or any dataframe that narwhals knows (pandas, polars, pyarrow, ...).
+      CSV is quoted as in RFC 4180; a row of TSV is one line.
     - `header`: whether the first line names the columns; without one (and in a dataframe, whose
       columns have an order too) they are named "0", "1", ...
     - `encoding`: of a text file; found if None, see `elman.data.text.files.read_blocks`.

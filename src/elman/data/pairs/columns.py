@@ -12,32 +12,10 @@ from elman.data.values import is_missing, shown
 from elman.errors import DataError, SettingsError
 
 _SOURCE, _TARGET = "source", "target"
-_DELIMITED = (".csv", ".tsv", ".txt")
-_NAMES = frozenset(
-    [
-        "source",
-        "target",
-        "src",
-        "tgt",
-        "trg",
-        "input",
-        "output",
-        "question",
-        "answer",
-        "text",
-        "translation",
-        "original",
-        "translated",
-        "sentence",
-        "sentence1",
-        "sentence2",
-        "correct",
-        "wrong",
-        "incorrect",
-        "corrected",
-        "query",
-        "response",
-    ]
+_WITH_NAMES = (".jsonl", ".ndjson", ".parquet")
+_SIDES = (
+    "source target src tgt trg input output question answer query response text translation"
+    " original translated sentence sentence1 sentence2 wrong correct incorrect corrected"
 )
 
 
@@ -54,9 +32,6 @@ def rows_of_table(data: Any, wanted: Wanted) -> Rows:
         table = tables.read_table(data)
     may_lack_header = header and isinstance(data, Path) and suffix_of(data) not in _WITH_NAMES
     return rows_of(table, wanted, may_lack_header=may_lack_header)
-
-
-_WITH_NAMES = (".jsonl", ".ndjson", ".parquet")
 
 
 def _has_header(names: list[str | int], wanted: Wanted) -> bool:
@@ -158,4 +133,4 @@ def _is_number(text: str) -> bool:
 
 def _is_name(text: str) -> bool:
     """Whether the first line's field is a name beyond doubt: a word for a side, or a language."""
-    return text.strip().lower() in _NAMES or is_language(text.strip())
+    return text.strip().lower() in _SIDES.split() or is_language(text.strip())

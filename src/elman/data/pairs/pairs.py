@@ -91,7 +91,8 @@ class Pairs:
             if len(out) + len(groups[key]) <= room:
                 out.update(groups[key])
         if not out:
-            out.update(min(groups.values(), key=len))
+            smallest = min(groups.values(), key=len)
+            out.update(smallest)
         return self.select(i for i in range(len(self)) if i not in out), self.select(sorted(out))
 
     def references(self) -> tuple[list[str], list[list[str]]]:
