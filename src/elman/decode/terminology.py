@@ -49,7 +49,8 @@ class Phrases:
         counted = [Counter(map(tuple, each)) for each in given]
         most = max((len(each) for each in counted), default=0)
         flat = [phrase for each in counted for phrase in (*each, *[()] * (most - len(each)))]
-        self._ids = padded(flat).view(len(given), most, -1)  # (B, P, L)
+        ids = padded(flat)
+        self._ids = ids.view(len(given), most, ids.shape[1])  # (B, P, L)
         self._sizes = (self._ids >= 0).sum(-1)
         self._times = padded([list(each.values()) for each in counted]).clamp(min=0)
         self._total = (self._sizes * self._times).sum(-1)
