@@ -1,13 +1,24 @@
 """Searches against all sequences written out, for both models of the tasks."""
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from tiny_translator import sources, tiny_translator
+from exhaustive import (
+    END,
+    START,
+    SYMBOLS,
+    Given,
+    all_sequences,
+    compare,
+    log_probability,
+    ranked,
+    row,
+    translator,
+)
+from tiny_translator import sources
 from torch import Tensor, nn
 
 from elman.decode.sampling import Sampling
@@ -17,9 +28,7 @@ from elman.nn import Recurrent
 from elman.tasks.language import NextToken
 from elman.tasks.model import SequenceModel, TokenEncoder
 
-START, END, SYMBOLS = 0, 1, 4
 LIMITS = Limits(max_length=4, end=END, never=[START])
-Given = tuple[Any, Tensor, Any]  # a model, ids to go on from and the state
 
 
 def language(count: int, cell: str = "gru", seed: int = 9) -> Given:
@@ -45,53 +54,7 @@ def prompted(count: int) -> Given:
         return model, ids, model(prompt)[1]
 
 
-def translator(count: int) -> Given:
-    model = tiny_translator(SYMBOLS, num_layers=2, kind="general", spread=3.0)
-    with torch.no_grad():
-        return model, torch.full((count,), START), model.encode(*sources(count))
-
-
 GIVEN = pytest.mark.parametrize("given", [language, prompted, translator])
-
-
-def row(given: Given, b: int) -> Given:
-    model, ids, state = given
-    return model, ids[b : b + 1], state and tuple(part[:, b : b + 1] for part in state)
-
-
-@torch.no_grad()
-def log_probability(given: Given, ids: list[int]) -> float:
-    model, token, state = given
-    total = 0.0
-    for id in ids:
-        scores, state = model.step(token, state)
-        total += float(scores[0].log_softmax(-1)[id])
-        token = torch.tensor([id])
-    return total
-
-
-def all_sequences(limits: Limits) -> list[list[int]]:
-    """Every sequence within the limits: with the end last, or as long as can be without one."""
-    own = [id for id in range(SYMBOLS) if id not in (limits.end, *limits.never)]
-    found = [list(each) for each in itertools.product(own, repeat=limits.max_length)]
-    if limits.end is not None:
-        for length in range(limits.min_length, limits.max_length):
-            found += [[*each, limits.end] for each in itertools.product(own, repeat=length)]
-    return found
-
-
-def ranked(given: Given, limits: Limits, alpha: float) -> list[tuple[float, list[int]]]:
-    scored = [
-        (log_probability(given, ids) / length_penalty(len(ids), alpha), ids)
-        for ids in all_sequences(limits)
-    ]
-    return sorted(scored, reverse=True)
-
-
-def compare(found: list[TokenSequence], expected: list[tuple[float, list[int]]]) -> None:
-    assert [each.ids for each in found] == [ids for _, ids in expected]
-    for each, (score, _) in zip(found, expected, strict=True):
-        assert each.score == pytest.approx(score, rel=1e-9)
 
 
 @GIVEN
@@ -237,7 +200,7 @@ def test_sequences_that_are_done_are_stepped_no_more() -> None:
     model.steps.clear()
     found = [best for [best] in beam(model, torch.tensor([0, 3, 2]), None, Limits(9, 1), width=2)]
     assert [each.ids for each in found] == [[2, 3, 1], [1], [3, 1]]
-    assert model.steps == [6, 4, 2]
+    assert model.steps == [3, 4, 2]  # as yet there is one beginning of each
 
 
 def test_a_beam_wider_than_what_there_is() -> None:

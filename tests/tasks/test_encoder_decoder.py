@@ -1,5 +1,7 @@
 """The encoder-decoder: whole sequences against single steps, states, padding."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -157,3 +159,83 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         build(inputs=13)
     with pytest.raises(SettingsError, match="one direction"):
         build(bidirectional=True)
+
+
+@pytest.mark.parametrize(("first", "following", "num_layers", "kind"), FORMS)
+def test_hypotheses_of_a_sequence_share_its_memory(
+    first: str, following: str, num_layers: int, kind: Kind
+) -> None:
+    """Whatever a search asks for, the scores are those of states that are copied whole."""
+    model = tiny_translator(first=first, following=following, num_layers=num_layers, kind=kind)
+    orders = [
+        ([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], 4),
+        ([2, 0, 0, 5, 3, 3, 8, 8, 6, 11, 10, 9], 4),
+        ([1, 0, 11, 10], 2),  # two sequences are done
+        ([1, 1, 0, 2, 3, 3], 2),
+        ([0, 2, 3], 3),  # not as many of each
+        ([2, 1, 0, 0], 4),
+        ([], 0),
+    ]
+    with torch.no_grad():
+        shared = copied = model.encode(*sources(4))
+        for order, columns in orders:
+            index = torch.tensor(order, dtype=torch.int64)
+            shared, copied = model.reorder(shared, index), reorder(copied, index)
+            assert shared[0].shape[1] == columns
+            ids = torch.arange(len(order)) % 5
+            scores, shared = model.step(ids, shared)
+            expected, copied = model.step(ids, copied)
+            torch.testing.assert_close(scores, expected)
+
+
+def test_a_memory_that_stays_is_not_copied() -> None:
+    model = tiny_translator()
+    state = model.encode(*sources(3))
+    wide = model.reorder(state, torch.arange(3).repeat_interleave(4))
+    again = model.reorder(wide, torch.tensor([3, 3, 0, 1, 4, 4, 4, 4, 11, 8, 8, 10]))
+    assert all(one is other for one, other in zip(again[:3], state[:3], strict=True))
+
+
+@pytest.mark.parametrize(("first", "following", "num_layers", "kind"), FORMS)
+def test_alignments_are_the_weights_of_each_step(
+    first: str,
+    following: str,
+    num_layers: int,
+    kind: Kind,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = tiny_translator(first=first, following=following, num_layers=num_layers, kind=kind)
+    source, lengths = sources(4)
+    target = torch.randint(5, (7, 4))
+    seen = []
+    attend = model.attention.attend
+
+    def recorded(*args: Any) -> Any:
+        context, weights = attend(*args)
+        seen.append(weights)
+        return context, weights
+
+    with torch.no_grad():
+        weights = model.alignments(source, lengths, target)
+        monkeypatch.setattr(model.attention, "attend", recorded)
+        state = model.encode(source, lengths)
+        for ids in target:
+            _, state = model.step(ids, state)
+    assert weights.shape == (7, 4, 6)
+    torch.testing.assert_close(weights, torch.cat(seen))
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+    for b, length in enumerate(lengths.tolist()):
+        assert not weights[:, b, length:].any()
+
+
+def test_alignments_of_several_targets_of_each_source() -> None:
+    model = tiny_translator()
+    source, lengths = sources(3)
+    targets = torch.randint(5, (4, 6))
+    with torch.no_grad():
+        together = model.alignments(source, lengths, targets)
+        for n in range(2):
+            alone = model.alignments(source, lengths, targets[:, n::2])
+            torch.testing.assert_close(together[:, n::2], alone)
+    with pytest.raises(ValueError, match="target has 4 sequences for 3 sources"):
+        model.alignments(source, lengths, targets[:, :4])

@@ -5,7 +5,8 @@ Each search runs over a whole batch of any model that has
     step(ids (N,), state) -> (scores (N, V), state)
 
 and whose state is a tuple of tensors with the batch in dimension 1, as `SequenceModel` and
-`EncoderDecoder` have; what `EncoderDecoder.start` gives is the state to begin with.
+`EncoderDecoder` have; what `EncoderDecoder.start` gives is the state to begin with. A model may
+also have `reorder(state, index)`, which takes the place of `elman.nn.state.reorder`.
 """
 
 from bisect import insort
@@ -18,9 +19,14 @@ from torch import Tensor
 
 from elman.data.checks import whole
 from elman.data.values import shown
+from elman.decode.candidates import shared_out, with_wanted
+from elman.decode.constraints import Constraint, Guide
 from elman.decode.sampling import Sampling
 from elman.errors import ModelError, SettingsError
-from elman.nn.state import State, as_tuple, reorder
+from elman.nn.state import State, reorder
+
+_NO_NUMBERS = "the model's scores are NaN or infinite: its weights may be damaged"
+_NOTHING_LEFT = "the constraints leave no token to go on with in sequence {} of the batch"
 
 
 class Stepper(Protocol):
@@ -60,19 +66,18 @@ class Limits:
         if self.end is not None and self.end in self.never:
             raise SettingsError(f"end={self.end} is among the ids that are never written")
 
-    def forbid(self, scores: Tensor, written: int) -> Tensor:
-        """Scores (..., V) with -inf for what may not follow `written` tokens."""
+    def forbid(self, scores: Tensor, written: Tensor, _rows: Tensor, /) -> Tensor:
+        """Scores (N, V) with -inf for what may not follow; see `elman.decode.constraints`."""
         size = scores.shape[-1]
         if outside := [id for id in (self.end or 0, *self.never) if not 0 <= id < size]:
             raise SettingsError(f"end and never are ids from 0 to {size - 1}, got {outside[0]}")
         forbidden = [*self.never]
-        if self.end is not None and written < self.min_length:
+        if self.end is not None and written.shape[1] < self.min_length:
             forbidden.append(self.end)
         if len(set(forbidden)) >= size:
             raise SettingsError(f"never={list(self.never)} leaves no token that may be written")
         if forbidden:
-            index = torch.tensor(forbidden, device=scores.device)
-            scores = scores.index_fill(-1, index, -torch.inf)
+            scores[:, forbidden] = -torch.inf
         return scores
 
 
@@ -92,15 +97,18 @@ class TokenSequence:
     ended: bool
 
 
-def greedy(model: Stepper, ids: Tensor, state: Any, limits: Limits) -> list[TokenSequence]:
+def greedy(
+    model: Stepper, ids: Tensor, state: Any, limits: Limits, constraints: Sequence[Constraint] = ()
+) -> list[TokenSequence]:
     """Write the likeliest token at each step.
 
     **Arguments:** `ids`: (B,) int64, the tokens to go on from, such as start symbols; `state`: the
-    model's state before it reads them.
+    model's state before it reads them; `constraints`: what else may not be written.
 
     **Returns:** a sequence for each, in their order.
     """
-    return _one_each(model, ids, state, limits, lambda scores, _: scores.argmax(-1))
+    constraints = (limits, *constraints)
+    return _one_each(model, ids, state, limits, constraints, lambda logs, _: logs.argmax(-1))
 
 
 def sample(
@@ -110,6 +118,7 @@ def sample(
     limits: Limits,
     sampling: Sampling,
     generators: Sequence[torch.Generator],
+    constraints: Sequence[Constraint] = (),
 ) -> list[TokenSequence]:
     """Draw each token by its probability.
 
@@ -121,11 +130,11 @@ def sample(
     if len(generators) != len(ids):
         raise SettingsError(f"{len(ids)} sequences need as many generators, got {len(generators)}")
 
-    def draw(scores: Tensor, rows: list[int]) -> Tensor:
-        pairs = zip(scores.cpu(), rows, strict=True)
+    def draw(logs: Tensor, rows: list[int]) -> Tensor:
+        pairs = zip(logs.cpu(), rows, strict=True)
         return torch.tensor([sampling.draw(each, generators[row]) for each, row in pairs])
 
-    return _one_each(model, ids, state, limits, draw)
+    return _one_each(model, ids, state, limits, (limits, *constraints), draw)
 
 
 def length_penalty(length: int, alpha: float) -> float:
@@ -137,7 +146,6 @@ def length_penalty(length: int, alpha: float) -> float:
     return float(((5 + length) / 6) ** alpha)
 
 
-@torch.inference_mode()
 def beam(
     model: Stepper,
     ids: Tensor,
@@ -147,6 +155,7 @@ def beam(
     width: int = 4,
     n_best: int = 1,
     alpha: float = 0.0,
+    constraints: Sequence[Constraint] = (),
 ) -> list[list[TokenSequence]]:
     """Keep the `width` likeliest beginnings of each sequence, all of a batch at once.
 
@@ -160,52 +169,129 @@ def beam(
 
     **Returns:** for each of `ids` up to `n_best` sequences, the best score first.
     """
-    whole(width, "width", 1)
-    if whole(n_best, "n_best", 1) > width:
-        raise SettingsError(f"n_best={n_best} sequences need a width of as many, got {width}")
-    if not 0 <= alpha < torch.inf:
-        raise SettingsError(f"alpha must be a number from 0, got {alpha}")
-    rows, device = list(range(len(_checked(ids)))), ids.device
-    found: list[list[TokenSequence]] = [[] for _ in rows]
-    totals = torch.full((len(rows), width), -torch.inf, dtype=torch.float64, device=device)
-    totals[:, 0] = 0  # all beginnings of a sequence are the same one at first
-    history = ids.new_empty(len(rows), width, 0)
-    order = torch.arange(len(rows), device=device).repeat_interleave(width)
-    ids, state = ids[order], reorder(as_tuple(state), order) or None
-    for written in range(limits.max_length):
-        if not rows:
-            break
-        scores, state = next_scores(model, ids, state)
-        logs = limits.forbid(scores.double().log_softmax(-1), written)
-        size = logs.shape[-1]
-        # At most `width` of the candidates end, so that as many are left to go on.
-        candidates = (totals.unsqueeze(-1) + logs.view(len(rows), width, size)).flatten(1)
-        best, where = candidates.topk(min(2 * width, width * size))
-        parents, tokens = where // size, where % size
-        longer = history.gather(1, parents.unsqueeze(-1).expand(-1, -1, written))
+    search = BeamSearch(
+        model, ids, state, limits, width=width, n_best=n_best, alpha=alpha, constraints=constraints
+    )
+    while search.rows:
+        search.advance()
+    return [each[:n_best] for each in search.found]
+
+
+class BeamSearch:
+    """The search of `beam`, to be advanced by a token at a time.
+
+    **Arguments:** those of `beam`.
+
+    **Attributes:** `rows`: which sequences are not done; `history`: their hypotheses' ids,
+    (rows, beams, written); `totals`: log probabilities, (rows, beams) float64, -inf for none;
+    `found`: of each sequence of the batch what is finished, the best score first.
+    """
+
+    def __init__(
+        self,
+        model: Stepper,
+        ids: Tensor,
+        state: Any,
+        limits: Limits,
+        *,
+        width: int = 4,
+        n_best: int = 1,
+        alpha: float = 0.0,
+        constraints: Sequence[Constraint] = (),
+    ) -> None:
+        whole(width, "width", 1)
+        if whole(n_best, "n_best", 1) > width:
+            raise SettingsError(f"n_best={n_best} sequences need a width of as many, got {width}")
+        if not 0 <= alpha < torch.inf:
+            raise SettingsError(f"alpha must be a number from 0, got {alpha}")
+        guides = [each for each in constraints if isinstance(each, Guide)]
+        if len(guides) > 1:
+            raise SettingsError(f"a beam follows one guide, got {len(guides)}; give one Phrases")
+        self.model, self.limits, self.constraints = model, limits, (limits, *constraints)
+        self.width, self.n_best, self.alpha = width, n_best, alpha
+        self._guide = guides[0] if guides else None
+        self._ids, self._state = _checked(ids), state
+        self.rows = list(range(len(ids)))
+        self.found: list[list[TokenSequence]] = [[] for _ in self.rows]
+        self.totals = torch.zeros(len(ids), 1, dtype=torch.float64, device=ids.device)
+        self.history = ids.new_empty(len(ids), 1, 0)
+
+    @torch.inference_mode()
+    def advance(self) -> None:
+        """Write one token more to all hypotheses, and drop the sequences that are done."""
+        count, beams, written = self.history.shape
+        totals, parents, tokens = self._candidates()
+        longer = self.history.gather(1, parents.unsqueeze(-1).expand(-1, -1, written))
         longer = torch.cat([longer, tokens.unsqueeze(-1)], -1)
-        ends = tokens == (-1 if limits.end is None else limits.end)
-        last = written + 1 == limits.max_length
-        done = (ends | last)[:, :width] & best[:, :width].isfinite()
-        penalty = length_penalty(written + 1, alpha)
-        for at, k in done.nonzero().tolist():
-            total, ids_found = float(best[at, k]), longer[at, k].tolist()
-            own = TokenSequence(ids_found, total, total / penalty, bool(ends[at, k]))
-            insort(found[rows[at]], own, key=lambda each: -each.score)
-        totals, chosen = best.masked_fill(ends, -torch.inf).topk(width)
-        bounds = (totals[:, 0] / length_penalty(limits.max_length, alpha)).tolist()
-        kept = [
-            at
-            for at, bound in enumerate(bounds)  # above which no score will be
-            if _goes_on(found[rows[at]], bound, width, n_best)
-        ]
-        index = torch.tensor(kept, dtype=torch.int64, device=device)
-        parents, totals, chosen = parents.gather(1, chosen)[index], totals[index], chosen[index]
-        history = longer[index].gather(1, chosen.unsqueeze(-1).expand(-1, -1, written + 1))
-        ids = history[..., -1].flatten()
-        state = reorder(state, (index.unsqueeze(-1) * width + parents).flatten())
-        rows = [rows[at] for at in kept]
-    return [each[:n_best] for each in found]
+        ends = tokens == (-1 if self.limits.end is None else self.limits.end)
+        is_last = written + 1 == self.limits.max_length
+        stops = ends | is_last
+        done = stops[:, : self.width] & totals[:, : self.width].isfinite()
+        self._finish(done, totals, longer, ends)
+        totals = totals.masked_fill(stops, -torch.inf)
+        order = totals.isinf().sort(dim=-1, stable=True).indices[:, : self.width]
+        totals = totals.gather(1, order)
+        kept = self._unfinished(totals)
+        alive = int(totals[kept].isfinite().sum(-1).amax()) if kept else 0
+        index = torch.tensor(kept, dtype=torch.int64, device=totals.device)
+        order, self.totals = order[index, :alive], totals[index, :alive]
+        self.history = longer[index].gather(1, order.unsqueeze(-1).expand(-1, -1, written + 1))
+        self.rows = [self.rows[at] for at in kept]
+        self._ids = self.history[..., -1].flatten()
+        index = (index.unsqueeze(-1) * beams + parents[index].gather(1, order)).flatten()
+        if kept and not torch.equal(index, torch.arange(count * beams, device=index.device)):
+            self._state = reorder_of(self.model)(self._state, index)
+
+    def _candidates(self) -> tuple[Tensor, Tensor, Tensor]:
+        """For each sequence what may go on its beam, the first choice first, (rows, candidates).
+
+        **Returns:** log probabilities, the hypotheses they go on from, and their last ids.
+        """
+        count, beams, _ = self.history.shape
+        logs, self._state = next_logs(self.model, self._ids, self._state)
+        rows = torch.tensor(self.rows, device=logs.device).repeat_interleave(beams)
+        written = self.history.flatten(0, 1)
+        for constraint in self.constraints:
+            logs = constraint.forbid(logs, written, rows)
+        # One of a hypothesis's own at most ends, so that `width` are left to go on.
+        best, tokens = logs.topk(min(self.width + 1, logs.shape[-1]))
+        if self._guide is not None:
+            best, tokens = with_wanted(logs, best, tokens, self._guide.wanted(written, rows))
+        totals = (self.totals.view(-1, 1) + best).view(count, -1)
+        if self._guide is not None:
+            met = self._guide.met(written, tokens, rows).view(count, -1)
+            where = shared_out(totals, met)[:, : 2 * self.width]
+        else:
+            where = totals.topk(min(2 * self.width, totals.shape[-1])).indices
+        parents = where // tokens.shape[-1]
+        return totals.gather(1, where), parents, tokens.view(count, -1).gather(1, where)
+
+    def _finish(self, done: Tensor, totals: Tensor, longer: Tensor, ends: Tensor) -> None:
+        """Note the sequences that are `done`, (rows, candidates)."""
+        at, k = done.nonzero().unbind(1)
+        penalty = length_penalty(longer.shape[-1], self.alpha)
+        for row, total, ids, ended in zip(
+            at.tolist(),
+            totals[at, k].tolist(),
+            longer[at, k].tolist(),
+            ends[at, k].tolist(),
+            strict=True,
+        ):
+            own = TokenSequence(ids, total, total / penalty, ended)
+            insort(self.found[self.rows[row]], own, key=lambda each: -each.score)
+
+    def _unfinished(self, totals: Tensor) -> list[int]:
+        """Which of the rows go on, from the totals of their beginnings."""
+        penalty = length_penalty(self.limits.max_length, self.alpha)
+        kept = []
+        for at, total in enumerate(totals.amax(-1).tolist()):
+            found = self.found[self.rows[at]]
+            if total == -torch.inf and not found:
+                raise SettingsError(_NOTHING_LEFT.format(self.rows[at]))
+            # No score of what goes on will be above total / penalty.
+            if _goes_on(found, total / penalty, self.width, self.n_best):
+                kept.append(at)
+        return kept
 
 
 def _goes_on(found: list[TokenSequence], bound: float, width: int, n_best: int) -> bool:
@@ -219,8 +305,23 @@ def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]
     """A step of the model; `ModelError` where its scores give no probabilities."""
     scores, state = model.step(ids, state)
     if not bool(scores.amax(-1).isfinite().all()):
-        raise ModelError("the model's scores are NaN or infinite: its weights may be damaged")
+        raise ModelError(_NO_NUMBERS)
     return scores, state
+
+
+def reorder_of(model: Stepper) -> Callable[[State, Tensor], State]:
+    """How the states of a model are picked and repeated: its own `reorder`, if it has one."""
+    own: Callable[[State, Tensor], State] = getattr(model, "reorder", reorder)
+    return own
+
+
+def next_logs(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
+    """A step of the model: log probabilities, a new tensor, at least float32, and the state."""
+    scores, state = model.step(ids, state)
+    logs = (scores if scores.dtype == torch.float64 else scores.float()).log_softmax(-1)
+    if bool(logs[:, :1].isnan().any()):  # as all of a row is if one score is NaN or infinite
+        raise ModelError(_NO_NUMBERS)
+    return logs, state
 
 
 @torch.inference_mode()
@@ -229,31 +330,36 @@ def _one_each(
     ids: Tensor,
     state: Any,
     limits: Limits,
+    constraints: Sequence[Constraint],
     choose: Callable[[Tensor, list[int]], Tensor],
 ) -> list[TokenSequence]:
-    """One sequence each, whose tokens `choose` takes: scores (N, V) and rows to ids (N,)."""
-    rows = list(range(len(_checked(ids))))
-    written: list[list[int]] = [[] for _ in rows]
-    totals = [0.0 for _ in rows]
-    for count in range(limits.max_length):
-        if not rows:
-            break
-        scores, state = next_scores(model, ids, state)
-        ids = choose(limits.forbid(scores, count), rows).to(ids.device)
-        logs = scores.double().log_softmax(-1).gather(-1, ids.unsqueeze(-1)).squeeze(-1)
-        kept = []
-        for at, (token, log) in enumerate(zip(ids.tolist(), logs.tolist(), strict=True)):
-            written[rows[at]].append(token)
-            totals[rows[at]] += log
-            if token != limits.end:
-                kept.append(at)
-        if len(kept) < len(rows):
-            index = torch.tensor(kept, dtype=torch.int64, device=ids.device)
-            rows, ids, state = [rows[at] for at in kept], ids[index], reorder(state, index)
-    return [
-        TokenSequence(own, total, total, own[-1] == limits.end)
-        for own, total in zip(written, totals, strict=True)
-    ]
+    """One sequence each; `choose` takes log probabilities (N, V) and rows and gives ids (N,)."""
+    device = _checked(ids).device
+    rows = torch.arange(len(ids), device=device)
+    written = ids.new_empty(len(ids), 0)
+    totals = torch.zeros(len(ids), dtype=torch.float64, device=device)
+    found: dict[int, TokenSequence] = {}
+    while len(rows):
+        logs, state = next_logs(model, ids, state)
+        for constraint in constraints:
+            logs = constraint.forbid(logs, written, rows)
+        ids = choose(logs, rows.tolist()).to(device)
+        added = logs.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+        if bool((added == -torch.inf).any()):
+            raise SettingsError(_NOTHING_LEFT.format(int(rows[added.argmin()])))
+        written, totals = torch.cat([written, ids.unsqueeze(-1)], -1), totals + added
+        ends = ids == (-1 if limits.end is None else limits.end)
+        done = ends | (written.shape[1] == limits.max_length)
+        if not bool(done.any()):
+            continue
+        finished = (each[done].tolist() for each in (rows, written, totals, ends))
+        for row, own, total, ended in zip(*finished, strict=True):
+            found[row] = TokenSequence(own, total, total, ended)
+        index = (~done).nonzero().squeeze(-1)
+        rows, ids, written, totals = rows[index], ids[index], written[index], totals[index]
+        if len(rows):
+            state = reorder_of(model)(state, index)
+    return [found[row] for row in sorted(found)]
 
 
 def _checked(ids: Tensor) -> Tensor:

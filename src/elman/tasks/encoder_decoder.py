@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from elman.errors import SettingsError
 from elman.nn import Attention, LockedDropout, Pooling, Recurrent
 from elman.nn.attention import Memory
-from elman.nn.state import State, as_tuple
+from elman.nn.state import State, as_tuple, reorder
 
 _MEMORY = len(Memory._fields)
 
@@ -91,7 +91,7 @@ class Decoder(nn.Module):
         """Ids (U, B) to outputs (U, B, output_size) and the layers' states after them."""
         first, following = self._parts(state)
         query, first = self.first(self.embedding(ids), first)
-        context, _ = attention.attend(query, memory)
+        context, _ = _attend(query, attention, memory)
         inputs = self.dropout(torch.cat([query, context], -1))
         output, following = self.following(inputs, following)
         return output, (*as_tuple(first), *as_tuple(following))
@@ -102,20 +102,44 @@ class Decoder(nn.Module):
         """One step of `forward`: ids (B,) to outputs (B, output_size) and the states."""
         first, following = self._parts(state)
         query, first = self.first.step(self.embedding(ids.unsqueeze(0)).squeeze(0), first)
-        context, _ = attention.attend(query.unsqueeze(0), memory)
+        context, _ = _attend(query.unsqueeze(0), attention, memory)
         output, following = self.following.step(torch.cat([query, context[0]], -1), following)
         return output, (*as_tuple(first), *as_tuple(following))
+
+    def alignments(self, ids: Tensor, state: State, attention: Attention, memory: Memory) -> Tensor:
+        """The attention's weights in `forward`, (U, B, T): they need the first layer alone."""
+        query, _ = self.first(self.embedding(ids), self._parts(state)[0])
+        return _attend(query, attention, memory)[1]
 
     def _parts(self, state: State) -> tuple[State, State]:
         count = len(self.first.cell.state)
         return state[:count], state[count:]
 
 
+def _attend(query: Tensor, attention: Attention, memory: Memory) -> tuple[Tensor, Tensor]:
+    """Context and weights of queries (U, N, Q) over a memory of B sequences, N a multiple of B.
+
+    Those of one sequence, N / B side by side, are met as further queries of that sequence, so that
+    its memory stands, and is read, only once.
+    """
+    count, batch = query.shape[1], memory.values.shape[1]
+    if count == batch or not batch or count % batch:
+        return attention.attend(query, memory)
+    steps, beams = len(query), count // batch
+    query = query.reshape(steps, batch, beams, -1).transpose(1, 2).flatten(0, 1)
+    context, weights = (
+        each.reshape(steps, beams, batch, -1).transpose(1, 2).flatten(1, 2)
+        for each in attention.attend(query, memory)
+    )
+    return context, weights
+
+
 class EncoderDecoder(nn.Module):
     """Encode a sequence, then write another one token by token, attending to the first.
 
     Its state is a tuple of tensors, each with the batch in dimension 1: the memory's values, keys
-    and mask, then the decoder's layers. `elman.decode.search` runs over `start` and `step`.
+    and mask, then the decoder's layers. `elman.decode.search` runs over `start`, `step` and
+    `reorder`.
 
     **Arguments:**
 
@@ -194,3 +218,51 @@ class EncoderDecoder(nn.Module):
         output, layers = self.decoder.step(ids, state[_MEMORY:], self.attention, memory)
         scores: Tensor = self.head(output.unsqueeze(0)).squeeze(0)
         return scores, (*memory, *layers)
+
+    def reorder(self, state: State, index: Tensor) -> State:
+        """As `elman.nn.state.reorder`, but hypotheses of one sequence share their memory.
+
+        Where `index`, (N,), names as many hypotheses of each sequence, side by side, as a beam's
+        does, the memory that is returned has one column for each sequence, and the layers' states
+        one for each hypothesis. `step`, `reorder` and `decoder` take such a state as well.
+
+        >>> layers = [Recurrent("gru", 4, 8), Recurrent("gru", 8 + 6, 8)]
+        >>> model = EncoderDecoder(
+        ...     RecurrentEncoder(nn.Embedding(20, 5), Recurrent("gru", 5, 6)),
+        ...     Bridge(6, layers),
+        ...     Attention(8, 6),
+        ...     Decoder(nn.Embedding(9, 4), *layers),
+        ...     nn.Linear(8, 9),
+        ... )
+        >>> state = model.encode(torch.randint(20, (7, 2)))
+        >>> [part.shape[1] for part in model.reorder(state, torch.tensor([0, 0, 0, 1, 1, 1]))]
+        [2, 2, 2, 6, 6]
+        """
+        memory, layers = state[:_MEMORY], state[_MEMORY:]
+        batch = memory[0].shape[1]
+        beams = layers[0].shape[1] // max(batch, 1)
+        sequences, counts = torch.unique_consecutive(index // max(beams, 1), return_counts=True)
+        if counts.numel() and not bool((counts == counts[0]).all()):
+            sequences = index // beams
+        if not torch.equal(sequences, torch.arange(batch, device=index.device)):
+            memory = reorder(memory, sequences)
+        return (*memory, *reorder(layers, index))
+
+    def alignments(self, source: Tensor, lengths: Tensor | None, target: Tensor) -> Tensor:
+        """The attention's weights along given targets.
+
+        **Arguments:** as in `forward`; `target` may also be (U, B * n), for each source n targets
+        side by side, such as hypotheses of a beam.
+
+        **Returns:** the weights, (U, B, T) or (U, B * n, T): [u, b] sums to 1 over the steps of the
+        source and is what the score of the token after `target[u, b]` was made with.
+        """
+        state = self.encode(source, lengths)
+        batch, count = state[0].shape[1], target.shape[1]
+        if count != batch:
+            if not batch or count % batch:
+                raise ValueError(f"target has {count} sequences for {batch} sources")
+            order = torch.arange(batch, device=target.device).repeat_interleave(count // batch)
+            state = self.reorder(state, order)
+        memory = Memory(*state[:_MEMORY])
+        return self.decoder.alignments(target, state[_MEMORY:], self.attention, memory)

@@ -68,7 +68,7 @@ class TranslateSettings(
         False, description="One vocabulary, with the same embeddings, for source and target."
     )
     lowercase: bool = Field(False, description="Lower-case source and target.")
-    normalisation: Literal["nfc", "nfkc"] = Field("nfc", description="Unicode normal form.")
+    normalisation: Literal["nfc", "nfkc", "none"] = Field("nfc", description="Unicode normal form.")
     chinese: Literal["simplified", "traditional"] | None = Field(
         None, description="Script that Chinese is brought to (needs elman[translate])."
     )

@@ -1,15 +1,16 @@
 """One side of a translation: its text, normalised, to token ids and back."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import Vocabulary
+from elman.data.text.chinese import ChineseScript, to_script
+from elman.data.text.normalise import Form, normalise
 from elman.data.text.subwords import Words
 
 _RESERVED = 2  # ids that a model has beside the vocabulary's: start and end
@@ -30,8 +31,8 @@ class TextSide:
     """
 
     vocabulary: Vocabulary
-    form: Literal["nfc", "nfkc"] = "nfc"
-    chinese: Literal["simplified", "traditional"] | None = None
+    form: Form = "nfc"
+    chinese: ChineseScript | None = None
 
     @property
     def size(self) -> int:
@@ -50,7 +51,8 @@ class TextSide:
 
     def normal(self, text: str) -> str:
         """The text as the model reads it."""
-        return normalised(text, self.form, self.chinese)
+        text = normalise(text, self.form)
+        return text if self.chinese is None else to_script(text, self.chinese)
 
     def encode(self, texts: Iterable[str]) -> list[NDArray[np.int64]]:
         """The ids of each text with `end_id` behind them, int64 (T,)."""
@@ -95,16 +97,6 @@ class TextSide:
     def to_config(self) -> dict[str, Any]:
         """All but the vocabulary, in JSON's types."""
         return {"form": self.form, "chinese": self.chinese}
-
-
-def normalised(text: str, form: str, chinese: str | None = None) -> str:
-    """The text in a Unicode normal form, Chinese in one script, white space as single spaces."""
-    text = " ".join(unicodedata.normalize(form.upper(), text).split())
-    if chinese is not None:
-        from elman.data.pairs.chinese import to_script
-
-        text = to_script(text, chinese)
-    return text
 
 
 def joined(words: Iterable[str]) -> str:
