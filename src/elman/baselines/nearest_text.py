@@ -53,4 +53,6 @@ def _matrix(
     values = (1 + counts.log()) * rarity[columns]
     norms = torch.zeros(size).index_add_(0, rows, values.square()).sqrt().clamp(min=1e-12)
     indices = torch.stack([rows, columns])
-    return torch.sparse_coo_tensor(indices, values / norms[rows], (size, _BUCKETS)).coalesce()
+    values, shape = values / norms[rows], (size, _BUCKETS)
+    found = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True)
+    return found.coalesce()

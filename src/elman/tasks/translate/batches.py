@@ -1,7 +1,7 @@
 """Pairs of token sequences in batches of about as many tokens."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ class PairBatch(NamedTuple):
     - `inputs`: the target's ids from the start symbol on, (U, B); `outputs`: what follows each,
       up to the end symbol, and `real`: (U, B) bool, where there is no padding.
     - `weights`: (B,) of each pair.
+    - `texts`: the sources, of batches to translate.
     """
 
     source: Tensor
@@ -31,6 +32,7 @@ class PairBatch(NamedTuple):
     outputs: Tensor
     real: Tensor
     weights: Tensor
+    texts: Sequence[str] = ()
 
 
 def collated(
@@ -90,12 +92,13 @@ class TrainingPairs:
 
 def by_length(
     known: TranslatePreprocessing, sources: Sequence[str], targets: Sequence[str], size: int
-) -> ByLength[Any]:
+) -> ByLength[PairBatch]:
     """Batches of `size` sources of similar length, with their targets if there are any."""
     own, theirs = known.source.encode(sources), known.target.encode(targets)
 
     def collate(numbers: list[int]) -> PairBatch:
         given = [theirs[i] for i in numbers] if theirs else [own[0][:0] for _ in numbers]
-        return collated([own[i] for i in numbers], given, known.target.start_id)
+        found = collated([own[i] for i in numbers], given, known.target.start_id)
+        return found._replace(texts=[sources[i] for i in numbers])
 
     return ByLength([len(ids) for ids in own], size, collate)

@@ -1,10 +1,11 @@
 """What a translator reads: pairs of texts, or texts to translate."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from elman.data import Pairs, read_pairs
+from elman.data import Pairs, check_pairs, read_pairs
 from elman.tasks.translate.settings import TranslateSettings
 
 
@@ -54,3 +55,22 @@ def read_data(data: Any, settings: TranslateSettings, *, labelled: bool) -> Tran
         **settings.text_file,
     )
     return TranslateData(pairs)
+
+
+def cleaned(data: TranslateData, *, clean: bool) -> TranslateData:
+    """The pairs to train on, after a check: without those that harm, or with a warning of them."""
+    check = check_pairs(data.pairs)
+    if not check.problems:
+        return data
+    if clean:
+        return TranslateData(check.clean(data.pairs), [check.summary()])
+    harmful = [each for each in check.problems if each.is_harmful]
+    if harmful:
+        counts = ", ".join(f"{n:,} {kind}" for kind, n in check.counts.items())
+        first = harmful[0]
+        warnings.warn(
+            f"pairs that may harm training are kept: {counts}, as {first.name}: {first.text};"
+            " clean=True drops them",
+            stacklevel=2,
+        )
+    return TranslateData(data.pairs, [check.summary()])

@@ -1,20 +1,23 @@
 """What a translator learns from its pairs before the weights: the vocabularies of both sides."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from pydantic import Field
 
-from elman.data import Vocabulary, build_vocabulary
-from elman.errors import ModelError
+from elman.data import Scripts, Vocabulary, build_vocabulary, mismatch
+from elman.data.text.chinese import to_script
+from elman.data.text.normalise import normalise
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.translate.dataset import TranslateData
 from elman.tasks.translate.settings import TranslateSettings
-from elman.tasks.translate.text_side import TextSide, normalised
+from elman.tasks.translate.text_side import TextSide
 
 SOURCE, TARGET = "source_vocabulary.json", "target_vocabulary.json"
 _LONGEST_SHARE = 0.999  # of the pairs, whose ratio of lengths bounds that of translations
@@ -24,8 +27,10 @@ _MORE_TOKENS = 10  # that a translation may have beyond that ratio
 class TranslateConfig(SavedConfig):
     """What the configuration of a saved translator must hold."""
 
-    length_ratio: float
+    length_ratio: float = Field(ge=1, le=10_000)
     joint: bool
+    source_scripts: dict[str, float] = Field(max_length=1000)
+    target_scripts: dict[str, float] = Field(max_length=1000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +38,14 @@ class TranslatePreprocessing:
     """Both sides' texts to ids, and how long translations may be.
 
     `source` and `target` are one and the same where the vocabulary is joint. `length_ratio`: the
-    target tokens a source token, of all but a thousandth of the training pairs at most.
+    target tokens a source token, of all but a thousandth of the training pairs at most. `scripts`:
+    of the training sources and targets.
     """
 
     source: TextSide
     target: TextSide
     length_ratio: float = 2.0
+    scripts: tuple[Scripts, Scripts] = (Scripts({}), Scripts({}))
 
     @property
     def joint(self) -> bool:
@@ -54,7 +61,7 @@ class TranslatePreprocessing:
                 check_characters(side.vocabulary, texts, is_limited=True)
             return start
         form, chinese = settings.normalisation, settings.chinese
-        normal = [[normalised(text, form, chinese) for text in texts] for texts in sides]
+        normal = [[_normal(text, settings) for text in texts] for texts in sides]
         groups = [[*normal[0], *normal[1]]] if settings.joint_vocabulary else normal
         vocabularies = [
             build_vocabulary(
@@ -73,7 +80,14 @@ class TranslatePreprocessing:
             for side, texts in zip((source, target), sides, strict=True)
         ]
         ratio = float(np.quantile(lengths[1] / lengths[0], _LONGEST_SHARE))
-        return cls(source, target, round(max(1.0, ratio), 3))
+        scripts = Scripts.of(train.sources), Scripts.of(train.targets)
+        return cls(source, target, round(max(1.0, ratio), 3), scripts)
+
+    def check_direction(self, data: TranslateData) -> None:
+        """Warn where most sources are in another script than those of training."""
+        own, others = self.scripts
+        if problem := mismatch(own, data.sources, others):
+            warnings.warn(problem, stacklevel=4)
 
     def max_length(self, source_length: int) -> int:
         """The most tokens of a translation of so many source tokens."""
@@ -81,7 +95,13 @@ class TranslatePreprocessing:
 
     def to_config(self) -> dict[str, Any]:
         """The ratio of lengths, and whether there is one vocabulary."""
-        return {"length_ratio": self.length_ratio, "joint": self.joint}
+        source, target = self.scripts
+        return {
+            "length_ratio": self.length_ratio,
+            "joint": self.joint,
+            "source_scripts": source.shares,
+            "target_scripts": target.shares,
+        }
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
         """The vocabularies, or the one."""
@@ -96,10 +116,14 @@ class TranslatePreprocessing:
         target = source
         if not saved.config["joint"]:
             target = TextSide(Vocabulary.load(saved.asset(TARGET)), form, chinese)
-        ratio = saved.config["length_ratio"]
-        if not 1 <= ratio <= 1e4:
-            raise ModelError(f"length_ratio={ratio} is not from 1 to 10,000")
-        return cls(source, target, ratio)
+        config = saved.config
+        scripts = Scripts(config["source_scripts"]), Scripts(config["target_scripts"])
+        return cls(source, target, config["length_ratio"], scripts)
+
+
+def _normal(text: str, settings: TranslateSettings) -> str:
+    text = normalise(text, settings.normalisation)
+    return text if settings.chinese is None else to_script(text, settings.chinese)
 
 
 def _least_count(settings: TranslateSettings) -> int:

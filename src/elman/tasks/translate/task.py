@@ -1,6 +1,6 @@
 """Translate texts: read a source, write a target, attending to the source at each step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from elman.baselines import Baseline
+from elman.data.values import shown
+from elman.errors import SettingsError
 from elman.nn.attention import Memory
 from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
@@ -17,7 +19,7 @@ from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.task import NO_OPTIONS, Task
 from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
-from elman.tasks.translate.dataset import TranslateData, read_data
+from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
 from elman.tasks.translate.decoding import DecodeOptions, Found, Translator, token_nats
 from elman.tasks.translate.flags import COMMANDS
 from elman.tasks.translate.metrics import scores, sentence_chrf
@@ -29,6 +31,7 @@ from elman.tasks.translate.preprocessing import (
     TranslateConfig,
     TranslatePreprocessing,
 )
+from elman.tasks.translate.session import TranslateSession, pieces
 from elman.tasks.translate.settings import TranslateSettings
 from elman.train import Step
 from elman.train.inference import ByLength, infer
@@ -112,6 +115,30 @@ class Translate(Task):
         self._decoding(options)
         return super().predictions(data, **options)
 
+    def stream(self, text: str, **options: Any) -> Iterator[str]:
+        """The translation of one text in pieces, as the search becomes certain of them.
+
+        **Arguments:** as in `predictions`; but for sampling, n-best lists, and the copying and
+        ranking by attention, which need the whole translation.
+        """
+        if not isinstance(text, str):
+            raise SettingsError(f"text={shown(text)}: a text is needed")
+        asked = self._decoding(options)
+        if asked.draws or asked.n_best > 1 or asked.alignments:
+            raise SettingsError("stream follows one beam: no temperature, n_best or alignments")
+        return pieces(self._translator(self.model, asked), text)
+
+    def session(
+        self, *, state: Mapping[str, Any] | None = None, **options: Any
+    ) -> TranslateSession:
+        """Text that comes in pieces, each line translated when its end has come.
+
+        **Arguments:** `state`: of an earlier session of this model, which goes on; the others as in
+        `predictions`.
+        """
+        self._check_trained()
+        return TranslateSession(self, options, state)
+
     def report(self, data: Any, **options: Any) -> TranslationReport:
         """Metrics of pairs; a source that occurs several times is translated once, and all its
         targets are its references."""
@@ -130,9 +157,9 @@ class Translate(Task):
     def _outputs(
         self, dataset: TranslateData, options: Mapping[str, Any] = NO_OPTIONS
     ) -> list[Output]:
-        search = self._decoding(options)
-        batches = self.batches(self.preprocessing, dataset, training=False)
-        found = infer(self.model, batches, lambda model, batch: self._found(model, batch, search))
+        asked = self._decoding(options)
+        batches = by_length(self.preprocessing, dataset.sources, dataset.targets, _BATCH)
+        found = infer(self.model, batches, lambda model, batch: self._found(model, batch, asked))
         return self._with_texts(found, dataset)
 
     def _decoding(self, options: Mapping[str, Any]) -> DecodeOptions:
@@ -141,8 +168,15 @@ class Translate(Task):
     # the parts of a task
 
     def read(self, data: Any, *, labelled: bool) -> TranslateData:
-        """The pairs, or the sources alone."""
-        return read_data(data, self.settings, labelled=labelled)
+        """The pairs, or the sources alone; pairs to train on are checked."""
+        found = read_data(data, self.settings, labelled=labelled)
+        known: TranslatePreprocessing | None = self._preprocessing
+        start = None if self._start is None else self._start.preprocessing
+        if labelled and known is start:
+            return cleaned(found, clean=self.settings.clean)
+        if known is not None:
+            known.check_direction(found)
+        return found
 
     def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
         """Training and validation pairs; no source is in both."""
@@ -200,7 +234,7 @@ class Translate(Task):
 
     def _found(self, model: Any, batch: PairBatch, options: DecodeOptions) -> list[Any]:
         search = self._translator(model, options)
-        found = search.translate(batch)
+        found = search.translate(batch, batch.texts)
         nats = token_nats(model, batch) if len(batch.outputs) else torch.zeros(len(found))
         tokens = batch.real.sum(0) if len(batch.outputs) else torch.zeros(len(found))
         return list(zip(found, nats.tolist(), tokens.tolist(), strict=True))

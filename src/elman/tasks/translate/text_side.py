@@ -60,6 +60,12 @@ class TextSide:
         end = np.array([self.end_id])
         return [np.concatenate([ids, end]) for ids in self.vocabulary.encode_many(normal)]
 
+    def inner_ids(self, text: str) -> list[int]:
+        """The ids of a text as it stands after other words, without the end."""
+        spaced = not _BETWEEN.sub("", f"a {text[:1]}").endswith(f"a{text[:1]}")
+        before = " " if spaced and self.vocabulary.kind == "bpe" else ""
+        return [int(id) for id in self.vocabulary.encode(before + self.normal(text))]
+
     def symbols(self, text: str) -> list[str]:
         """The text of each token of `encode`, but of the end.
 

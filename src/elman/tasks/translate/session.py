@@ -1,0 +1,103 @@
+"""Translate lines while they come."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from elman.decode.streaming import stream
+from elman.errors import SettingsError
+from elman.tasks.prediction import Prediction
+from elman.tasks.session import Update
+from elman.tasks.session_state import origin, restoring
+from elman.tasks.translate.batches import by_length
+from elman.tasks.translate.decoding import DecodeOptions, Translator
+from elman.train.inference import inference
+from elman.train.tree import move
+
+if TYPE_CHECKING:
+    from elman.tasks.translate.task import Translate
+
+
+def pieces(translator: Translator, source: str) -> Iterator[str]:
+    """The translation of one text in pieces, each as soon as the search is certain of it.
+
+    Joined and with single spaces they are what `Translator.translate` finds.
+    """
+    target, options = translator.known.target, translator.options
+    (batch,) = by_length(translator.known, [source], [], 1).epoch(0)
+    limits = translator.limits(int(batch.lengths[0]))
+    with inference(translator.model) as device:
+        batch = move(batch, device)
+        ids = stream(
+            translator.model,
+            torch.full((1,), target.start_id, device=device),
+            translator.model.encode(batch.source, batch.lengths),
+            limits,
+            width=options.beam,
+            alpha=options.length_penalty,
+            constraints=translator.constraints([source], limits),
+        )
+        decoder = target.vocabulary.stream()
+        for id in ids:
+            if id < target.vocabulary.size and (piece := decoder.add(id)):
+                yield piece
+        if rest := decoder.finish():
+            yield rest
+
+
+class TranslateSession:
+    """Text to translate that comes in pieces; `Translate.session` makes it.
+
+    A line is translated when its end has come, the last one at `finish`.
+    """
+
+    def __init__(
+        self, task: "Translate", options: Mapping[str, Any], state: Mapping[str, Any] | None
+    ) -> None:
+        self._task, self._options = task, dict(options)
+        DecodeOptions.of(task.settings, options)
+        self._read, self._pending, self._written = "", "", ""
+        self._finished = False
+        if state is not None:
+            with restoring(task, state):
+                self._read, self._pending = str(state["read"]), str(state["pending"])
+                self._written = str(state["written"])
+
+    def accept(self, chunk: str) -> Update:
+        """Take more text, and translate the lines that are complete.
+
+        **Returns:** `value`: all translations, a line each; `new`: what came to them.
+        """
+        if self._finished:
+            raise SettingsError("this session is finished: make another one by session()")
+        if not isinstance(chunk, str):
+            raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
+        *lines, self._pending = (self._pending + chunk).split("\n")
+        self._read += chunk
+        new = "".join(f"{text}\n" for text in self._translated(lines))
+        self._written += new
+        return Update(self._written, new)
+
+    def finish(self) -> Prediction:
+        """All translations, the last line's among them; the session takes no more."""
+        if not self._finished and self._pending:
+            self._written += "".join(self._translated([self._pending]))
+        self._pending, self._finished = "", True
+        return Prediction(self._written, input=self._read)
+
+    def _translated(self, lines: list[str]) -> list[str]:
+        if not lines:
+            return []
+        return [str(each.value) for each in self._task.predictions(lines, **self._options)]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the session stands: given to `Translate.session(state=...)` of the same model it
+        goes on from there."""
+        return {
+            **origin(self._task),
+            "read": self._read,
+            "pending": self._pending,
+            "written": self._written,
+        }
