@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections import Counter
 
@@ -333,3 +334,9 @@ def test_the_hash_tells_contents_apart():
     assert len(hashes | {same}) == 5
     a = read_examples(([[[1.0, 2.0]]], ["x"])).sha256
     assert a != read_examples(([[[1.0], [2.0]]], ["x"])).sha256
+
+
+def test_a_compressed_table(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\ngood,1\n"))
+    assert read_examples(path).labels == ["1"]

@@ -157,7 +157,8 @@ def _checked(path: Path, rows: list[Row], header: bool, delimiter: str) -> Delim
         rows.pop()
     width = _width(rows, header)
     names = given[:width] if header else [str(i) for i in range(width)]
-    check_different(names, f"{path}:{first}")
+    without = "; the columns of a file without a header line are chosen by position, from 0"
+    check_different(names, f"{path}:{first}", without)
     body = rows[1:] if header else rows
     for line, row in body:
         if len(row) != width and (len(row) < width or any(row[width:])):

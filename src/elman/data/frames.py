@@ -45,8 +45,8 @@ def is_series(native: Any) -> bool:
     return isinstance(series, nw.Series)
 
 
-def check_different(names: list[str], source: str) -> None:
-    """Raise `DataError` if two columns have the same name."""
+def check_different(names: list[str], source: str, hint: str = "") -> None:
+    """Raise `DataError`, whose message ends with `hint`, if two columns have the same name."""
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise DataError(f"{source}: two columns have the same name: {', '.join(names)}")
+            raise DataError(f"{source}: two columns have the same name: {', '.join(names)}{hint}")

@@ -19,7 +19,7 @@ def test_every_dataset_is_whole():
         assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in dataset.files.values())
         assert all(set(part.files) <= set(dataset.files) for part in dataset.parts.values())
         for part in dataset.parts.values():
-            readers = (part.examples, part.text, part.table, part.utterances)
+            readers = (part.examples, part.text, part.table, part.pairs, part.utterances)
             assert sum(reader is not None for reader in readers) == 1
         used = {file for part in dataset.parts.values() for file in part.files}
         assert used == set(dataset.files)
@@ -86,6 +86,7 @@ def test_the_counts_cover_every_reference():
         for name in dataset_names()
         for reference in get(name).references
         if resolve(reference)[1].table is None  # of series: tests/data/test_panel.py
+        and resolve(reference)[1].pairs is None  # tests/data/pairs/test_read.py
         and resolve(reference)[1].utterances is None  # of speech: tests/data/test_utterances.py
     }
     assert references == COUNTS.keys() | CHARACTERS.keys()

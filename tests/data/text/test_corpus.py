@@ -135,7 +135,7 @@ def test_bad_sources(tmp_path):
         list(text_blocks([str(tmp_path / "a.txt")]))
     with pytest.raises(DataError, match="a document is a int, not a string"):
         list(text_blocks([3]))
-    with pytest.raises(DataError, match="holds labelled examples"):
+    with pytest.raises(DataError, match="is labelled examples, not a corpus"):
         list(text_blocks("text_sst2:train"))
     (tmp_path / "a.txt").write_bytes(b"\x7fELF\0")
     with pytest.raises(DataError, match=r"a\.txt is not text: byte 0x00 at offset 4"):

@@ -1,4 +1,6 @@
+import gzip
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -74,3 +76,28 @@ def test_missing_files_and_folders_are_told_apart(tmp_path):
         files.read_text(tmp_path / "nothing.txt")
     with pytest.raises(DataError, match="is a folder"):
         files.read_text(tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path, size):
+    path = tmp_path / "packed"
+    path.write_bytes(gzip.compress("\ufeffgrün\n".encode() + b"x" * 300))
+    assert "".join(files.read_blocks(path, size)) == "grün\n" + "x" * 300
+    path.write_bytes(gzip.compress(b"abc\xff"))
+    with pytest.raises(DataError, match="byte 0xff at offset 3"):
+        files.read_text(path)
+
+
+def test_a_damaged_compressed_file(tmp_path):
+    path = tmp_path / "packed.gz"
+    content = gzip.compress(bytes(range(32, 127)) * 50)
+    for damaged in (content[:-9], content[:30] + b"xx" + content[32:], content[:2]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"cannot read .*packed\.gz: "):
+            files.read_text(path)
+
+
+def test_the_suffix_is_that_of_the_content():
+    names = ("a.CSV", "a.csv.gz", "a.b.txt.GZ", "a.gz", "a")
+    suffixes = [files.suffix_of(Path(name)) for name in names]
+    assert suffixes == [".csv", ".csv", ".txt", "", ""]

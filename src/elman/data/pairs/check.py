@@ -170,6 +170,7 @@ class _Look:
         self.is_full = (self.lengths["source"] > 0) & (self.lengths["target"] > 0)
         self.letters = {side: letter_counts(texts) for side, texts in self.sides.items()}
         self.swapped = self._swapped()
+        self.runs = runs_out_of_step(pairs.sources, targets)
 
     def problem(self, index: int, kind: str, text: str, count: int = 1) -> PairProblem:
         return PairProblem(index, self.names[index], kind, text, count)
@@ -200,6 +201,8 @@ class _Look:
         factor = target / source / relation.ratio
         is_far = np.abs(relation.deviation(source, target)) > _FARTHEST
         is_far &= np.maximum(factor, 1 / factor) >= _FACTOR
+        for run in self.runs:
+            is_far[run.start : run.end] = False
         for i in np.flatnonzero(is_far & usual).tolist():
             words = (
                 f"{source[i]:,.0f} characters become {target[i]:,.0f}; usual are"
@@ -238,7 +241,7 @@ class _Look:
         return swapped
 
     def out_of_step(self) -> Iterator[PairProblem]:
-        for run in runs_out_of_step(self.sides["source"], self.sides["target"]):
+        for run in self.runs:
             count = run.end - run.start
             last = self.names[run.end - 1]
             lines = f"{abs(run.shift)} line{'s' if abs(run.shift) > 1 else ''}"

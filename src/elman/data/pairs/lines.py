@@ -74,6 +74,14 @@ def two_files(prefix: Path | str, wanted: Wanted) -> tuple[Path, Path | None] | 
     return first, second
 
 
+def beginning_with(prefix: Path, most: int = 6) -> list[Path]:
+    """Files whose names are the prefix, a dot and more, by name: the sides that there may be."""
+    if not prefix.name or not prefix.parent.is_dir():
+        return []
+    found = (path for path in prefix.parent.iterdir() if path.name.startswith(f"{prefix.name}."))
+    return sorted(path for path in found if path.is_file())[:most]
+
+
 def _existing(prefix: Path | str, language: str) -> Path | None:
     for suffix in _SUFFIXES:
         name = f"{prefix}.{language}{suffix}"

@@ -1,5 +1,6 @@
 """Pairs of texts from files, datasets, dataframes or Python's own collections."""
 
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,20 @@ from elman.data.datasets.registry import is_reference, missing, resolve
 from elman.data.delimited import check_delimiter
 from elman.data.frames import columns_of
 from elman.data.pairs.columns import rows_of, rows_of_table
-from elman.data.pairs.lines import lines_of_file, rows_of_lines, rows_of_two_files, two_files
+from elman.data.pairs.lines import (
+    beginning_with,
+    lines_of_file,
+    rows_of_lines,
+    rows_of_two_files,
+    two_files,
+)
 from elman.data.pairs.pairs import Pairs
 from elman.data.pairs.rows import Rows, Wanted
 from elman.data.pairs.tmx import rows_of_tmx
 from elman.data.pairs.weighted import check_weight, weighted_parts
 from elman.data.text.encodings import check_encoding
 from elman.data.text.files import existing_file, may_be_path, suffix_of
-from elman.data.values import as_list, is_missing, shown, text_of
+from elman.data.values import as_list, is_array, is_missing, shown, text_of
 from elman.errors import DataError
 
 _NEEDED = (
@@ -113,7 +120,7 @@ def _sources(data: Any, wanted: Wanted) -> list[tuple[Rows, float]]:
 
 
 def _is_weight(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _paths(items: list[str], wanted: Wanted) -> list[str]:
@@ -155,7 +162,7 @@ def _of_path(name: str | Path, wanted: Wanted) -> Rows:
         if files is not None:
             return _of_files(*files, wanted)
         if not Path(name).exists() and str(name):
-            raise missing(str(name))
+            raise _no_file(str(name), wanted)
     path = existing_file(name)
     suffix = suffix_of(path)
     if suffix == ".tmx":
@@ -163,6 +170,20 @@ def _of_path(name: str | Path, wanted: Wanted) -> Rows:
     if suffix in (*tables.SUFFIXES, *tables.SPREADSHEETS) or wanted.delimiter is not None:
         return rows_of_table(path, wanted)
     return _of_text_file(path, wanted)
+
+
+def _no_file(name: str, wanted: Wanted) -> DataError:
+    """The error for what is no file, no dataset and no prefix of two files."""
+    sides = [f"{name}.{side}" for side in (wanted.source, wanted.target) if isinstance(side, str)]
+    beside = beginning_with(Path(name))
+    if not beside:
+        more = f", nor {' and '.join(sides)}" if sides else ""
+        return DataError(f"{missing(name)}{more}")
+    ends = [path.name.removeprefix(f"{Path(name).name}.") for path in beside]
+    return DataError(
+        f"no such file: {name}; of {', '.join(map(str, beside))} choose the two sides with"
+        f" source=... and target=... (--source, --target), as source={ends[0]!r}"
+    )
 
 
 def _of_text_file(path: Path, wanted: Wanted) -> Rows:
@@ -173,10 +194,10 @@ def _of_text_file(path: Path, wanted: Wanted) -> Rows:
     if wanted.labelled:
         names.add(str(wanted.target or "target"))
     for mark in "\t,;|" if lines else "":
-        if not all(mark in line for line in lines):
-            continue
+        share = sum(mark in line for line in lines) / len(lines)
         fields = {field.strip('"') for field in lines[0].split(mark)}
-        if names <= fields or (mark == "\t" and (wanted.labelled or positions)):
+        by_tabs = mark == "\t" and share > 0.5 and (wanted.labelled or positions)
+        if by_tabs or (share == 1 and names <= fields):
             return rows_of_table(path, replace(wanted, delimiter=mark))
     if wanted.labelled and lines:
         raise DataError(
@@ -228,7 +249,8 @@ def _of_files(source: Path, target: Path | None, wanted: Wanted) -> Rows:
 
 def _of_items(items: list[Any], wanted: Wanted) -> Rows:
     """A list of pairs, or, for prediction, of texts."""
-    if not wanted.labelled and not any(isinstance(item, (tuple, list)) for item in items):
+    items = [item.tolist() if is_array(item) else item for item in items]
+    if not wanted.labelled and not isinstance(next(iter(items), ""), (tuple, list)):
         return _of_texts(items, wanted)
     names = _numbered("pair", len(items))
     for item, name in zip(items, names, strict=True):

@@ -12,6 +12,7 @@ from elman.errors import DataError
 
 _USUAL = 0.05  # of the letters; a script below it is an exception
 _MOSTLY = 0.8
+_MOST_NAMED = 3
 _UNKNOWN, _NO_LETTER = 255, 254
 _BLOCK = 1 << 14  # texts counted at once
 _ALIASES = {
@@ -79,11 +80,12 @@ is the other direction meant?'
     strange = are_mostly_other(counts, known)
     if not known.shares or strange.sum() * 2 <= with_letters.sum():
         return None
-    found = Scripts.of_counts(counts[strange])
-    scripts = " and ".join(found.usual)
+    shares = Scripts.of_counts(counts[strange]).shares
+    found = [name for name in shares if name not in known.usual][:_MOST_NAMED]
+    scripts = " and ".join(found)
     trained = " and ".join(known.usual)
     how_many = f"{strange.sum():,} of {len(texts):,} texts are in {scripts}"
-    if other is not None and set(found.usual) <= set(other.usual):
+    if other is not None and set(found) <= set(other.usual):
         return (
             f"{how_many}, the script of the targets of this model, whose sources are in {trained}:"
             " is the other direction meant?"

@@ -11,6 +11,7 @@ _SHIFTS = (1, -1, 2, -2)
 _LEAST_SCORE = 20.0
 _LEAST_PAIRS = 10
 _COST = 0.5  # of a pair of a run, so that pairs which fit both ways equally well begin none
+_LEAST_SCALE = 0.5  # where lengths hardly deviate, as in copying
 _NONE = -1e6  # where there is no line to compare with
 _DIGITS = re.compile(r"\d+")
 _WORDS_COUNTED = 3
@@ -51,7 +52,9 @@ def lengths_of(source: NDArray[np.float64], target: NDArray[np.float64]) -> Leng
     ratio = float(np.median(target / source))
     raw = _raw_deviation(source, target, ratio)
     center = float(np.median(raw))
-    return Lengths(ratio, center, max(1.4826 * float(np.median(np.abs(raw - center))), 0.3))
+    return Lengths(
+        ratio, center, max(1.4826 * float(np.median(np.abs(raw - center))), _LEAST_SCALE)
+    )
 
 
 def _raw_deviation(

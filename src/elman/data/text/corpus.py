@@ -212,8 +212,7 @@ def _files(source: Source, encoding: str | None) -> list[tuple[Path, _Reader]] |
     if isinstance(source, str) and is_reference(source):
         dataset, part = resolve(source)
         if part.text is None:
-            kind = "labelled examples" if part.table is None else "series"
-            raise DataError(f"{source} holds {kind}, not a corpus of plain text")
+            raise DataError(f"{source} is {part.kind}, not a corpus of plain text")
         return [(file, part.text) for file in fetch(dataset, part.files)]
     if not isinstance(source, (str, Path)):
         raise DataError(
