@@ -153,9 +153,9 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         )
 
     assert build().decoder.output_size == 5
-    with pytest.raises(SettingsError, match="queries of 7 features, the decoder's first layer g"):
+    with pytest.raises(SettingsError, match="query_size: the attention's is 7, the decoder's 6"):
         build(query=7)
-    with pytest.raises(SettingsError, match=r"take 13 features; .* give 6 \+ 8"):
+    with pytest.raises(SettingsError, match="memory_size: the attention's is 8, the decoder's 7"):
         build(inputs=13)
     with pytest.raises(SettingsError, match="one direction"):
         build(bidirectional=True)

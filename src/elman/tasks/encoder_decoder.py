@@ -1,6 +1,7 @@
 """The second model of the tasks: one sequence is read, another one is written."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,16 +36,19 @@ class RecurrentEncoder(nn.Module):
 class Bridge(nn.Module):
     """From a memory to the first states of a decoder's layers: `tanh(W mean + b)`.
 
-    **Arguments:** `memory_size`: features of the memory; `layers`: the layers that begin so.
+    **Arguments:** `memory_size`: features of the memory; `layers`: the layers that begin so;
+    `vectors`: sizes of further states, of one vector each.
     """
 
-    def __init__(self, memory_size: int, layers: Sequence[Recurrent]) -> None:
+    def __init__(
+        self, memory_size: int, layers: Sequence[Recurrent], vectors: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.shapes = [
             (layer.num_layers, size)
             for layer in layers
             for size in (layer.output_size, *(layer.hidden_size,) * (len(layer.cell.state) - 1))
-        ]
+        ] + [(1, size) for size in vectors]
         self.mean = Pooling("mean", memory_size)
         self.linear = nn.Linear(memory_size, sum(count * size for count, size in self.shapes))
 
@@ -84,6 +88,8 @@ class Decoder(nn.Module):
         self.embedding, self.first, self.following = embedding, first, following
         self.dropout = LockedDropout(dropout)
         self.output_size = following.output_size
+        self.query_size = first.output_size
+        self.memory_size = following.input_size - first.output_size
 
     def forward(
         self, ids: Tensor, state: State, attention: Attention, memory: Memory
@@ -91,7 +97,7 @@ class Decoder(nn.Module):
         """Ids (U, B) to outputs (U, B, output_size) and the layers' states after them."""
         first, following = self._parts(state)
         query, first = self.first(self.embedding(ids), first)
-        context, _ = _attend(query, attention, memory)
+        context, _ = attend(query, attention, memory)
         inputs = self.dropout(torch.cat([query, context], -1))
         output, following = self.following(inputs, following)
         return output, (*as_tuple(first), *as_tuple(following))
@@ -102,21 +108,21 @@ class Decoder(nn.Module):
         """One step of `forward`: ids (B,) to outputs (B, output_size) and the states."""
         first, following = self._parts(state)
         query, first = self.first.step(self.embedding(ids.unsqueeze(0)).squeeze(0), first)
-        context, _ = _attend(query.unsqueeze(0), attention, memory)
+        context, _ = attend(query.unsqueeze(0), attention, memory)
         output, following = self.following.step(torch.cat([query, context[0]], -1), following)
         return output, (*as_tuple(first), *as_tuple(following))
 
     def alignments(self, ids: Tensor, state: State, attention: Attention, memory: Memory) -> Tensor:
         """The attention's weights in `forward`, (U, B, T): they need the first layer alone."""
         query, _ = self.first(self.embedding(ids), self._parts(state)[0])
-        return _attend(query, attention, memory)[1]
+        return attend(query, attention, memory)[1]
 
     def _parts(self, state: State) -> tuple[State, State]:
         count = len(self.first.cell.state)
         return state[:count], state[count:]
 
 
-def _attend(query: Tensor, attention: Attention, memory: Memory) -> tuple[Tensor, Tensor]:
+def attend(query: Tensor, attention: Attention, memory: Memory) -> tuple[Tensor, Tensor]:
     """Context and weights of queries (U, N, Q) over a memory of B sequences, N a multiple of B.
 
     Those of one sequence, N / B side by side, are met as further queries of that sequence, so that
@@ -146,7 +152,8 @@ class EncoderDecoder(nn.Module):
     - `encoder`: source (T, B, ...) and lengths (B,) to a memory (T, B, M).
     - `bridge`: memory and lengths to the decoder's first states.
     - `attention`: an `elman.nn.Attention` of the first layer's outputs over the memory.
-    - `decoder`: see `Decoder`.
+    - `decoder`: a `Decoder`, or another with its methods, such as
+      `elman.tasks.input_feeding.InputFeedingDecoder`.
     - `head`: the decoder's outputs (U, B, H) to scores of the next token, (U, B, V).
 
     Raises `SettingsError` where the sizes do not fit.
@@ -171,22 +178,17 @@ class EncoderDecoder(nn.Module):
         self,
         encoder: nn.Module,
         bridge: nn.Module,
-        attention: Attention,
-        decoder: Decoder,
+        attention: Any,
+        decoder: Any,
         head: nn.Module,
     ) -> None:
         super().__init__()
-        queries = decoder.first.output_size
-        if attention.query_size != queries:
-            raise SettingsError(
-                f"the attention takes queries of {attention.query_size} features, the decoder's"
-                f" first layer gives {queries}"
-            )
-        if decoder.following.input_size != queries + attention.memory_size:
-            raise SettingsError(
-                f"the decoder's following layers take {decoder.following.input_size} features; the"
-                f" first layer and the context give {queries} + {attention.memory_size}"
-            )
+        for name in ("query_size", "memory_size"):
+            if getattr(attention, name) != getattr(decoder, name):
+                raise SettingsError(
+                    f"{name}: the attention's is {getattr(attention, name)}, the decoder's"
+                    f" {getattr(decoder, name)}"
+                )
         self.encoder, self.bridge, self.attention = encoder, bridge, attention
         self.decoder, self.head = decoder, head
 
@@ -265,4 +267,5 @@ class EncoderDecoder(nn.Module):
             order = torch.arange(batch, device=target.device).repeat_interleave(count // batch)
             state = self.reorder(state, order)
         memory = Memory(*state[:_MEMORY])
-        return self.decoder.alignments(target, state[_MEMORY:], self.attention, memory)
+        weights: Tensor = self.decoder.alignments(target, state[_MEMORY:], self.attention, memory)
+        return weights

@@ -101,7 +101,7 @@ class Found:
 
     - `score`: log probability, divided by the length penalty, and the coverage penalty.
     - `ended`: whether it ends with the end symbol; else the longest length cut it off.
-    - `attention`: (tokens, source tokens) float32, the end of both among them; if asked for.
+    - `attention`: (tokens, source tokens) float32, the source's end the last; if asked for.
     """
 
     ids: list[int]
@@ -239,7 +239,7 @@ def one_line(text: str) -> str:
 
 def _found(found: TokenSequence, attention: NDArray[np.float32] | None = None) -> Found:
     ids = found.ids[:-1] if found.ended else found.ids
-    attention = np.zeros((0, 0), np.float32) if attention is None else attention
+    attention = np.zeros((0, 0), np.float32) if attention is None else attention[: len(ids)]
     return Found(ids, found.log_probability, found.score, found.ended, attention)
 
 

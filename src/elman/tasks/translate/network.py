@@ -1,12 +1,17 @@
 """The network of a translator: embeddings, encoder, attention, decoder, scores of tokens."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell
 from elman.nn import Attention
+from elman.nn.attention import Memory
+from elman.nn.lengths import mask_of
 from elman.tasks.encoder_decoder import Bridge, Decoder, EncoderDecoder, RecurrentEncoder
+from elman.tasks.input_feeding import InputFeedingDecoder
 from elman.tasks.model import TokenEncoder
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
 from elman.tasks.translate.settings import TranslateSettings
@@ -58,6 +63,29 @@ class Shared(nn.Module):
         return found
 
 
+class MeanContext(nn.Module):
+    """The place of an attention, without attending: each context is the mean of the memory."""
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size, self.memory_size = query_size, memory_size
+
+    def prepare(self, memory: Tensor, lengths: Tensor | None = None) -> Memory:
+        """The memory, padding left out."""
+        steps, batch = memory.shape[:2]
+        mask = memory.new_ones(steps, batch, dtype=torch.bool)
+        if lengths is not None:
+            mask = mask_of(lengths, steps)
+        return Memory(memory.masked_fill(~mask.unsqueeze(-1), 0), memory[:, :, :0], mask)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The mean, (T_q, B, memory_size), and equal weights, (T_q, B, T)."""
+        weights = (memory.mask / memory.mask.sum(0).clamp(min=1)).to(query.dtype)
+        mean = torch.einsum("tbm,tb->bm", memory.values, weights)
+        count = len(query)
+        return mean.expand(count, -1, -1), weights.T.expand(count, -1, -1)
+
+
 def translator(
     settings: TranslateSettings, cell: Cell | str, known: TranslatePreprocessing
 ) -> EncoderDecoder:
@@ -74,25 +102,49 @@ def translator(
         )
 
     source = embedding(known.source.size)
-    target = source if known.joint else embedding(known.target.size)
-    layers = settings.layers(cell, size, bidirectional=True)
-    memory = layers.output_size
-    one = settings.model_copy(update={"num_layers": 1})
-    rest = settings.model_copy(update={"num_layers": settings.decoder_layers - 1})
-    first = one.layers(cell, size)
-    following = rest.layers(cell, hidden + memory)
-    return EncoderDecoder(
-        RecurrentEncoder(source, layers, dropout=settings.dropout),
-        Bridge(memory, [first, following]),
-        Attention(hidden, memory, kind=settings.attention),
-        Decoder(
-            Shared(source) if known.joint else target, first, following, dropout=settings.dropout
-        ),
-        Readout(
-            hidden,
-            known.target.size,
-            size,
-            dropout=settings.output_dropout,
-            tied=target.embedding if settings.tie_weights else None,
-        ),
+    own = source if known.joint else embedding(known.target.size)
+    target = Shared(source) if known.joint else own
+    encoder = settings.layers(cell, size, bidirectional=True)
+    memory = encoder.output_size
+    form = _input_feeding if settings.input_feeding else _attending_first
+    bridge, decoder = form(settings, cell, target, memory)
+    attention: Any
+    if settings.attention == "none":
+        attention = MeanContext(hidden, memory)
+    else:
+        attention = Attention(hidden, memory, kind=settings.attention)
+    head = Readout(
+        hidden,
+        known.target.size,
+        size,
+        dropout=settings.output_dropout,
+        tied=own.embedding if settings.tie_weights else None,
     )
+    reader = RecurrentEncoder(source, encoder, dropout=settings.dropout)
+    return EncoderDecoder(reader, bridge, attention, decoder, head)
+
+
+def _attending_first(
+    settings: TranslateSettings, cell: Cell | str, target: nn.Module, memory: int
+) -> tuple[Bridge, nn.Module]:
+    """The first layer attends, the following ones get the context."""
+    hidden = settings.hidden_size
+    first = _of_layers(settings, 1).layers(cell, settings.embedding_size)
+    rest = _of_layers(settings, settings.decoder_layers - 1).layers(cell, hidden + memory)
+    decoder = Decoder(target, first, rest, dropout=settings.dropout)
+    return Bridge(memory, [first, rest]), decoder
+
+
+def _input_feeding(
+    settings: TranslateSettings, cell: Cell | str, target: nn.Module, memory: int
+) -> tuple[Bridge, nn.Module]:
+    """The last layer attends, what it attended to is fed to the first."""
+    hidden = settings.hidden_size
+    own = _of_layers(settings, settings.decoder_layers)
+    layers = own.layers(cell, settings.embedding_size + hidden)
+    decoder = InputFeedingDecoder(target, layers, memory, dropout=settings.dropout)
+    return Bridge(memory, [layers], [hidden]), decoder
+
+
+def _of_layers(settings: TranslateSettings, count: int) -> TranslateSettings:
+    return settings.model_copy(update={"num_layers": count})

@@ -127,6 +127,8 @@ def _normal(text: str, settings: TranslateSettings) -> str:
 
 
 def _least_count(settings: TranslateSettings) -> int:
-    """How often a token must occur: what occurs once among words or characters stays unknown, so
-    that the model learns what an unknown one looks like."""
-    return 1 if settings.tokens == "bpe" else 2
+    """How often a token must occur: words and characters of one pair alone stay unknown, so that
+    the model learns what to do with unknown ones."""
+    if settings.tokens == "bpe":
+        return 1
+    return 3 if settings.joint_vocabulary else 2

@@ -76,8 +76,10 @@ class TranslateSettings(
     decoder_layers: int = Field(
         2, ge=2, le=1000, description="Layers of the decoder, the first of which attends."
     )
-    attention: Literal["additive", "dot", "general"] = Field(
-        "additive", description="Attention: additive (Bahdanau 2015), dot or general (Luong 2015)."
+    attention: Literal["additive", "dot", "general", "none"] = Field(
+        "additive",
+        description="Attention: additive (Bahdanau 2015), dot or general (Luong 2015), or none, the"
+        " mean of the encoder's outputs.",
     )
     input_feeding: bool = Field(
         False,
