@@ -11,6 +11,7 @@ VOCABULARIES = {
     "characters": build_vocabulary("characters", ["a b"]),
     "bpe": build_vocabulary("bpe", ["a b"] * 9, size=260),
 }
+PAIRS = data.Pairs(["a", "b"], ["x", "y"], ["1", "2"])
 COLUMNS = {"text": ["a"], "label": ["x"]}
 READERS = {
     "read_table": read_table,
@@ -44,6 +45,26 @@ READERS = {
     "train_validation": lambda v: read_corpus(
         ["a b"] * 9, VOCABULARIES["characters"]
     ).train_validation(v),
+    "read_pairs": data.read_pairs,
+    "texts to translate": lambda v: data.read_pairs(v, labelled=False),
+    "a source": lambda v: data.read_pairs([(v, "x")]),
+    "a pair": lambda v: data.read_pairs([v]),
+    "two sides": lambda v: data.read_pairs((v, v)),
+    "weight of a file": lambda v: data.read_pairs({"a.tsv": v}),
+    "source=": lambda v: data.read_pairs(COLUMNS, source=v),
+    "target=": lambda v: data.read_pairs(COLUMNS, source="text", target=v),
+    "encoding of pairs": lambda v: data.read_pairs(COLUMNS, source="text", encoding=v),
+    "pairs to select": PAIRS.select,
+    "pairs to split": PAIRS.split,
+    "check_pairs": data.check_pairs,
+    "validation pairs": lambda v: data.check_pairs(PAIRS, v),
+    "pairs to clean": data.check_pairs(PAIRS).clean,
+    "texts of scripts": data.Scripts.of,
+    "mismatch": lambda v: data.mismatch(data.Scripts.of(["a"]), v),
+    "normalise": data.normalise,
+    "form": lambda v: data.normalise("a", v),
+    "to_script": lambda v: data.to_script(v, "simplified"),
+    "script": lambda v: data.to_script("a", v),
     "get": data.get,
     "resolve": data.resolve,
     "is_reference": data.is_reference,

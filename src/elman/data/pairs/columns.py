@@ -104,8 +104,8 @@ def _name(table: tables.Table, column: Column) -> str | None:
     """A column's name; of a position that is no name the column that stands there."""
     if column is None or str(column) in table.columns or not tables.is_position(column):
         return None if column is None else str(column)
-    names = list(table.columns)
-    return names[int(column)] if int(column) < len(names) else str(column)
+    by_position = {str(i): name for i, name in enumerate(table.columns)}
+    return by_position.get(str(column), str(column))
 
 
 def _text_columns(table: tables.Table) -> list[str]:

@@ -59,7 +59,7 @@ class Scripts:
         return [name for name, share in self.shares.items() if share >= _USUAL]
 
 
-def mismatch(known: Scripts, texts: Sequence[str], other: Scripts | None = None) -> str | None:
+def mismatch(known: Scripts, texts: Iterable[str], other: Scripts | None = None) -> str | None:
     """What to say if most texts are not in the scripts that a model knows; None if they are.
 
     **Arguments:**
@@ -75,6 +75,7 @@ is the other direction meant?'
     >>> mismatch(latin, ["Good morning"], han) is None
     True
     """
+    texts = list(strings(texts))
     counts = letter_counts(texts)
     with_letters = counts.sum(1) > 0
     strange = are_mostly_other(counts, known)

@@ -1,7 +1,9 @@
 """Lines out of step: runs of pairs whose targets fit the sources of neighbouring lines better."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +15,10 @@ _LEAST_PAIRS = 10
 _COST = 0.5  # of a pair of a run, so that pairs which fit both ways equally well begin none
 _LEAST_SCALE = 0.5  # where lengths hardly deviate, as in copying
 _NONE = -1e6  # where there is no line to compare with
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile("[0-9]+")
 _WORDS_COUNTED = 3
-_RARE, _RARE_AT_ALL = 0.01, 10  # in that share of texts at most, or in so many
+_CHARACTERS = 80  # in which words in common are looked for
+_RARE, _RARE_AT_ALL = 0.001, 10  # times as often as there are texts, or so many times, at most
 
 
 class Run(NamedTuple):
@@ -102,7 +105,7 @@ class _Features:
             [ids.setdefault(" ".join(sorted(each)), len(ids) + 1) if each else 0 for each in found],
             np.int64,
         )
-        words = [known.intersection(text.split()) for text in texts] if known else []
+        words = [known.intersection(_words(text)) for text in texts] if known else []
         self.owner = np.repeat(np.arange(len(words)), [len(each) for each in words])
         self.words = np.array([common[word] for each in words for word in each], np.int64)
 
@@ -126,24 +129,27 @@ class _Features:
     def _words_in_common(self, other: "_Features", shift: int) -> NDArray[np.float64]:
         """How many rare words, up to 3, the texts have in common, (N,)."""
         width = int(max(self.words.max(initial=0), other.words.max(initial=0))) + 1
-        seen = [np.bincount(each.words, minlength=width) for each in (self, other)]
-        most = max(_RARE_AT_ALL, self.count * _RARE)
-        is_rare = (np.minimum(*seen) > 0) & (np.maximum(*seen) <= most)
-        first, second = (
+        keys = [
             (each.owner - moved) * width + each.words for each, moved in ((self, shift), (other, 0))
-        )
-        common = np.intersect1d(
-            first[is_rare[self.words]], second[is_rare[other.words]], assume_unique=True
-        )
-        common = common // width
+        ]
+        common = np.intersect1d(keys[0], keys[1], assume_unique=True) // width
         common = common[(common >= 0) & (common < self.count)]
         return np.minimum(np.bincount(common, minlength=self.count), _WORDS_COUNTED)
 
 
+def _words(text: str) -> list[str]:
+    """The first words."""
+    return text[:_CHARACTERS].split()
+
+
 def _common_words(sources: Sequence[str], targets: Sequence[str]) -> dict[str, int]:
-    """Words that occur on both sides, numbered."""
-    sides = [set[str]().union(*map(str.split, texts)) for texts in (sources, targets)]
-    return {word: i for i, word in enumerate(sorted(sides[0] & sides[1]))}
+    """Rare words that occur on both sides, numbered."""
+    most = max(_RARE_AT_ALL, len(sources) * _RARE)
+    first, second = (
+        Counter(chain.from_iterable(map(_words, texts))) for texts in (sources, targets)
+    )
+    words = (word for word in first if max(first[word], second[word]) <= most and second[word])
+    return {word: i for i, word in enumerate(words)}
 
 
 def _runs(gain: NDArray[np.float64], shift: int) -> list[Run]:

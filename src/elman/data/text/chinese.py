@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from elman.data.values import shown
-from elman.errors import SettingsError
+from elman.errors import DataError, SettingsError
 
 ChineseScript = Literal["simplified", "traditional"]
 _SURROGATE = re.compile("([\ud800-\udfff])")
@@ -22,7 +22,9 @@ def to_script(text: str, script: ChineseScript) -> str:
     >>> to_script("漢字, and 汉字", "simplified")
     '汉字, and 汉字'
     """
-    if script not in get_args(ChineseScript):
+    if not isinstance(text, str):
+        raise DataError(f"text={shown(text)} is not a string")
+    if not isinstance(script, str) or script not in get_args(ChineseScript):
         raise SettingsError(
             f"script={shown(script)} is not one of {', '.join(get_args(ChineseScript))}"
         )

@@ -4,7 +4,7 @@ import unicodedata
 from typing import Literal, get_args
 
 from elman.data.values import shown
-from elman.errors import SettingsError
+from elman.errors import DataError, SettingsError
 
 Form = Literal["nfc", "nfkc", "none"]
 
@@ -24,7 +24,9 @@ def normalise(text: str, form: Form = "nfc", lowercase: bool = False) -> str:
     >>> normalise("Ｃａｆé １", form="nfkc", lowercase=True)
     'café 1'
     """
-    if form not in get_args(Form):
+    if not isinstance(text, str):
+        raise DataError(f"text={shown(text)} is not a string")
+    if not isinstance(form, str) or form not in get_args(Form):
         raise SettingsError(f"form={shown(form)} is not one of {', '.join(get_args(Form))}")
     if form != "none" and not text.isascii():
         text = unicodedata.normalize("NFC" if form == "nfc" else "NFKC", text)
