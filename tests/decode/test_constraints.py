@@ -103,6 +103,10 @@ def test_a_batch_has_the_bits_of_its_sequences(
         (lambda: run(Prefixes([[0], [4]])), "prefixes hold ids from 0 to 3, got 4"),
         (lambda: run(Shortlist([[0], [9]])), "allowed hold ids from 0 to 3, got 9"),
         (
+            lambda: run(Shortlist([[1, 2], []])),
+            "the constraints leave no token to go on with in sequence 1 of the batch",
+        ),
+        (
             lambda: run(Shortlist([[0, 1, 2], [2]]), Prefixes([[], [3]])),
             "the constraints leave no token to go on with in sequence 1 of the batch",
         ),

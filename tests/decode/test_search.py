@@ -11,11 +11,13 @@ from exhaustive import (
     START,
     SYMBOLS,
     Given,
+    Table,
     all_sequences,
     compare,
     log_probability,
     ranked,
     row,
+    table,
     translator,
 )
 from tiny_translator import sources
@@ -25,6 +27,7 @@ from elman.decode.sampling import Sampling
 from elman.decode.search import Limits, TokenSequence, beam, greedy, length_penalty, sample
 from elman.errors import ModelError, SettingsError
 from elman.nn import Recurrent
+from elman.nn.state import State, reorder
 from elman.tasks.language import NextToken
 from elman.tasks.model import SequenceModel, TokenEncoder
 
@@ -276,3 +279,50 @@ def test_scores_that_are_no_numbers_are_refused(value: float) -> None:
     for search in (greedy, beam):
         with pytest.raises(ModelError, match="the model's scores are NaN or infinite"):
             search(broken, torch.tensor([0]), None, LIMITS)
+
+
+def test_scores_that_the_model_keeps_are_not_written_over() -> None:
+    class Keeping:
+        scores = torch.tensor([[0.0, -1.0, 1.0, 2.0]] * 12)
+
+        def step(self, ids: Tensor, _state: object) -> tuple[Tensor, tuple[Tensor, ...]]:
+            return self.scores[: len(ids)], (torch.zeros(1, len(ids), 1),)
+
+    before = Keeping.scores.clone()
+    limits = Limits(max_length=3, end=1, never=[3])
+    beam(Keeping(), torch.zeros(3, dtype=torch.int64), None, limits, width=4)
+    greedy(Keeping(), torch.zeros(3, dtype=torch.int64), None, limits)
+    assert torch.equal(Keeping.scores, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_scores_of_half_precision_are_added_up_in_full(dtype: torch.dtype) -> None:
+    model, ids, state = table(4, 9, dtype=dtype)
+    full = Table(9)
+    full.scores = model.scores.double()
+    limits = Limits(max_length=6, end=END)
+    found, expected = (beam(each, ids, state, limits, width=3) for each in (model, full))
+    for one, other in zip(found, expected, strict=True):
+        assert one[0].ids == other[0].ids
+        assert one[0].log_probability == pytest.approx(other[0].log_probability, rel=1e-6)
+
+
+def test_a_model_may_reorder_its_states_itself() -> None:
+    class Own(Table):
+        calls = 0
+
+        def reorder(self, state: State, index: Tensor) -> State:
+            self.calls += 1
+            return reorder(state, index)
+
+    model, limits = Own(6, dtype=torch.float64), Limits(max_length=6, end=END)
+    _, ids, state = table(5, 6)
+    generators = [torch.Generator() for _ in ids]
+    for search in (
+        lambda model: beam(model, ids, state, limits, width=3),
+        lambda model: greedy(model, ids, state, limits),
+        lambda model: sample(model, ids, state, limits, Sampling(temperature=0), generators),
+    ):
+        model.calls = 0
+        assert search(model) == search(Table(6, dtype=torch.float64))
+        assert model.calls > 0

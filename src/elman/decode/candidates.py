@@ -3,6 +3,32 @@
 import torch
 from torch import Tensor
 
+_STRIPES = 8
+
+
+def top(logs: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As `logs.topk(k)`, of (N, V), in less than half the time for vocabularies of thousands.
+
+    The V columns are laid out as stripes, one over the other: the k best are in the k columns with
+    the greatest maxima, or among the few that fill no stripe.
+
+    >>> best, ids = top(torch.arange(1000.0).view(1, -1), 2)
+    >>> best, ids
+    (tensor([[999., 998.]]), tensor([[999, 998]]))
+    """
+    size = logs.shape[-1]
+    width = size // _STRIPES
+    if width < 4 * k:
+        best, ids = logs.topk(min(k, size))
+        return best, ids
+    stripes = logs[:, : width * _STRIPES].view(-1, _STRIPES, width)
+    columns = stripes.amax(1).topk(k).indices
+    starts = torch.arange(0, width * _STRIPES, width, device=logs.device)
+    rest = torch.arange(width * _STRIPES, size, device=logs.device).expand(len(logs), -1)
+    ids = torch.cat([(columns.unsqueeze(-1) + starts).flatten(1), rest], 1)
+    best, where = logs.gather(1, ids).topk(k)
+    return best, ids.gather(1, where)
+
 
 def with_wanted(
     logs: Tensor, best: Tensor, tokens: Tensor, wanted: Tensor

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.decode.constraints import check_ids, id_lists, padded
-from elman.decode.search import Stepper, next_logs, reorder_of
+from elman.decode.search import LogProbabilities, Stepper, reorder_of
 from elman.errors import SettingsError
 
 
@@ -32,12 +32,13 @@ def forced_scores(
     targets = padded(given).to(ids.device)
     rows = torch.arange(len(given), device=ids.device)
     found: list[list[float]] = [[] for _ in given]
+    step = LogProbabilities(model).step
     for targets_now in targets.unbind(1):
         index = (targets_now[rows] >= 0).nonzero().squeeze(-1)
         if len(index) < len(rows):
             rows, ids = rows[index], ids[index]
             state = state if state is None else reorder_of(model)(state, index)
-        logs, state = next_logs(model, ids, state)
+        logs, state = step(ids, state)
         ids = targets_now[rows]
         check_ids(ids, "sequences", logs.shape[-1])
         own = logs.gather(-1, ids.unsqueeze(-1)).squeeze(-1)

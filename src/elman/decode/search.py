@@ -19,7 +19,7 @@ from torch import Tensor
 
 from elman.data.checks import whole
 from elman.data.values import shown
-from elman.decode.candidates import shared_out, with_wanted
+from elman.decode.candidates import shared_out, top, with_wanted
 from elman.decode.constraints import Constraint, Guide
 from elman.decode.sampling import Sampling
 from elman.errors import ModelError, SettingsError
@@ -211,6 +211,7 @@ class BeamSearch:
         self.width, self.n_best, self.alpha = width, n_best, alpha
         self._guide = guides[0] if guides else None
         self._ids, self._state = _checked(ids), state
+        self._logs = LogProbabilities(model)
         self.rows = list(range(len(ids)))
         self.found: list[list[TokenSequence]] = [[] for _ in self.rows]
         self.totals = torch.zeros(len(ids), 1, dtype=torch.float64, device=ids.device)
@@ -248,13 +249,13 @@ class BeamSearch:
         **Returns:** log probabilities, the hypotheses they go on from, and their last ids.
         """
         count, beams, _ = self.history.shape
-        logs, self._state = next_logs(self.model, self._ids, self._state)
+        logs, self._state = self._logs.step(self._ids, self._state)
         rows = torch.tensor(self.rows, device=logs.device).repeat_interleave(beams)
         written = self.history.flatten(0, 1)
         for constraint in self.constraints:
             logs = constraint.forbid(logs, written, rows)
         # One of a hypothesis's own at most ends, so that `width` are left to go on.
-        best, tokens = logs.topk(min(self.width + 1, logs.shape[-1]))
+        best, tokens = top(logs, self.width + 1)
         if self._guide is not None:
             best, tokens = with_wanted(logs, best, tokens, self._guide.wanted(written, rows))
         totals = (self.totals.view(-1, 1) + best).view(count, -1)
@@ -315,13 +316,27 @@ def reorder_of(model: Stepper) -> Callable[[State, Tensor], State]:
     return own
 
 
-def next_logs(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
-    """A step of the model: log probabilities, a new tensor, at least float32, and the state."""
-    scores, state = model.step(ids, state)
-    logs = (scores if scores.dtype == torch.float64 else scores.float()).log_softmax(-1)
-    if bool(logs[:, :1].isnan().any()):  # as all of a row is if one score is NaN or infinite
-        raise ModelError(_NO_NUMBERS)
-    return logs, state
+class LogProbabilities:
+    """Steps of a model whose scores become log probabilities, always in the same memory.
+
+    What a step gives, at least float32, is written over by the next one: fresh memory of this size
+    costs more than the logarithms.
+    """
+
+    def __init__(self, model: Stepper) -> None:
+        self._model = model
+        self._memory: Tensor | None = None
+
+    def step(self, ids: Tensor, state: Any) -> tuple[Tensor, State]:
+        """As the model's own; `ModelError` where its scores give no probabilities."""
+        scores, state = self._model.step(ids, state)
+        scores = scores if scores.dtype == torch.float64 else scores.float()
+        if self._memory is None or len(self._memory) < len(scores):
+            self._memory = torch.empty_like(scores)
+        logs = torch.log_softmax(scores, -1, out=self._memory[: len(scores)])
+        if bool(logs[:, :1].isnan().any()):  # as all of a row is if one score is NaN or infinite
+            raise ModelError(_NO_NUMBERS)
+        return logs, state
 
 
 @torch.inference_mode()
@@ -339,8 +354,9 @@ def _one_each(
     written = ids.new_empty(len(ids), 0)
     totals = torch.zeros(len(ids), dtype=torch.float64, device=device)
     found: dict[int, TokenSequence] = {}
+    step = LogProbabilities(model).step
     while len(rows):
-        logs, state = next_logs(model, ids, state)
+        logs, state = step(ids, state)
         for constraint in constraints:
             logs = constraint.forbid(logs, written, rows)
         ids = choose(logs, rows.tolist()).to(device)
