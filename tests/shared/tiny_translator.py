@@ -31,7 +31,7 @@ def tiny_translator(
             Bridge(8, layers),
             Attention(6, 8, kind=kind),
             Decoder(nn.Embedding(symbols, 3), *layers),
-            nn.Linear(5, symbols),
+            nn.Linear(5 + 8, symbols),
         ).double()
         with torch.no_grad():
             for parameter in model.parameters():

@@ -127,7 +127,7 @@ def test_it_learns_to_turn_sequences_round() -> None:
         Bridge(48, layers),
         Attention(24, 48, kind="general"),
         Decoder(nn.Embedding(6, 8), *layers),
-        nn.Linear(24, 6),
+        nn.Linear(24 + 48, 6),
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(150):
@@ -149,10 +149,10 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
             Bridge(8, layers),
             Attention(query, 8),
             Decoder(nn.Embedding(5, 3), *layers),
-            nn.Linear(5, 5),
+            nn.Linear(5 + 8, 5),
         )
 
-    assert build().decoder.output_size == 5
+    assert build().decoder.output_size == 5 + 8
     with pytest.raises(SettingsError, match="query_size: the attention's is 7, the decoder's 6"):
         build(query=7)
     with pytest.raises(SettingsError, match="memory_size: the attention's is 8, the decoder's 7"):

@@ -66,7 +66,8 @@ class Decoder(nn.Module):
     """The layers that write: a first one, whose outputs are the queries of an attention, and
     following ones, which also get the context (GNMT, Wu et al. 2016, arXiv:1609.08144).
 
-    No layer needs the context of the step before, so that in training each layer and the attention
+    An output is that of the last layer and the context, side by side, so that the scores of a token
+    depend on what was attended to directly. No layer needs the context of the step before, so that in training each layer and the attention
     run over whole sequences.
 
     **Arguments:** `embedding`: ids (U, B) to vectors (U, B, I); `first`: a layer with I inputs;
@@ -87,9 +88,9 @@ class Decoder(nn.Module):
             raise SettingsError("layers of a decoder have one direction and time first")
         self.embedding, self.first, self.following = embedding, first, following
         self.dropout = LockedDropout(dropout)
-        self.output_size = following.output_size
         self.query_size = first.output_size
         self.memory_size = following.input_size - first.output_size
+        self.output_size = following.output_size + self.memory_size
 
     def forward(
         self, ids: Tensor, state: State, attention: Attention, memory: Memory
@@ -100,6 +101,7 @@ class Decoder(nn.Module):
         context, _ = attend(query, attention, memory)
         inputs = self.dropout(torch.cat([query, context], -1))
         output, following = self.following(inputs, following)
+        output = torch.cat([output, context], -1)
         return output, (*as_tuple(first), *as_tuple(following))
 
     def step(
@@ -110,6 +112,7 @@ class Decoder(nn.Module):
         query, first = self.first.step(self.embedding(ids.unsqueeze(0)).squeeze(0), first)
         context, _ = attend(query.unsqueeze(0), attention, memory)
         output, following = self.following.step(torch.cat([query, context[0]], -1), following)
+        output = torch.cat([output, context[0]], -1)
         return output, (*as_tuple(first), *as_tuple(following))
 
     def alignments(self, ids: Tensor, state: State, attention: Attention, memory: Memory) -> Tensor:
@@ -164,7 +167,7 @@ class EncoderDecoder(nn.Module):
     ...     Bridge(12, layers),
     ...     Attention(8, 12),
     ...     Decoder(nn.Embedding(9, 4), *layers),
-    ...     nn.Linear(8, 9),
+    ...     nn.Linear(8 + 12, 9),
     ... )
     >>> source, lengths = torch.randint(20, (7, 3)), torch.tensor([7, 2, 5])
     >>> model(source, lengths, torch.randint(9, (6, 3))).shape
@@ -234,7 +237,7 @@ class EncoderDecoder(nn.Module):
         ...     Bridge(6, layers),
         ...     Attention(8, 6),
         ...     Decoder(nn.Embedding(9, 4), *layers),
-        ...     nn.Linear(8, 9),
+        ...     nn.Linear(8 + 6, 9),
         ... )
         >>> state = model.encode(torch.randint(20, (7, 2)))
         >>> [part.shape[1] for part in model.reorder(state, torch.tensor([0, 0, 0, 1, 1, 1]))]

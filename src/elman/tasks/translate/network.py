@@ -114,7 +114,7 @@ def translator(
     else:
         attention = Attention(hidden, memory, kind=settings.attention)
     head = Readout(
-        hidden,
+        decoder.output_size,
         known.target.size,
         size,
         dropout=settings.output_dropout,
@@ -126,7 +126,7 @@ def translator(
 
 def _attending_first(
     settings: TranslateSettings, cell: Cell | str, target: nn.Module, memory: int
-) -> tuple[Bridge, nn.Module]:
+) -> tuple[Bridge, Any]:
     """The first layer attends, the following ones get the context."""
     hidden = settings.hidden_size
     first = _of_layers(settings, 1).layers(cell, settings.embedding_size)
@@ -137,7 +137,7 @@ def _attending_first(
 
 def _input_feeding(
     settings: TranslateSettings, cell: Cell | str, target: nn.Module, memory: int
-) -> tuple[Bridge, nn.Module]:
+) -> tuple[Bridge, Any]:
     """The last layer attends, what it attended to is fed to the first."""
     hidden = settings.hidden_size
     own = _of_layers(settings, settings.decoder_layers)
