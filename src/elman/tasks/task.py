@@ -209,8 +209,9 @@ class Task(Hooks):
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card.
 
-        The folder must be new, empty or one that elman wrote; files there that elman did not write
-        stay as they are. Raises `FileError` where one of them would be written over.
+        The folder must be new, empty or one that elman wrote. Of a model that was saved there
+        before nothing stays; files that elman did not write stay as they are. Raises `FileError`
+        where one of them would be written over.
         """
         self._check_trained()
         path = path_of(path, "path")
