@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import FileError, ModelError
-from elman.files import is_file, move_into_place, read_json, sha256, staging, write_atomic, writing
+from elman.files import (
+    is_file,
+    json_text,
+    move_into_place,
+    read_json,
+    sha256,
+    staging,
+    write_atomic,
+    writing,
+)
 from elman.folders import (
     CARD,
     CHECKPOINT,
@@ -73,7 +82,8 @@ def write_model(
             write(stage / name)
         write_atomic(stage / CARD, card)
         files = {name: sha256(stage / name) for name in (WEIGHTS, *assets)}
-        content = {"format": FORMAT, **config, "files": files, "card": sha256(stage / CARD)}
+        stated = {"format": FORMAT, **config, "files": files, "card": sha256(stage / CARD)}
+        content = json.loads(json_text(stated))
         content["checksum"] = checksum(content)
         text = json.dumps(content, indent=2, ensure_ascii=False)
         write_atomic(stage / CONFIG, f"{text}\n")
