@@ -23,7 +23,7 @@ from elman.tasks.comparison import no_better
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.prediction import Evaluation, Prediction, rows
-from elman.tasks.schema import checked
+from elman.tasks.schema import checked, with_nan
 from elman.tasks.settings import validated
 from elman.tasks.start import merged, trained
 from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
@@ -143,7 +143,7 @@ class Task(Hooks):
         start_from: "Task | Path | str | None" = None,
         progress: bool = True,
     ) -> Self:
-        """Train from nothing, or from a trained model of the same task.
+        """Train from nothing, or from a trained model.
 
         **Arguments:**
 
@@ -156,7 +156,9 @@ class Task(Hooks):
           weights of an unbroken run.
         - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
           weights and preprocessing with a new optimizer: other data, more epochs, another schedule.
-          Settings that were not given to this task are those of that model.
+          Settings that were not given to this task are those of that model. Of another task's
+          model only what both have in common is taken: a classifier of texts may begin with a
+          language model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
         **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
@@ -176,6 +178,8 @@ class Task(Hooks):
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
             task.cell, task.settings = task.cell or start.cell, merged(task, start)
+            if start.name != task.name:  # so that the plan keeps them
+                task.asked = {**task.asked, **task.settings_from(start)}
         training = Training(task, start, data, validation)
         if progress and not resume:
             training.announce()
@@ -236,7 +240,7 @@ class Task(Hooks):
         except ModelError as error:
             raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
         settings = cls.settings_type.current(saved.config["settings"])
-        record = saved.config["record"]
+        record = with_nan(saved.config["record"])
         name = str(settings.get("cell"))[:100]
         if name not in BUILTIN and name not in cells:
             raise ModelError(

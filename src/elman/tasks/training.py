@@ -29,19 +29,22 @@ _PROGRESS = ("step", "epoch", "training_loss")
 class Training:
     """A task's data, network and batches; the task has its preprocessing and model from here on.
 
-    `start` is the trained task whose weights and preprocessing it begins with, None for none.
+    `start` is the trained task whose weights and preprocessing it begins with, None for none; one
+    of another task gives what `settings_from` and `take_from` take of it, and the rest is planned.
     """
 
     def __init__(self, task: "Task", start: "Task | None", data: Any, validation: Any) -> None:
         self.task, self.start = task, start
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(task.settings.seed)
-            known = None if start is None else start.preprocessing
+            goes_on = start is not None and start.name == task.name
+            known = start.preprocessing if start is not None and goes_on else None
             task._start, task._preprocessing = start, known
             train = task.read(data, labelled=True)
             if validation is None:
                 train, self.held_out = task.split(train)
-            self._plan(train)
+            if not goes_on:
+                self._plan(train)
             preprocessing = task.fit_preprocessing(train, known)
             task._preprocessing = preprocessing
             if validation is not None:
@@ -55,13 +58,11 @@ class Training:
                 task.planned = [*task.planned, f"Chosen: {why}"]
             task.model.to(dtype=task.precision(preprocessing))
             if start is not None:
-                take_weights(task, start)
+                take_weights(task, start) if goes_on else task.take_from(start)
 
     def _plan(self, train: Any) -> None:
         """Take the plan's settings, but for those that were given."""
         task = self.task
-        if self.start is not None:
-            return
         plan = task.plan(train)
         chosen = plan.without(task.asked)
         task.settings = task.settings.model_copy(update=chosen)
@@ -115,6 +116,7 @@ class Training:
             start=None if self.start is None else weights_hash(self.start),
             resume=resume,
             began=began,
+            chance=task.chance(self.train),
         )
 
     def record(self, result: Result) -> dict[str, Any]:

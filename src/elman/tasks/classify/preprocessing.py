@@ -55,10 +55,17 @@ class ClassifyPreprocessing:
     ngrams: NgramModel | None = None
 
     @classmethod
-    def learn(cls, train: ClassifyData, settings: ClassifySettings) -> Self:
-        """From the data to train on."""
+    def learn(
+        cls, train: ClassifyData, settings: ClassifySettings, vocabulary: Vocabulary | None = None
+    ) -> Self:
+        """From the data to train on; of texts the `vocabulary`, too, unless there is one."""
         found = cls(train.labels, train.several, sound=train.sound)
         if not train.examples.is_text:
+            if vocabulary is not None:
+                raise DataError(
+                    "start_from: a language model is the beginning of a classifier of texts, and"
+                    f" the data holds {'sound' if train.sound else 'feature vectors'}"
+                )
             if settings.ngram_model:
                 raise SettingsError("ngram_model: n-grams are of texts, and the data holds none")
             if settings.vectors is not None:
@@ -70,13 +77,14 @@ class ClassifyPreprocessing:
             deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
             return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
         check_words(settings)
-        vocabulary = build_vocabulary(
-            settings.tokens,
-            train.texts,
-            size=settings.vocabulary_size,
-            min_count=settings.min_count,
-            lowercase=settings.lowercase,
-        )
+        if vocabulary is None:
+            vocabulary = build_vocabulary(
+                settings.tokens,
+                train.texts,
+                size=settings.vocabulary_size,
+                min_count=settings.min_count,
+                lowercase=settings.lowercase,
+            )
         return replace(
             found,
             vocabulary=vocabulary,
@@ -168,6 +176,17 @@ class ClassifyPreprocessing:
                     )
                 targets[i, index[each]] = 1
         return targets if self.several else targets.argmax(-1)
+
+    def constant_scores(self, targets: Tensor, smoothing: float) -> Tensor:
+        """The scores (logits) of a constant prediction with the lowest loss, (classes,)."""
+        classes = len(self.labels)
+        weights = torch.ones(classes) if self.class_weights is None else self.class_weights
+        if self.several:
+            share = targets.mean(0) * (1 - smoothing) + smoothing / 2
+            return (weights * share / (1 - share)).log().clamp(-30, 30)
+        share = torch.bincount(targets, minlength=classes) / len(targets)
+        share = share * (1 - smoothing) + smoothing / classes
+        return (weights * share).log().clamp(min=-30)
 
     def probabilities(self, output: Sequence[Tensor]) -> NDArray[np.float32]:
         """The probability of each class, (N, classes), from the scores of N inputs."""

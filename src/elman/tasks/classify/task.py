@@ -14,6 +14,7 @@ from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
@@ -200,7 +201,10 @@ class Classify(Task):
 
     def plan(self, train: ClassifyData) -> Plan:
         """By the numbers of examples and labels, and how many words are new in unseen texts."""
-        return plan(train, self.asked, self.settings.preset)
+        given = dict(self.asked)
+        if self._start is not None:
+            del given["bidirectional"]  # of the language model, and no wish to answer early
+        return plan(train, given, self.settings.preset)
 
     def fit_preprocessing(
         self, train: ClassifyData, start: ClassifyPreprocessing | None = None
@@ -208,7 +212,10 @@ class Classify(Task):
         """Labels, and a vocabulary or the features' scale."""
         settings = self.settings
         if start is None:
-            found = ClassifyPreprocessing.learn(train, settings)
+            of_texts = None if self._start is None else self._start.vocabulary
+            found = ClassifyPreprocessing.learn(train, settings, of_texts)
+            if of_texts is not None:
+                self.planned = [*self.planned, from_language.summary(of_texts, train.texts)]
             if found.vectors is not None and found.vocabulary is not None:
                 line = summary(found.vectors, found.vocabulary, settings.vectors)
                 self.planned = [*self.planned, line]
@@ -220,6 +227,23 @@ class Classify(Task):
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
         found = found.with_ngrams(train, settings)
         return found if settings.class_weights == "none" else found.balanced(train)
+
+    def settings_from(self, start: Task) -> dict[str, Any]:
+        """Those of a language model's vocabulary, embedding and layers."""
+        if start.name != "language":
+            return super().settings_from(start)
+        return from_language.settings_of(start)
+
+    def take_from(self, start: Task) -> None:
+        """The embedding and the recurrent layers of a language model."""
+        from_language.take(cast("SequenceModel", self.model), start)
+
+    def found(self, name: str, value: Any) -> bool:
+        """The sample rate of sound, or the size of the vocabulary."""
+        if name == "sample_rate":
+            return self.sound is not None and bool(value == self.sound.rate)
+        known = self.vocabulary if name == "vocabulary_size" else None
+        return known is not None and bool(value == known.size)
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
         """Features are float32."""
@@ -278,17 +302,25 @@ class Classify(Task):
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
-        known: ClassifyPreprocessing = self._preprocessing
         logits, _ = model(batch.inputs, lengths=batch.lengths)
+        return Step(self._cross_entropy(logits, batch.targets), len(batch.lengths), state)
+
+    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        known: ClassifyPreprocessing = self._preprocessing
         weights = known.class_weights
         weights = None if weights is None else weights.to(logits.device)
         smoothing = self.settings.label_smoothing
         if known.several:
-            targets = batch.targets * (1 - smoothing) + smoothing / 2
-            loss = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        else:
-            loss = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing)
-        return Step(loss, len(batch.lengths), state)
+            targets = targets * (1 - smoothing) + smoothing / 2
+            return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
+        return F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
+
+    def chance(self, train: ClassifyData) -> float:
+        """That of the labels' frequencies, smoothed and weighted as in the loss."""
+        known: ClassifyPreprocessing = self._preprocessing
+        targets = known.targets(train)
+        scores = known.constant_scores(targets, self.settings.label_smoothing)
+        return float(self._cross_entropy(scores.expand(len(targets), -1), targets))
 
     def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
         """The scores (logits) of each class, (B, classes)."""

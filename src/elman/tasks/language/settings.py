@@ -37,7 +37,7 @@ class LanguageSettings(
         }
     )
 
-    tokens: Literal["characters", "bpe"] = Field(
+    tokens: Literal["characters", "bpe", "words"] = Field(
         "characters",
         description="Tokenisation; byte pairs are learnt from the beginning of the text.",
     )

@@ -161,6 +161,10 @@ class Language(Task):
         train.corpus(found.vocabulary, cache_folder() / "tokens")
         return found
 
+    def found(self, name: str, value: Any) -> bool:
+        """The size of the vocabulary."""
+        return name == "vocabulary_size" and bool(value == self.vocabulary.size)
+
     def build(self, preprocessing: LanguagePreprocessing) -> SequenceModel:
         """Embedded tokens, recurrent layers, scores of the next token."""
         settings, size = self.settings, preprocessing.vocabulary.size
@@ -210,6 +214,12 @@ class Language(Task):
         if settings.change_penalty and len(output) > 1:
             loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
         return Step(loss, targets.numel(), state)
+
+    def chance(self, train: LanguageText) -> float:
+        """That of the tokens' frequencies, their entropy in nats."""
+        counts = np.bincount(train.tokens(self.vocabulary), minlength=1)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum())
 
     def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> list[Tensor]:
         """Of one text a row for each block that is scored, (N, 3) float64: nats, tokens and
