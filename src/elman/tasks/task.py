@@ -180,18 +180,16 @@ class Task(Hooks):
             task.cell, task.settings = task.cell or start.cell, merged(task, start)
             if start.name != task.name:  # so that the plan keeps them
                 task.asked = {**task.asked, **task.settings_from(start)}
-        training = Training(task, start, data, validation)
+        training = Training(task, start, data, validation, progress=progress)
         if progress and not resume:
             training.announce()
-        result = training.run(
-            folder=folder, resume=resume, progress=progress, began=began, unit=self.unit
-        )
+        result = training.run(folder=folder, resume=resume, began=began, unit=self.unit)
         task.model.eval()
         task.history = result.history
         task.record = {**training.record(result), "latency_ms": task._latency()}
         if baselines := training.baselines():
             task.record["baselines"] = baselines
-        task._start = None
+        task._start, task.asked = None, self.asked
         if folder is not None:
             task.save(folder)
         vars(self).update(vars(task))

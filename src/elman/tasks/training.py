@@ -3,12 +3,14 @@
 import sys
 import time
 import warnings
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from elman.progress import stage
 from elman.tasks.comparison import with_baselines
 from elman.tasks.hooks import Hooks
 from elman.tasks.plan import time_words
@@ -33,32 +35,48 @@ class Training:
     of another task gives what `settings_from` and `take_from` take of it, and the rest is planned.
     """
 
-    def __init__(self, task: "Task", start: "Task | None", data: Any, validation: Any) -> None:
-        self.task, self.start = task, start
+    def __init__(
+        self,
+        task: "Task",
+        start: "Task | None",
+        data: Any,
+        validation: Any,
+        *,
+        progress: bool = False,
+    ) -> None:
+        self.task, self.start, self.progress = task, start, progress
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(task.settings.seed)
             goes_on = start is not None and start.name == task.name
             known = start.preprocessing if start is not None and goes_on else None
             task._start, task._preprocessing = start, known
-            train = task.read(data, labelled=True)
-            if validation is None:
-                train, self.held_out = task.split(train)
+            with self._stage("reading the data"):
+                train = task.read(data, labelled=True)
+                if validation is None:
+                    train, self.held_out = task.split(train)
             if not goes_on:
-                self._plan(train)
-            preprocessing = task.fit_preprocessing(train, known)
+                with self._stage("choosing settings"):
+                    self._plan(train)
+            with self._stage("preprocessing"):
+                preprocessing = task.fit_preprocessing(train, known)
             task._preprocessing = preprocessing
             if validation is not None:
-                self.held_out = task.read(validation, labelled=True)
+                with self._stage("reading the validation data"):
+                    self.held_out = task.read(validation, labelled=True)
             self.train = train
             task._model = task.build(preprocessing)
-            self.batches = task.batches(preprocessing, train, training=True)
-            self.unseen = task.batches(preprocessing, self.held_out, training=False)
+            with self._stage("making batches"):
+                self.batches = task.batches(preprocessing, train, training=True)
+                self.unseen = task.batches(preprocessing, self.held_out, training=False)
             self.facts = task.facts(train, self.held_out)
             if why := self.facts.get("chosen"):
                 task.planned = [*task.planned, f"Chosen: {why}"]
             task.model.to(dtype=task.precision(preprocessing))
             if start is not None:
                 take_weights(task, start) if goes_on else task.take_from(start)
+
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        return stage(name, shown=self.progress)
 
     def _plan(self, train: Any) -> None:
         """Take the plan's settings, but for those that were given."""
@@ -76,7 +94,9 @@ class Training:
 
     def announce(self) -> None:
         """Print the plan, and how long it will take here."""
-        for line in [*self.task.planned, self._duration()]:
+        with self._stage("measuring the speed"):
+            duration = self._duration()
+        for line in [*self.task.planned, duration]:
             print(line, file=sys.stderr, flush=True)
 
     def _duration(self) -> str:
@@ -96,9 +116,7 @@ class Training:
             text += f"; fewer, as the budget is {time_words(settings.budget)}"
         return text
 
-    def run(
-        self, *, folder: Path | None, resume: bool, progress: bool, began: float, unit: str
-    ) -> Result:
+    def run(self, *, folder: Path | None, resume: bool, began: float, unit: str) -> Result:
         """Train; the model then holds the best weights."""
         task, objective = self.task, self.task.objective
         return fit(
@@ -110,7 +128,7 @@ class Training:
             evaluate=self.evaluate,
             metric=objective.name,
             maximize=objective.maximize,
-            progress=progress,
+            progress=self.progress,
             unit=unit,
             data=self.facts["training_sha256"],
             start=None if self.start is None else weights_hash(self.start),
@@ -153,10 +171,12 @@ class Training:
 
     def baselines(self) -> list[dict[str, Any]]:
         """Simple methods on the same data, beside the model."""
-        return with_baselines(self.task, self.train, self.held_out)
+        with self._stage("training the baselines"):
+            return with_baselines(self.task, self.train, self.held_out)
 
     def write_report(self, folder: Path) -> Path | None:
         """Write the report page of the run; None, with a warning, where that fails."""
         from elman.tasks.run_report.page import write
 
-        return write(self.task, self.train, self.held_out, folder / REPORT)
+        with self._stage("writing the report"):
+            return write(self.task, self.train, self.held_out, folder / REPORT)

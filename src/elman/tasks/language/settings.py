@@ -63,4 +63,5 @@ class LanguageSettings(
     change_penalty: float = Field(
         0.0, ge=0, description="Temporal activation regularisation (TAR)."
     )
+    text: str = Field("text", description="Column of the texts, where the data is a table.")
     max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")

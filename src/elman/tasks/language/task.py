@@ -40,7 +40,8 @@ class Language(Task):
     """Model text token by token, by truncated backpropagation with the state carried on.
 
     Encoder: embedded tokens; head: a linear layer over the vocabulary at every step.
-    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents.
+    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents; or a
+    table with a column of texts, a dataset of labelled texts among them, whose labels are not read.
     `evaluate` gives the `loss` of a text (nats a token), its exponential `perplexity`, and
     `bits_per_character`.
 
@@ -143,7 +144,7 @@ class Language(Task):
     def read(self, data: Any, *, labelled: bool) -> LanguageText | LanguageTexts:
         """One text to learn from or to measure, or without labels the texts to be scored."""
         kind = LanguageText if labelled else LanguageTexts
-        return kind.of(data, self.settings.encoding)
+        return kind.of(data, self.settings.encoding, self.settings.text)
 
     def split(self, data: LanguageText) -> tuple[LanguageText, LanguageText]:
         """The text, and its end for validation."""
@@ -275,7 +276,7 @@ class Language(Task):
         vocabulary = self.vocabulary
         corpus = train.corpus(vocabulary)
         return {
-            "source": corpus.source,
+            "source": train.name or corpus.source,
             "training_tokens": len(train.tokens(vocabulary)),
             "validation_tokens": len(validation.tokens(vocabulary)),
             "vocabulary": f"{vocabulary.size} {self.settings.tokens}",
