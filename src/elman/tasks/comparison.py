@@ -32,7 +32,7 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
         if not found:
             return []
         unseen = task.batches(task.preprocessing, held_out, training=False)
-        output = infer(task.model, unseen, task.outputs)
+        output = infer(task.model, unseen, task.answers)
         scores = task.scores(output, task.preprocessing, held_out)
         compared = [compare(scores, each, seed=task.settings.seed) for each in found]
     except _FAILURES as error:

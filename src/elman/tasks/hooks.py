@@ -78,8 +78,8 @@ class Hooks(ABC):
             f"start_from is a model of the task {start.name}, and this is {self.name}"
         )
 
-    def take_from(self, start: Any) -> None:
-        """Write what the network shares with that of another task, see `settings_from`."""
+    def take_from(self, start: Any, model: Any) -> None:
+        """Write into the network what it shares with that of another task, see `settings_from`."""
         raise NotImplementedError
 
     def build(self, preprocessing: Any) -> nn.Module:
@@ -104,6 +104,13 @@ class Hooks(ABC):
 
     def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:
         """The network's outputs of a batch, one an input."""
+        raise NotImplementedError
+
+    def average(self, outputs: Sequence[Any]) -> Any:
+        """What `outputs` gave of one batch by several networks, as one; see `elman.tasks.ensemble`.
+
+        A task that does not override it has no ensembles.
+        """
         raise NotImplementedError
 
     def decode(

@@ -38,6 +38,7 @@ class Record(BaseModel):
 
     data: dict[str, Plain] = {}
     metrics: dict[str, float | None] = {}  # None: NaN or infinite, which JSON cannot hold
+    ensemble: dict[str, list[float | None]] = {}  # each network's metrics
     training: dict[str, Plain] = {}
     baselines: list[BaselineRow] = []
     latency_ms: float = Field(0.0, ge=0, allow_inf_nan=False)
@@ -49,6 +50,11 @@ def with_nan(record: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(record)
     if "metrics" in found:
         found["metrics"] = {n: math.nan if v is None else v for n, v in found["metrics"].items()}
+    if "ensemble" in found:
+        found["ensemble"] = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in found["ensemble"].items()
+        }
     if "baselines" in found:
         found["baselines"] = [
             {n: math.nan if v is None and n in numbers else v for n, v in row.items()}

@@ -9,13 +9,14 @@ from torch import nn
 
 from elman.data import Vocabulary
 from elman.errors import DataError, SettingsError
+from elman.tasks.ensemble import networks
 from elman.tasks.settings import validated
 from elman.train.checkpoint import digest
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
 
-_FIXED = ("cell", "hidden_size", "num_layers", "layer_norm", "residual", "learn_initial_state")
+_LAYERS = ("cell", "hidden_size", "num_layers", "layer_norm", "residual", "learn_initial_state")
 _SHOWN = 20
 
 
@@ -42,7 +43,7 @@ def merged(task: "Task", start: "Task") -> Any:
     """
     kind = type(task.settings)
     if start.name == task.name:
-        fixed = [*_FIXED, *task.fixed]
+        fixed = ["seeds", *_LAYERS, *task.fixed]
         before = {name: getattr(start.settings, name) for name in kind.model_fields}
     else:
         before = task.settings_from(start)
@@ -63,7 +64,7 @@ def merged(task: "Task", start: "Task") -> Any:
 
 def layer_settings(start: "Task") -> dict[str, Any]:
     """The settings of the recurrent layers that a model has, by name."""
-    return {name: getattr(start.settings, name) for name in _FIXED}
+    return {name: getattr(start.settings, name) for name in _LAYERS}
 
 
 def take_layers(embedding: nn.Embedding, recurrent: nn.Module, start: "Task") -> None:
@@ -83,8 +84,8 @@ def take_weights(task: "Task", start: "Task") -> None:
 
     Raises `SettingsError` where they do not fit.
     """
-    own, others = task.model.state_dict(), start.model.state_dict()
-    _copy(own, others, but_for=task.found_after_training)
+    for model, other in zip(networks(task.model), networks(start.model), strict=True):
+        _copy(model.state_dict(), other.state_dict(), but_for=task.found_after_training)
 
 
 def _copy(

@@ -20,6 +20,7 @@ from elman.html import is_page
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.comparison import no_better
+from elman.tasks.ensemble import build, claim_folders, networks, seeds_of
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.prediction import Evaluation, Prediction, rows
@@ -45,7 +46,8 @@ class Task(Hooks):
 
     A subclass names its settings and says how data become batches, a loss, answers and metrics;
     all else is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of
-    your own. After `fit`, `history` holds the metrics of every evaluation and `record` what the
+    your own. After `fit`, `history` holds the metrics of every evaluation (of
+    several networks those of the first) and `record` what the
     model card says.
     """
 
@@ -107,7 +109,12 @@ class Task(Hooks):
 
     def _outputs(self, dataset: Any) -> list[Any]:
         batches = self.batches(self.preprocessing, dataset, training=False)
-        return infer(self.model, batches, self.outputs)
+        return infer(self.model, batches, self.answers)
+
+    def answers(self, model: nn.Module, batch: Any) -> Any:
+        """The outputs of a batch; those of an ensemble as one."""
+        found = [self.outputs(each, batch) for each in networks(model)]
+        return self.average(found) if len(found) > 1 else found[0]
 
     # What all share
 
@@ -171,9 +178,11 @@ class Task(Hooks):
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names, REPORT], {REPORT: is_page})
+            claim_folders(folder, self, resume=resume)
             if not resume:
                 refuse_begun(folder / CHECKPOINT)
         began = time.monotonic()
+        seeds_of(self)
         start = None if start_from is None else trained(self, start_from, folder)
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
@@ -183,10 +192,10 @@ class Task(Hooks):
         training = Training(task, start, data, validation, progress=progress)
         if progress and not resume:
             training.announce()
-        result = training.run(folder=folder, resume=resume, began=began, unit=self.unit)
+        training.run(folder=folder, resume=resume, began=began, unit=self.unit)
         task.model.eval()
-        task.history = result.history
-        task.record = {**training.record(result), "latency_ms": task._latency()}
+        task.history = training.results[0].history
+        task.record = {**training.record(), "latency_ms": task._latency()}
         if baselines := training.baselines():
             task.record["baselines"] = baselines
         task._start, task.asked = None, self.asked
@@ -201,7 +210,7 @@ class Task(Hooks):
 
     def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:
         """What `elman.diagnose` looks at: the network, a batch of the data, loss, chunk length."""
-        model = self.model
+        model = networks(self.model)[0]
         if data is None:
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
         batch = self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
@@ -227,7 +236,9 @@ class Task(Hooks):
         tensors = self.model.state_dict()
         assets = {name: w for part in self._parts() for name, w in part.assets().items()}
         parameters = sum(p.numel() for p in self.model.parameters())
-        title = f"{self.name}: {self.description()}"
+        count = len(networks(self.model))
+        several = f", {count} networks" if count > 1 else ""
+        title = f"{self.name}: {self.description()}{several}"
         text = card(title, __version__, self.record, parameters)
         write_model(path, config, tensors, text, assets)
 
@@ -251,7 +262,7 @@ class Task(Hooks):
             with without_values():
                 task._preprocessing = cls.preprocessing_type.from_saved(saved, task.settings)
                 task._memory = task.recall(saved)
-                model = task.build(task._preprocessing)
+                model = build(task, task._preprocessing)
             assign_weights(model, saved.tensors)
         except _NOT_FITTING as error:
             what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -1,5 +1,6 @@
 """Classify sequences: sentiment of texts, words in sound, or what feature vectors measure."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -234,9 +235,9 @@ class Classify(Task):
             return super().settings_from(start)
         return from_language.settings_of(start)
 
-    def take_from(self, start: Task) -> None:
+    def take_from(self, start: Task, model: SequenceModel) -> None:
         """The embedding and the recurrent layers of a language model."""
-        from_language.take(cast("SequenceModel", self.model), start)
+        from_language.take(model, start)
 
     def found(self, name: str, value: Any) -> bool:
         """The sample rate of sound, or the size of the vocabulary."""
@@ -326,6 +327,13 @@ class Classify(Task):
         """The scores (logits) of each class, (B, classes)."""
         scores: Tensor = model(batch.inputs, lengths=batch.lengths)[0]
         return cast("ClassifyHead", model.head).with_ngrams(scores, batch.beside)
+
+    def average(self, outputs: Sequence[Tensor]) -> Tensor:
+        """The scores of the mean of the probabilities."""
+        scores = torch.stack(list(outputs)).double()
+        if self.several:
+            return scores.sigmoid().mean(0).logit(1e-12).to(outputs[0])
+        return (scores.log_softmax(-1).logsumexp(0) - math.log(len(scores))).to(outputs[0])
 
     def decode(
         self,
