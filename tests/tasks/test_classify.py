@@ -10,6 +10,7 @@ import elman
 from elman.errors import DataError, SettingsError
 from elman.math import tanh
 from elman.tasks import Classify
+from elman.tasks.classify.losses import cross_entropy
 from elman.train import TrainSettings
 
 TEXTS = ["good film", "fine film tonight", "bad film", "poor film last night"] * 6
@@ -392,7 +393,7 @@ def test_chance_is_the_lowest_loss_of_a_constant_prediction(
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        found = task._cross_entropy(scores.expand(len(targets), -1), targets)
+        found = cross_entropy(scores.expand(len(targets), -1), targets, task.preprocessing, 0.1)
         found.backward()
         return found
 

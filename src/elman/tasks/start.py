@@ -70,13 +70,15 @@ def layer_settings(start: "Task") -> dict[str, Any]:
 def take_layers(embedding: nn.Embedding, recurrent: nn.Module, start: "Task") -> None:
     """Write a language model's embedding and recurrent layers into those of another network.
 
-    Raises `SettingsError` where they do not fit.
+    A backward direction, which a language model has not, keeps its weights. Raises `SettingsError`
+    where the others do not fit.
     """
     for name, own, other in (
         ("embedding", embedding, start.model.get_submodule("encoder.embedding")),
         ("recurrent", recurrent, start.model.get_submodule("recurrent")),
     ):
-        _copy(own.state_dict(), other.state_dict(), f"{name}.")
+        mine = {n: w for n, w in own.state_dict().items() if not n.endswith("_reverse")}
+        _copy(mine, other.state_dict(), f"{name}.")
 
 
 def take_weights(task: "Task", start: "Task") -> None:

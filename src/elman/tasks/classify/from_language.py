@@ -13,16 +13,22 @@ from elman.tasks.start import layer_settings, take_layers
 if TYPE_CHECKING:
     from elman.tasks.task import Task
 
+LR = 7e-4  # a third of the usual rate, so that what was learnt is kept
 _MOST_UNKNOWN = 0.5  # share of tokens, above which a vocabulary is of another language
 
 
 def settings_of(start: "Task") -> dict[str, Any]:
-    """The classifier's settings that follow from a language model."""
+    """The classifier's settings that follow from a language model.
+
+    One layer may have a backward direction beside it, which begins with random weights.
+    """
+    one_layer = start.settings.num_layers == 1
     return {
         **layer_settings(start),
         **{name: getattr(start.settings, name) for name in ("embedding_size", "tokens")},
-        **{"vocabulary_size": start.settings.vocabulary_size, "min_count": 1, "lowercase": False},
-        **{"ngram_buckets": 0, "vectors": None, "bidirectional": False},
+        **{n: getattr(start.settings, n) for n in ("vocabulary_size", "lowercase")},
+        **{"min_count": 1, "ngram_buckets": 0, "vectors": None},
+        **({} if one_layer else {"bidirectional": False}),
     }
 
 

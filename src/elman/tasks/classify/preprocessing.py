@@ -177,17 +177,6 @@ class ClassifyPreprocessing:
                 targets[i, index[each]] = 1
         return targets if self.several else targets.argmax(-1)
 
-    def constant_scores(self, targets: Tensor, smoothing: float) -> Tensor:
-        """The scores (logits) of a constant prediction with the lowest loss, (classes,)."""
-        classes = len(self.labels)
-        weights = torch.ones(classes) if self.class_weights is None else self.class_weights
-        if self.several:
-            share = targets.mean(0) * (1 - smoothing) + smoothing / 2
-            return (weights * share / (1 - share)).log().clamp(-30, 30)
-        share = torch.bincount(targets, minlength=classes) / len(targets)
-        share = share * (1 - smoothing) + smoothing / classes
-        return (weights * share).log().clamp(min=-30)
-
     def probabilities(self, output: Sequence[Tensor]) -> NDArray[np.float32]:
         """The probability of each class, (N, classes), from the scores of N inputs."""
         logits = torch.stack(list(output))

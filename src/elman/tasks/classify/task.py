@@ -1,13 +1,11 @@
 """Classify sequences: sentiment of texts, words in sound, or what feature vectors measure."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,9 +18,11 @@ from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
 from elman.tasks.classify.ngram_model import NGRAMS, fitted_weight
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
+from elman.tasks.classify.report import Report
 from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
@@ -37,7 +37,7 @@ from elman.tasks.metrics import (
 )
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
-from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
@@ -48,17 +48,6 @@ from elman.train.inference import infer
 from elman.train.objective import Objective
 
 _BATCH = 128  # sequences in a batch of inference
-
-
-@dataclass(frozen=True)
-class Report(Evaluation):
-    """How a classifier does: metrics, and a table of true (rows) against predicted labels.
-
-    `confusion` counts, (C, C) int64 in the order of `labels`; None with several labels each.
-    """
-
-    labels: list[str]
-    confusion: NDArray[np.int64] | None
 
 
 class Classify(Task):
@@ -202,10 +191,13 @@ class Classify(Task):
 
     def plan(self, train: ClassifyData) -> Plan:
         """By the numbers of examples and labels, and how many words are new in unseen texts."""
+        if self._start is None:
+            return plan(train, self.asked, self.settings.preset)
         given = dict(self.asked)
-        if self._start is not None:
-            del given["bidirectional"]  # of the language model, and no wish to answer early
-        return plan(train, given, self.settings.preset)
+        if self._start.settings.num_layers > 1:
+            del given["bidirectional"]  # which is the language model's, and no wish of the user
+        found = plan(train, given, self.settings.preset)
+        return replace(found, settings={**found.settings, "lr": from_language.LR})
 
     def fit_preprocessing(
         self, train: ClassifyData, start: ClassifyPreprocessing | None = None
@@ -304,24 +296,14 @@ class Classify(Task):
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
         logits, _ = model(batch.inputs, lengths=batch.lengths)
-        return Step(self._cross_entropy(logits, batch.targets), len(batch.lengths), state)
-
-    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        known: ClassifyPreprocessing = self._preprocessing
-        weights = known.class_weights
-        weights = None if weights is None else weights.to(logits.device)
         smoothing = self.settings.label_smoothing
-        if known.several:
-            targets = targets * (1 - smoothing) + smoothing / 2
-            return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        return F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
+        loss = cross_entropy(logits, batch.targets, self._preprocessing, smoothing)
+        return Step(loss, len(batch.lengths), state)
 
     def chance(self, train: ClassifyData) -> float:
         """That of the labels' frequencies, smoothed and weighted as in the loss."""
         known: ClassifyPreprocessing = self._preprocessing
-        targets = known.targets(train)
-        scores = known.constant_scores(targets, self.settings.label_smoothing)
-        return float(self._cross_entropy(scores.expand(len(targets), -1), targets))
+        return constant_loss(known.targets(train), known, self.settings.label_smoothing)
 
     def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
         """The scores (logits) of each class, (B, classes)."""
@@ -330,10 +312,7 @@ class Classify(Task):
 
     def average(self, outputs: Sequence[Tensor]) -> Tensor:
         """The scores of the mean of the probabilities."""
-        scores = torch.stack(list(outputs)).double()
-        if self.several:
-            return scores.sigmoid().mean(0).logit(1e-12).to(outputs[0])
-        return (scores.log_softmax(-1).logsumexp(0) - math.log(len(scores))).to(outputs[0])
+        return mean_scores(outputs, several=self.several)
 
     def decode(
         self,

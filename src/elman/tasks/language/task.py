@@ -63,7 +63,7 @@ class Language(Task):
     commands = COMMANDS
     preprocessing_type = LanguagePreprocessing
     asset_names = (VOCABULARY,)
-    fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
+    fixed = ("tokens", "lowercase", "vocabulary_size", "embedding_size", "tie_weights")
 
     @property
     def model(self) -> SequenceModel:
