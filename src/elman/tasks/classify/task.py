@@ -106,8 +106,6 @@ class Classify(Task):
         """How sound becomes features; None of all else."""
         return cast("ClassifyPreprocessing", self.preprocessing).sound
 
-    # use
-
     def report(self, data: Any) -> Report:
         """Metrics of labelled data, and what was taken for what."""
         self._check_trained()
@@ -233,10 +231,9 @@ class Classify(Task):
 
     def found(self, name: str, value: Any) -> bool:
         """The sample rate of sound, or the size of the vocabulary."""
-        if name == "sample_rate":
-            return self.sound is not None and bool(value == self.sound.rate)
-        known = self.vocabulary if name == "vocabulary_size" else None
-        return known is not None and bool(value == known.size)
+        known: dict[str, Any] = {"vocabulary_size": self.vocabulary and self.vocabulary.size}
+        known["sample_rate"] = self.sound and self.sound.rate
+        return bool(value == known.get(name))
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
         """Features are float32."""
