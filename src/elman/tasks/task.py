@@ -173,22 +173,23 @@ class Task(Hooks):
         `DataError` for labels or characters that it does not know, and `FileError` where files in
         `folder` that elman did not write would be lost.
         """
+        seeds_of(self)  # which refuses several where they cannot be averaged
         if folder is not None:
             folder = path_of(folder, "folder")
             if resume and not is_file(folder / CHECKPOINT):
                 raise ModelError(f"{folder / CHECKPOINT}: no such checkpoint to resume from")
             claim(folder, [*MODEL_FILES, *self.asset_names, REPORT], {REPORT: is_page})
-            claim_folders(folder, self, resume=resume)
             if not resume:
                 refuse_begun(folder / CHECKPOINT)
         began = time.monotonic()
-        seeds_of(self)
         start = None if start_from is None else trained(self, start_from, folder)
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
             task.cell, task.settings = task.cell or start.cell, merged(task, start)
             if start.name != task.name:  # so that the plan keeps them
                 task.asked = {**task.asked, **task.settings_from(start)}
+        if folder is not None:
+            claim_folders(folder, task, resume=resume)
         training = Training(task, start, data, validation, progress=progress)
         if progress and not resume:
             training.announce()
