@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.files import json_text
-from elman.tasks import comparison, ensemble
+from elman.tasks import comparison
 from elman.tasks.commands import Note, Part, Rows
 from elman.tasks.formats import json_line
 from elman.tasks.registry import commands_of
@@ -49,7 +49,7 @@ def trained(task: "Task", out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
-    for each in ensemble.lines(task.record):
+    for each in comparison.together(task.record):
         print(each)
     for row in task.record.get("baselines", ()):
         print(comparison.line(row))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from elman.tasks import comparison, ensemble
+from elman.tasks import comparison
 
 
 def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -> str:
@@ -32,7 +32,7 @@ def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -
         if values:
             lines += ["", f"## {title}", "", "| | |", "|---|---|"]
             lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in values.items()]
-    if several := ensemble.lines(record):
+    if several := comparison.together(record):
         lines += ["", "## Ensemble", "", *(f"- {each}" for each in several)]
     lines += comparison.table(record.get("baselines", ()))
     if "latency_ms" in record:

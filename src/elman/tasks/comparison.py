@@ -94,6 +94,22 @@ def line(row: Row) -> str:
     )
 
 
+def together(record: Mapping[str, Any]) -> list[str]:
+    """By metric what the networks reach together and alone, of a trained task's `record`.
+
+    >>> together({"metrics": {"accuracy": 0.85}, "ensemble": {"accuracy": [0.8, 0.84]}})
+    ['2 networks together: accuracy 0.8500, alone 0.8200 on average (0.8000 to 0.8400): +0.0300']
+    """
+    found = []
+    for name, alone in record.get("ensemble", {}).items():
+        together, mean = record["metrics"][name], sum(alone) / len(alone)
+        found.append(
+            f"{len(alone)} networks together: {name.replace('_', ' ')} {together:.4f}, alone"
+            f" {mean:.4f} on average ({min(alone):.4f} to {max(alone):.4f}): {together - mean:+.4f}"
+        )
+    return found
+
+
 def table(rows: Sequence[Row]) -> list[str]:
     """The lines of the card's table."""
     if not rows:

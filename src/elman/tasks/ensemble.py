@@ -1,7 +1,7 @@
 """Networks of different seeds that are trained one after the other and used as one model."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,19 +68,3 @@ def claim_folders(folder: Path, task: "Task", *, resume: bool) -> None:
         claim(each, [CHECKPOINT, METRICS], {CHECKPOINT: is_checkpoint, METRICS: is_log})
         if not resume:
             refuse_begun(each / CHECKPOINT)
-
-
-def lines(record: Mapping[str, Any]) -> list[str]:
-    """By metric what the networks reach together and alone, of a trained task's `record`.
-
-    >>> lines({"metrics": {"accuracy": 0.85}, "ensemble": {"accuracy": [0.8, 0.84]}})
-    ['2 networks together: accuracy 0.8500, alone 0.8200 on average (0.8000 to 0.8400): +0.0300']
-    """
-    found = []
-    for name, alone in record.get("ensemble", {}).items():
-        together, mean = record["metrics"][name], sum(alone) / len(alone)
-        found.append(
-            f"{len(alone)} networks together: {name.replace('_', ' ')} {together:.4f}, alone"
-            f" {mean:.4f} on average ({min(alone):.4f} to {max(alone):.4f}): {together - mean:+.4f}"
-        )
-    return found

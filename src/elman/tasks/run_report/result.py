@@ -3,7 +3,7 @@
 from typing import Any
 
 from elman import html
-from elman.tasks import comparison, ensemble
+from elman.tasks import comparison
 from elman.tasks.run_report.run import Run
 
 _LONGEST = 200  # characters of a fact or a setting
@@ -15,7 +15,7 @@ def parts(run: Run) -> list[str]:
     metrics = {name.replace("_", " "): f"{v:.4g}" for name, v in record["metrics"].items()}
     rows = record.get("baselines", ())
     found = [html.text("On the validation data:"), html.facts(metrics)]
-    found += [html.text(f"{line}.") for line in ensemble.lines(record)]
+    found += [html.text(f"{line}.") for line in comparison.together(record)]
     if warning := comparison.no_better(rows):
         found.append(html.strong(f"Warning: {warning}."))
     if rows:
