@@ -1,4 +1,4 @@
-"""Classifiers of few texts with and without character n-grams, as docs/tasks.md shows them.
+"""Classifiers of few texts by what helps them, as docs/tasks.md shows them.
 
     ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants plan] [NAME ...]
 
@@ -16,7 +16,7 @@ import numpy as np
 from cyclopts import App
 
 from elman.data import read_examples
-from elman.tasks import Classify
+from elman.tasks import Classify, Language
 from elman.tasks.classify.plan import NGRAM_BUCKETS
 
 
@@ -37,6 +37,7 @@ CASES = {
         *("text_sst2:train", "text_sst2:test", "text_sst2:validation"),
         settings={"epochs": 7, "hidden_size": 64},
     ),
+    "sst2-planned": Case("text_sst2:train", "text_sst2:test", "text_sst2:validation"),
     "snips": Case(*SNIPS),
     "snips-tenth": Case(*SNIPS, share=0.1),
     "reviews": Case("text_sentiment_labelled/amazon", "text_sentiment_labelled/yelp"),
@@ -45,6 +46,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "words": {"tokens": "words", "ngram_buckets": 0},
     "n-grams": {"tokens": "words", "ngram_buckets": NGRAM_BUCKETS},
     "plan": {},  # which may cut texts into something else
+    "seeds": {"seeds": 3},
+    "language": {},  # begun with a language model of the same texts
+}
+LANGUAGE: dict[str, Any] = {
+    **{"tokens": "words", "lowercase": True, "vocabulary_size": 8192},
+    **{"hidden_size": 100, "embedding_size": 100, "epochs": 8},
 }
 
 
@@ -56,11 +63,15 @@ def training_data(case: Case) -> tuple[list[Any], list[Any]]:
     return [found.inputs[i] for i in chosen], [labels[i] for i in chosen]
 
 
-def accuracy(case: Case, settings: dict[str, Any], seed: int) -> tuple[float, float]:
+def accuracy(case: Case, variant: str, seed: int) -> tuple[float, float]:
     """Of one training: the accuracy on the test part, and the processor's seconds."""
     began = time.process_time()
-    task = Classify(**case.settings, **settings, seed=seed, baselines=False)
-    task.fit(training_data(case), case.validation, progress=False)
+    texts, labels = training_data(case)
+    start = None
+    if variant == "language":
+        start = Language(**LANGUAGE, seed=seed, baselines=False).fit(texts, progress=False)
+    task = Classify(**case.settings, **VARIANTS[variant], seed=seed, baselines=False)
+    task.fit((texts, labels), case.validation, start_from=start, progress=False)
     seconds = time.process_time() - began
     return task.evaluate(case.test)["accuracy"], seconds
 
@@ -69,12 +80,14 @@ app = App(help=__doc__)
 
 
 @app.default
-def main(*names: str, seeds: int = 3, variants: Sequence[str] = tuple(VARIANTS)) -> None:
+def main(
+    *names: str, seeds: int = 3, variants: Sequence[str] = ("words", "n-grams", "plan")
+) -> None:
     """Print a row for each dataset and variant."""
     print("| data | variant | accuracy | deviation | CPU seconds |\n|---|---|---|---|---|")
     for name in names or CASES:
         for variant in variants:
-            runs = [accuracy(CASES[name], VARIANTS[variant], seed) for seed in range(seeds)]
+            runs = [accuracy(CASES[name], variant, seed) for seed in range(seeds)]
             values, seconds = zip(*runs, strict=True)
             deviation = statistics.stdev(values) if seeds > 1 else 0.0
             row = (

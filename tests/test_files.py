@@ -9,11 +9,12 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from elman.errors import ElmanError, FileError, ModelError
-from elman.files import read_json, staging, write_atomic
+from elman.files import json_text, read_json, staging, write_atomic
 from elman.tensor_files import read_tensors, write_tensors
 
 WRITER = """
@@ -203,3 +204,20 @@ def test_files_of_tensors_that_are_none(tmp_path: Path) -> None:
     for name in ("nowhere", "x" * 300, "nul\0", "."):
         with pytest.raises(ModelError, match="no such file"):
             read_tensors(tmp_path / name)
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
+def test_json_of_numbers_that_it_cannot_hold_is_null(value: float) -> None:
+    nest = {"a": value, "b": [1.5, (value, {"c": value})], "d": np.array([value, 2]), "e": "NaN"}
+    text = json_text(nest, default=lambda other: other.tolist())
+    found = json.loads(text, parse_constant=refuse)
+    assert found == {
+        "a": None,
+        "b": [1.5, [None, {"c": None}]],
+        "d": [None, 2.0],
+        "e": "NaN",
+    }

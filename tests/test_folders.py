@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import elman
+import elman.files
 import elman.folders
 from elman.errors import FileError, SettingsError
 from elman.folders import JOURNAL
@@ -174,6 +176,94 @@ def test_a_save_that_was_broken_off_is_done_again(
     task.save(run)
     assert elman.load(run).record == task.record
     assert not list(run.glob(".elman*"))
+
+
+@pytest.fixture(scope="module")
+def larger() -> Classify:
+    """A model with one file more: its n-grams."""
+    return Classify(**{**SMALL, "ngram_model": True}).fit(DATA, progress=False)
+
+
+@pytest.fixture(scope="module")
+def of_features() -> Classify:
+    """A model with one file fewer: it has no vocabulary."""
+    data = [np.full((3, 1), i % 2, np.float32) for i in range(16)], ["+", "-"] * 8
+    return Classify(**SMALL).fit(data, progress=False)
+
+
+def test_a_save_leaves_no_file_of_the_model_before(
+    task: Classify, larger: Classify, of_features: Classify, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    for each in (larger, task, larger, of_features, larger):
+        each.save(folder)
+        (folder / "notes.txt").write_text("mine")
+        files = json.loads((folder / "config.json").read_text())["files"]
+        assert {*contents(folder)} == {*files, "README.md", "config.json", "notes.txt"}
+        assert elman.load(folder).record == each.record
+
+
+@pytest.mark.parametrize("how", ["edited", "linked", "replaced by a folder"])
+def test_an_outdated_file_that_was_changed_stays(
+    how: str, task: Classify, larger: Classify, tmp_path: Path
+) -> None:
+    larger.save(tmp_path / "model")
+    path = tmp_path / "model" / "ngrams.safetensors"
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    if how == "edited":
+        path.write_bytes(elsewhere.read_bytes() + b"mine")
+    elif how == "linked":
+        path.symlink_to(elsewhere)
+    else:
+        path.mkdir()
+    task.save(tmp_path / "model")
+    assert path.exists()
+    assert elsewhere.exists()
+    with pytest.raises(FileError, match=r"ngrams\.safetensors would be written over"):
+        larger.save(tmp_path / "model")
+    assert elman.load(tmp_path / "model").record == task.record
+
+
+def test_a_file_outside_that_a_configuration_names_stays(task: Classify, tmp_path: Path) -> None:
+    task.save(tmp_path / "model")
+    (tmp_path / "mine").write_text("mine")
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    config["files"]["../mine"] = elman.files.sha256(tmp_path / "mine")
+    config["checksum"] = elman.folders.checksum({k: config[k] for k in config if k != "checksum"})
+    path.write_text(json.dumps(config))
+    task.save(tmp_path / "model")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_save_broken_off_before_or_after_a_removal_is_done_again(
+    removed: bool,
+    task: Classify,
+    larger: Classify,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, unlink = tmp_path / "model", Path.unlink
+
+    def stop(path: Path, **options: Any) -> None:
+        if path.name in ("ngrams.safetensors", JOURNAL) and path.parent == folder:
+            if removed:
+                unlink(path, **options)
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    larger.save(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", stop)
+        with pytest.raises(KeyboardInterrupt):
+            task.save(folder)
+    assert (folder / "ngrams.safetensors").exists() != removed
+    assert elman.load(folder).record == task.record
+    for each in (task, larger, task):
+        each.save(folder)
+        assert (folder / "ngrams.safetensors").exists() == (each is larger)
+        assert not list(folder.glob(".elman*"))
 
 
 def test_a_card_of_an_older_version_is_written_again(task: Classify, tmp_path: Path) -> None:

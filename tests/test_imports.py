@@ -19,7 +19,7 @@ FLOORS = (
     {"math", "html", "svg"},
     {"folders", "tensor_files"},
     {"files"},
-    {"errors", "lazy", "messages", "moved", "version"},
+    {"errors", "lazy", "messages", "moved", "progress", "version"},
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 

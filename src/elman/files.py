@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -155,6 +156,18 @@ def read_json(path: Path, most_bytes: int) -> Any:
     return value
 
 
+def json_text(value: Any, **options: Any) -> str:
+    """A value as standard JSON, in which NaN and infinity are null; `options` of `json.dumps`.
+
+    >>> json_text({"loss": float("nan"), "all": (1.5, float("inf"))})
+    '{"loss": null, "all": [1.5, null]}'
+    """
+    default = options.pop("default", None)
+    if default is not None:
+        options["default"] = lambda other: _finite(default(other))
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
 def check_picture(path: Path) -> None:
     """Raise `SettingsError` if no picture can be written there."""
     if path.suffix.lower() not in _PICTURES:
@@ -166,6 +179,15 @@ def check_picture(path: Path) -> None:
 def is_leftover(name: str) -> bool:
     """Whether a file's name is that of a staging folder."""
     return _STAGING.fullmatch(name) is not None
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for every number that JSON cannot hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _new_file(path: Path) -> int:

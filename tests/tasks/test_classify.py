@@ -10,6 +10,7 @@ import elman
 from elman.errors import DataError, SettingsError
 from elman.math import tanh
 from elman.tasks import Classify
+from elman.tasks.classify.losses import cross_entropy
 from elman.train import TrainSettings
 
 TEXTS = ["good film", "fine film tonight", "bad film", "poor film last night"] * 6
@@ -373,3 +374,29 @@ def test_encoding_and_delimiter_are_settings(tmp_path: Path) -> None:
     assert elman.load(tmp_path / "model").evaluate(path) == task.evaluate(path)
     with pytest.raises(SettingsError, match="encoding='cp9' is not an encoding"):
         Classify(encoding="cp9")
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+@pytest.mark.parametrize("several", [False, True])
+def test_chance_is_the_lowest_loss_of_a_constant_prediction(
+    several: bool, class_weights: str
+) -> None:
+    labels = ["a", "a", "a", "b", "a", "c", "b", "a"]
+    texts = [f"text {label}" for label in labels]
+    given = [(label, "d") if label == "b" else (label,) for label in labels] if several else labels
+    task = Classify(class_weights=class_weights, hidden_size=4, epochs=1, batch_size=4)
+    task.fit((texts, given), (texts, given), progress=False)
+    targets = task.preprocessing.targets(task.read((texts, given), labelled=True))
+    scores = torch.zeros(len(task.labels), requires_grad=True)
+    optimizer = torch.optim.LBFGS([scores], max_iter=200, line_search_fn="strong_wolfe")
+    assert (task.preprocessing.class_weights is None) == (class_weights == "none")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        found = cross_entropy(scores.expand(len(targets), -1), targets, task.preprocessing, 0.1)
+        found.backward()
+        return found
+
+    optimizer.step(loss)
+    found = task.chance(task.read((texts, given), labelled=True))
+    assert found == pytest.approx(loss().item(), abs=1e-4)

@@ -51,6 +51,18 @@ def test_json_of_any_prediction() -> None:
     assert broken == {"value": None, "input": "a.wav", "error": "a.wav is empty"}
 
 
+def test_numbers_that_json_cannot_hold_are_null() -> None:
+    nothing = float("nan")
+    row = {"probability": nothing, "mean": np.array([nothing, 1]), "word": Word("a", 0, nothing, 1)}
+    text = Prediction({"loss": float("inf")}, details=row).to("json")
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) == {
+        "value": {"loss": None},
+        "probability": None,
+        "mean": [None, 1.0],
+        "word": {"text": "a", "start": 0, "end": None, "confidence": 1},
+    }
+
+
 def test_ctm_has_a_line_a_word() -> None:
     predictions = [heard("my file.wav", GO), heard("b", NOTHING), heard("c", GONE)]
     assert formatted(predictions, "ctm").splitlines() == [

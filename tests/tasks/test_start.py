@@ -117,6 +117,31 @@ def test_settings_that_do_not_fit_are_named(
         assert f" is {value!r}" in str(caught.value)
 
 
+FOUND = [
+    ("forecast", "season", 7, 6),
+    ("forecast", "frequency", "D", "h"),
+    ("forecast", "frequency", "24h", "48h"),
+    ("forecast", "smoothing", False, True),
+    ("speech", "sample_rate", 8000, 16000),
+    ("language", "vocabulary_size", 13, 14),
+    ("classify", "vocabulary_size", 8, 7),
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "same", "other"), FOUND)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_setting_that_the_model_found_itself_is_no_contradiction(
+    name: str, setting: str, same: Any, other: Any, models: Path
+) -> None:
+    kind, _, _, data = MADE[name]
+    assert getattr(elman.load(models / name).settings, setting) is None
+    task = kind(epochs=1, **{setting: same})
+    task.fit(data, start_from=models / name, progress=False)
+    assert getattr(task.settings, setting) is None
+    with pytest.raises(SettingsError, match=f"{setting} was None and is {other!r}"):
+        kind(**{setting: other}).fit(data, start_from=models / name, progress=False)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [

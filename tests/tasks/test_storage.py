@@ -1,6 +1,7 @@
 """Saved and loaded, a model is what it was, bit for bit."""
 
 import json
+import math
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
@@ -186,6 +187,23 @@ def test_the_record_says_what_training_came_to() -> None:
     data = language().record["data"]
     assert data["vocabulary"] == f"{len(set(TEXT)) + 2} characters"
     assert data["training_tokens"] + data["validation_tokens"] == len(TEXT)
+
+
+def test_a_record_with_nan_is_standard_json_and_comes_back(tmp_path: Path) -> None:
+    task, row = classifier(epochs=1), {"name": "guess", "metric": "accuracy", "note": ""}
+    row |= {"model": 0.5, "winner": "undecided", "maximize": True, "examples": 3}
+    row |= {"baseline": math.nan, "low": math.nan, "high": math.nan}
+    task.record = {"metrics": {"loss": math.nan, "accuracy": 0.5}, "baselines": [row]}
+    task.save(tmp_path / "one")
+    text = (tmp_path / "one" / "config.json").read_text()
+    record = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert record["record"]["metrics"] == {"loss": None, "accuracy": 0.5}
+    again = elman.load(tmp_path / "one")
+    assert math.isnan(again.record["metrics"]["loss"])
+    (row,) = again.record["baselines"]
+    assert all(math.isnan(row[name]) for name in ("baseline", "low", "high"))
+    again.save(tmp_path / "two")
+    assert (tmp_path / "two" / "config.json").read_text() == text
 
 
 def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What shows that comparisons go on: a bar on a terminal, else a line now and then."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -9,14 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elman.bench.compare import Comparison
+from elman.progress import terminal
 
 _LINE_SECONDS = 5.0
 
 
 def shown(comparisons: Sequence[Comparison]) -> Iterator[Comparison]:
     """The comparisons one by one, each named on standard error while it is made."""
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        yield from _on_a_bar(comparisons)
+    console = terminal()
+    if console is not None:
+        yield from _on_a_bar(comparisons, console)
         return
     last = time.monotonic()
     for number, comparison in enumerate(comparisons, 1):
@@ -27,9 +28,8 @@ def shown(comparisons: Sequence[Comparison]) -> Iterator[Comparison]:
         yield comparison
 
 
-def _on_a_bar(comparisons: Sequence[Comparison]) -> Iterator[Comparison]:
+def _on_a_bar(comparisons: Sequence[Comparison], console: Console) -> Iterator[Comparison]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True, highlight=False)
     bar = Progress(
         *columns,
         TimeRemainingColumn(),

@@ -1,6 +1,5 @@
 """Comparisons as lines: for people on a terminal, for a spreadsheet, for a program."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from elman.bench import markdown, plot, progress
 from elman.bench.compare import Comparison
 from elman.bench.measurement import Row, sizes
 from elman.errors import SettingsError
-from elman.files import check_picture
+from elman.files import check_picture, json_text
 
 # Columns and their width on a terminal, below 0 to the right.
 _WIDTHS = {
@@ -33,7 +32,7 @@ def printed(rows: Iterable[Row], *, as_json: bool) -> Iterator[Row]:
         record = _record(row)
         if as_json:
             shape = dict(zip("TBIH", row.shape, strict=True))
-            print(json.dumps({**record, **shape, "its % of peak": _percent(row.share_rival)}))
+            print(json_text({**record, **shape, "its % of peak": _percent(row.share_rival)}))
         else:
             lines = [list(record), list(record.values())] if index == 0 else [record.values()]
             for values in lines:

@@ -1,6 +1,5 @@
 """What the command line prints: tables for people, JSON for programs."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from elman.files import json_text
 from elman.tasks import comparison
 from elman.tasks.commands import Note, Part, Rows
 from elman.tasks.formats import json_line
@@ -49,6 +49,8 @@ def trained(task: "Task", out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
+    for each in comparison.together(task.record):
+        print(each)
     for row in task.record.get("baselines", ()):
         print(comparison.line(row))
     if training.get("still_improving"):
@@ -68,7 +70,7 @@ def metrics(
 ) -> None:
     """Print metrics by name."""
     if as_json:
-        print(json.dumps(dict(values)))
+        print(json_text(dict(values)))
         return
     table = Table("metric", "value", title=title)
     for name, value in values.items():
@@ -107,7 +109,7 @@ def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = F
     for each in outcomes:
         kept.append(each)
         if as_json:
-            print(json.dumps(each.row()), flush=True)
+            print(json_text(each.row()), flush=True)
         else:
             known = f"memory {each.predicted:.0f}, then {each.memory:.0f} of {each.steps} steps"
             metric = f"{'error' if each.task == 'adding' else 'accuracy'} {each.metric:.4g}"

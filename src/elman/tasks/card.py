@@ -32,6 +32,8 @@ def card(title: str, version: str, record: Mapping[str, Any], parameters: int) -
         if values:
             lines += ["", f"## {title}", "", "| | |", "|---|---|"]
             lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in values.items()]
+    if several := comparison.together(record):
+        lines += ["", "## Ensemble", "", *(f"- {each}" for each in several)]
     lines += comparison.table(record.get("baselines", ()))
     if "latency_ms" in record:
         lines += [

@@ -32,7 +32,7 @@ def with_baselines(task: "Task", train: Any, held_out: Any) -> list[dict[str, An
         if not found:
             return []
         unseen = task.batches(task.preprocessing, held_out, training=False)
-        output = infer(task.model, unseen, task.outputs)
+        output = infer(task.model, unseen, task.answers)
         scores = task.scores(output, task.preprocessing, held_out)
         compared = [compare(scores, each, seed=task.settings.seed) for each in found]
     except _FAILURES as error:
@@ -92,6 +92,22 @@ def line(row: Row) -> str:
         f"baseline {row['name']}: {metric} {row['baseline']:.4f}, the model {row['model']:.4f}"
         f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {WINNER[row['winner']]}{note}"
     )
+
+
+def together(record: Mapping[str, Any]) -> list[str]:
+    """By metric what the networks reach together and alone, of a trained task's `record`.
+
+    >>> together({"metrics": {"accuracy": 0.85}, "ensemble": {"accuracy": [0.8, 0.84]}})
+    ['2 networks together: accuracy 0.8500, alone 0.8200 on average (0.8000 to 0.8400): +0.0300']
+    """
+    found = []
+    for name, alone in record.get("ensemble", {}).items():
+        together, mean = record["metrics"][name], sum(alone) / len(alone)
+        found.append(
+            f"{len(alone)} networks together: {name.replace('_', ' ')} {together:.4f}, alone"
+            f" {mean:.4f} on average ({min(alone):.4f} to {max(alone):.4f}): {together - mean:+.4f}"
+        )
+    return found
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -1,12 +1,12 @@
 """Predictions as files: JSON lines, subtitles (SRT) and NIST's CTM."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from elman.decode.hypothesis import Hypothesis, Word
 from elman.errors import SettingsError
+from elman.files import json_text
 from elman.messages import shown
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def formatted(predictions: "Sequence[Prediction]", form: str) -> str:
 
 
 def json_line(row: Mapping[str, Any]) -> str:
-    """A row as a line of JSON; arrays become lists, dataclasses objects.
+    """A row as a line of JSON; arrays become lists, dataclasses objects, NaN and infinity null.
 
     >>> json_line({"text": "go", "words": [Word("go", 0.2, 0.46, 0.98765)]})
     '{"text": "go", "words": [{"text": "go", "start": 0.2, "end": 0.46, "confidence": 0.9877}]}\\n'
     """
-    return json.dumps(dict(row), ensure_ascii=False, default=_plain) + "\n"
+    return json_text(dict(row), ensure_ascii=False, default=_plain) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -65,6 +65,23 @@ class Hooks(ABC):
         """The `Preprocessing` that a dataset needs, or that of the model to start from."""
         raise NotImplementedError
 
+    def found(self, name: str, value: Any) -> bool:  # noqa: ARG002
+        """Whether the trained model found this value for a setting of `fixed` that was open."""
+        return False
+
+    def settings_from(self, start: Any) -> dict[str, Any]:
+        """Settings that follow from a trained model of another task, to begin with its weights.
+
+        `SettingsError` where training cannot begin with it, as it cannot if not overridden.
+        """
+        raise SettingsError(
+            f"start_from is a model of the task {start.name}, and this is {self.name}"
+        )
+
+    def take_from(self, start: Any, model: Any) -> None:
+        """Write into the network what it shares with that of another task, see `settings_from`."""
+        raise NotImplementedError
+
     def build(self, preprocessing: Any) -> nn.Module:
         """The network, with fresh weights."""
         raise NotImplementedError
@@ -81,8 +98,19 @@ class Hooks(ABC):
         """The loss of one batch."""
         raise NotImplementedError
 
+    def chance(self, train: Any) -> float | None:  # noqa: ARG002
+        """The loss of the best constant prediction of the training data; None if not known."""
+        return None
+
     def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:
         """The network's outputs of a batch, one an input."""
+        raise NotImplementedError
+
+    def average(self, outputs: Sequence[Any]) -> Any:
+        """What `outputs` gave of one batch by several networks, as one; see `elman.tasks.ensemble`.
+
+        A task that does not override it has no ensembles.
+        """
         raise NotImplementedError
 
     def decode(

@@ -1,5 +1,6 @@
 """What a saved model's configuration must hold, checked once before any of it is used."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -20,10 +21,10 @@ class BaselineRow(BaseModel):
 
     name: str = Field(max_length=1000)
     metric: str = Field(max_length=1000)
-    baseline: float
-    model: float
-    low: float
-    high: float
+    baseline: float | None
+    model: float | None
+    low: float | None
+    high: float | None
     winner: Literal["model", "baseline", "undecided"]
     maximize: bool
     examples: int
@@ -36,10 +37,30 @@ class Record(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
     data: dict[str, Plain] = {}
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float | None] = {}  # None: NaN or infinite, which JSON cannot hold
+    ensemble: dict[str, list[float | None]] = {}  # each network's metrics
     training: dict[str, Plain] = {}
     baselines: list[BaselineRow] = []
     latency_ms: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+
+def with_nan(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as it was before JSON, with NaN in place of null among the numbers."""
+    numbers = {name for name, f in BaselineRow.model_fields.items() if f.annotation == float | None}
+    found = dict(record)
+    if "metrics" in found:
+        found["metrics"] = {n: math.nan if v is None else v for n, v in found["metrics"].items()}
+    if "ensemble" in found:
+        found["ensemble"] = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in found["ensemble"].items()
+        }
+    if "baselines" in found:
+        found["baselines"] = [
+            {n: math.nan if v is None and n in numbers else v for n, v in row.items()}
+            for row in found["baselines"]
+        ]
+    return found
 
 
 class SavedConfig(BaseModel):

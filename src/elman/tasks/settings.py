@@ -122,6 +122,13 @@ class PlanSettings(Settings):
     preset: Preset = Field(
         "default", description="Size of the network and length of training, beside the data's own."
     )
+    seeds: int = Field(
+        1,
+        ge=1,
+        le=50,
+        description="Networks of so many seeds, trained one after the other and saved as one model,"
+        " whose answer is the mean of theirs.",
+    )
     baselines: bool = Field(
         True, description="Train simple methods on the same data, to compare the model with."
     )

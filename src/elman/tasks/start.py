@@ -5,24 +5,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from elman.data import Vocabulary
 from elman.errors import DataError, SettingsError
+from elman.tasks.ensemble import networks
 from elman.tasks.settings import validated
 from elman.train.checkpoint import digest
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
 
-_FIXED = ("cell", "hidden_size", "num_layers", "layer_norm", "residual", "learn_initial_state")
+_LAYERS = ("cell", "hidden_size", "num_layers", "layer_norm", "residual", "learn_initial_state")
 _SHOWN = 20
 
 
 def trained(task: "Task", start_from: Any, folder: Path | None) -> Any:
-    """The trained task that `start_from` (a task, a path, a name on the hub) is.
-
-    Raises `SettingsError` where it is of another task.
-    """
+    """The trained task that `start_from` (a task, a path, a name on the hub) is."""
     from elman.tasks.load import load
     from elman.tasks.task import Task
 
@@ -32,10 +31,6 @@ def trained(task: "Task", start_from: Any, folder: Path | None) -> Any:
                 f"start_from={str(start_from)!r} is the folder to be written: choose another folder"
             )
         start_from = load(start_from, cells=[] if task.cell is None else [task.cell])
-    if start_from.name != task.name:
-        raise SettingsError(
-            f"start_from is a model of the task {start_from.name}, and this is {task.name}"
-        )
     start_from._check_trained()
     return start_from
 
@@ -43,12 +38,21 @@ def trained(task: "Task", start_from: Any, folder: Path | None) -> Any:
 def merged(task: "Task", start: "Task") -> Any:
     """The settings of `start` with those that were given to `task`.
 
+    Of a model of another task they are the given ones with those that follow from the model.
     Raises `SettingsError` that names given settings with which the weights would not fit.
     """
     kind = type(task.settings)
-    before = {name: getattr(start.settings, name) for name in kind.model_fields}
-    given = {name: getattr(task.settings, name) for name in task.asked if name in before}
-    names = [n for n in (*_FIXED, *task.fixed) if n in given and given[n] != before[n]]
+    if start.name == task.name:
+        fixed = ["seeds", *_LAYERS, *task.fixed]
+        before = {name: getattr(start.settings, name) for name in kind.model_fields}
+    else:
+        before = task.settings_from(start)
+        fixed = [*before]
+    given = {name: getattr(task.settings, name) for name in task.asked}
+    for name in fixed:
+        if name in given and before[name] is None and start.found(name, given[name]):
+            del given[name]
+    names = [name for name in fixed if name in given and given[name] != before[name]]
     if names:
         shown = ", ".join(f"{n} was {before[n]!r} and is {given[n]!r}" for n in names)
         raise SettingsError(
@@ -58,19 +62,46 @@ def merged(task: "Task", start: "Task") -> Any:
     return validated(kind, {**before, **given})
 
 
+def layer_settings(start: "Task") -> dict[str, Any]:
+    """The settings of the recurrent layers that a model has, by name."""
+    return {name: getattr(start.settings, name) for name in _LAYERS}
+
+
+def take_layers(embedding: nn.Embedding, recurrent: nn.Module, start: "Task") -> None:
+    """Write a language model's embedding and recurrent layers into those of another network.
+
+    A backward direction, which a language model has not, keeps its weights. Raises `SettingsError`
+    where the others do not fit.
+    """
+    for name, own, other in (
+        ("embedding", embedding, start.model.get_submodule("encoder.embedding")),
+        ("recurrent", recurrent, start.model.get_submodule("recurrent")),
+    ):
+        mine = {n: w for n, w in own.state_dict().items() if not n.endswith("_reverse")}
+        _copy(mine, other.state_dict(), f"{name}.")
+
+
 def take_weights(task: "Task", start: "Task") -> None:
     """Write the weights of `start` into the model of `task`, but for what is found after training.
 
     Raises `SettingsError` where they do not fit.
     """
-    own, others = task.model.state_dict(), start.model.state_dict()
+    for model, other in zip(networks(task.model), networks(start.model), strict=True):
+        _copy(model.state_dict(), other.state_dict(), but_for=task.found_after_training)
+
+
+def _copy(
+    own: dict[str, Any], others: dict[str, Any], prefix: str = "", but_for: Iterable[str] = ()
+) -> None:
     for name in {**own, **others}:
         mine, theirs = (tuple(w[name].shape) if name in w else "missing" for w in (own, others))
         if mine != theirs:
-            raise SettingsError(f"start_from: weight {name} is {theirs} there and {mine} here")
+            raise SettingsError(
+                f"start_from: weight {prefix}{name} is {theirs} there and {mine} here"
+            )
     with torch.no_grad():
         for name, weight in own.items():
-            if name not in task.found_after_training:
+            if name not in but_for:
                 weight.copy_(others[name])
 
 

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import FileError, ModelError
-from elman.files import is_file, move_into_place, read_json, sha256, staging, write_atomic, writing
+from elman.files import (
+    is_file,
+    json_text,
+    move_into_place,
+    read_json,
+    sha256,
+    staging,
+    write_atomic,
+    writing,
+)
 from elman.folders import (
     CARD,
     CHECKPOINT,
@@ -22,6 +31,7 @@ from elman.folders import (
     checksum,
     claim,
     is_checkpoint,
+    recorded,
 )
 from elman.tensor_files import read_tensors, write_tensors
 
@@ -57,25 +67,45 @@ def write_model(
 ) -> None:
     """Write a model folder: all files are complete before the first old one is replaced.
 
+    Files of an older model in the folder that this one has not are removed, unless they were
+    changed since they were saved.
+
     Raises `FileError` where files that elman did not write would be lost, or there is no room.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     names = [*assets, *MODEL_FILES]  # the configuration comes last
     claim(path, names)
+    outdated = _outdated(path, names)
     with writing(path), staging(path) as stage, _named_after(path, stage):
         write_tensors(stage / WEIGHTS, tensors)
         for name, write in assets.items():
             write(stage / name)
         write_atomic(stage / CARD, card)
         files = {name: sha256(stage / name) for name in (WEIGHTS, *assets)}
-        content = {"format": FORMAT, **config, "files": files, "card": sha256(stage / CARD)}
+        stated = {"format": FORMAT, **config, "files": files, "card": sha256(stage / CARD)}
+        content = json.loads(json_text(stated))
         content["checksum"] = checksum(content)
         text = json.dumps(content, indent=2, ensure_ascii=False)
         write_atomic(stage / CONFIG, f"{text}\n")
-        write_atomic(path / JOURNAL, json.dumps(_hashes(names, path, stage)))
+        write_atomic(path / JOURNAL, json.dumps(_hashes([*names, *outdated], path, stage)))
         for name in names:
             move_into_place(stage / name, path / name)
+        for name in outdated:
+            (path / name).unlink(missing_ok=True)
         (path / JOURNAL).unlink()
+
+
+def _outdated(path: Path, names: Iterable[str]) -> list[str]:
+    """The other files of an older model in the folder, as elman wrote them."""
+    return [
+        name
+        for name, hashes in recorded(path).items()
+        if name not in names
+        and _NAME.fullmatch(name)
+        and is_file(path / name)
+        and not (path / name).is_symlink()
+        and sha256(path / name) in hashes
+    ]
 
 
 def _hashes(names: Iterable[str], *folders: Path) -> dict[str, list[str]]:

@@ -21,10 +21,11 @@ from elman.html import is_page
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.comparison import no_better
+from elman.tasks.ensemble import build, claim_folders, networks, seeds_of
 from elman.tasks.hooks import Hooks
 from elman.tasks.meta import without_values
 from elman.tasks.prediction import Evaluation, Prediction, rows
-from elman.tasks.schema import checked
+from elman.tasks.schema import checked, with_nan
 from elman.tasks.settings import validated
 from elman.tasks.start import merged, trained
 from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
@@ -48,7 +49,8 @@ class Task(Hooks):
 
     A subclass names its settings and says how data become batches, a loss, answers and metrics;
     all else is here. `settings` are keywords of the class; `cell` may also be an `elman.Cell` of
-    your own. After `fit`, `history` holds the metrics of every evaluation and `record` what the
+    your own. After `fit`, `history` holds the metrics of every evaluation (of
+    several networks those of the first) and `record` what the
     model card says.
     """
 
@@ -111,7 +113,12 @@ class Task(Hooks):
     def _outputs(self, dataset: Any, options: Mapping[str, Any] = NO_OPTIONS) -> list[Any]:  # noqa: ARG002
         """The network's outputs of a dataset; those of a task that searches depend on options."""
         batches = self.batches(self.preprocessing, dataset, training=False)
-        return infer(self.model, batches, self.outputs)
+        return infer(self.model, batches, self.answers)
+
+    def answers(self, model: nn.Module, batch: Any) -> Any:
+        """The outputs of a batch; those of an ensemble as one."""
+        found = [self.outputs(each, batch) for each in networks(model)]
+        return self.average(found) if len(found) > 1 else found[0]
 
     # What all share
 
@@ -147,7 +154,7 @@ class Task(Hooks):
         start_from: "Task | Path | str | None" = None,
         progress: bool = True,
     ) -> Self:
-        """Train from nothing, or from a trained model of the same task.
+        """Train from nothing, or from a trained model.
 
         **Arguments:**
 
@@ -160,7 +167,9 @@ class Task(Hooks):
           weights of an unbroken run.
         - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
           weights and preprocessing with a new optimizer: other data, more epochs, another schedule.
-          Settings that were not given to this task are those of that model.
+          Settings that were not given to this task are those of that model. Of another task's
+          model only what both have in common is taken: a classifier of texts may begin with a
+          language model.
         - `progress`: show a progress bar, or lines where there is no terminal.
 
         **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
@@ -168,6 +177,7 @@ class Task(Hooks):
         `DataError` for labels or characters that it does not know, and `FileError` where files in
         `folder` that elman did not write would be lost.
         """
+        seeds_of(self)  # which refuses several where they cannot be averaged
         if folder is not None:
             folder = path_of(folder, "folder")
             if resume and not is_file(folder / CHECKPOINT):
@@ -180,18 +190,20 @@ class Task(Hooks):
         task = copy(self)  # takes all changes, so that a run that fails changes nothing
         if start is not None:
             task.cell, task.settings = task.cell or start.cell, merged(task, start)
-        training = Training(task, start, data, validation)
+            if start.name != task.name:  # so that the plan keeps them
+                task.asked = {**task.asked, **task.settings_from(start)}
+        if folder is not None:
+            claim_folders(folder, task, resume=resume)
+        training = Training(task, start, data, validation, progress=progress)
         if progress and not resume:
             training.announce()
-        result = training.run(
-            folder=folder, resume=resume, progress=progress, began=began, unit=self.unit
-        )
+        training.run(folder=folder, resume=resume, began=began, unit=self.unit)
         task.model.eval()
-        task.history = result.history
-        task.record = {**training.record(result), "latency_ms": task._latency()}
+        task.history = training.results[0].history
+        task.record = {**training.record(), "latency_ms": task._latency()}
         if baselines := training.baselines():
             task.record["baselines"] = baselines
-        task._start = None
+        task._start, task.asked = None, self.asked
         if folder is not None:
             task.save(folder)
         vars(self).update(vars(task))
@@ -203,7 +215,7 @@ class Task(Hooks):
 
     def examine(self, data: Any) -> tuple[nn.Module, Any, Callable[[Any, Any], Any], int | None]:
         """What `elman.diagnose` looks at: the network, a batch of the data, loss, chunk length."""
-        model = self.model
+        model = networks(self.model)[0]
         if data is None:
             raise SettingsError("data is missing: name a file or a dataset to diagnose on")
         batch = self.batch_to_diagnose(self.preprocessing, self.read(data, labelled=True))
@@ -213,8 +225,9 @@ class Task(Hooks):
     def save(self, path: Path | str) -> None:
         """Write the model folder: configuration, weights, preprocessing and a model card.
 
-        The folder must be new, empty or one that elman wrote; files there that elman did not write
-        stay as they are. Raises `FileError` where one of them would be written over.
+        The folder must be new, empty or one that elman wrote. Of a model that was saved there
+        before nothing stays; files that elman did not write stay as they are. Raises `FileError`
+        where one of them would be written over.
         """
         self._check_trained()
         path = path_of(path, "path")
@@ -228,7 +241,9 @@ class Task(Hooks):
         tensors = self.model.state_dict()
         assets = {name: w for part in self._parts() for name, w in part.assets().items()}
         parameters = sum(p.numel() for p in self.model.parameters())
-        title = f"{self.name}: {self.description()}"
+        count = len(networks(self.model))
+        several = f", {count} networks" if count > 1 else ""
+        title = f"{self.name}: {self.description()}{several}"
         text = card(title, __version__, self.record, parameters)
         write_model(path, config, tensors, text, assets)
 
@@ -239,7 +254,7 @@ class Task(Hooks):
         except ModelError as error:
             raise ModelError(f"{saved.path} does not hold what its task needs: {error}") from None
         settings = cls.settings_type.current(saved.config["settings"])
-        record = saved.config["record"]
+        record = with_nan(saved.config["record"])
         name = str(settings.get("cell"))[:100]
         if name not in BUILTIN and name not in cells:
             raise ModelError(
@@ -252,7 +267,7 @@ class Task(Hooks):
             with without_values():
                 task._preprocessing = cls.preprocessing_type.from_saved(saved, task.settings)
                 task._memory = task.recall(saved)
-                model = task.build(task._preprocessing)
+                model = build(task, task._preprocessing)
             assign_weights(model, saved.tensors)
         except _NOT_FITTING as error:
             what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -1,7 +1,6 @@
 """The record of a run: metrics.jsonl, and TensorBoard's event files as an extra."""
 
 import json
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from elman.errors import SettingsError
-from elman.files import write_atomic, writing
+from elman.files import json_text, write_atomic, writing
 
 METRICS = "metrics.jsonl"
 
@@ -42,9 +41,8 @@ class MetricsLog:
     def write(self, kind: str, values: Mapping[str, float | int | bool | str | None]) -> None:
         """Add a line; `values` holds at least "step"."""
         if self._file is not None:
-            line = {key: value if _is_json(value) else None for key, value in values.items()}
             with writing(self._path):
-                self._file.write(json.dumps({"kind": kind, **line}, allow_nan=False) + "\n")
+                self._file.write(json_text({"kind": kind, **values}) + "\n")
                 self._file.flush()
             self.lines += 1
         if self._writer is not None:
@@ -88,10 +86,6 @@ def _first_lines(path: Path, count: int) -> list[str]:
             return [line for line in islice(file, count) if line.endswith("\n")]
     except (OSError, UnicodeDecodeError):
         return []
-
-
-def _is_json(value: float | int | bool | str | None) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _tensorboard_writer(folder: Path, step: int) -> Any:

@@ -39,6 +39,7 @@ def fit(
     start: str | None = None,
     resume: bool = False,
     began: float | None = None,
+    chance: float | None = None,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
 
@@ -72,6 +73,8 @@ def fit(
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
     - `began`: `time.monotonic()` of when the settings' budget began, where work came before.
+    - `chance`: the loss of the best constant prediction. With `restarts` in the settings a run that
+      is no better after a tenth of its steps begins again at a lower rate.
 
     **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
     where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what
@@ -125,6 +128,7 @@ def fit(
             data=data,
             start_hash=start,
             spent=0.0 if began is None else time.monotonic() - began,
+            chance=chance,
         )
         run.start(resume=resume)
         return run.train(progress)

@@ -1,7 +1,6 @@
 """What a run shows: a bar on a terminal, else plain lines, both on standard error."""
 
 import math
-import os
 import sys
 import time
 from collections import deque
@@ -10,8 +9,9 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from elman.progress import terminal
 
 _BAR_SECONDS = 0.1
 _LINE_SECONDS = 5.0
@@ -35,8 +35,7 @@ class Display:
         self._first = seen
         self._unit = unit
         self._began = self._last = time.monotonic()
-        terminal = shown and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._console = Console(stderr=True, highlight=False) if terminal else None
+        self._console = terminal() if shown else None
         self._shown = shown
         self._newest = (done, 0.0, math.nan, seen, 0.0)
         self._position = float(done)

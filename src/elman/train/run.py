@@ -27,6 +27,7 @@ from elman.train.optim import (
 )
 from elman.train.pace import MOST_ROUNDS, Pace, run_improves
 from elman.train.progress import Display
+from elman.train.restart import begin_again, check_chance
 from elman.train.resume import Position, refuse_begun
 from elman.train.rng import preserved_rng
 from elman.train.saved_run import read_run, write_run
@@ -57,6 +58,7 @@ class Run:
     data: str | None
     start_hash: str | None
     spent: float = 0.0  # seconds of the budget, before
+    chance: float | None = None  # the loss of the best constant prediction
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -112,7 +114,7 @@ class Run:
                 except TrainingDivergedError as error:
                     if self.first_weights is None or self.at.restarts >= settings.restarts:
                         raise
-                    self._begin_again(self.first_weights, str(error))
+                    begin_again(self, str(error))
             if not done:
                 self._checkpoint()
         self._hold_best_weights()
@@ -170,31 +172,15 @@ class Run:
     def _is_due(self, every: int | None) -> bool:
         at = self.at
         if self.settings.budget is not None:
-            return self.pace.is_due(self.before, at.farthest, self._seconds())
+            return self.pace.is_due(self.before, at.farthest, self.seconds())
         return every is not None and at.step % every == 0
-
-    def _begin_again(self, weights: Mapping[str, Tensor], why: str) -> None:
-        """From the first weights, at a third of the rate."""
-        settings = self.settings
-        assign(self.model, weights)
-        kept = {name: getattr(self.at, name) for name in ("log_lines", "gradients", "warnings")}
-        restarts = self.at.restarts + 1
-        self.at = Position(**kept, restarts=restarts, seconds=self._seconds())
-        self.optimizer = make_optimizer(self.model, settings)
-        self.average = Average(self.model, settings.ema) if settings.ema else None
-        self.guard, self.state, self.best_weights = Guard(), None, None
-        lr = settings.lr * RESTART_FACTOR**restarts
-        words = f"{why}. Training begins again at lr={lr:.3g}, as {restarts} of {settings.restarts}"
-        self.at.warnings = [*self.at.warnings, words]
-        self.log.write("warning", {"step": 0, "text": words})
-        self.display.warning(words)
 
     def _finish(self) -> None:
         self._evaluate()
         at = self.at
         is_at_its_limit = at.step == self.settings.max_steps or at.rounds >= MOST_ROUNDS
         is_at_its_limit = is_at_its_limit or at.cooling_from is not None
-        has_time = self.pace.has_time(self._seconds()) and not is_at_its_limit
+        has_time = self.pace.has_time(self.seconds()) and not is_at_its_limit
         goal = self.goal
         if has_time and goal and run_improves(at.history, goal.metric, maximize=goal.maximize):
             at.rounds += 1
@@ -240,7 +226,7 @@ class Run:
             self.average.update()
         self.state = None if step.state is None else detach(step.state)
         at.step += 1
-        position = self.pace.position(at.step, self._seconds())
+        position = self.pace.position(at.step, self.seconds())
         if at.cooling_from is not None:
             position = max(position, at.farthest + at.cooling_pace)
         self.before, at.farthest = at.farthest, max(at.farthest, position)
@@ -252,6 +238,7 @@ class Run:
         at.entry_count += count
         if at.step % settings.log_every == 0:
             self._log_training(lr, norm_value)
+        check_chance(self, loss_value, count)
         share = at.clipped / at.step
         smoothed = self.guard.smoothed
         self.display.step(at.step, self._epochs(), smoothed, at.seen, share, at.farthest)
@@ -298,7 +285,7 @@ class Run:
         at.entry_sum, at.entry_count = 0.0, 0
         entry = {"step": at.step, "epoch": self._epochs(), "training_loss": mean, **metrics}
         at.history.append(entry)
-        self.log.write("evaluation", {**entry, "best": best, "seconds": self._seconds()})
+        self.log.write("evaluation", {**entry, "best": best, "seconds": self.seconds()})
         shown = {"training_loss": mean, **metrics}
         self.display.evaluation(at.step, self._epochs(), shown, best)
 
@@ -363,20 +350,21 @@ class Run:
             "norm": norm,
             "clipped": at.clipped / at.step,
             "seen": at.seen,
-            "seconds": self._seconds(),
+            "seconds": self.seconds(),
         }
         self.log.write("train", line)
         at.logged_sum, at.logged_count = 0.0, 0
 
     def _checkpoint(self) -> None:
-        self.at.seconds = self._seconds()
+        self.at.seconds = self.seconds()
         self.at.log_lines = self.log.lines
         write_run(self)
 
     def _epochs(self) -> float:
         return self.at.epoch + min(1.0, self.at.in_epoch / len(self.batches))
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Of the whole run, those of earlier processes included."""
         return time.monotonic() - self.began
 
     def _hold_best_weights(self) -> None:

@@ -45,7 +45,8 @@ class TrainSettings(Settings):
         0,
         ge=0,
         le=10,
-        description="How often a run that diverges begins again, at a third of the rate.",
+        description="How often a run begins again, at a third of the rate, that diverges or, after "
+        "a tenth of its steps, is no better than a constant prediction.",
     )
     batch_size: int = Field(32, ge=1, description="Sequences in a batch.")
     optimizer: Literal["adamw", "adam", "nadam", "radam", "rmsprop", "sgd"] = Field(

@@ -474,3 +474,10 @@ def test_a_share_of_the_end_is_held_out() -> None:
 
 def test_the_vocabulary_has_the_size_asked_for() -> None:
     assert fitted(vocabulary_size=6, epochs=1).vocabulary.size == 6
+
+
+def test_chance_is_the_entropy_of_the_tokens() -> None:
+    task = Language(hidden_size=4, epochs=1, batch_size=2, chunk_length=8)
+    task.fit(["aaab" * 100], progress=False)
+    whole = task.read(["aaab" * 100], labelled=True)
+    assert task.chance(whole) == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))

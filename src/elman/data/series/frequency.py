@@ -38,6 +38,7 @@ _OLD = {
     "BAS": "BYS",
     "SM": "SME",
 }
+_OF_STEP = ("kind", "step", "at_end", "unit", "weekmask", "day")  # fields of a calendar
 _NAMES = (*_SECONDS, *_FRACTIONS, "B", "SME", "SMS")
 _MONTHS = [f"{lead}{every}{end}" for lead in ("", "B") for every in _EVERY for end in ("S", "E")]
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -67,6 +68,20 @@ def named(frequency: str | int, times: Times, *, anchored: bool = True) -> Calen
     if not is_dated:
         raise SettingsError(f"frequency={frequency!r} is for dates, and these times are numbers")
     return found
+
+
+def is_step_of(frequency: str, calendar: Calendar) -> bool:
+    """Whether a frequency is the step of a calendar.
+
+    >>> days = named("D", np.array(["2024-01-01"], "M8[s]"))
+    >>> is_step_of("1D", days), is_step_of("24h", days), is_step_of("W", days)
+    (True, True, False)
+    """
+    try:
+        found = named(frequency, np.array([calendar.origin]))
+    except SettingsError:
+        return False
+    return all(getattr(found, name) == getattr(calendar, name) for name in _OF_STEP)
 
 
 def check_frequency(frequency: str) -> None:

@@ -15,6 +15,7 @@ from elman.data.sound.read import read_utterances
 from elman.data.sound.utterance import Utterance, Utterances
 from elman.data.text.files import is_there
 from elman.errors import DataError
+from elman.progress import counted
 
 _WIDE = 16000  # samples a second, as most speech is recorded
 
@@ -48,7 +49,7 @@ class Sounds(NamedTuple):
         Raises `DataError` if none can be read.
         """
         inputs, kept, left_out = [], [], {}
-        for i, utterance in enumerate(self.utterances):
+        for i, utterance in enumerate(counted(self.utterances, len(self.utterances))):
             try:
                 if acoustic is None and utterance.features is None:
                     raise DataError(f"{utterance.name} is sound, where feature vectors are needed")

@@ -38,6 +38,7 @@ class Words(Vocabulary):
     """One id a word; white space is not kept, so that decoding joins words by one space."""
 
     kind: ClassVar[Kind] = "words"
+    separator: ClassVar[str] = " "
 
     def __init__(self, words: list[str], lowercase: bool = False) -> None:
         self.words = check_symbols(words, "words")

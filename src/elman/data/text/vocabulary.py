@@ -42,6 +42,7 @@ class Vocabulary(ABC):
     """
 
     kind: ClassVar[Kind]
+    separator: ClassVar[str] = ""  # what `decode` puts between tokens
     pad_id: ClassVar[int] = PAD
     unknown_id: ClassVar[int] = UNKNOWN
     lowercase: bool

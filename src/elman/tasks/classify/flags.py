@@ -9,7 +9,8 @@ from elman.tasks.commands import Commands, EvaluateFlags, Part
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from elman.tasks.classify.task import Classify, Report
+    from elman.tasks.classify.report import Report
+    from elman.tasks.classify.task import Classify
 
 MOST_CLASSES = 20  # of a table of confusions
 

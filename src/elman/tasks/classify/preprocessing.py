@@ -55,10 +55,17 @@ class ClassifyPreprocessing:
     ngrams: NgramModel | None = None
 
     @classmethod
-    def learn(cls, train: ClassifyData, settings: ClassifySettings) -> Self:
-        """From the data to train on."""
+    def learn(
+        cls, train: ClassifyData, settings: ClassifySettings, vocabulary: Vocabulary | None = None
+    ) -> Self:
+        """From the data to train on; of texts the `vocabulary`, too, unless there is one."""
         found = cls(train.labels, train.several, sound=train.sound)
         if not train.examples.is_text:
+            if vocabulary is not None:
+                raise DataError(
+                    "start_from: a language model is the beginning of a classifier of texts, and"
+                    f" the data holds {'sound' if train.sound else 'feature vectors'}"
+                )
             if settings.ngram_model:
                 raise SettingsError("ngram_model: n-grams are of texts, and the data holds none")
             if settings.vectors is not None:
@@ -70,13 +77,14 @@ class ClassifyPreprocessing:
             deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
             return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
         check_words(settings)
-        vocabulary = build_vocabulary(
-            settings.tokens,
-            train.texts,
-            size=settings.vocabulary_size,
-            min_count=settings.min_count,
-            lowercase=settings.lowercase,
-        )
+        if vocabulary is None:
+            vocabulary = build_vocabulary(
+                settings.tokens,
+                train.texts,
+                size=settings.vocabulary_size,
+                min_count=settings.min_count,
+                lowercase=settings.lowercase,
+            )
         return replace(
             found,
             vocabulary=vocabulary,

@@ -62,8 +62,7 @@ class ClassifyRun:
     def _probabilities(self, data: ClassifyData) -> Array:
         task = self.task
         batches = task.batches(task.preprocessing, data, training=False)
-        model: Any = task.model
-        output = infer(model, batches, task.outputs)
+        output = infer(task.model, batches, task.answers)
         found: Array = task.preprocessing.probabilities(output)
         return found
 

@@ -17,6 +17,7 @@ from elman.errors import DataError, SettingsError
 from elman.nn.state import as_tuple
 from elman.tasks.classify.chunks import encodable
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
+from elman.tasks.ensemble import networks
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.train.inference import inference
@@ -49,8 +50,8 @@ class ClassifySession:
     """A sequence that comes in chunks; `Classify.session` makes it.
 
     A model that reads forwards only says after every chunk what it would say of all input so far,
-    and its memory does not grow. Any other, one with an n-gram model beside it, and one of sound,
-    whose loudness is that of the whole, answers at `finish`.
+    and its memory does not grow. Any other, one with an n-gram model beside it, one of several
+    networks, and one of sound, whose loudness is that of the whole, answers at `finish`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class ClassifySession:
             Audio(np.zeros(1, np.float32), rate)  # checks it
         self._rate = rate
         needs_all = known.sound is not None or known.ngrams is not None
+        needs_all = needs_all or len(networks(task.model)) > 1
         self._is_running = not needs_all and not task.settings.bidirectional
         width = () if known.sound is not None else (known.features or 0,)
         self._pending: str | Tensor = torch.zeros(0, *width) if known.vocabulary is None else ""

@@ -1,12 +1,11 @@
 """Classify sequences: sentiment of texts, words in sound, or what feature vectors measure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,13 +13,16 @@ from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
+from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
 from elman.tasks.classify.ngram_model import NGRAMS, fitted_weight
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
+from elman.tasks.classify.report import Report
 from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
@@ -35,7 +37,7 @@ from elman.tasks.metrics import (
 )
 from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
-from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.task import Task
@@ -46,17 +48,6 @@ from elman.train.inference import infer
 from elman.train.objective import Objective
 
 _BATCH = 128  # sequences in a batch of inference
-
-
-@dataclass(frozen=True)
-class Report(Evaluation):
-    """How a classifier does: metrics, and a table of true (rows) against predicted labels.
-
-    `confusion` counts, (C, C) int64 in the order of `labels`; None with several labels each.
-    """
-
-    labels: list[str]
-    confusion: NDArray[np.int64] | None
 
 
 class Classify(Task):
@@ -114,8 +105,6 @@ class Classify(Task):
     def sound(self) -> AcousticFeatures | None:
         """How sound becomes features; None of all else."""
         return cast("ClassifyPreprocessing", self.preprocessing).sound
-
-    # use
 
     def report(self, data: Any) -> Report:
         """Metrics of labelled data, and what was taken for what."""
@@ -200,7 +189,13 @@ class Classify(Task):
 
     def plan(self, train: ClassifyData) -> Plan:
         """By the numbers of examples and labels, and how many words are new in unseen texts."""
-        return plan(train, self.asked, self.settings.preset)
+        if self._start is None:
+            return plan(train, self.asked, self.settings.preset)
+        given = dict(self.asked)
+        if self._start.settings.num_layers > 1:
+            del given["bidirectional"]  # which is the language model's, and no wish of the user
+        found = plan(train, given, self.settings.preset)
+        return replace(found, settings={**found.settings, "lr": from_language.LR})
 
     def fit_preprocessing(
         self, train: ClassifyData, start: ClassifyPreprocessing | None = None
@@ -208,7 +203,10 @@ class Classify(Task):
         """Labels, and a vocabulary or the features' scale."""
         settings = self.settings
         if start is None:
-            found = ClassifyPreprocessing.learn(train, settings)
+            of_texts = None if self._start is None else self._start.vocabulary
+            found = ClassifyPreprocessing.learn(train, settings, of_texts)
+            if of_texts is not None:
+                self.planned = [*self.planned, from_language.summary(of_texts, train.texts)]
             if found.vectors is not None and found.vocabulary is not None:
                 line = summary(found.vectors, found.vocabulary, settings.vectors)
                 self.planned = [*self.planned, line]
@@ -220,6 +218,22 @@ class Classify(Task):
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
         found = found.with_ngrams(train, settings)
         return found if settings.class_weights == "none" else found.balanced(train)
+
+    def settings_from(self, start: Task) -> dict[str, Any]:
+        """Those of a language model's vocabulary, embedding and layers."""
+        if start.name != "language":
+            return super().settings_from(start)
+        return from_language.settings_of(start)
+
+    def take_from(self, start: Task, model: SequenceModel) -> None:
+        """The embedding and the recurrent layers of a language model."""
+        from_language.take(model, start)
+
+    def found(self, name: str, value: Any) -> bool:
+        """The sample rate of sound, or the size of the vocabulary."""
+        known: dict[str, Any] = {"vocabulary_size": self.vocabulary and self.vocabulary.size}
+        known["sample_rate"] = self.sound and self.sound.rate
+        return bool(value == known.get(name))
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
         """Features are float32."""
@@ -278,22 +292,24 @@ class Classify(Task):
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
-        known: ClassifyPreprocessing = self._preprocessing
         logits, _ = model(batch.inputs, lengths=batch.lengths)
-        weights = known.class_weights
-        weights = None if weights is None else weights.to(logits.device)
         smoothing = self.settings.label_smoothing
-        if known.several:
-            targets = batch.targets * (1 - smoothing) + smoothing / 2
-            loss = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        else:
-            loss = F.cross_entropy(logits, batch.targets, weights, label_smoothing=smoothing)
+        loss = cross_entropy(logits, batch.targets, self._preprocessing, smoothing)
         return Step(loss, len(batch.lengths), state)
+
+    def chance(self, train: ClassifyData) -> float:
+        """That of the labels' frequencies, smoothed and weighted as in the loss."""
+        known: ClassifyPreprocessing = self._preprocessing
+        return constant_loss(known.targets(train), known, self.settings.label_smoothing)
 
     def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
         """The scores (logits) of each class, (B, classes)."""
         scores: Tensor = model(batch.inputs, lengths=batch.lengths)[0]
         return cast("ClassifyHead", model.head).with_ngrams(scores, batch.beside)
+
+    def average(self, outputs: Sequence[Tensor]) -> Tensor:
+        """The scores of the mean of the probabilities."""
+        return mean_scores(outputs, several=self.several)
 
     def decode(
         self,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from elman.cells import Cell, resolve
 from elman.data import Panel, read_panel
 from elman.data.series.calendar import Calendar
+from elman.data.series.frequency import is_step_of
 from elman.errors import SettingsError
 from elman.tasks.forecast import made
 from elman.tasks.forecast.asked import percents
@@ -118,6 +119,17 @@ class ForecastParts(Task):
             else replace(start, reason="")
         )
         return known.fitted(train, self.settings)
+
+    def found(self, name: str, value: Any) -> bool:
+        """The season, the calendar's step, and whether to smooth."""
+        match name:
+            case "season":
+                return bool(value == self.view.seasons[0])
+            case "smoothing":
+                return bool(value == (self.view.smoothed is not None))
+            case "frequency":
+                return is_step_of(value, self.calendar)
+        return super().found(name, value)
 
     def precision(self, preprocessing: ForecastPreprocessing) -> torch.dtype:  # noqa: ARG002
         """Features are float32."""

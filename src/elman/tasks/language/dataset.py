@@ -8,7 +8,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
 
-from elman.data import Vocabulary, read_corpus, text_blocks
+from elman.data import Vocabulary, read_corpus, read_examples, text_blocks
+from elman.data.datasets.registry import is_reference, resolve
+from elman.data.frames import columns_of
+from elman.data.tables import SUFFIXES
 from elman.data.text.corpus import Corpus
 from elman.data.text.files import is_there, lines_of, may_be_path, texts_of_lines
 from elman.data.values import as_list, shown, text_of
@@ -17,16 +20,41 @@ from elman.errors import DataError
 _NONE: Mapping[int, str] = MappingProxyType({})
 
 
+def texts_of_table(source: Any, column: str, encoding: str | None) -> list[str] | None:
+    """The texts of a table, which stand in one column, or of a dataset; None of all else.
+
+    >>> texts_of_table({"text": ["good", "bad"], "label": [1, 0]}, "text", None)
+    ['good', 'bad']
+    """
+    if isinstance(source, str | Path):
+        is_file = is_there(source) and Path(source).is_file()
+        is_table = is_file and Path(source).suffix.lower() in SUFFIXES
+        if isinstance(source, str) and is_reference(source):
+            is_table = resolve(source)[1].examples is not None
+    else:
+        is_record = isinstance(source, list) and bool(source) and isinstance(source[0], Mapping)
+        is_table = is_record or isinstance(source, Mapping)
+        is_table = is_table or columns_of(source, "the dataframe") is not None
+    if not is_table:
+        return None
+    found = read_examples(source, text=column, features=None, label=None, encoding=encoding)
+    if not found.is_text:
+        raise DataError(f"{shown(source)} holds feature vectors, and a text is needed")
+    return [str(text) for text in found.inputs]
+
+
 @dataclass(frozen=True, eq=False)
 class LanguageText:
     """One text, all of it or one side of where it is cut.
 
     - `source`, `encoding`: see `elman.data.text_blocks`.
+    - `name`: of the table that the source was read from, if it was.
     - `part`: what of it; "held_out" is its end, `share` of its tokens and at most `most`.
     """
 
     source: Any
     encoding: str | None
+    name: str | None = None
     part: Literal["all", "training", "held_out"] = "all"
     share: float = 0.0
     most: int = 0
@@ -34,16 +62,20 @@ class LanguageText:
     _read: dict[str, Corpus] = field(default_factory=dict, repr=False)  # by the vocabulary's hash
 
     @classmethod
-    def of(cls, source: Any, encoding: str | None) -> Self:
-        """The text of a source, which may be an iterator."""
-        return cls(list(source) if isinstance(source, Iterator) else source, encoding)
+    def of(cls, source: Any, encoding: str | None, column: str = "text") -> Self:
+        """The text of a source, which may be an iterator; of a table that of a column."""
+        source = list(source) if isinstance(source, Iterator) else source
+        texts = texts_of_table(source, column, encoding)
+        if texts is None:
+            return cls(source, encoding)
+        return cls(texts, encoding, shown(source) if isinstance(source, str | Path) else None)
 
     def __len__(self) -> int:
         return 1
 
     def shown(self, number: int) -> str:  # noqa: ARG002
         """The source."""
-        return shown(self.source)
+        return self.name or shown(self.source)
 
     def split(self, share: float, most: int) -> tuple[Self, Self]:
         """The text before its end, and the end that is held out."""
@@ -89,8 +121,11 @@ class LanguageTexts:
     left_out: ClassVar[Mapping[int, str]] = _NONE
 
     @classmethod
-    def of(cls, data: Any, encoding: str | None) -> Self:
-        """The lines of files and datasets, or the items of a list."""
+    def of(cls, data: Any, encoding: str | None, column: str = "text") -> Self:
+        """The lines of files and datasets, the rows of a table, or the items of a list."""
+        texts = texts_of_table(data, column, encoding)
+        if texts is not None:
+            return cls._of_items(texts)
         if isinstance(data, str) and not may_be_path(data):
             data = [data]
         if not isinstance(data, str | Path):

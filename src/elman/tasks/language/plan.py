@@ -7,7 +7,7 @@ from typing import Any
 from elman.tasks.language.dataset import LanguageText
 from elman.tasks.plan import Plan, Preset, length, units
 
-_CHARACTERS_A_PIECE = 4  # of byte pairs, about
+_CHARACTERS = {"bpe": 4, "words": 6}  # a token, about
 _LOOKED_AT = 50  # blocks, whose characters tell how many different ones there are
 _MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
 _STEP = 2048  # tokens
@@ -17,9 +17,9 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits a text of this size, beside the settings that were given."""
     characters = sum(map(len, train.blocks()))
     different = len(set().union(*map(set, islice(train.blocks(), _LOOKED_AT))))
-    is_bpe = given.get("tokens") == "bpe"
-    tokens = characters // _CHARACTERS_A_PIECE if is_bpe else characters
-    many = is_bpe or different > _MANY
+    pieces = _CHARACTERS.get(given.get("tokens", ""))
+    tokens = characters if pieces is None else characters // pieces
+    many = pieces is not None or different > _MANY
     chunk = given.get("chunk_length", 64)
     batch = given.get("batch_size") or max(4, min(_STEP // chunk, tokens // (20 * chunk)))
     an_epoch = max(1, tokens // (batch * chunk))

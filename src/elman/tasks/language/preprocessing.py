@@ -28,7 +28,7 @@ class LanguagePreprocessing:
         kind, size = settings.tokens, settings.vocabulary_size
         blocks = islice(train.blocks(), _BLOCKS_OF_BPE if kind == "bpe" else None)
         if start is None:
-            return cls(build_vocabulary(kind, blocks, size=size))
+            return cls(build_vocabulary(kind, blocks, size=size, lowercase=settings.lowercase))
         check_characters(start.vocabulary, blocks, is_limited=size is not None)
         return start
 

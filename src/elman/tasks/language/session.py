@@ -78,6 +78,7 @@ class TextWriter:
         self._decoder = task.vocabulary.stream()
         self._recent: list[int] = []  # the last tokens that the decoder took
         self._state: State = ()
+        self._gap = ""  # between what was read and what is written
         self._token: int | None = None  # the last one, which the model has not read yet
         self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
 
@@ -113,6 +114,8 @@ class TextWriter:
         """Go on after more text; before anything was read, an empty one is any token at all."""
         ids = self._vocabulary.encode(text).tolist() if text else []
         ids = ids if self._token is None else [self._token, *ids]
+        if text:
+            self._gap = "" if text[-1].isspace() else self._vocabulary.separator
         *before, self._token = ids or [self._any_token()]
         if before:
             with inference(self._model) as device:
@@ -128,12 +131,17 @@ class TextWriter:
             scores[0, self._never] = -torch.inf
             self._token = self._sampling.draw(scores[0], self._generator)
         self._recent = [*self._recent, self._token][-_RECENT:]
-        return self._stops.add(self._decoder.add(self._token))
+        piece = self._decoder.add(self._token)
+        if piece:
+            piece, self._gap = self._gap + piece, ""
+        return self._stops.add(piece)
 
     def flush(self) -> str:
         """What was held back of the text, as a text of its own may follow."""
         rest = "" if self.stopped else self._stops.add(self._decoder.finish())
         rest += self._stops.finish()
+        if self._recent:
+            self._gap = self._vocabulary.separator
         self._decoder, self._recent = self._vocabulary.stream(), []
         return rest
 
@@ -144,6 +152,7 @@ class TextWriter:
         return {
             "token": self._token,
             "recent": list(self._recent),
+            "gap": self._gap,
             "held": self._stops.held,
             "stopped": self._stops.stopped,
             "generator": self._generator.get_state(),
@@ -167,6 +176,7 @@ class TextWriter:
         for each in state["recent"]:
             self._decoder.add(each)
         self._recent = list(state["recent"])
+        self._gap = str(state.get("gap", ""))  # none in states of older versions
 
     def _any_token(self) -> int:
         low = 1 + max(self._never)

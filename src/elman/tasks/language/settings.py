@@ -37,15 +37,17 @@ class LanguageSettings(
         }
     )
 
-    tokens: Literal["characters", "bpe"] = Field(
+    tokens: Literal["characters", "bpe", "words"] = Field(
         "characters",
-        description="Tokenisation; byte pairs are learnt from the beginning of the text.",
+        description="Tokenisation; byte pairs are learnt from the beginning of the text, and words,"
+        " without white space, are for a classifier that begins with the model.",
     )
+    lowercase: bool = Field(False, description="Lower-case the text.")
     vocabulary_size: int | None = Field(
         None,
         ge=3,
         lt=2**31,
-        description="Vocabulary size; by default all characters or 8192 byte pairs.",
+        description="Vocabulary size; by default all characters or words, or 8192 byte pairs.",
     )
     embedding_size: int = Field(64, ge=1, le=2**16, description="Embedding size.")
     chunk_length: int = Field(
@@ -63,4 +65,5 @@ class LanguageSettings(
     change_penalty: float = Field(
         0.0, ge=0, description="Temporal activation regularisation (TAR)."
     )
+    text: str = Field("text", description="Column of the texts, where the data is a table.")
     max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")

@@ -40,7 +40,8 @@ class Language(Task):
     """Model text token by token, by truncated backpropagation with the state carried on.
 
     Encoder: embedded tokens; head: a linear layer over the vocabulary at every step.
-    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents.
+    Data is whatever `elman.data.text_blocks` reads: a path, a folder, a dataset, documents; or a
+    table with a column of texts, a dataset of labelled texts among them, whose labels are not read.
     `evaluate` gives the `loss` of a text (nats a token), its exponential `perplexity`, and
     `bits_per_character`.
 
@@ -62,7 +63,7 @@ class Language(Task):
     commands = COMMANDS
     preprocessing_type = LanguagePreprocessing
     asset_names = (VOCABULARY,)
-    fixed = ("tokens", "vocabulary_size", "embedding_size", "tie_weights")
+    fixed = ("tokens", "lowercase", "vocabulary_size", "embedding_size", "tie_weights")
 
     @property
     def model(self) -> SequenceModel:
@@ -143,7 +144,7 @@ class Language(Task):
     def read(self, data: Any, *, labelled: bool) -> LanguageText | LanguageTexts:
         """One text to learn from or to measure, or without labels the texts to be scored."""
         kind = LanguageText if labelled else LanguageTexts
-        return kind.of(data, self.settings.encoding)
+        return kind.of(data, self.settings.encoding, self.settings.text)
 
     def split(self, data: LanguageText) -> tuple[LanguageText, LanguageText]:
         """The text, and its end for validation."""
@@ -160,6 +161,10 @@ class Language(Task):
         found = LanguagePreprocessing.learn(train, self.settings, start)
         train.corpus(found.vocabulary, cache_folder() / "tokens")
         return found
+
+    def found(self, name: str, value: Any) -> bool:
+        """The size of the vocabulary."""
+        return name == "vocabulary_size" and bool(value == self.vocabulary.size)
 
     def build(self, preprocessing: LanguagePreprocessing) -> SequenceModel:
         """Embedded tokens, recurrent layers, scores of the next token."""
@@ -210,6 +215,12 @@ class Language(Task):
         if settings.change_penalty and len(output) > 1:
             loss = loss + settings.change_penalty * output.diff(dim=0).square().mean()
         return Step(loss, targets.numel(), state)
+
+    def chance(self, train: LanguageText) -> float:
+        """That of the tokens' frequencies, their entropy in nats."""
+        counts = np.bincount(train.tokens(self.vocabulary), minlength=1)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum())
 
     def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> list[Tensor]:
         """Of one text a row for each block that is scored, (N, 3) float64: nats, tokens and
@@ -265,7 +276,7 @@ class Language(Task):
         vocabulary = self.vocabulary
         corpus = train.corpus(vocabulary)
         return {
-            "source": corpus.source,
+            "source": train.name or corpus.source,
             "training_tokens": len(train.tokens(vocabulary)),
             "validation_tokens": len(validation.tokens(vocabulary)),
             "vocabulary": f"{vocabulary.size} {self.settings.tokens}",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from elman import html
 from elman.svg import Line, line_chart
+from elman.tasks.ensemble import networks
 from elman.tasks.run_report.run import Run
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def parts(run: Run) -> list[str]:
     task = run.task
     batch = move(task.batch_to_diagnose(task.preprocessing, run.train), task.device)
     found = diagnose(
-        task.model,
+        networks(task.model)[0],
         batch,
         loss=lambda model, batch: task.loss(model, batch, None),
         sequences=_SEQUENCES,

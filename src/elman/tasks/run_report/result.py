@@ -15,6 +15,7 @@ def parts(run: Run) -> list[str]:
     metrics = {name.replace("_", " "): f"{v:.4g}" for name, v in record["metrics"].items()}
     rows = record.get("baselines", ())
     found = [html.text("On the validation data:"), html.facts(metrics)]
+    found += [html.text(f"{line}.") for line in comparison.together(record)]
     if warning := comparison.no_better(rows):
         found.append(html.strong(f"Warning: {warning}."))
     if rows:
@@ -61,8 +62,10 @@ def settings(run: Run) -> list[str]:
         else:
             usual.append(row)
     found = [html.preformatted("\n".join(task.planned))] if task.planned else []
-    started = task.record["training"].get("started_from")
-    origin = "Those of the model that it started from." if started else "Chosen from the data."
+    origin = "Chosen from the data."
+    if "started_from" in task.record["training"]:
+        planned = ", or chosen from the data" if task.planned else ""
+        origin = f"Those of the model that it started from{planned}."
     if given:
         found.append(html.table(["setting", "value"], given, caption="Given."))
     if chosen:

@@ -17,6 +17,7 @@ from elman.data import (
 )
 from elman.decode.alphabet import Alphabet
 from elman.errors import DataError
+from elman.progress import counted
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.settings import SpeechSettings
 
@@ -82,7 +83,7 @@ def find(
 def hear(utterances: Utterances, acoustic: AcousticFeatures | None, size: int) -> SpeechData:
     """The frames of utterances: `acoustic` of their sound, or, if None, their ready features."""
     found, left_out = [], {}
-    for i, utterance in enumerate(utterances):
+    for i, utterance in enumerate(counted(utterances, len(utterances))):
         try:
             found.append((utterance, frames_of(utterance, acoustic, size), utterance.seconds))
         except DataError as error:

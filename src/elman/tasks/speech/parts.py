@@ -126,6 +126,11 @@ class SpeechParts(Task):
         """Alphabet, level and words."""
         return SpeechPreprocessing.learn(train, self.settings, start)
 
+    def found(self, name: str, value: Any) -> bool:
+        """The sample rate of sound."""
+        known = self.acoustic if name == "sample_rate" else None
+        return known is not None and bool(value == known.rate)
+
     def precision(self, preprocessing: SpeechPreprocessing) -> torch.dtype:  # noqa: ARG002
         """Features are float32."""
         return torch.float32

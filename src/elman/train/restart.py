@@ -1,0 +1,56 @@
+"""A run that begins again at a lower rate: after it diverged, or where it learns nothing."""
+
+from typing import TYPE_CHECKING
+
+from elman.errors import TrainingDivergedError
+from elman.train.divergence import Guard
+from elman.train.optim import RESTART_FACTOR, make_optimizer
+from elman.train.resume import Position
+from elman.train.weights import Average, assign
+
+if TYPE_CHECKING:
+    from elman.train.run import Run
+
+_LOOKED_AT = (0.05, 0.1)  # shares of the plan's steps, whose loss is compared with chance
+_FEWEST = 25  # steps between them; of fewer nothing can be told
+
+
+def check_chance(run: "Run", loss: float, count: int) -> None:
+    """Raise `TrainingDivergedError` where a run that may begin again has learnt nothing.
+
+    That is a training loss that, over the second half of the first tenth of the steps, is no lower
+    than that of the best constant prediction. `loss` and `count` are those of the last step.
+    """
+    at = run.at
+    first, last = (share * run.total for share in _LOOKED_AT)
+    if run.chance is None or at.restarts >= run.settings.restarts or last - first < _FEWEST:
+        return
+    if first < at.farthest <= last:
+        at.early_sum += loss * count
+        at.early_count += count
+    if at.farthest < last or not at.early_count:
+        return
+    mean, at.early_sum, at.early_count = at.early_sum / at.early_count, 0.0, 0
+    if mean >= run.chance:
+        raise TrainingDivergedError(
+            f"the training loss is {mean:.4g} after {at.step} steps, no lower than the"
+            f" {run.chance:.4g} of a constant prediction"
+        )
+
+
+def begin_again(run: "Run", why: str) -> None:
+    """From the first weights, at a third of the rate."""
+    settings, before = run.settings, run.at
+    assert run.first_weights is not None
+    assign(run.model, run.first_weights)
+    kept = {name: getattr(before, name) for name in ("log_lines", "gradients", "warnings")}
+    restarts = before.restarts + 1
+    run.at = Position(**kept, restarts=restarts, seconds=run.seconds())
+    run.optimizer = make_optimizer(run.model, settings)
+    run.average = Average(run.model, settings.ema) if settings.ema else None
+    run.guard, run.state, run.best_weights = Guard(), None, None
+    lr = settings.lr * RESTART_FACTOR**restarts
+    words = f"{why}. Training begins again at lr={lr:.3g}, as {restarts} of {settings.restarts}"
+    run.at.warnings = [*run.at.warnings, words]
+    run.log.write("warning", {"step": 0, "text": words})
+    run.display.warning(words)
