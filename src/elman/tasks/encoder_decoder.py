@@ -67,8 +67,8 @@ class Decoder(nn.Module):
     following ones, which also get the context (GNMT, Wu et al. 2016, arXiv:1609.08144).
 
     An output is that of the last layer and the context, side by side, so that the scores of a token
-    depend on what was attended to directly. No layer needs the context of the step before, so that in training each layer and the attention
-    run over whole sequences.
+    depend on what was attended to directly. No layer needs the context of the step before, so that
+    in training each layer and the attention run over whole sequences.
 
     **Arguments:** `embedding`: ids (U, B) to vectors (U, B, I); `first`: a layer with I inputs;
     `following`: layers whose inputs are the first one's outputs and the context, side by side;

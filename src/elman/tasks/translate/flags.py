@@ -1,6 +1,7 @@
 """The task `Translate` on the command line."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -10,27 +11,55 @@ from elman.tasks.commands import Commands, EvaluateFlags, Note, Part, PredictFla
 from elman.tasks.translate.settings import TranslateSettings
 
 if TYPE_CHECKING:
+    from elman.tasks.prediction import Prediction
     from elman.tasks.translate.task import Translate
 
-_BEAM = "Beam width; 1 is greedy decoding."
+_BEAM = "Beam width of a translation; 1 is greedy decoding."
+_TERMS = "Table of terms (TSV: source, target) that translations must have."
 
 
 class Predict(PredictFlags):
     """How texts are translated."""
 
     beam: int | None = Field(None, description=_BEAM)
-    n_best: int | None = Field(None, description="Write so many translations of each text.")
+    n_best: int | None = Field(None, description="So many translations of each text, a row each.")
+    prefix: str | None = Field(None, description="What each translation begins with.")
+    terms: Path | None = Field(None, description=_TERMS)
+    no_repeat_ngram: int | None = Field(
+        None, description="Tokens of n-grams that no translation has twice."
+    )
+    alignments: bool = Field(
+        False, description="After each translation, which source token each token attended to most."
+    )
+    attention_plot: Path | None = Field(
+        None, description="Draw the attention of the translations into this picture, as map.png."
+    )
 
     def run(
         self, task: "Translate", inputs: Sequence[str], data: str | None, *, as_json: bool
     ) -> Iterator[Part]:
-        """A line for each text; with several translations or as JSON rows."""
+        """A line for each text, an empty one for an empty text; rows with further columns."""
         if bool(inputs) == (data is not None):
             raise SettingsError(
                 "give either texts, or --data FILE, or - for standard input, to translate"
             )
-        given = list(inputs) if inputs else data
-        found = task.predictions(given, beam=self.beam, n_best=self.n_best)
+        if self.attention_plot is not None:
+            from elman.files import check_picture
+
+            check_picture(self.attention_plot)
+        found = task.predictions(
+            list(inputs) if inputs else data,
+            beam=self.beam,
+            n_best=self.n_best,
+            prefix=self.prefix,
+            terms=self.terms,
+            no_repeat_ngram=self.no_repeat_ngram,
+            alignments=self.alignments or self.attention_plot is not None or None,
+        )
+        if self.attention_plot is not None:
+            from elman.tasks.translate.plot import attention_plot
+
+            attention_plot(task, found).savefig(self.attention_plot, dpi=130)
         if self.n_best is not None and self.n_best > 1:
             yield Rows(
                 [
@@ -39,8 +68,10 @@ class Predict(PredictFlags):
                     for rank, one in enumerate(each.details["n_best"], 1)
                 ]
             )
+        elif self.alignments:
+            yield Rows([{**_plain(each), "alignment": _alignment(each)} for each in found])
         elif as_json:
-            yield Rows([each.row() for each in found])
+            yield Rows([_plain(each) for each in found])
         else:
             yield from (f"{each.value}\n" for each in found)
 
@@ -49,13 +80,33 @@ class Evaluate(EvaluateFlags):
     """How texts are translated that are compared."""
 
     beam: int | None = Field(None, description=_BEAM)
+    against: str | None = Field(
+        None, description="Another model, to compare with by paired bootstrap over the sentences."
+    )
 
     def run(self, task: "Translate", data: str, *, as_json: bool) -> Iterator[Part]:
-        """The metrics, and sacrebleu's signatures."""
+        """The metrics, and sacrebleu's signatures; or the comparison with another model."""
         report = task.report(data, beam=self.beam)
         yield report.metrics
+        if self.against is not None:
+            from elman.tasks.translate.significance import against
+
+            yield from against(report, self.against, data, beam=self.beam)
         if not as_json:
             yield from (Note(f"{name}: {text}") for name, text in report.signatures.items())
+
+
+def _plain(found: "Prediction") -> dict[str, object]:
+    """A row without the attention's weights."""
+    hidden = ("attention", "tokens", "n_best")
+    return {name: value for name, value in found.row().items() if name not in hidden}
+
+
+def _alignment(found: "Prediction") -> str:
+    """Pairs of a source token and the token that attended to it most, as `i-j`, numbered from 0
+    (Pharaoh's format)."""
+    weights = found.details["attention"]
+    return " ".join(f"{int(row.argmax())}-{j}" for j, row in enumerate(weights))
 
 
 COMMANDS = Commands(

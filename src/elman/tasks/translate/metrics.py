@@ -32,21 +32,30 @@ def scores(
 
     Raises `SettingsError` without the extra `translate`.
     """
-    bleu = _metrics()
-    tokenizer = tokenizer_of([text for texts in references for text in texts])
-    kinds: dict[str, Any] = {
-        "bleu": bleu.BLEU(tokenize=tokenizer, lowercase=lowercase, effective_order=False),
-        "chrf": bleu.CHRF(lowercase=lowercase),
-    }
-    if ter:
-        asian = tokenizer in ("zh", "char")
-        kinds["ter"] = bleu.TER(normalized=asian, asian_support=asian, case_sensitive=not lowercase)
-    columns = _columns(references)
+    columns = reference_columns(references)
     found, signatures = {}, {}
-    for name, metric in kinds.items():
+    for name, metric in corpus_metrics(references, ter=ter, lowercase=lowercase).items():
         found[name] = float(metric.corpus_score(list(hypotheses), columns).score)
         signatures[name] = str(metric.get_signature())
     return Scores(found, signatures)
+
+
+def corpus_metrics(
+    references: Sequence[Sequence[str]], *, ter: bool = True, lowercase: bool = False
+) -> dict[str, Any]:
+    """sacrebleu's metrics by our names, BLEU's tokeniser by the references' script."""
+    kinds = _metrics()
+    tokenizer = tokenizer_of([text for texts in references for text in texts])
+    found = {
+        "bleu": kinds.BLEU(tokenize=tokenizer, lowercase=lowercase),
+        "chrf": kinds.CHRF(lowercase=lowercase),
+    }
+    if ter:
+        asian = tokenizer != "13a"
+        found["ter"] = kinds.TER(
+            normalized=asian, asian_support=asian, case_sensitive=not lowercase
+        )
+    return found
 
 
 def sentence_chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
@@ -84,7 +93,7 @@ def _kind(script: str) -> Tokenizer:
     )
 
 
-def _columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
+def reference_columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
     """One list a reference, None where a sentence has fewer, as sacrebleu takes them."""
     count = max(map(len, references), default=1)
     return [[texts[k] if k < len(texts) else None for texts in references] for k in range(count)]

@@ -16,6 +16,7 @@ from elman.nn.attention import Memory
 from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.run_report.run import Own
 from elman.tasks.task import NO_OPTIONS, Task
 from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
@@ -31,6 +32,7 @@ from elman.tasks.translate.preprocessing import (
     TranslateConfig,
     TranslatePreprocessing,
 )
+from elman.tasks.translate.run_report import TranslateRun
 from elman.tasks.translate.session import TranslateSession, pieces
 from elman.tasks.translate.settings import TranslateSettings
 from elman.train import Step
@@ -332,6 +334,10 @@ class Translate(Task):
             **({"left_out": "; ".join(train.notes)} if train.notes else {}),
             "training_sha256": train.pairs.sha256,
         }
+
+    def report_parts(self, train: TranslateData, held_out: TranslateData) -> Own:
+        """Translations with their attention, and the data."""
+        return TranslateRun(self, train, held_out).own()
 
     def _with_texts(self, output: Sequence[Any], data: TranslateData) -> list[Output]:
         """Outputs of the network with their texts."""
