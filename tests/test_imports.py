@@ -16,7 +16,7 @@ FLOORS = (
     {"nn"},
     {"compiler"},
     {"cells"},
-    {"math", "html", "svg"},
+    {"math", "html", "heat_map", "svg"},
     {"folders", "tensor_files"},
     {"files"},
     {"errors", "lazy", "messages", "moved", "progress", "version"},

@@ -26,6 +26,7 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     {"hidden_size": "Hidden units a layer.", "epochs": "Passes of 100 batches each."},
     hidden_size=64,
     lr=3e-3,
+    clip=0.1,  # some three times the usual norm: one spike can spoil a run of long histories
     epochs=15,
     warmup=0.03,
     weight_decay=1e-4,

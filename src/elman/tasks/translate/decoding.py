@@ -221,7 +221,9 @@ class Translator:
         return found
 
     def text(self, found: Found, source: str) -> str:
-        """The text of a translation, unknown words copied from the source."""
+        """The text of a translation, unknown words copied; "" of an empty source."""
+        if not source.strip():
+            return ""
         target = self.known.target
         unknown = [k for k, id in enumerate(found.ids) if id == target.vocabulary.unknown_id]
         if not (unknown and self.copies):

@@ -104,7 +104,8 @@ def translator(
     source = embedding(known.source.size)
     own = source if known.joint else embedding(known.target.size)
     target = Shared(source) if known.joint else own
-    encoder = settings.layers(cell, size, bidirectional=True)
+    half = settings.model_copy(update={"hidden_size": hidden // 2})
+    encoder = half.layers(cell, size, bidirectional=True)
     memory = encoder.output_size
     form = _input_feeding if settings.input_feeding else _attending_first
     bridge, decoder = form(settings, cell, target, memory)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from elman.data import Scripts
 from elman.data.text.subwords import LEAST_PAIRS
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.translate.dataset import TranslateData
@@ -55,8 +56,6 @@ def _vocabulary_size(characters: float) -> int:
 
 
 def _alike(sources: list[str], targets: list[str]) -> bool:
-    """Whether the letters of both sides are mostly the same."""
-    source, target = (
-        {c for text in texts for c in text if c.isalpha()} for texts in (sources, targets)
-    )
-    return len(source & target) > 0.5 * min(len(source), len(target))
+    """Whether most letters of both sides are of the same scripts."""
+    source, target = Scripts.of(sources).shares, Scripts.of(targets).shares
+    return sum(min(share, target.get(name, 0.0)) for name, share in source.items()) > 0.5

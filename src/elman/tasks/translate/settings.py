@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from elman.tasks.settings import (
     HeldOutSetting,
@@ -17,6 +17,7 @@ from elman.train.settings import TrainSettings
 @with_defaults(
     {
         "batch_size": "Tokens of a batch, on its longer side and with padding.",
+        "hidden_size": "Hidden units of the decoder; half of them each direction of the encoder.",
         "num_layers": "Layers of the encoder, each of both directions.",
         "input_dropout": "Dropout on the embeddings.",
         "dropout": "Dropout between layers, on the encoder's outputs and on the context.",
@@ -109,3 +110,10 @@ class TranslateSettings(
     metric: Literal["bleu", "chrf", "exact", "loss"] = Field(
         "chrf", description="The validation metric that chooses the best weights."
     )
+
+    @field_validator("hidden_size")
+    @classmethod
+    def _can_be_halved(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError(f"{value} cannot be halved for the encoder's two directions")
+        return value
