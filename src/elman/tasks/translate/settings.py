@@ -1,8 +1,8 @@
 """The settings of the task `Translate`."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from elman.tasks.settings import (
     HeldOutSetting,
@@ -58,6 +58,14 @@ class TranslateSettings(
         description="Leave out pairs that harm: an empty side, very different lengths, the wrong"
         " script, exact duplicates.",
     )
+    monolingual: str | None = Field(
+        None, description="File of target texts alone, to train on too; needs backward."
+    )
+    backward: str | None = Field(
+        None,
+        description="Trained model of the other direction, which makes sources of monolingual texts"
+        " (back-translation, Sennrich et al. 2016).",
+    )
     tokens: Literal["bpe", "characters", "words"] = Field("bpe", description="Tokenisation.")
     vocabulary_size: int | None = Field(
         None,
@@ -110,6 +118,12 @@ class TranslateSettings(
     metric: Literal["bleu", "chrf", "exact", "loss"] = Field(
         "chrf", description="The validation metric that chooses the best weights."
     )
+
+    @model_validator(mode="after")
+    def _are_both_given(self) -> Self:
+        if (self.monolingual is None) != (self.backward is None):
+            raise ValueError("monolingual and backward go together: give both, or neither")
+        return self
 
     @field_validator("hidden_size")
     @classmethod

@@ -1,7 +1,7 @@
 """Translate texts: read a source, write a target, attending to the source at each step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.task import NO_OPTIONS, Task
+from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
@@ -175,7 +176,13 @@ class Translate(Task):
         known: TranslatePreprocessing | None = self._preprocessing
         start = None if self._start is None else self._start.preprocessing
         if labelled and known is start:
-            return cleaned(found, clean=self.settings.clean)
+            found = cleaned(found, clean=self.settings.clean)
+            if self.settings.monolingual is None:
+                return found
+            synthetic = back_translated(
+                self.settings.monolingual, self.settings.backward, **self.settings.text_file
+            )
+            return replace(found, synthetic=synthetic)
         if known is not None:
             known.check_direction(found)
         return found
@@ -205,11 +212,11 @@ class Translate(Task):
         """Pairs of similar length, for training of about as many tokens a batch."""
         if not training:
             return by_length(preprocessing, data.sources, data.targets, _BATCH)
-        settings, pairs = self.settings, data.pairs
+        settings, pairs = self.settings, data.training_pairs
         return TrainingPairs(
             preprocessing,
             pairs.sources,
-            data.targets,
+            pairs.targets or [],
             pairs.weights,
             settings.batch_size,
             settings.seed,
@@ -329,10 +336,11 @@ class Translate(Task):
         sizes = " and ".join(f"{side.vocabulary.size:,}" for side in vocabularies)
         return {
             "training_examples": len(train),
+            **({"back_translated": len(train.synthetic)} if train.synthetic else {}),
             "validation_examples": len(validation),
             "vocabulary": f"{sizes} {self.settings.tokens}",
             **({"left_out": "; ".join(train.notes)} if train.notes else {}),
-            "training_sha256": train.pairs.sha256,
+            "training_sha256": train.training_pairs.sha256,
         }
 
     def report_parts(self, train: TranslateData, held_out: TranslateData) -> Own:
