@@ -299,6 +299,13 @@ def test_target_texts_alone_are_translated_back(tmp_path: Path) -> None:
         Translate(monolingual=str(texts))
 
 
+def test_a_very_long_text_is_translated_with_a_warning(task: Translate) -> None:
+    with pytest.warns(UserWarning, match="1 of 2 texts are much longer .* cut them"):
+        found = task.predict(["1 2 3 4", "3 " * 60])
+    assert found[0] == "one two three four"
+    assert found[1]
+
+
 def test_several_references_of_a_source(task: Translate) -> None:
     report = task.report([("1 2", "one two"), ("1 2", "eins zwei"), ("3 4", "three four")])
     assert report.sources == ["1 2", "3 4"]

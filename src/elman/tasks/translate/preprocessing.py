@@ -21,6 +21,7 @@ from elman.tasks.translate.text_side import TextSide
 
 SOURCE, TARGET = "source_vocabulary.json", "target_vocabulary.json"
 _LONGEST_SHARE = 0.999  # of the pairs, whose ratio of lengths bounds that of translations
+_MUCH_LONGER = 3  # times the longest training source
 _MORE_TOKENS = 10  # that a translation may have beyond that ratio
 
 
@@ -29,6 +30,7 @@ class TranslateConfig(SavedConfig):
 
     length_ratio: float = Field(ge=1, le=10_000)
     joint: bool
+    longest: int = Field(ge=1)
     source_scripts: dict[str, float] = Field(max_length=1000)
     target_scripts: dict[str, float] = Field(max_length=1000)
 
@@ -38,13 +40,14 @@ class TranslatePreprocessing:
     """Both sides' texts to ids, and how long translations may be.
 
     `source` and `target` are one and the same where the vocabulary is joint. `length_ratio`: the
-    target tokens a source token, of all but a thousandth of the training pairs at most. `scripts`:
-    of the training sources and targets.
+    target tokens a source token, of all but a thousandth of the training pairs at most. `longest`:
+    tokens of the longest training source. `scripts`: of the training sources and targets.
     """
 
     source: TextSide
     target: TextSide
     length_ratio: float = 2.0
+    longest: int = 1
     scripts: tuple[Scripts, Scripts] = (Scripts({}), Scripts({}))
 
     @property
@@ -82,13 +85,26 @@ class TranslatePreprocessing:
         ]
         ratio = float(np.quantile(lengths[1] / lengths[0], _LONGEST_SHARE))
         scripts = Scripts.of(train.sources), Scripts.of(train.targets)
-        return cls(source, target, round(max(1.0, ratio), 3), scripts)
+        return cls(source, target, round(max(1.0, ratio), 3), int(lengths[0].max()), scripts)
 
     def check_direction(self, data: TranslateData) -> None:
         """Warn where most sources are in another script than those of training."""
         own, others = self.scripts
         if problem := mismatch(own, data.sources, others):
             warnings.warn(problem, stacklevel=4)
+
+    def check_lengths(self, data: TranslateData) -> None:
+        """Warn of sources that are much longer than all of training."""
+        lengths = [len(ids) for ids in self.source.encode(data.sources)]
+        long = [i for i, length in enumerate(lengths) if length > _MUCH_LONGER * self.longest]
+        if long:
+            warnings.warn(
+                f"{len(long):,} of {len(data):,} texts are much longer than any of training"
+                f" ({self.longest:,} tokens), as {data.pairs.names[long[0]]} of"
+                f" {lengths[long[0]]:,}: their translations may break off or repeat themselves;"
+                " cut them into sentences",
+                stacklevel=4,
+            )
 
     def max_length(self, source_length: int) -> int:
         """The most tokens of a translation of so many source tokens."""
@@ -100,6 +116,7 @@ class TranslatePreprocessing:
         return {
             "length_ratio": self.length_ratio,
             "joint": self.joint,
+            "longest": self.longest,
             "source_scripts": source.shares,
             "target_scripts": target.shares,
         }
@@ -119,7 +136,7 @@ class TranslatePreprocessing:
             target = TextSide(Vocabulary.load(saved.asset(TARGET)), form, chinese)
         config = saved.config
         scripts = Scripts(config["source_scripts"]), Scripts(config["target_scripts"])
-        return cls(source, target, config["length_ratio"], scripts)
+        return cls(source, target, config["length_ratio"], config["longest"], scripts)
 
 
 def _normal(text: str, settings: TranslateSettings) -> str:

@@ -185,6 +185,7 @@ class Translate(Task):
             return replace(found, synthetic=synthetic)
         if known is not None:
             known.check_direction(found)
+            known.check_lengths(found)
         return found
 
     def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
