@@ -27,7 +27,7 @@ from cyclopts import App
 import elman
 from elman.data import read_examples
 
-HIGHER = ("accuracy",)
+HIGHER = ("accuracy", "bleu")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ CASES = {
     "bike": Case("forecast", "fc_bike_sharing/hour", None, "mase", None, ("--horizon", "24")),
     "etth1": Case("forecast", "fc_etth1", None, "mase", None, ("--horizon", "24")),
     "m4": Case("forecast", "fc_m4_hourly:train", None, "mase", None, ("--horizon", "48")),
+    "tatoeba": Case(
+        "translate",
+        "mt_tatoeba_eng_cmn:train",
+        "mt_tatoeba_eng_cmn:test",
+        "bleu",
+        None,
+        ("--source", "english", "--target", "chinese", "--chinese", "simplified"),
+        "15m",
+    ),
     "passengers": Case(
         "forecast", "fc_small_series/passengers", None, "mase", None, ("--horizon", "12")
     ),
@@ -121,7 +130,7 @@ def measure(name: str, case: Case, budget: str, folder: Path, share: float, cros
     else:
         own = model.report(case.test).metrics[case.metric]
         parts = [model.read(each, labelled=True) for each in (train, case.test)]
-        rows = [(each.name, each.metrics[each.metric]) for each in model.baselines(*parts)]
+        rows = [(each.name, each.metrics[case.metric]) for each in model.baselines(*parts)]
     best = max if case.metric in HIGHER else min
     by, value = best(rows, key=lambda each: each[1], default=("", None))
     return Row(name, case.metric, own, value, by, case.expert, seconds, plan)

@@ -10,10 +10,11 @@ from elman.data.text.subwords import LEAST_PAIRS
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.translate.dataset import TranslateData
 
-_PASSES, _FEWEST = 14, 6000  # passes over all pairs, and least steps
+_PASSES, _FEWEST = 12, 6000  # passes over all pairs, and least steps
 _EVALUATIONS = 12  # each translates what is held out
 _SHORT = 30  # characters of a text, up to which tokens are characters where words are few
 _FEW_WORDS = 3
+_MANY = 200_000  # pairs, from which on less is dropped
 _LOOKED_AT = 5000  # pairs
 
 
@@ -34,7 +35,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         chosen["vocabulary_size"] = _vocabulary_size(pairs * sum(characters))
     size = units(256 if pairs >= 5000 else 128, preset)
     longest = max(c if tokens == "characters" else c / 4 for c in characters)
-    batch = given.get("batch_size") or int(np.clip(pairs * longest / 300, 200, 600))
+    batch = given.get("batch_size") or int(np.clip(0.8 * (pairs * longest) ** 0.5, 150, 2500))
     an_epoch = max(1.0, pairs * (longest + 1) / batch)
     steps = float(np.clip(_PASSES * an_epoch, _FEWEST, 100_000))
     lasting = length(round(an_epoch * batch), batch, steps=steps, preset=preset, longest=100)
@@ -46,6 +47,12 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         "hidden_size": size,
         "embedding_size": size,
     }
+    if pairs < _MANY:
+        chosen |= dict.fromkeys(("input_dropout", "dropout", "output_dropout"), 0.2)
+        chosen["token_dropout"] = 0.0 if tokens == "characters" else 0.1
+    else:
+        chosen |= dict.fromkeys(("input_dropout", "dropout", "output_dropout"), 0.1)
+        chosen["token_dropout"] = 0.0
     facts = (
         f"{pairs:,} pairs, sources of {characters[0]:.0f} characters and targets of"
         f" {characters[1]:.0f} (median), {'' if joint else 'not '}of one script"
@@ -55,7 +62,13 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
 
 def _vocabulary_size(characters: float) -> int:
     """Byte pairs for so many characters on both sides: fewer for fewer data."""
-    sizes = ((200_000, 1000), (800_000, 2000), (8_000_000, 4000), (80_000_000, 8000))
+    sizes = (
+        (100_000, 1000),
+        (400_000, 2000),
+        (2_000_000, 3000),
+        (8_000_000, 4000),
+        (80_000_000, 8000),
+    )
     found = next((size for most, size in sizes if characters < most), 16_000)
     return max(found, LEAST_PAIRS)
 

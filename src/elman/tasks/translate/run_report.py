@@ -47,9 +47,15 @@ class TranslateRun:
         return self.task.predictions(self.held_out.sources[:_LOOKED_AT], alignments=True)
 
     @cached_property
+    def _references(self) -> list[str]:
+        """Their targets, in the form that the model writes."""
+        normal = self.task.preprocessing.target.normal
+        return [normal(text) for text in self.held_out.targets[:_LOOKED_AT]]
+
+    @cached_property
     def _scores(self) -> NDArray[np.float64]:
         """chrF of each validation sentence that was translated."""
-        targets = self.held_out.targets[:_LOOKED_AT]
+        targets = self._references
         return np.array(sentence_chrf([e.value for e in self._found], [[t] for t in targets]))
 
     @cached_property
@@ -77,7 +83,7 @@ class TranslateRun:
             (
                 shortened(self.held_out.sources[i]),
                 shortened(self._found[i].value),
-                shortened(self.held_out.targets[i]),
+                shortened(self._references[i]),
                 round(float(self._scores[i]), 1),
             )
             for i in numbers

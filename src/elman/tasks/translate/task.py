@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from elman.baselines import Baseline
+from elman.data import Pairs
 from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn.attention import Memory
@@ -144,14 +145,14 @@ class Translate(Task):
 
     def report(self, data: Any, **options: Any) -> TranslationReport:
         """Metrics of pairs; a source that occurs several times is translated once, and all its
-        targets are its references."""
+        targets are its references, in the Unicode form and Chinese script that the model writes."""
         self._check_trained()
         dataset = self.read(data, labelled=True)
         output = self._outputs(dataset, options)
         first: dict[str, str] = {}
         for source, each in zip(dataset.sources, output, strict=True):
             first.setdefault(source, each.texts[0])
-        sources, references = dataset.pairs.references()
+        sources, references = self._normal_targets(dataset.pairs).references()
         translations = [first[source] for source in sources]
         found = scores(translations, references, lowercase=self.settings.lowercase)
         metrics = {**found.metrics, **self._plain_metrics(output, dataset)}
@@ -286,7 +287,8 @@ class Translate(Task):
         found = self._with_texts(output, data)
         texts = [each.texts[0] for each in found]
         of_source: dict[str, list[str]] = {}
-        for source, target in zip(data.sources, data.targets, strict=True):
+        normal = self._normal_targets(data.pairs).targets or []
+        for source, target in zip(data.sources, normal, strict=True):
             of_source.setdefault(source, []).append(target)
         references = [of_source[source] for source in data.sources]
         measured = scores(texts, references, ter=False, lowercase=self.settings.lowercase)
@@ -310,6 +312,11 @@ class Translate(Task):
         text = self.preprocessing.target.normal(text)
         return text.lower() if self.settings.lowercase else text
 
+    def _normal_targets(self, pairs: Pairs) -> Pairs:
+        """The pairs with targets in the form and script that the model writes."""
+        normal = self.preprocessing.target.normal
+        return replace(pairs, targets=[normal(text) for text in pairs.targets or ()])
+
     @property
     def objective(self) -> Objective:
         """The metric of the settings."""
@@ -318,7 +325,10 @@ class Translate(Task):
 
     def baselines(self, train: TranslateData, held_out: TranslateData) -> list[Baseline]:
         """The translation of the nearest training source."""
-        return baselines(train, held_out)
+        return baselines(
+            replace(train, pairs=self._normal_targets(train.pairs)),
+            replace(held_out, pairs=self._normal_targets(held_out.pairs)),
+        )
 
     def scores(
         self,
@@ -328,7 +338,8 @@ class Translate(Task):
     ) -> NDArray[np.float64]:
         """chrF of each translation."""
         texts = [each.texts[0] for each in self._with_texts(output, data)]
-        return np.array(sentence_chrf(texts, [[t] for t in data.targets]), np.float64)
+        references = self._normal_targets(data.pairs).targets or []
+        return np.array(sentence_chrf(texts, [[text] for text in references]), np.float64)
 
     def facts(self, train: TranslateData, validation: TranslateData) -> dict[str, Any]:
         """Numbers of pairs and tokens, and what was left out."""
