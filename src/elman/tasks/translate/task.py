@@ -345,13 +345,14 @@ class Translate(Task):
         """Numbers of pairs and tokens, and what was left out."""
         known: TranslatePreprocessing = self.preprocessing
         vocabularies = [known.source] if known.joint else [known.source, known.target]
+        dropped = ", ".join(f"{count:,} {kind}" for kind, count in train.left_out_kinds.items())
         sizes = " and ".join(f"{side.vocabulary.size:,}" for side in vocabularies)
         return {
             "training_examples": len(train),
             **({"back_translated": len(train.synthetic)} if train.synthetic else {}),
             "validation_examples": len(validation),
             "vocabulary": f"{sizes} {self.settings.tokens}",
-            **({"left_out": "; ".join(train.notes)} if train.notes else {}),
+            **({"left_out": dropped} if dropped else {}),
             "training_sha256": train.training_pairs.sha256,
         }
 
