@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import BucketSampler, Chunks
+from elman.data import BucketSampler, Chunks, TokenBuckets
 from elman.errors import DataError, SettingsError
 
 sizes = st.integers(1, 9)
@@ -105,3 +105,28 @@ def test_bad_sizes():
         BucketSampler([1], 0)
     with pytest.raises(SettingsError, match="length=0"):
         Chunks(np.arange(9), 1, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=40), st.integers(1, 60))
+def test_token_buckets_hold_every_example_once_and_few_tokens(lengths, tokens):
+    buckets = TokenBuckets(np.array(lengths).reshape(-1, 2), tokens, seed=3)
+    longest = [max(both) for both in lengths]
+    for epoch in range(3):
+        batches = buckets.epoch(epoch)
+        assert len(batches) == len(buckets)
+        assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(lengths)))
+        for batch in batches:
+            most = max(longest[i] for i in batch)
+            assert len(batch) == 1 or len(batch) * most <= tokens
+
+
+def test_token_buckets_depend_on_seed_and_epoch_alone():
+    lengths = np.random.default_rng(0).integers(1, 9, 60)
+    first, second = (TokenBuckets(lengths, 20, seed=1) for _ in range(2))
+    second.epoch(0)
+    shown = [[batch.tolist() for batch in buckets.epoch(2)] for buckets in (first, second)]
+    assert shown[0] == shown[1]
+    assert shown[0] != [batch.tolist() for batch in first.epoch(1)]
+    assert shown[0] != [b.tolist() for b in TokenBuckets(lengths, 20, seed=2).epoch(2)]
+    assert len(TokenBuckets([], 20)) == 0

@@ -1,5 +1,6 @@
 from elman.data.batching import BucketSampler as BucketSampler
 from elman.data.batching import Chunks as Chunks
+from elman.data.batching import TokenBuckets as TokenBuckets
 from elman.data.datasets.builtin import Series as Series
 from elman.data.datasets.builtin import eeg as eeg
 from elman.data.datasets.builtin import goog as goog

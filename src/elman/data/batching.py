@@ -94,7 +94,7 @@ class TokenBuckets:
         seed: int = 0,
     ) -> None:
         sides = np.asarray(lengths, np.int64)
-        sides = sides.reshape(len(sides), -1)
+        sides = sides.reshape(len(sides), -1 if sides.size else 1)
         self.tokens = whole(tokens, "tokens", 1)
         self.seed = _seed(seed)
         self._sides = np.sort(sides, axis=1)  # the longest side last

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.batching import TokenBuckets
+from elman.data import TokenBuckets
 from elman.nn.lengths import mask_of
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
 from elman.train.inference import ByLength
