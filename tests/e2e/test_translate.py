@@ -96,6 +96,12 @@ def test_terms_and_a_prefix(run: Any, work: Path) -> None:
     assert run("predict", "model", "1 2 3", "--prefix", "drei")[1].startswith("drei")
 
 
+def test_drawn_tokens_follow_the_seed(run: Any) -> None:
+    drawn = [run("predict", "model", "1 2 3", "--temperature", "9", "--seed", s)[1] for s in "0012345"]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
+
+
 def test_the_attention_is_drawn(run: Any, work: Path) -> None:
     assert run("predict", "model", "1 2 3", "--attention-plot", "map.png")[0] == 0
     assert (work / "map.png").read_bytes().startswith(b"\x89PNG")

@@ -316,6 +316,9 @@ def test_several_references_of_a_source(task: Translate) -> None:
 def test_bad_arguments(task: Translate, tmp_path: Path) -> None:
     for options, match in (
         ({"beam": 0}, "beam"),
+        ({"n_best": "3"}, "n_best"),
+        ({"seed": -1}, "seed"),
+        ({"prefix": 3}, "prefix"),
         ({"beam": 2, "n_best": 3}, "n_best=3 needs a beam as wide"),
         ({"temperature": 1.0, "n_best": 2}, "of a beam"),
         ({"widths": 3}, "there is no option widths"),

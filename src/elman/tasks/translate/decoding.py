@@ -84,7 +84,8 @@ class DecodeOptions:
         given = {name: value for name, value in options.items() if value is not None}
         own: dict[str, Any] = {"length_penalty": settings.length_penalty}
         if not given.get("temperature"):
-            own["beam"] = max(settings.beam, given.get("n_best", 1))
+            count = given.get("n_best", 1)
+            own["beam"] = max(settings.beam, count) if isinstance(count, int) else settings.beam
             own["coverage_penalty"] = settings.coverage_penalty
         found = cls(**{**own, **given})
         return replace(found, terms=None if found.terms is None else Terms.of(found.terms))

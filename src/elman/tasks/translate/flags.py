@@ -28,6 +28,10 @@ class Predict(PredictFlags):
     no_repeat_ngram: int | None = Field(
         None, description="Tokens of n-grams that no translation has twice."
     )
+    temperature: float | None = Field(
+        None, description="Draw tokens, flatter above 1; the beam's translation if not given."
+    )
+    seed: int | None = Field(None, description="The same seed draws the same tokens.")
     alignments: bool = Field(
         False, description="After each translation, which source token each token attended to most."
     )
@@ -54,6 +58,8 @@ class Predict(PredictFlags):
             prefix=self.prefix,
             terms=self.terms,
             no_repeat_ngram=self.no_repeat_ngram,
+            temperature=self.temperature,
+            seed=self.seed,
             alignments=self.alignments or self.attention_plot is not None or None,
         )
         if self.attention_plot is not None:
