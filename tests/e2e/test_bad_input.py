@@ -132,7 +132,7 @@ def test_data_of_another_kind(here: Any, tmp_path: Path) -> None:
 def test_unknown_words(here: Any) -> None:
     refused(here("train", "classify", "--hiden-size", "3"), "--hiden-size")
     refused(here("trian"), "trian")
-    refused(here("train", "translate"), "translate")
+    refused(here("train", "paint"), "paint")
     refused(here("generate", "cats", "a", "b"), "b")
 
 

@@ -56,10 +56,11 @@ def test_numbers_that_json_cannot_hold_are_null() -> None:
     row = {"probability": nothing, "mean": np.array([nothing, 1]), "word": Word("a", 0, nothing, 1)}
     text = Prediction({"loss": float("inf")}, details=row).to("json")
     assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) == {
-        "value": {"loss": None},
+        "loss": None,
         "probability": None,
         "mean": [None, 1.0],
         "word": {"text": "a", "start": 0, "end": None, "confidence": 1},
+        "input": "",
     }
 
 

@@ -290,7 +290,7 @@ def test_a_format_of_the_future(folder: Path, version: Any) -> None:
     refused(folder, "this elman reads format 1")
 
 
-@pytest.mark.parametrize("task", ["translate", None, 3, ["classify"], {}])
+@pytest.mark.parametrize("task", ["paint", None, 3, ["classify"], {}])
 def test_an_unknown_task(folder: Path, task: Any) -> None:
     edit(folder, lambda c: c.update(task=task))
     refused(folder, "is of the task", "classify, forecast, language")

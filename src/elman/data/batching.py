@@ -83,7 +83,7 @@ class TokenBuckets:
     - `seed`: of the shuffles.
 
     >>> [batch.tolist() for batch in TokenBuckets([2, 3, 2, 9], 6).epoch(0)]
-    [[3], [1], [0, 2]]
+    [[1], [3], [2, 0]]
     """
 
     def __init__(
