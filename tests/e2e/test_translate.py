@@ -97,7 +97,9 @@ def test_terms_and_a_prefix(run: Any, work: Path) -> None:
 
 
 def test_drawn_tokens_follow_the_seed(run: Any) -> None:
-    drawn = [run("predict", "model", "1 2 3", "--temperature", "9", "--seed", s)[1] for s in "0012345"]
+    drawn = [
+        run("predict", "model", "1 2 3", "--temperature", "9", "--seed", s)[1] for s in "0012345"
+    ]
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 1
 
