@@ -10,14 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from elman.data import Scripts, Vocabulary, build_vocabulary, mismatch
-from elman.data.text.chinese import to_script
-from elman.data.text.normalise import normalise
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.translate.dataset import TranslateData
 from elman.tasks.translate.settings import TranslateSettings
-from elman.tasks.translate.text_side import TextSide
+from elman.tasks.translate.text_side import TextSide, normal
 
 SOURCE, TARGET = "source_vocabulary.json", "target_vocabulary.json"
 _LONGEST_SHARE = 0.999  # of the pairs, whose ratio of lengths bounds that of translations
@@ -65,8 +63,9 @@ class TranslatePreprocessing:
                 check_characters(side.vocabulary, texts, is_limited=True)
             return start
         form, chinese = settings.normalisation, settings.chinese
-        normal = [[_normal(text, settings) for text in texts] for texts in sides]
-        groups = [[*normal[0], *normal[1]]] if settings.joint_vocabulary else normal
+        texts_of_sides = [[normal(text, form, chinese) for text in texts] for texts in sides]
+        one, other = texts_of_sides
+        groups = [[*one, *other]] if settings.joint_vocabulary else texts_of_sides
         vocabularies = [
             build_vocabulary(
                 settings.tokens,
@@ -137,11 +136,6 @@ class TranslatePreprocessing:
         config = saved.config
         scripts = Scripts(config["source_scripts"]), Scripts(config["target_scripts"])
         return cls(source, target, config["length_ratio"], config["longest"], scripts)
-
-
-def _normal(text: str, settings: TranslateSettings) -> str:
-    text = normalise(text, settings.normalisation)
-    return text if settings.chinese is None else to_script(text, settings.chinese)
 
 
 def _least_count(settings: TranslateSettings) -> int:

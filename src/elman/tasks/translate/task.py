@@ -116,7 +116,6 @@ class Translate(Task):
         details of a prediction hold all of them as `n_best`, with `alignments` the attention's
         weights, (tokens, source tokens), as `attention`.
         """
-        self._decoding(options)
         return super().predictions(data, **options)
 
     def stream(self, text: str, **options: Any) -> Iterator[str]:
@@ -163,8 +162,7 @@ class Translate(Task):
     ) -> list[Output]:
         asked = self._decoding(options)
         batches = by_length(self.preprocessing, dataset.sources, dataset.targets, _BATCH)
-        found = infer(self.model, batches, lambda model, batch: self._found(model, batch, asked))
-        return self._with_texts(found, dataset)
+        return infer(self.model, batches, lambda model, batch: self._found(model, batch, asked))
 
     def _decoding(self, options: Mapping[str, Any]) -> DecodeOptions:
         return DecodeOptions.of(self.settings, options)
@@ -239,16 +237,20 @@ class Translate(Task):
         weights = batch.weights.expand(real.shape)[real]
         return Step((losses * weights).sum() / weights.sum(), len(losses), state)
 
-    def outputs(self, model: EncoderDecoder, batch: PairBatch) -> list[Any]:
+    def outputs(self, model: EncoderDecoder, batch: PairBatch) -> list[Output]:
         """Of each source the greedy translation, and the nats of its target."""
         return self._found(model, batch, DecodeOptions(beam=1))
 
-    def _found(self, model: Any, batch: PairBatch, options: DecodeOptions) -> list[Any]:
+    def _found(self, model: Any, batch: PairBatch, options: DecodeOptions) -> list[Output]:
         search = self._translator(model, options)
         found = search.translate(batch, batch.texts)
         nats = token_nats(model, batch) if len(batch.outputs) else torch.zeros(len(found))
         tokens = batch.real.sum(0) if len(batch.outputs) else torch.zeros(len(found))
-        return list(zip(found, nats.tolist(), tokens.tolist(), strict=True))
+        rows = zip(found, nats.tolist(), tokens.tolist(), batch.texts, strict=True)
+        return [
+            Output(each, [search.text(one, source) for one in each], own, int(count))
+            for each, own, count, source in rows
+        ]
 
     def _translator(self, model: Any, options: DecodeOptions) -> Translator:
         known: TranslatePreprocessing = self._preprocessing
@@ -262,16 +264,16 @@ class Translate(Task):
         options: Mapping[str, Any],
     ) -> list[Prediction]:
         """The best translation of each text."""
-        asked = self._decoding(options)
+        several = (options.get("n_best") or 1) > 1
         found = []
         for each in output:
             details: dict[str, Any] = {"score": round(each.found[0].score, 4)}
-            if asked.n_best > 1:
+            if several:
                 details["n_best"] = [
                     {"translation": text, "score": round(one.score, 4)}
                     for text, one in zip(each.texts, each.found, strict=True)
                 ]
-            if asked.alignments:
+            if options.get("alignments"):
                 details["attention"] = each.found[0].attention
                 details["tokens"] = preprocessing.target.pieces(each.found[0].ids)
             found.append(Prediction(each.texts[0], details=details))
@@ -279,20 +281,19 @@ class Translate(Task):
 
     def metrics(
         self,
-        output: Sequence[Any],
+        output: Sequence[Output],
         preprocessing: TranslatePreprocessing,  # noqa: ARG002
         data: TranslateData,
     ) -> dict[str, float]:
         """`bleu` and `chrf` of the translations, `exact`, `loss` and `perplexity`."""
-        found = self._with_texts(output, data)
-        texts = [each.texts[0] for each in found]
+        texts = [each.texts[0] for each in output]
         of_source: dict[str, list[str]] = {}
         normal = self._normal_targets(data.pairs).targets or []
         for source, target in zip(data.sources, normal, strict=True):
             of_source.setdefault(source, []).append(target)
         references = [of_source[source] for source in data.sources]
         measured = scores(texts, references, ter=False, lowercase=self.settings.lowercase)
-        return {**measured.metrics, **self._plain_metrics(found, data)}
+        return {**measured.metrics, **self._plain_metrics(output, data)}
 
     def _plain_metrics(self, output: Sequence[Output], data: TranslateData) -> dict[str, float]:
         """Those that need no tokeniser: exact matches, and the targets' cross entropy."""
@@ -332,12 +333,12 @@ class Translate(Task):
 
     def scores(
         self,
-        output: Sequence[Any],
+        output: Sequence[Output],
         preprocessing: TranslatePreprocessing,  # noqa: ARG002
         data: TranslateData,
     ) -> NDArray[np.float64]:
         """chrF of each translation."""
-        texts = [each.texts[0] for each in self._with_texts(output, data)]
+        texts = [each.texts[0] for each in output]
         references = self._normal_targets(data.pairs).targets or []
         return np.array(sentence_chrf(texts, [[text] for text in references]), np.float64)
 
@@ -359,16 +360,6 @@ class Translate(Task):
     def report_parts(self, train: TranslateData, held_out: TranslateData) -> Own:
         """Translations with their attention, and the data."""
         return TranslateRun(self, train, held_out).own()
-
-    def _with_texts(self, output: Sequence[Any], data: TranslateData) -> list[Output]:
-        """Outputs of the network with their texts."""
-        if output and isinstance(output[0], Output):
-            return list(output)
-        search = self._translator(self._model, DecodeOptions(beam=1))
-        return [
-            Output(found, [search.text(each, source) for each in found], nats, int(tokens))
-            for (found, nats, tokens), source in zip(output, data.sources, strict=True)
-        ]
 
     def _example(self) -> Callable[[], object]:
         return lambda: self.predict(["a"])

@@ -51,14 +51,13 @@ class TextSide:
 
     def normal(self, text: str) -> str:
         """The text as the model reads it."""
-        text = normalise(text, self.form)
-        return text if self.chinese is None else to_script(text, self.chinese)
+        return normal(text, self.form, self.chinese)
 
     def encode(self, texts: Iterable[str]) -> list[NDArray[np.int64]]:
         """The ids of each text with `end_id` behind them, int64 (T,)."""
-        normal = [self.normal(text) for text in texts]
+        texts = [self.normal(text) for text in texts]
         end = np.array([self.end_id])
-        return [np.concatenate([ids, end]) for ids in self.vocabulary.encode_many(normal)]
+        return [np.concatenate([ids, end]) for ids in self.vocabulary.encode_many(texts)]
 
     def inner_ids(self, text: str) -> list[int]:
         """The ids of a text as it stands after other words, without the end."""
@@ -71,12 +70,12 @@ class TextSide:
 
         A word that the vocabulary lacks is itself.
         """
-        normal = self.normal(text)
+        text = self.normal(text)
         if isinstance(self.vocabulary, Words):
-            return next(self.vocabulary.split_many([normal]))
+            return next(self.vocabulary.split_many([text]))
         if self.vocabulary.kind == "characters":
-            return list(normal.lower() if self.vocabulary.lowercase else normal)
-        return self.pieces(self.vocabulary.encode(normal).tolist())
+            return list(text.lower() if self.vocabulary.lowercase else text)
+        return self.pieces(self.vocabulary.encode(text).tolist())
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """What each id adds to the text, ids of start and end left out."""
@@ -103,6 +102,12 @@ class TextSide:
     def to_config(self) -> dict[str, Any]:
         """All but the vocabulary, in JSON's types."""
         return {"form": self.form, "chinese": self.chinese}
+
+
+def normal(text: str, form: Form, chinese: ChineseScript | None) -> str:
+    """A text in a Unicode form, Chinese in one script if there is one."""
+    text = normalise(text, form)
+    return text if chinese is None else to_script(text, chinese)
 
 
 def joined(words: Iterable[str]) -> str:
