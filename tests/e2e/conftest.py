@@ -129,6 +129,21 @@ def here(
     monkeypatch.setenv("XDG_CACHE_HOME", str(trained / "cache"))
     monkeypatch.delenv("ELMAN_DATA", raising=False)
 
+    return within(capsys)
+
+
+@pytest.fixture
+def run(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run a command in this process, in the folder `work` of the module."""
+    monkeypatch.chdir(work)
+    return within(capsys)
+
+
+def within(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run commands in this process."""
+
     def run(*words: str | Path) -> Ended:
         code = 0
         try:

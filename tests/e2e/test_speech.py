@@ -2,7 +2,6 @@
 
 import json
 import types
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +49,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         main(["train", "speech", *SETTINGS.split()])
     return folder
-
-
-Ended = tuple[int, str, str]
-
-
-@pytest.fixture
-def run(
-    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
-    monkeypatch.chdir(work)
-
-    def run(*words: str) -> Ended:
-        code = 0
-        try:
-            main(list(words))
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_texts_of_files(run: Any) -> None:
@@ -190,7 +169,7 @@ def test_a_microphone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert heard == len(range(0, len(sound), 800)) + 1
 
 
-def test_another_model_of_words_and_a_channel(run: Callable[..., Ended], work: Path) -> None:
+def test_another_model_of_words_and_a_channel(run: Any, work: Path) -> None:
     write_arpa(estimate(["ab cab"], order=1), work / "words.arpa")
     two = np.stack([say("ab cab"), 0 * say("ab cab")], 1)
     soundfile.write(work / "two.wav", two, 8000)

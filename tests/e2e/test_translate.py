@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,26 +46,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         poor = [*SETTINGS.split(), "--epochs", "1", "--no-baselines", "--out", "poor"]
         main(["train", "translate", "--data", "corpus", *poor])
     return folder
-
-
-Ended = tuple[int, str, str]
-
-
-@pytest.fixture
-def run(
-    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
-    monkeypatch.chdir(work)
-
-    def run(*words: str) -> Ended:
-        code = 0
-        try:
-            main(list(words))
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_a_line_for_each_line(run: Any, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

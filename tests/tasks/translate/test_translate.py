@@ -255,10 +255,10 @@ def test_resume_gives_the_weights_of_an_unbroken_run(tmp_path: Path) -> None:
 
 def test_more_training_from_a_model(task: Translate) -> None:
     settings = {name: value for name, value in SMALL.items() if name not in ("clean", "baselines")}
-    more = Translate(epochs=1, baselines=False, clean=False)
+    more = Translate(epochs=1, lr=1e-3, baselines=False, clean=False)
     more.fit(PAIRS, PAIRS[:9], start_from=task, progress=False)
     assert more.settings.hidden_size == settings["hidden_size"]
-    assert more.evaluate(PAIRS[:20])["exact"] > 0.5
+    assert more.evaluate(PAIRS[:20])["exact"] > 0.8
 
 
 def test_pairs_that_harm_are_dropped_and_counted() -> None:
