@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from elman.decode.alphabet import BLANK
 from elman.decode.transducer_loss import transducer_loss
 from elman.tasks.speech.batches import Heard, early_steps
-from elman.tasks.speech.transducer_head import ReadingHead
+from elman.tasks.transcription.transducer_head import ReadingHead
 
 
 def batch_loss(head: nn.Module, scores: Tensor, batch: Heard, *, waits: bool) -> Tensor:

@@ -13,7 +13,8 @@ from elman.nn import LockedDropout, Recurrent
 from elman.nn.lengths import mask_of
 from elman.tasks.model import FeatureEncoder, SequenceModel
 from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.transducer_head import ReadingHead
+from elman.tasks.transcription.ctc_head import Characters
+from elman.tasks.transcription.transducer_head import ReadingHead
 
 
 class Steps(FeatureEncoder):
@@ -27,20 +28,6 @@ class Steps(FeatureEncoder):
         """Features (T, B, F) to the same, standardised."""
         dropped: Tensor = self.dropout(super().forward(features))
         return dropped
-
-
-class Characters(nn.Module):
-    """Log probabilities of the blank and each character at every step: (T, B, H) to (T, B, V)."""
-
-    def __init__(self, size: int, characters: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = LockedDropout(dropout)
-        self.linear = nn.Linear(size, characters)
-        self.output_size = characters
-
-    def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """The log probabilities; lengths do not matter to them."""
-        return F.log_softmax(self.linear(self.dropout(output)), -1)
 
 
 class LookAhead(nn.Module):

@@ -22,20 +22,21 @@ from elman.tasks.prediction import Prediction
 from elman.tasks.speech.baselines import baselines, word_errors
 from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable
-from elman.tasks.speech.decoding import DecodeOptions, Decoding
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Front
 from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.plan import plan
-from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing, alphabet_of
+from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.transcripts import COLUMNS, predicted
-from elman.tasks.speech.transducer_head import ReadingHead
-from elman.tasks.speech.tuning import tuned
 from elman.tasks.task import Task
+from elman.tasks.transcription.decoding import DecodeOptions, Decoding
+from elman.tasks.transcription.transducer_head import ReadingHead
+from elman.tasks.transcription.tuning import tuned
+from elman.tasks.transcription.words import alphabet_of
 from elman.train import Step
 from elman.train.inference import ByLength, infer
 from elman.train.objective import Objective
@@ -111,9 +112,9 @@ class SpeechParts(Task):
 
     def split(self, data: SpeechData) -> tuple[SpeechData, SpeechData]:
         """Training and validation data; speakers, where they are known, are held out whole."""
-        settings = self.settings
+        settings, known = self.settings, self._preprocessing
         train, held_out = split(Utterances(data.utterances), settings.held_out, settings.seed)
-        alphabet = alphabet_of(train.texts, self._preprocessing)
+        alphabet = alphabet_of(train.texts, None if known is None else known.alphabet)
         return data.part(train), data.part(usable(held_out, settings, "validation", alphabet))
 
     def plan(self, train: SpeechData) -> Plan:

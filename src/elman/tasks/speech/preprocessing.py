@@ -1,6 +1,6 @@
 """What a recogniser learns from training data besides its weights: alphabet, level, words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +12,13 @@ from torch import Tensor
 from elman.data import AcousticFeatures
 from elman.decode.alphabet import Alphabet
 from elman.decode.arpa import read_arpa, write_arpa
-from elman.decode.ngram import BEGIN, END, UNKNOWN, NGram, estimate
-from elman.errors import DataError, ModelError, SettingsError
+from elman.decode.ngram import NGram, estimate
+from elman.errors import ModelError
 from elman.tasks.speech.dataset import SpeechData
 from elman.tasks.speech.frontend import Front
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.storage import Saved
+from elman.tasks.transcription.words import alphabet_of, words_for
 
 ALPHABET, WORDS = FILES = "alphabet.json", "words.arpa"
 
@@ -46,7 +47,7 @@ class SpeechPreprocessing:
     def learn(cls, train: SpeechData, settings: SpeechSettings, start: Self | None = None) -> Self:
         """From the data to train on; alphabet and features are those of `start` if there is one."""
         texts = train.texts
-        alphabet = alphabet_of(texts, start)
+        alphabet = alphabet_of(texts, None if start is None else start.alphabet)
         words = None
         if settings.lm is not None:
             words = words_for(alphabet, settings.lm)
@@ -96,38 +97,3 @@ class SpeechPreprocessing:
         front = Front(mean, settings.deltas, settings.stack, whole=settings.waits)
         weights = float(config["lm_weight"]), float(config["word_bonus"])
         return cls(alphabet, acoustic, front, words, *weights)
-
-
-def alphabet_of(texts: Iterable[str], start: SpeechPreprocessing | None) -> Alphabet:
-    """The alphabet of transcripts, or that of the model to start from; DataError names characters
-    that it lacks."""
-    texts = list(texts)
-    if start is None:
-        return Alphabet.build(texts)
-    if lacking := start.alphabet.lacks("".join(texts)):
-        raise DataError(
-            f"start_from: transcripts have {', '.join(map(repr, lacking[:20]))}, not in the"
-            f" saved model's alphabet {start.alphabet.characters!r:.80}"
-        )
-    return start.alphabet
-
-
-def words_for(alphabet: Alphabet, lm: NGram | Path | str) -> NGram:
-    """An n-gram model of words, read from an ARPA file if need be; SettingsError if the alphabet
-    cannot write any of its words."""
-    model = lm if isinstance(lm, NGram) else read_arpa(lm)
-    words = lexicon(model)
-    if alphabet.space is None:
-        raise SettingsError("lm: a model of words needs an alphabet with a space")
-    if all(alphabet.lacks(word) for word in words):
-        shown = ", ".join(words[:3])
-        raise SettingsError(
-            f"lm: none of the {len(words)} words ({shown:.60}, ...) can be written with the"
-            f" characters {alphabet.characters!r:.80}; is their case another?"
-        )
-    return model
-
-
-def lexicon(words: NGram) -> list[str]:
-    """The words that an n-gram model knows, sorted."""
-    return sorted(words.words - {BEGIN, END, UNKNOWN})

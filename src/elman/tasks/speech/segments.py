@@ -8,8 +8,8 @@ from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.hypothesis import Hypothesis, text_of
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.tasks.session_state import part, prefixed
-from elman.tasks.speech.decoding import Decoder, taken
 from elman.tasks.speech.frontend import Array
+from elman.tasks.transcription.decoding import Decoder, taken
 
 
 class Segments:

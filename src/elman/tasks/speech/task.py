@@ -13,14 +13,14 @@ from elman.tasks.language import Language
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.speech.dataset import SpeechData, find, with_transcripts
-from elman.tasks.speech.decoding import DecodeOptions
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.parts import SpeechParts
-from elman.tasks.speech.preprocessing import words_for
 from elman.tasks.speech.run_report import SpeechRun
 from elman.tasks.speech.segments import Segments
 from elman.tasks.speech.stream import Listener, Session, SpeechSession
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.transcription.decoding import DecodeOptions
+from elman.tasks.transcription.words import words_for
 from elman.tasks.unreadable import in_place
 
 

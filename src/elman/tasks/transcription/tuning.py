@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from elman.decode.ctc_beam import LM_WEIGHT, WORD_BONUS
 from elman.decode.error_rates import wer
-from elman.tasks.speech.decoding import Decoding, decoded
-from elman.tasks.speech.frontend import Array
+from elman.tasks.transcription.decoding import Array, Decoding, decoded
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 BONUSES = (0.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0)  # and the one that is usual

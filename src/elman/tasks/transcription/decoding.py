@@ -3,29 +3,29 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from elman.data.arguments import check_number, listed
 from elman.data.values import shown
+from elman.decode.alphabet import Alphabet
 from elman.decode.ctc_beam import LM_WEIGHT, CTCBeam
 from elman.decode.ctc_greedy import CTCGreedy, check_count
 from elman.decode.fusion import CharacterModel
+from elman.decode.hypothesis import Hypothesis
 from elman.decode.ngram import NGram
 from elman.decode.scorers import Scorer
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.errors import SettingsError
 from elman.tasks.language import Language
-from elman.tasks.speech.preprocessing import SpeechPreprocessing, lexicon, words_for
-from elman.tasks.speech.settings import SpeechSettings
-from elman.tasks.speech.transducer_head import ReadingHead
 from elman.tasks.start import weights_hash
+from elman.tasks.transcription.transducer_head import ReadingHead
+from elman.tasks.transcription.words import lexicon, words_for
 
-if TYPE_CHECKING:
-    from elman.decode.hypothesis import Hypothesis
-    from elman.tasks.speech.frontend import Array
-
+Array: TypeAlias = NDArray[np.float32]
 Decoder: TypeAlias = CTCGreedy | CTCBeam | TransducerGreedy | TransducerBeam
 
 
@@ -84,13 +84,46 @@ class DecodeOptions:
         return None if self.pause is None else max(1, round(self.pause / step_seconds))
 
 
+class SearchSettings(Protocol):
+    """What the settings of a recogniser say of its search."""
+
+    beam: int
+    lexicon: bool
+    lm_weight: float | None
+    word_bonus: float | None
+
+    @property
+    def step_seconds(self) -> float:
+        """Time from one step of the network to the next."""
+
+
+class Known(Protocol):
+    """What a recogniser's preprocessing knows of texts; the weights once they are found."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters."""
+
+    @property
+    def words(self) -> NGram | None:
+        """The model of words."""
+
+    @property
+    def lm_weight(self) -> float | None:
+        """How much the model of words counts."""
+
+    @property
+    def word_bonus(self) -> float | None:
+        """What is added for each word."""
+
+
 @dataclass(frozen=True)
 class Decoding:
     """What all decoders of a recogniser share; `reader` is the head of a transducer."""
 
-    settings: SpeechSettings
-    known: SpeechPreprocessing
-    reader: ReadingHead | None
+    settings: SearchSettings
+    known: Known
+    reader: ReadingHead | None = None
 
     def greedy(self) -> Decoder:
         """The quickest, which weighs nothing."""
@@ -146,7 +179,7 @@ class Decoding:
         return self.greedy()
 
 
-def decoded(decoder: Decoder, scores: "Array", n: int = 1) -> "list[Hypothesis]":
+def decoded(decoder: Decoder, scores: Array, n: int = 1) -> list[Hypothesis]:
     """The n best of an utterance's scores, (steps, V), or of a transducer's steps, (steps, J)."""
     state: Any = decoder.start()
     state.advance(taken(decoder, scores))
@@ -154,7 +187,7 @@ def decoded(decoder: Decoder, scores: "Array", n: int = 1) -> "list[Hypothesis]"
     return best
 
 
-def taken(decoder: Decoder, scores: "Array") -> Any:
+def taken(decoder: Decoder, scores: Array) -> Any:
     """Steps in the form that the decoder takes: an array of CTC's, a tensor of a transducer's."""
     if isinstance(decoder, (TransducerGreedy, TransducerBeam)):
         return torch.from_numpy(scores)
