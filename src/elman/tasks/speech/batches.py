@@ -1,31 +1,19 @@
 """Batches of utterances: changed a little while training, padded, their texts as ids."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from elman.data import BucketSampler, spec_augment
-from elman.nn import Ragged
 from elman.tasks.speech.dataset import SpeechData, variants
 from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.transcription.batches import Transcribed, padded
 from elman.train.inference import ByLength
 
-_EARLY = 5
 _BATCH = 16  # utterances in a batch of inference
-
-
-class Heard(NamedTuple):
-    """A batch: steps (T, B, I) with lengths (B,), texts (B, U) with lengths (B,), ids int64."""
-
-    inputs: Tensor
-    lengths: Tensor
-    texts: Tensor
-    text_lengths: Tensor
 
 
 class TrainingUtterances:
@@ -55,12 +43,12 @@ class TrainingUtterances:
     def __len__(self) -> int:
         return len(self.sampler)
 
-    def epoch(self, e: int, start: int = 0) -> Iterator[Heard]:
+    def epoch(self, e: int, start: int = 0) -> Iterator[Transcribed]:
         """The batches of epoch `e`, from the one numbered `start`."""
         for indices in self.sampler.epoch(e)[start:]:
             chosen = indices.tolist()
             steps = [self.front.read(self._changed(i, e)) for i in chosen]
-            yield heard(steps, [self.texts[i] for i in chosen])
+            yield padded(steps, [self.texts[i] for i in chosen])
 
     def _changed(self, i: int, e: int) -> Array:
         settings, variants = self.settings, self._variants_of(i)
@@ -96,33 +84,13 @@ class TrainingUtterances:
         return self._variants[i]
 
 
-def by_length(frames: Sequence[Array], front: Front) -> ByLength[Heard]:
+def by_length(frames: Sequence[Array], front: Front) -> ByLength[Transcribed]:
     """Utterances' frames in batches of similar length, without texts."""
 
-    def batch(numbers: Sequence[int]) -> Heard:
-        return heard([front.read(frames[i]) for i in numbers], [[] for _ in numbers])
+    def batch(numbers: Sequence[int]) -> Transcribed:
+        return padded([front.read(frames[i]) for i in numbers], [[] for _ in numbers])
 
     return ByLength([len(each) for each in frames], _BATCH, batch)
-
-
-def heard(steps: Sequence[Array], texts: Sequence[Sequence[int]]) -> Heard:
-    """A batch of utterances' steps and texts, padded."""
-    inputs, lengths = Ragged.from_list([torch.from_numpy(each) for each in steps]).pad()
-    ids, counts = Ragged(
-        torch.tensor([id for text in texts for id in text], dtype=torch.int64),
-        [len(text) for text in texts],
-    ).pad(batch_first=True)
-    return Heard(inputs, lengths, ids, counts)
-
-
-def early_steps(batch: Heard) -> int:
-    """How many steps at the beginning are to be blank, drawn anew for each batch, up to five.
-
-    A network that only listens forwards knows when it begins. Left alone, it learns to guess the
-    first character at once, before it has heard it, and never unlearns it.
-    """
-    spare = int((batch.lengths - 2 * batch.text_lengths).min())
-    return max(0, min(int(torch.randint(1, _EARLY + 1, ())), spare))
 
 
 def faster(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:

@@ -20,11 +20,10 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.speech.baselines import baselines, word_errors
-from elman.tasks.speech.batches import Heard, TrainingUtterances, by_length
+from elman.tasks.speech.batches import TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Front
-from elman.tasks.speech.losses import batch_loss, mean_loss
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.plan import plan
 from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing
@@ -33,7 +32,9 @@ from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
 from elman.tasks.speech.transcripts import COLUMNS, predicted
 from elman.tasks.task import Task
+from elman.tasks.transcription.batches import Transcribed
 from elman.tasks.transcription.decoding import DecodeOptions, Decoding
+from elman.tasks.transcription.losses import batch_loss, mean_loss
 from elman.tasks.transcription.transducer_head import ReadingHead
 from elman.tasks.transcription.tuning import tuned
 from elman.tasks.transcription.words import alphabet_of
@@ -148,20 +149,20 @@ class SpeechParts(Task):
 
     def batches(
         self, preprocessing: SpeechPreprocessing, data: SpeechData, *, training: bool
-    ) -> TrainingUtterances | ByLength[Heard]:
+    ) -> TrainingUtterances | ByLength[Transcribed]:
         """Utterances of similar length; for training changed a little, and with their texts."""
         if not training:
             return by_length(data.frames, preprocessing.front)
         ids = [preprocessing.alphabet.encode(text) for text in data.texts]
         return TrainingUtterances(data, ids, preprocessing.front, self.settings)
 
-    def loss(self, model: SequenceModel, batch: Heard, state: None) -> Step:
+    def loss(self, model: SequenceModel, batch: Transcribed, state: None) -> Step:
         """Connectionist temporal classification, or that of a transducer."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
         loss = batch_loss(model.head, scores, batch, waits=self.settings.waits)
         return Step(loss, len(batch.lengths), state)
 
-    def outputs(self, model: SequenceModel, batch: Heard) -> list[Tensor]:
+    def outputs(self, model: SequenceModel, batch: Transcribed) -> list[Tensor]:
         """Of each utterance the log probabilities, or a transducer's steps, (T, V)."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
         both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)

@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from elman.decode.alphabet import BLANK
 from elman.decode.transducer_loss import transducer_loss
-from elman.tasks.speech.batches import Heard, early_steps
+from elman.tasks.transcription.batches import Transcribed
 from elman.tasks.transcription.transducer_head import ReadingHead
 
+_EARLY = 5
 
-def batch_loss(head: nn.Module, scores: Tensor, batch: Heard, *, waits: bool) -> Tensor:
+
+def batch_loss(head: nn.Module, scores: Tensor, batch: Transcribed, *, waits: bool) -> Tensor:
     """The loss to minimise, of scores or a transducer's steps (T, B, V).
 
     `waits`: the network hears all before it writes, and is free to write at once.
@@ -40,3 +42,13 @@ def mean_loss(head: nn.Module, scores: Sequence[Tensor], ids: Sequence[Sequence[
         else:
             total += float(F.ctc_loss(given, texts, lengths, counts))
     return total / len(scores)
+
+
+def early_steps(batch: Transcribed) -> int:
+    """How many steps at the beginning are to be blank, drawn anew for each batch, up to five.
+
+    A network that only listens forwards knows when it begins. Left alone, it learns to guess the
+    first character at once, before it has heard it, and never unlearns it.
+    """
+    spare = int((batch.lengths - 2 * batch.text_lengths).min())
+    return max(0, min(int(torch.randint(1, _EARLY + 1, ())), spare))
