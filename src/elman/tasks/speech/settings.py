@@ -13,6 +13,7 @@ from elman.tasks.settings import (
     TextFileSettings,
     with_defaults,
 )
+from elman.tasks.transcription.settings import TextSearchSettings
 from elman.train.settings import TrainSettings
 
 
@@ -38,7 +39,13 @@ from elman.train.settings import TrainSettings
     restarts=2,
 )
 class SpeechSettings(
-    PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
+    PlanSettings,
+    RecurrentSettings,
+    SoundSettings,
+    TextSearchSettings,
+    HeldOutSetting,
+    TextFileSettings,
+    TrainSettings,
 ):
     """Settings of `Speech`."""
 
@@ -60,25 +67,6 @@ class SpeechSettings(
     )
     loss: Literal["ctc", "transducer"] = Field(
         "ctc", description="Training criterion: CTC, or a transducer (RNN-T)."
-    )
-    ngram: int = Field(
-        3,
-        ge=0,
-        le=6,
-        description="Order of the n-gram language model of the transcripts; 0 for none.",
-    )
-    lm: str | None = Field(
-        None, description="ARPA file of a language model, in place of one of the transcripts."
-    )
-    lexicon: bool = Field(
-        False, description="Closed vocabulary: only words of the transcripts or of lm."
-    )
-    beam: int = Field(16, ge=1, le=1000, description="Beam width; 1 is greedy decoding.")
-    lm_weight: float | None = Field(
-        None, ge=0, le=10, description="Language model weight; tuned on held-out data if none."
-    )
-    word_bonus: float | None = Field(
-        None, ge=-20, le=20, description="Word insertion bonus; tuned on held-out data if none."
     )
     speed: float = Field(
         0.1,

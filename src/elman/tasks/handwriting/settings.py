@@ -1,0 +1,106 @@
+"""The settings of the task `Handwriting`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from elman.tasks.settings import (
+    HeldOutSetting,
+    PlanSettings,
+    RecurrentSettings,
+    with_defaults,
+)
+from elman.tasks.transcription.settings import TextSearchSettings
+from elman.train.settings import TrainSettings
+
+
+@with_defaults(
+    {
+        "batch_size": "Samples in a batch.",
+        "epochs": "Passes over the training data.",
+        "input_dropout": "Dropout on the features of each step.",
+    },
+    cell="gru",
+    hidden_size=128,
+    num_layers=2,
+    dropout=0.3,
+    output_dropout=0.3,
+    batch_size=50,
+    lr=3e-3,
+    warmup=0.05,
+    weight_decay=1e-2,
+    ema=0.99,
+    restarts=2,
+)
+class HandwritingSettings(
+    PlanSettings, RecurrentSettings, TextSearchSettings, HeldOutSetting, TrainSettings
+):
+    """Settings of `Handwriting`; each is a keyword there and a flag of the command line."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(
+        {"batch_size", "epochs", "evaluate_every", "hidden_size", "kind", "keep_size", "cooldown"}
+    )
+
+    kind: Literal["auto", "symbol", "text"] = Field(
+        "auto",
+        description="What a sample is: one symbol of a set, or a text of characters (CTC).",
+    )
+    keep_size: bool = Field(
+        False,
+        description="Tell samples apart by their size and height, too, as c from C: pens and"
+        " tablets must then be alike.",
+    )
+    resolution: int = Field(
+        16,
+        ge=4,
+        le=128,
+        description="Steps along the pen's path in the height of a line or the longer side of a"
+        " symbol.",
+    )
+    bidirectional: bool = Field(True, description="Bidirectional layers.")
+    pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
+        "mean_max", description="Pooling over time, of symbols."
+    )
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="Label smoothing, of symbols (Szegedy et al. 2016)."
+    )
+    rotation: float = Field(
+        7.0, ge=0, le=90, description="Rotation while training: standard deviation in degrees."
+    )
+    shear: float = Field(
+        0.15, ge=0, le=1, description="Slant while training: standard deviation of its tangent."
+    )
+    stretch: float = Field(
+        0.12,
+        ge=0,
+        le=1,
+        description="Change of width against height while training: standard deviation of its"
+        " logarithm.",
+    )
+    scale: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Change of size while training, of models with keep_size: standard deviation"
+        " of its logarithm.",
+    )
+    noise: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Smooth displacement of the points while training: standard deviation as a"
+        " share of the size.",
+    )
+    metric: Literal["auto", "accuracy", "macro_f1", "cer", "wer", "loss"] = Field(
+        "auto",
+        description="The validation metric that chooses the best weights; loss of symbols, cer of"
+        " texts if auto.",
+    )
+    text: str = Field("text", description="Column of the symbols or texts.")
+    writer: str = Field("writer", description="Column of the writers.")
+    path: str = Field("path", description="Column of the files of ink.")
+
+    @property
+    def step_seconds(self) -> float:
+        """A step of the network, in the unit in which decoders give times: steps."""
+        return 1.0
