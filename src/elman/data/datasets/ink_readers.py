@@ -1,6 +1,7 @@
 """Readers of the datasets of handwriting and signatures."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from elman.data.datasets.dataset import Labelled
 from elman.data.ink.formats.stroke3 import ink_of_stroke3
 from elman.data.ink.formats.svc2004 import read_svc2004
-from elman.data.ink.formats.unipen import parse_unipen, read_unipen
+from elman.data.ink.formats.unipen import parse_unipen, sample_of
 from elman.data.ink.ink import Ink
 from elman.data.ink.sample import Sample
 from elman.errors import DataError
@@ -21,9 +22,10 @@ _GENUINE = 20  # signatures of each person, S1 to S20; those after them are forg
 def pen_digits(paths: Sequence[Path]) -> Iterator[Sample]:
     """Digits as UNIPEN; a comment on each says `DIGIT WRITER NUMBER`."""
     for path in paths:
-        comments = [segment.comment.split() for segment in parse_unipen(path).segments]
-        for sample, words in zip(read_unipen(path), comments, strict=True):
-            yield sample._replace(writer=f"{path.suffix[1:]}{words[1]}")
+        content = parse_unipen(path)
+        for segment in content.segments:
+            writer = f"{path.suffix[1:]}{segment.comment.split()[1]}"
+            yield sample_of(content, segment, path)._replace(writer=writer)
 
 
 def pen_strokes(path: Path) -> Iterator[Labelled]:
@@ -56,7 +58,7 @@ def digilets(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
         symbols = [str(symbol) for symbol in content["symbols"]]
         tested = set(content["test_writers"].tolist())
         labels, instances = content["label"].tolist(), content["instance"].tolist()
-        for i, (begin, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        for i, (begin, end) in enumerate(pairwise(offsets)):
             if (writers[i] in tested) != (split == "test"):
                 continue
             ink = Ink(
@@ -77,7 +79,7 @@ def sketches(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
     def read(paths: Sequence[Path]) -> Iterator[Sample]:
         content = _arrays(paths[0])
         rows, offsets = content[split], content[f"{split}_offsets"].tolist()
-        for i, (begin, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        for i, (begin, end) in enumerate(pairwise(offsets)):
             yield Sample(ink_of_stroke3(rows[begin:end]), f"{paths[0].name}/{split}/{i}")
 
     return read

@@ -78,7 +78,7 @@ def _jump(ink: Ink, begin: int) -> tuple[Array, Array, Array, bool]:
 
 def _thirds(ends: Array) -> Array:
     """The handles of a straight curve of even speed, (2, 2)."""
-    return ends[0] + np.array([[1 / 3], [2 / 3]]) * (ends[1] - ends[0])
+    return np.asarray(ends[0] + np.array([[1 / 3], [2 / 3]]) * (ends[1] - ends[0]))
 
 
 def _fitted(points: Array) -> tuple[Array, Array, int, float]:
@@ -112,8 +112,8 @@ def _handles(basis: Array, points: Array) -> Array:
     inner = basis[:, 1:3]
     if len(points) < _SHORTEST:
         straight = _thirds(points[[0, -1]])
-        bend = ((points - basis @ np.concatenate([points[:1], straight, points[-1:]]))[1:-1]).sum(0)
-        return straight + bend / (inner[1:-1].sum() or 1.0)
+        off = points - basis @ np.concatenate([points[:1], straight, points[-1:]])
+        return np.asarray(straight + off[1:-1].sum(0) / (inner[1:-1].sum() or 1.0))
     (a, b), (_, c) = inner.T @ inner
     right = inner.T @ rest
     determinant = a * c - b * b

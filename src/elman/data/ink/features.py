@@ -57,9 +57,9 @@ def ink_features(
     | 0, 1 | dx, dy, in the ink's own unit; y downwards |
     | 2, 3 | cosine and sine of the step's direction; both 0 where the pen stands still |
     | 4 | 1 where the pen was in the air: a jump; else 0 |
-    | 5, 6 | the point's place in the ink's box, 0 to 1 of its longer side, from its middle: -0.5 to 0.5 |
+    | 5, 6 | the point's place from the middle of the ink's box, over its longer side |
     | 7, 8 | width and height of that box in the ink's own unit, the same in all rows |
-    | then | with `place`, x and y as they are; with `pressure`, 0 to 1; with `time`, seconds of the step |
+    | then | `place`: x and y as they are; `pressure`: 0 to 1; `time`: seconds of the step |
 
     "curve" gives a row for each cubic Bezier curve that the strokes are cut into (Carbune et al.,
     Fast multi-language LSTM-based online handwriting recognition, 2020), and for each jump a
@@ -68,9 +68,9 @@ def ink_features(
     | column | feature |
     |---|---|
     | 0, 1 | dx, dy from its first point to its last, in the ink's own unit |
-    | 2, 3 | the distance of the first handle from the first point and of the second from the last, over the length of (dx, dy) |
-    | 4, 5 | the angles at the two ends between the handle and the line from end to end, radians |
-    | 6, 7, 8 | time as a cubic of the curve's parameter: its coefficients, seconds; 0 without time |
+    | 2, 3 | how far the two handles are from the point next to them, over the length of (dx, dy) |
+    | 4, 5 | the angles there between the handle and the line from end to end, radians |
+    | 6, 7, 8 | seconds as a cubic of the curve's parameter: its coefficients; 0 without time |
     | 9 | 1 for a jump; else 0 |
 
     `tolerance` is how far a curve may be from a point, in the ink's own unit; only "curve" has it,
@@ -93,7 +93,8 @@ def ink_features(
     features = np.zeros((len(ink), len(names)), np.float32)
     if not len(ink):
         return features
-    moves = np.diff(ink.points, axis=0, prepend=ink.points[:1])
+    moves = np.zeros_like(ink.points)
+    moves[1:] = ink.points[1:] - ink.points[:-1]
     lengths = np.hypot(moves[:, 0], moves[:, 1])
     low, high = ink.points.min(0), ink.points.max(0)
     extent = high - low

@@ -19,10 +19,11 @@ def read_folder(folder: Path, columns: Mapping[str, str], label_from: str) -> It
 
     A table is one of `columns["path"]`; several of them are an error.
     """
-    manifests = []
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and (table := manifest(path, columns["path"])) is not None:
-            manifests.append((path, table))
+    manifests = [
+        (path, table)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and (table := manifest(path, columns["path"])) is not None
+    ]
     if len(manifests) > 1:
         names = ", ".join(path.name for path, _ in manifests)
         raise DataError(f"{folder} has several tables of paths, {names}: name one of them")

@@ -4,7 +4,7 @@ Coordinates are as in `Ink`: y grows downwards.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,8 @@ def resampled_in_time(ink: Ink, seconds: float) -> Ink:
     steps = np.diff(ink.time, prepend=ink.time[:1])
     if (steps < 0).any():
         raise DataError(f"time runs back at point {int(np.argmax(steps < 0))} of the ink")
-    return _resampled(ink, np.where(ink.is_start, 0.0, steps), seconds)
+    steps[ink.starts] = 0.0
+    return _resampled(ink, steps, seconds)
 
 
 def smoothed(ink: Ink, times: int = 1) -> Ink:
@@ -63,9 +64,9 @@ def smoothed(ink: Ink, times: int = 1) -> Ink:
     >>> smoothed(Ink.of_strokes([[(0, 0), (1, 4), (2, 0)]])).points.tolist()
     [[0.0, 0.0], [1.0, 2.0], [2.0, 0.0]]
     """
-    inner = ~(ink.is_start | _is_end(ink))
-    points = ink.points
-    places = np.flatnonzero(inner)
+    inner = ~ink.is_start
+    inner[_lasts(ink)] = False
+    points, places = ink.points, np.flatnonzero(inner)
     for _ in range(whole(times, "times")):
         mean = points[places - 1] / 4 + points[places] / 2 + points[places + 1] / 4
         points = points.copy()
@@ -88,7 +89,7 @@ def taken(ink: Ink, kept: NDArray[np.bool_]) -> Ink:
     """Only some of the points, (N,); strokes of which none is left are gone."""
     stroke = np.cumsum(ink.is_start)[kept]
     starts = np.flatnonzero(np.diff(stroke, prepend=0))
-    chosen = {name: getattr(ink, name)[kept] for name in ink.channels}
+    chosen: dict[str, Any] = {name: getattr(ink, name)[kept] for name in ink.channels}
     return replace(ink, points=ink.points[kept], starts=starts, **chosen)
 
 
@@ -150,8 +151,9 @@ def without_slant(ink: Ink) -> Ink:
 
 
 def scaled(ink: Ink, x: float, y: float | None = None) -> Ink:
-    """Coordinates times `x`, and those downwards times `y` if it is given; the unit with them, which
-    is None after unequal ones.
+    """Coordinates times `x`, and those downwards times `y` if it is given.
+
+    The unit is divided by it, and None where the two differ.
 
     >>> scaled(Ink.of_strokes([[(1, 1)]], unit=0.1), 2).unit
     0.05
@@ -199,37 +201,45 @@ def curvature(ink: Ink) -> Array:
     before, after = np.diff(ink.points, axis=0)[:-1], np.diff(ink.points, axis=0)[1:]
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     turns[1:-1] = np.arctan2(cross, (before * after).sum(1))
-    turns[ink.is_start | _is_end(ink)] = 0.0
+    turns[ink.starts] = turns[_lasts(ink)] = 0.0
     return turns
 
 
 def _middle(ink: Ink) -> Array:
-    return (ink.points.min(0) + ink.points.max(0)) / 2
+    middle: Array = (ink.points.min(0) + ink.points.max(0)) / 2
+    return middle
 
 
-def _is_end(ink: Ink) -> NDArray[np.bool_]:
-    """Whether a stroke ends at each point, (N,)."""
-    return np.append(ink.is_start[1:], True) if len(ink) else ink.is_start
+def _lasts(ink: Ink) -> NDArray[np.int64]:
+    """The number of each stroke's last point, (S,)."""
+    lasts = np.empty_like(ink.starts)
+    if len(lasts):
+        lasts[:-1] = ink.starts[1:] - 1
+        lasts[-1] = len(ink) - 1
+    return lasts
 
 
 def _distances(ink: Ink) -> Array:
     """From each point's predecessor in its stroke, (N,); 0 at its first point."""
-    moves = np.diff(ink.points, axis=0, prepend=ink.points[:1])
-    return np.where(ink.is_start, 0.0, np.hypot(moves[:, 0], moves[:, 1]))
+    moves = ink.points[1:] - ink.points[:-1]
+    distances = np.zeros(len(ink))
+    np.hypot(moves[:, 0], moves[:, 1], out=distances[1:])
+    distances[ink.starts] = 0.0
+    return distances
 
 
 def _resampled(ink: Ink, moves: Array, step: float) -> Ink:
     """At even values of the sum of `moves`, (N,) from 0 up, within each stroke."""
     if not len(ink):
         return ink
-    lasts = np.append(ink.starts[1:], len(ink)) - 1
+    lasts = _lasts(ink)
     along = np.cumsum(moves)
     lengths = along[lasts] - along[ink.starts]
     steps = np.maximum(np.rint(lengths / step), 1.0)
     steps[(ink.points[lasts] == ink.points[ink.starts]).all(1) & (lengths == 0)] = 0
     if (total := steps.sum()) + len(steps) > _MOST_POINTS:
         raise DataError(
-            f"steps of {step:g} would make {total:.3g} points of ink: scale it, or take larger steps"
+            f"steps of {step:g} would make {total:.3g} points: take larger steps, or scale the ink"
         )
     counts = steps.astype(np.int64) + 1
     starts = np.cumsum(counts) - counts
@@ -248,14 +258,15 @@ def _resampled(ink: Ink, moves: Array, step: float) -> Ink:
     right, weight = np.minimum(left + 1, len(ink) - 1), places - left
 
     def between(values: Array) -> Array:
-        low, high = values[left], values[right]
+        low = values[left]
         share = weight if values.ndim == 1 else weight[:, None]
-        return low + share * (high - low)
+        found: Array = low + share * (values[right] - low)
+        return found
 
-    found = {name: between(getattr(ink, name)) for name in ink.channels}
+    changed: dict[str, Any] = {name: between(getattr(ink, name)) for name in ink.channels}
     if ink.azimuth is not None:
-        found["azimuth"] = np.mod(between(np.unwrap(ink.azimuth)), 2 * np.pi)
-    return replace(ink, points=between(ink.points), starts=starts, **found)
+        changed["azimuth"] = np.mod(between(np.unwrap(ink.azimuth)), 2 * np.pi)
+    return replace(ink, points=between(ink.points), starts=starts, **changed)
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -34,10 +34,10 @@ def read_unipen(path: Path) -> Iterator[Sample]:
     content = parse_unipen(path)
     if not content.segments:
         everything = Segment(1, "", "", None, list(range(len(content.components))), "")
-        yield _sample(content, everything, path)
+        yield sample_of(content, everything, path)
         return
     for segment in content.segments:
-        yield _sample(content, segment, path)
+        yield sample_of(content, segment, path)
 
 
 class Segment(NamedTuple):
@@ -190,7 +190,8 @@ def _missing(number: int, content: Unipen) -> str:
     return words
 
 
-def _sample(content: Unipen, segment: Segment, path: Path) -> Sample:
+def sample_of(content: Unipen, segment: Segment, path: Path) -> Sample:
+    """The ink of a segment with its text and writer."""
     name = f"{path}:{segment.line}"
     try:
         ink = _ink(content, segment, path)
@@ -227,11 +228,14 @@ def _numbers(lines: Sequence[str], columns: int, path: Path, line: int) -> NDArr
         return np.array(" ".join(lines).split(), np.float64).reshape(len(lines), columns)
     except ValueError:
         pass
-    for i, each in enumerate(lines):
-        try:
-            if len([float(field) for field in each.split()]) == columns:
-                continue
-        except ValueError:
-            pass
-        break
-    raise DataError(f"{path}:{line + i + 1}: {columns} numbers were expected: {lines[i]!r:.60}")
+    wrong = next(i for i, each in enumerate(lines) if not _is_row(each, columns))
+    raise DataError(
+        f"{path}:{line + wrong + 1}: {columns} numbers were expected: {lines[wrong]!r:.60}"
+    )
+
+
+def _is_row(line: str, columns: int) -> bool:
+    try:
+        return len([float(field) for field in line.split()]) == columns
+    except ValueError:
+        return False
