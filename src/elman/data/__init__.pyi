@@ -25,6 +25,13 @@ from elman.data.datasets.synthetic import dyck as dyck
 from elman.data.datasets.synthetic import parity as parity
 from elman.data.examples import Examples as Examples
 from elman.data.examples import read_examples as read_examples
+from elman.data.ink.augment import augmented as augmented
+from elman.data.ink.features import feature_names as feature_names
+from elman.data.ink.features import ink_features as ink_features
+from elman.data.ink.ink import Ink as Ink
+from elman.data.ink.inks import Inks as Inks
+from elman.data.ink.preparation import normalised as normalised
+from elman.data.ink.read import read_inks as read_inks
 from elman.data.pairs.check import PairProblem as PairProblem
 from elman.data.pairs.check import PairsCheck as PairsCheck
 from elman.data.pairs.check import check_pairs as check_pairs

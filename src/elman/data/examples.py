@@ -17,6 +17,7 @@ from elman.data.delimited import check_delimiter
 from elman.data.frames import columns_of
 from elman.data.labels import label_list, labels_of
 from elman.data.sequences import sequences_of
+from elman.data.splits import stratified
 from elman.data.text.encodings import check_encoding
 from elman.data.text.files import (
     existing_file,
@@ -113,14 +114,7 @@ class Examples:
         (8, ['0', '1'])
         """
         fraction = checks.share(fraction)
-        random = np.random.default_rng(checks.whole(seed, "seed"))
-        held_out: list[int] = []
-        debt = 0.0
-        for group in self._groups():
-            share = len(group) * fraction + debt
-            count = min(max(round(share), 0), len(group) - 1)
-            debt = min(share - count, 0.5)
-            held_out.extend(random.permutation(group)[:count].tolist())
+        held_out = stratified(self._groups(), fraction, checks.whole(seed, "seed"))
         if not held_out:
             raise DataError(f"{len(self)} examples are too few to hold out a share of {fraction}")
         out = set(held_out)

@@ -16,7 +16,7 @@ from elman.data import (
     pixel_digits,
     read_examples,
 )
-from elman.data.datasets.readers import pen_strokes
+from elman.data.datasets.ink_readers import pen_strokes
 from elman.errors import DataError, SettingsError
 
 

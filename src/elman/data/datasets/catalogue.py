@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import quote
 
-from elman.data.datasets import readers
+from elman.data.datasets import ink_readers, readers
 from elman.data.datasets.dataset import Dataset, Part
 from elman.data.tables import read_table
 from elman.data.text.files import read_blocks
@@ -27,6 +27,9 @@ _LM_TINYSHAKESPEARE = _checksums("lm_tinyshakespeare")
 _LM_NAMES = _checksums("lm_names")
 _LM_TANG_POEMS = _checksums("lm_tang_poems")
 _HW_PENDIGITS_ORIG = _checksums("hw_pendigits_orig")
+_HW_DIGILETS = _checksums("hw_digilets")
+_HW_KANJIVG_SKETCH = _checksums("hw_kanjivg_sketch")
+_SIG_SVC2004_W01_25 = _checksums("sig_svc2004_w01_25")
 _FC_M4_HOURLY = _checksums("fc_m4_hourly")
 _FC_ETTH1 = _checksums("fc_etth1")
 _FC_BIKE_SHARING = _checksums("fc_bike_sharing")
@@ -201,9 +204,41 @@ _DATASETS = (
         files=_HW_PENDIGITS_ORIG,
         urls=_pen_digit_addresses(),
         parts={
-            ":train": Part(("pendigits-orig.tra",), examples=readers.pen_strokes),
-            ":test": Part(("pendigits-orig.tes",), examples=readers.pen_strokes),
+            f":{split}": Part(
+                (file,), examples=ink_readers.pen_strokes, inks=ink_readers.pen_digits
+            )
+            for split, file in (("train", "pendigits-orig.tra"), ("test", "pendigits-orig.tes"))
         },
+    ),
+    Dataset(
+        name="hw_digilets",
+        title="DigiLeTs: 23,870 digits and letters of 77 writers as strokes, writers apart",
+        licence="none stated; published for research, with a request to cite",
+        files=_HW_DIGILETS,
+        urls={},
+        parts={
+            f":{split}": Part(("digilets.npz",), inks=ink_readers.digilets(split))
+            for split in ("train", "test")
+        },
+    ),
+    Dataset(
+        name="hw_kanjivg_sketch",
+        title="KanjiVG: 11,100 kanji as strokes in the order of writing, without labels",
+        licence="CC BY-SA 3.0 (KanjiVG, Ulrich Apel)",
+        files=_HW_KANJIVG_SKETCH,
+        urls={},
+        parts={
+            f":{split}": Part(("short_kanji_flat.npz",), inks=ink_readers.sketches(name))
+            for split, name in (("train", "train"), ("validation", "valid"), ("test", "test"))
+        },
+    ),
+    Dataset(
+        name="sig_svc2004_w01_25",
+        title="SVC2004, task 2: 1,000 signatures of 25 people, half of them skilled forgeries",
+        licence="none stated; the organisers' data, freely downloadable for research",
+        files=_SIG_SVC2004_W01_25,
+        urls={},
+        parts={"": Part(tuple(_SIG_SVC2004_W01_25), inks=ink_readers.signatures)},
     ),
     Dataset(
         name="fc_m4_hourly",

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.ink.sample import Sample
 from elman.data.sound.utterance import Utterance
 from elman.data.tables import Table
 
@@ -26,9 +27,9 @@ class Labelled(NamedTuple):
 class Part:
     """What one reference names: some files of a dataset and the reader of each.
 
-    Exactly one reader is set: `examples` (labelled examples), `text` (blocks of a corpus), `table`
+    At least one reader is set: `examples` (labelled examples), `text` (blocks of a corpus), `table`
     (series over time, see `elman.data.read_panel`), `pairs` (two columns of texts, see
-    `elman.data.read_pairs`) or `utterances`, which reads all files at once.
+    `elman.data.read_pairs`), or `utterances` or `inks`, which read all files at once.
     """
 
     files: tuple[str, ...]
@@ -37,6 +38,7 @@ class Part:
     table: Callable[[Path], Table] | None = None
     pairs: Callable[[Path], Table] | None = None
     utterances: Callable[[Sequence[Path]], Iterator[Utterance]] | None = None
+    inks: Callable[[Sequence[Path]], Iterator[Sample]] | None = None
 
     @property
     def kind(self) -> str:
@@ -47,6 +49,7 @@ class Part:
             "a table of series": self.table,
             "pairs of texts": self.pairs,
             "a set of recordings": self.utterances,
+            "online handwriting": self.inks,
         }
         return next(kind for kind, reader in kinds.items() if reader is not None)
 

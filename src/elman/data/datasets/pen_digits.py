@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data.datasets import readers
+from elman.data.datasets import ink_readers
 from elman.data.datasets.download import fetch
 from elman.data.datasets.registry import resolve
 from elman.data.datasets.synthetic import MemoryBatch
@@ -53,7 +53,7 @@ def pixel_digits(
         raise SettingsError(f"size must be 4 pixels or more, got {size}")
     dataset, part = resolve(f"{NAME}:{split}")
     paths = {path.name: path for path in fetch(dataset)}
-    digits = [each for file in part.files for each in readers.pen_strokes(paths[file])]
+    digits = [each for file in part.files for each in ink_readers.pen_strokes(paths[file])]
     pictures = np.stack([drawn(np.asarray(each.input), size).ravel() for each in digits])
     inputs = torch.from_numpy(pictures.T).unsqueeze(-1)
     if permuted:

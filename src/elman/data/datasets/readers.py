@@ -123,29 +123,6 @@ def _one_series(
     return Labelled(np.stack(columns, axis=1), label, number)
 
 
-def pen_strokes(path: Path) -> Iterator[Labelled]:
-    """A file of UNIPEN segments: each digit's points, (T, 3): x, y, and 1 where a stroke begins."""
-    points: list[tuple[float, float, float]] = []
-    label, begins, start = "", False, 0
-    for number, line in read_lines(path):
-        word, _, rest = line.strip().partition(" ")
-        if word == ".SEGMENT":
-            if points:
-                yield Labelled(np.array(points, np.float32), label, start)
-            label, points, start = rest.rpartition(" ")[2].strip('"'), [], number
-        elif word == ".PEN_DOWN":
-            begins = True
-        elif word and not word.startswith(".") and label:
-            try:
-                x, y = float(word), float(rest)
-            except ValueError:
-                raise DataError(f"{path}:{number}: two numbers were expected: {line!r}") from None
-            points.append((x, y, float(begins)))
-            begins = False
-    if points:
-        yield Labelled(np.array(points, np.float32), label, start)
-
-
 def columns(**names: str) -> Callable[[Path], Table]:
     """A reader that gives a file's columns other names: `columns(ds="Month", y="Sales")`."""
     theirs = {old: new for new, old in names.items()}

@@ -53,10 +53,11 @@ class Ink:
                 raise DataError(f"{len(self.points)} points but {len(values)} of {name}")
             if not np.isfinite(values).all():
                 raise DataError(f"{name} has a value that is NaN or infinite")
-        ends = np.append(self.starts, len(self.points))
-        if (len(self.points) > 0 and (not len(self.starts) or self.starts[0] != 0)) or (
-            np.diff(ends) <= 0
-        ).any():
+        starts, count = self.starts, len(self.points)
+        is_rising = (starts[1:] > starts[:-1]).all() and (
+            starts[0] == 0 and starts[-1] < count if len(starts) else count == 0
+        )
+        if not is_rising:
             raise DataError("starts must rise from 0, and no stroke be empty")
 
     @classmethod

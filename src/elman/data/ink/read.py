@@ -1,0 +1,169 @@
+"""Handwriting from any source a user has: files, folders, tables, datasets, Python's lists."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from elman.data.datasets.download import fetch
+from elman.data.datasets.registry import is_reference, missing, resolve
+from elman.data.ink.folders import manifest, read_folder, samples_of_manifest
+from elman.data.ink.formats.find import read_file
+from elman.data.ink.ink import Ink
+from elman.data.ink.inks import Inks
+from elman.data.ink.sample import Sample
+from elman.data.text.files import is_there
+from elman.data.values import as_list, is_missing, plain, shown, text_of
+from elman.errors import DataError, SettingsError
+
+LabelFrom = Literal["auto", "file", "folder"]
+
+
+def read_inks(
+    source: Any,
+    *,
+    labelled: bool | None = True,
+    text: str = "text",
+    writer: str = "writer",
+    path: str = "path",
+    label_from: LabelFrom = "auto",
+) -> Inks:
+    """Handwriting with its texts and writers.
+
+    **Arguments:**
+
+    - `source`: one of
+        - a dataset reference, `hw_pendigits_orig:train`;
+        - a file of ink: InkML, UNIPEN, IAM-OnDB's XML, JSON strokes, SVG, Xournal++, a signature of
+          SVC2004, SigComp or MCYT, an `.npz` of stroke-3, a CSV of points (docs/data.md lists them
+          all);
+        - a table (CSV, TSV, JSON lines, Parquet) with a column of paths of such files;
+        - a folder of such files, in folders by class or not; or one with such a table in it;
+        - an `Inks`, a list of `Ink`, a list of pairs `(Ink, text)`, a tuple `(inks, texts)`.
+    - `labelled`: whether each needs a text; None to take them where all have one.
+    - `path`, `text`, `writer`: the columns of a table.
+    - `label_from`: where in a folder the texts come from: what the file itself says or a `.txt`
+      of the same name ("file"), the name of the folder it lies in ("folder"), or the first of
+      these that there is ("auto").
+
+    Ink that cannot be read is left out, with a warning, and `left_out` says why. Raises `DataError`
+    where nothing can be read or, with `labelled`, no text is known.
+
+    >>> inks = read_inks([(Ink.of_strokes([[(0, 0), (0, 9)]]), "l"), (Ink.of_strokes([]), " ")])
+    >>> inks.texts, inks.names
+    (['l', ' '], ['ink 0', 'ink 1'])
+    """
+    if labelled not in (True, False, None):
+        raise SettingsError(f"labelled={shown(labelled)}: True, False or None is needed")
+    if label_from not in ("auto", "file", "folder"):
+        raise SettingsError(f"label_from={shown(label_from)}: auto, file or folder is needed")
+    if isinstance(source, Inks):
+        samples = _of_inks(source)
+    elif isinstance(source, (str, Path)):
+        columns = {"path": path, "text": text, "writer": writer}
+        samples = _from_path(source, columns, label_from)
+    else:
+        samples = _in_memory(source)
+    return _collected(samples, labelled, _described(source))
+
+
+def _collected(samples: Iterable[Sample], labelled: bool | None, source: str) -> Inks:
+    found: list[Sample] = []
+    left_out: dict[int, str] = {}
+    without: dict[int, str] = {}
+    for position, sample in enumerate(samples):
+        if isinstance(sample.ink, str):
+            left_out[position] = sample.ink
+        elif labelled and sample.text is None:
+            without[position] = f"{sample.name} has no text"
+        else:
+            found.append(sample)
+    total = len(found) + len(left_out) + len(without)
+    if not total:
+        raise DataError(f"{source} holds no ink")
+    if without and not found:
+        raise DataError(
+            f"{source} has no texts of its {len(without):,} samples: labelled=False reads them"
+            " without"
+        )
+    left_out = dict(sorted((left_out | without).items()))
+    if not found:
+        raise DataError(next(iter(left_out.values())))
+    if left_out:
+        first = next(iter(left_out.values()))
+        warnings.warn(
+            f"{source}: left out: {len(left_out):,} of {total:,} samples; {first}", stacklevel=3
+        )
+    texts = [sample.text for sample in found]
+    known = [text for text in texts if text is not None]
+    has_writers = any(sample.writer for sample in found)
+    return Inks(
+        [sample.ink for sample in found if isinstance(sample.ink, Ink)],
+        None if labelled is False or len(known) < len(texts) else known,
+        [sample.writer or "" for sample in found] if has_writers else None,
+        [sample.name for sample in found],
+        left_out,
+    )
+
+
+def _of_inks(inks: Inks) -> Iterator[Sample]:
+    for i, (ink, name) in enumerate(zip(inks.inks, inks.names, strict=True)):
+        text = None if inks.texts is None else inks.texts[i]
+        yield Sample(ink, name, text, None if inks.writers is None else inks.writers[i])
+
+
+def _from_path(
+    source: str | Path, columns: dict[str, str], label_from: LabelFrom
+) -> Iterator[Sample]:
+    if isinstance(source, str) and is_reference(source):
+        dataset, part = resolve(source)
+        if part.inks is None:
+            raise DataError(f"{source} is {part.kind}, not online handwriting")
+        return part.inks(fetch(dataset, part.files))
+    if not is_there(source):
+        raise missing(str(source))
+    place = Path(source)
+    if place.is_dir():
+        return read_folder(place, columns, label_from)
+    if (table := manifest(place, columns["path"])) is not None:
+        return samples_of_manifest(table, place.parent, columns)
+    return read_file(place)
+
+
+def _in_memory(source: Any) -> Iterator[Sample]:
+    texts: list[Any] | None = None
+    if isinstance(source, Ink):
+        items: list[Any] = [source]
+    elif isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], Ink):
+        items, texts = as_list(source[0], "inks"), as_list(source[1], "texts")
+        if len(items) != len(texts):
+            raise DataError(f"{len(items)} inks but {len(texts)} texts")
+    elif isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], str):
+        items = [source]
+    else:
+        items = as_list(source, "inks")
+    for i, item in enumerate(items):
+        name = f"ink {i}"
+        ink, text = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
+        if texts is not None:
+            text = texts[i]
+        if not isinstance(ink, Ink):
+            raise DataError(f"{name}: an Ink is needed, not {shown(ink)}")
+        yield Sample(ink, name, _text(text, name))
+
+
+def _text(value: Any, name: str) -> str | None:
+    value = text_of(value)
+    if is_missing(value):
+        return None
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return str(int(plain(value)))
+    if not isinstance(value, str):
+        raise DataError(f"{name}: the text is {shown(value)}, not a string")
+    return str(value)
+
+
+def _described(source: Any) -> str:
+    return str(source) if isinstance(source, (str, Path)) else f"the {type(source).__name__}"
