@@ -2,6 +2,8 @@ from elman.tasks.classify import Classify as Classify
 from elman.tasks.classify import ClassifySettings as ClassifySettings
 from elman.tasks.forecast import Forecast as Forecast
 from elman.tasks.forecast import ForecastSettings as ForecastSettings
+from elman.tasks.handwriting import Handwriting as Handwriting
+from elman.tasks.handwriting import HandwritingSettings as HandwritingSettings
 from elman.tasks.language import Language as Language
 from elman.tasks.language import LanguageSettings as LanguageSettings
 from elman.tasks.load import load as load

@@ -1,12 +1,28 @@
 """The alphabet of transcripts, and the n-gram model of words that weighs texts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from elman.decode.alphabet import Alphabet
 from elman.decode.arpa import read_arpa
 from elman.decode.ngram import BEGIN, END, UNKNOWN, NGram
 from elman.errors import DataError, SettingsError
+
+
+@dataclass(frozen=True, eq=False)
+class TextModel:
+    """What is known of the texts that a network writes.
+
+    - `alphabet`: the characters.
+    - `words`: an n-gram model of words, if texts are weighed by one.
+    - `lm_weight`, `word_bonus`: of the beam search; None before they are found on held-out data.
+    """
+
+    alphabet: Alphabet
+    words: NGram | None = None
+    lm_weight: float | None = None
+    word_bonus: float | None = None
 
 
 def alphabet_of(texts: Iterable[str], start: Alphabet | None) -> Alphabet:

@@ -1,0 +1,85 @@
+"""What the network reads at each step of the pen, and how it is varied while training."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.nn import LockedDropout
+from elman.tasks.handwriting.settings import HandwritingSettings
+
+_FAR = 1e9
+_NOISE_STEPS = 4  # of the pen's path, over which a displacement is smooth
+_DOT = 0.02  # of the usual size, so that a dot has a logarithm
+
+
+class InkEncoder(nn.Module):
+    """Steps of ink, (T, B, 6) as `Steps.read` makes them, to features, (T, B, output_size).
+
+    Features: the way from the step before, in steps; its direction, a unit vector; whether the pen
+    was in the air; the height in the line or symbol and, of symbols, the place across; of
+    models that keep the size, too, the height on the page and the logarithms of width and height.
+    While training each sample is turned, slanted, stretched and displaced a little.
+    """
+
+    def __init__(self, settings: HandwritingSettings, *, is_text: bool) -> None:
+        super().__init__()
+        self.is_text, self.keep_size = is_text, settings.keep_size
+        self.resolution = settings.resolution
+        self.rotation = math.radians(settings.rotation)
+        self.shear, self.stretch = settings.shear, settings.stretch
+        self.scale, self.noise = settings.scale, settings.noise
+        self.dropout = LockedDropout(settings.input_dropout)
+        self.output_size = (6 if is_text else 7) + (4 if self.keep_size else 0)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """The features; those of padding are 0."""
+        points, start, real = steps[..., :2], steps[..., 2:3], steps[..., 3:4]
+        top, size = steps[..., 4].amax(0), steps[..., 5].amax(0)  # 0 where all is padding
+        if self.training:
+            points, size = self._varied(points, real, size)
+        points = torch.where(real > 0, points, 0)
+        padding = (1 - real) * _FAR
+        high, low = (points - padding).amax(0), (points + padding).amin(0)
+        sides = (high - low).clamp(0, _FAR / 2)
+        if not self.is_text:  # turned and stretched, they are in a box of 1 again
+            longest = sides.amax(-1).clamp(min=1e-2)
+            longest = torch.where(sides.amax(-1) > 0, longest, 1)
+            points = (points - (high + low) / 2) / longest[:, None]
+            sides, size = sides / longest[:, None], size * longest
+        way = F.pad(points[1:] - points[:-1], (0, 0, 0, 0, 1, 0))
+        length = way.norm(dim=-1, keepdim=True)
+        place = 2 * points
+        features = [
+            way * self.resolution,
+            way / length.clamp(min=1e-6),
+            start,
+            place[..., 1:] if self.is_text else place,
+        ]
+        if self.keep_size:
+            shape = (sides * size[:, None] + _DOT).log()
+            own = torch.cat([top[:, None], shape, size[:, None].clamp(max=10)], -1)
+            features.append(own.expand(len(steps), -1, -1))
+        kept: Tensor = self.dropout(torch.cat(features, -1) * real)
+        return kept
+
+    def _varied(self, points: Tensor, real: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        steps, count = points.shape[:2]
+        angle, shear, stretch, scale = torch.randn(4, count, device=points.device)
+        angle, shear = angle * self.rotation, shear * self.shear
+        wide = (stretch * self.stretch).exp()
+        one, zero = torch.ones_like(wide), torch.zeros_like(wide)
+        turn = _matrices(angle.cos(), -angle.sin(), angle.sin(), angle.cos())
+        slant = _matrices(wide, shear, zero, one)
+        points = torch.einsum("bij,tbj->tbi", turn @ slant, points)
+        if self.noise:
+            coarse = torch.randn(count, 2, steps // _NOISE_STEPS + 2, device=points.device)
+            smooth = F.interpolate(coarse, size=steps, mode="linear", align_corners=True)
+            points = points + self.noise * smooth.permute(2, 0, 1)
+        return points * real, size * (scale * self.scale).exp()
+
+
+def _matrices(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """(B, 2, 2) of the four entries, (B,) each."""
+    return torch.stack([torch.stack([a, b], -1), torch.stack([c, d], -1)], -2)
