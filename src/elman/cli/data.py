@@ -1,11 +1,17 @@
-"""The commands `elman data`: datasets by name, and a check of one's own recordings."""
+"""The commands `elman data`: datasets by name, and a check of one's own recordings or writing."""
 
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 import elman.data
 from elman.cli import output
+from elman.errors import SettingsError
+
+_LONGEST = 60.0
 
 data_app = App(name="data", help="The datasets that elman knows by name.")
 
@@ -38,15 +44,61 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
         print(path)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What the command was told of the check."""
+
+    longest: float | None
+    transcripts: bool
+    encoding: str | None
+    delimiter: str | None
+
+
+def _check_sound(source: str, wanted: _Wanted) -> str:
+    utterances = elman.data.read_utterances(
+        source,
+        text="text" if wanted.transcripts else None,
+        encoding=wanted.encoding,
+        delimiter=wanted.delimiter,
+    )
+    longest = _LONGEST if wanted.longest is None else wanted.longest
+    found = elman.data.check_utterances(utterances, longest=longest, transcripts=wanted.transcripts)
+    return found.summary()
+
+
+def _check_ink(source: str, wanted: _Wanted) -> str:
+    for name in ("longest", "encoding", "delimiter"):
+        if getattr(wanted, name) is not None:
+            raise SettingsError(f"{source} holds handwriting: --{name} is of recordings")
+    with warnings.catch_warnings():  # what is left out stands in the summary
+        warnings.simplefilter("ignore")
+        inks = elman.data.read_inks(source, labelled=None if wanted.transcripts else False)
+    return elman.data.check_inks(inks).summary()
+
+
+# What a source may hold, in the order in which it is asked, and the check of it.
+_CHECKS: tuple[tuple[Callable[[str], bool], Callable[[str, _Wanted], str]], ...] = (
+    (lambda source: elman.data.holds_ink(source), _check_ink),
+    (lambda _: True, _check_sound),
+)
+
+
 @data_app.command(name="check")
 def data_check(
     source: Annotated[
-        str, Parameter(help="A manifest, a folder of sound or a dataset, as sp_fsdd:train.")
+        str,
+        Parameter(
+            help="A manifest, a folder or a file of sound or handwriting, or a dataset, as"
+            " sp_fsdd:train."
+        ),
     ],
     /,
     *,
-    longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
-    transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
+    longest: Annotated[
+        float | None,
+        Parameter(help=f"Longest utterance allowed, in seconds; {_LONGEST:g} if not given."),
+    ] = None,
+    transcripts: Annotated[bool, Parameter(help="Look for what was said or written, too.")] = True,
     encoding: Annotated[
         str | None, Parameter(help="Encoding of the manifest; found in the file if not given.")
     ] = None,
@@ -55,15 +107,12 @@ def data_check(
         Parameter(help="What parts the manifest's fields, as ';' or tab; found if not given."),
     ] = None,
 ) -> None:
-    """List the recordings that are broken, silent, clipped, too long or without their transcript.
+    """List what is wrong with recordings or handwriting.
+
+    Of recordings those that are broken, silent, clipped, too long or without their transcript; of
+    handwriting those without strokes, with time that runs back, with jumps, or drawn twice.
 
     Example: `elman data check recordings.csv --longest 20`
     """
-    utterances = elman.data.read_utterances(
-        source,
-        text="text" if transcripts else None,
-        encoding=encoding,
-        delimiter=delimiter,
-    )
-    found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
-    print(found.summary())
+    wanted = _Wanted(longest, transcripts, encoding, delimiter)
+    print(next(check for holds, check in _CHECKS if holds(source))(source, wanted))

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.data.datasets.dataset import Labelled
+from elman.data.ink.formats.arrays import load_arrays
 from elman.data.ink.formats.stroke3 import ink_of_stroke3
 from elman.data.ink.formats.svc2004 import read_svc2004
 from elman.data.ink.formats.unipen import parse_unipen, sample_of
 from elman.data.ink.ink import Ink
 from elman.data.ink.sample import Sample
-from elman.errors import DataError
 
 _GENUINE = 20  # signatures of each person, S1 to S20; those after them are forgeries
 
@@ -48,7 +46,7 @@ def digilets(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
     """
 
     def read(paths: Sequence[Path]) -> Iterator[Sample]:
-        content = _arrays(paths[0])
+        content = load_arrays(paths[0])
         scaled = content["points"] / 10_000
         points = np.stack([scaled[:, 0], 1 - scaled[:, 1]], axis=1)
         pressure = np.clip(scaled[:, 2], 0, 1)
@@ -77,7 +75,7 @@ def sketches(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
     """A reader of one split of drawings in stroke-3, laid end to end with their offsets."""
 
     def read(paths: Sequence[Path]) -> Iterator[Sample]:
-        content = _arrays(paths[0])
+        content = load_arrays(paths[0])
         rows, offsets = content[split], content[f"{split}_offsets"].tolist()
         for i, (begin, end) in enumerate(pairwise(offsets)):
             yield Sample(ink_of_stroke3(rows[begin:end]), f"{paths[0].name}/{split}/{i}")
@@ -92,11 +90,3 @@ def signatures(paths: Sequence[Path]) -> Iterator[Sample]:
         label = "genuine" if int(number) <= _GENUINE else "forgery"
         for sample in read_svc2004(path):
             yield sample._replace(name=path.stem, text=label, writer=person)
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in content}
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise DataError(f"{path} cannot be read as .npz: {error}") from None

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 CHANNELS = ("time", "pressure", "azimuth", "altitude")
@@ -99,6 +103,12 @@ class Ink:
             raise DataError("the ink has no point")
         (left, top), (right, bottom) = self.points.min(0), self.points.max(0)
         return float(left), float(top), float(right), float(bottom)
+
+    def plot(self, path: Path | str | None = None, title: str = "") -> "Figure":
+        """A picture of it as a figure of matplotlib, written to `path` too if one is given."""
+        from elman.data.ink.draw import draw
+
+        return draw([self], path, titles=[title])
 
     def placed(self, points: Array) -> Self:
         """The same with other places of the points."""

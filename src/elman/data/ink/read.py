@@ -10,10 +10,11 @@ import numpy as np
 from elman.data.datasets.download import fetch
 from elman.data.datasets.registry import is_reference, missing, resolve
 from elman.data.ink.folders import manifest, read_folder, samples_of_manifest
-from elman.data.ink.formats.find import read_file
+from elman.data.ink.formats.find import format_of, read_file
 from elman.data.ink.ink import Ink
 from elman.data.ink.inks import Inks
 from elman.data.ink.sample import Sample
+from elman.data.sound.audio import SUFFIXES as SOUND_SUFFIXES
 from elman.data.text.files import is_there
 from elman.data.values import as_list, is_missing, plain, shown, text_of
 from elman.errors import DataError, SettingsError
@@ -67,6 +68,33 @@ def read_inks(
     else:
         samples = _in_memory(source)
     return _collected(samples, labelled, _described(source))
+
+
+def holds_ink(source: str, path: str = "path") -> bool:
+    """Whether a dataset reference, file or folder is of ink, as far as a look at it tells."""
+    if is_reference(source):
+        return resolve(source)[1].inks is not None
+    place = Path(source)
+    if not is_there(source):
+        return False
+    if place.is_dir():
+        files = [each for each in sorted(place.rglob("*")) if each.is_file()]
+        if any(each.suffix.lower() in SOUND_SUFFIXES for each in files):
+            return False
+        return any(format_of(each) is not None for each in files) or any(
+            _names_ink(each, path) for each in files if each.parent == place
+        )
+    return _names_ink(place, path) or (
+        format_of(place) is not None and not place.with_suffix(".tsv").is_file()
+    )
+
+
+def _names_ink(path: Path, column: str) -> bool:
+    """Whether a file is a table with the path of an ink file in its first row."""
+    if (table := manifest(path, column)) is None or not table.columns[column]:
+        return False
+    first = path.parent / str(table.columns[column][0])
+    return first.is_file() and format_of(first) is not None
 
 
 def _collected(samples: Iterable[Sample], labelled: bool | None, source: str) -> Inks:

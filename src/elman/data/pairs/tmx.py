@@ -2,7 +2,6 @@
 
 import re
 import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +10,11 @@ from xml.parsers import expat
 from elman.data.pairs.languages import canonical, matches, primary
 from elman.data.pairs.rows import Rows, Wanted
 from elman.data.tables import is_position
-from elman.data.text.files import counted, opened
+from elman.data.text.files import counted
 from elman.data.values import shown
+from elman.data.xml_files import parse_file
 from elman.errors import DataError, SettingsError
 
-_BLOCK = 1 << 18
 _CODE = frozenset(("bpt", "ept", "ph", "it", "ut"))  # formatting codes within a text
 _LINE_BREAK = re.compile(r"[ \t]*[\r\n]\s*")
 
@@ -113,18 +112,7 @@ def _languages(path: Path, memory: _Memory, wanted: Wanted) -> tuple[str, str]:
 def _read(path: Path, wanted: Wanted) -> _Memory:
     parser = expat.ParserCreate(wanted.encoding)
     reader = _Reader(path, parser, _filter(wanted))
-    try:
-        with opened(path) as file:
-            while block := file.read(_BLOCK):
-                parser.Parse(block, False)
-            parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        what = expat.ErrorString(error.code)
-        raise DataError(f"{path}:{error.lineno}: bad XML: {what}") from None
-    except (LookupError, ValueError) as error:  # an encoding that is not known or of many bytes
-        raise DataError(f"{path} cannot be read as XML: {error}") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    parse_file(path, parser)
     return _Memory(reader.units, reader.tags, reader.source)
 
 
@@ -157,13 +145,6 @@ class _Reader:
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.CharacterDataHandler = self.characters
-        parser.EntityDeclHandler = self.entity
-
-    def entity(self, name: str, *_: object) -> None:
-        raise DataError(
-            f"{self.path}:{self.parser.CurrentLineNumber}: the file declares the entity"
-            f" {shown(name)}, which is not read, for safety"
-        )
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.is_tmx and name != "tmx":

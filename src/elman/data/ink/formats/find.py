@@ -5,8 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from elman.data.ink.formats.arrays import read_arrays
+from elman.data.ink.formats.iam import looks_like_iam, read_iam
+from elman.data.ink.formats.inkml import looks_like_inkml, read_inkml
+from elman.data.ink.formats.points import looks_like_points, read_points
+from elman.data.ink.formats.signatures import read_mcyt, read_sigcomp
+from elman.data.ink.formats.strokes_json import looks_like_json, read_json_strokes
 from elman.data.ink.formats.svc2004 import looks_like_svc2004, read_svc2004
+from elman.data.ink.formats.svg import looks_like_svg, read_svg
 from elman.data.ink.formats.unipen import looks_like_unipen, read_unipen
+from elman.data.ink.formats.xournal import looks_like_xournal, read_xournal
 from elman.data.ink.sample import Sample
 from elman.data.text.files import existing_file, opened, suffix_of
 from elman.errors import DataError
@@ -32,8 +40,17 @@ class Format(NamedTuple):
 
 
 FORMATS = (
+    Format("InkML", read_inkml, (".inkml",), looks_like_inkml),
     Format("UNIPEN", read_unipen, (".unp", ".unipen"), looks_like_unipen),
+    Format("IAM-OnDB", read_iam, (), looks_like_iam),
+    Format("SVG", read_svg, (".svg",), looks_like_svg),
+    Format("Xournal++", read_xournal, (".xopp", ".xoj"), looks_like_xournal),
+    Format("JSON strokes", read_json_strokes, (".ndjson", ".excalidraw"), looks_like_json),
     Format("SVC2004", read_svc2004, (), looks_like_svc2004),
+    Format("SigComp", read_sigcomp, (".hwr",)),
+    Format("MCYT", read_mcyt, (".fpg",)),
+    Format("stroke-3 (.npz)", read_arrays, (".npz",)),
+    Format("points (CSV)", read_points, (), looks_like_points),
 )
 KNOWN = ", ".join(each.name for each in FORMATS)
 
