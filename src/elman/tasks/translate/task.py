@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.significance import Difference, check_same
 from elman.tasks.task import NO_OPTIONS, Task
 from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
@@ -156,6 +157,15 @@ class Translate(Task):
         found = scores(translations, references, lowercase=self.settings.lowercase)
         metrics = {**found.metrics, **self._plain_metrics(output, dataset)}
         return TranslationReport(metrics, found.signatures, sources, translations, references)
+
+    def compare(self, other: Self, data: Any, **options: Any) -> list[Difference]:
+        """BLEU, chrF and TER of this model and another one, by paired bootstrap (Koehn 2004)."""
+        from elman.tasks.translate.significance import paired
+
+        self._check_comparable(other)
+        own, others = self.report(data, **options), other.report(data, **options)
+        check_same(own.sources, others.sources)
+        return paired(own, others)
 
     def _outputs(
         self, dataset: TranslateData, options: Mapping[str, Any] = NO_OPTIONS
