@@ -49,12 +49,13 @@ _MEMORY = len(Memory._fields)
 class Output(NamedTuple):
     """What the network makes of one source.
 
-    - `found`: the n best translations, `text` each's text.
+    - `found`: the n best translations, `texts` each's text, `pieces` of the best one.
     - `nats`, `tokens`: of the given target; 0 and 0 where there is none.
     """
 
     found: list[Found]
     texts: list[str]
+    pieces: list[str]
     nats: float
     tokens: int
 
@@ -99,7 +100,14 @@ class Translate(Task):
     asset_names = (SOURCE, TARGET)
     fixed = (
         *("tokens", "vocabulary_size", "joint_vocabulary", "lowercase", "normalisation"),
-        *("chinese", "embedding_size", "decoder_layers", "attention", "tie_weights"),
+        *(
+            "placeholders",
+            "chinese",
+            "embedding_size",
+            "decoder_layers",
+            "attention",
+            "tie_weights",
+        ),
         "input_feeding",
     )
 
@@ -258,7 +266,13 @@ class Translate(Task):
         tokens = batch.real.sum(0) if len(batch.outputs) else torch.zeros(len(found))
         rows = zip(found, nats.tolist(), tokens.tolist(), batch.texts, strict=True)
         return [
-            Output(each, [search.text(one, source) for one in each], own, int(count))
+            Output(
+                each,
+                [search.text(one, source) for one in each],
+                search.pieces(each[0], source),
+                own,
+                int(count),
+            )
             for each, own, count, source in rows
         ]
 
@@ -270,7 +284,7 @@ class Translate(Task):
     def decode(
         self,
         output: Sequence[Output],
-        preprocessing: TranslatePreprocessing,
+        preprocessing: TranslatePreprocessing,  # noqa: ARG002
         options: Mapping[str, Any],
     ) -> list[Prediction]:
         """The best translation of each text."""
@@ -285,7 +299,7 @@ class Translate(Task):
                 ]
             if options.get("alignments"):
                 details["attention"] = each.found[0].attention
-                details["tokens"] = preprocessing.target.pieces(each.found[0].ids)
+                details["tokens"] = each.pieces
             found.append(Prediction(each.texts[0], details=details))
         return found
 
