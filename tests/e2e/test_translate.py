@@ -95,10 +95,16 @@ def test_evaluation_and_comparison(run: Any) -> None:
     metrics = json.loads(run("evaluate", "model", "--data", "test.tsv", "--json")[1])
     assert metrics["exact"] > 0.9
     assert set(metrics) == {"bleu", "chrf", "ter", "exact", "loss", "perplexity"}
-    code, output, notes = run("evaluate", "model", "--data", "test.tsv", "--against", "poor")
+    code, output, notes = run("evaluate", "model", "poor", "--data", "test.tsv", "--beam", "1")
     assert code == 0
     assert "poor" in output
     assert "nrefs:1" in notes
+    rows = run("evaluate", "model", "--against", "poor", "--data", "test.tsv", "--json")[1]
+    found = {row["metric"]: row for row in map(json.loads, rows.splitlines())}
+    assert list(found) == ["bleu", "chrf", "ter"]
+    assert found["chrf"]["own"] == pytest.approx(metrics["chrf"])
+    assert found["chrf"]["other"] < found["chrf"]["own"]
+    assert found["chrf"]["p"] < 0.01
 
 
 def test_the_page_shows_translations_and_attention(work: Path) -> None:

@@ -63,6 +63,29 @@ def interval(
     return float(low), float(high)
 
 
+def p_value(
+    differences: Any, weights: Any = None, *, resamples: int = RESAMPLES, seed: int = 0
+) -> float:
+    """How often chance alone gives a mean difference as far from 0 (Riezler and Maxwell 2005).
+
+    **Arguments:** `differences` and `weights` (N,) of examples, of each the score of one system
+    less that of another; the examples are drawn with replacement, and the mean of what is drawn is
+    centred on 0. With `weights` the mean is the sum of differences by the sum of weights.
+
+    >>> p_value([0.1] * 50 + [-0.1] * 50), p_value([0.1] * 70 + [-0.1] * 30) < 0.01
+    (1.0, True)
+    """
+    values = _checked(differences, "differences")
+    weight = np.ones(len(values)) if weights is None else _checked(weights, "weights")
+    if len(weight) != len(values):
+        raise DataError(f"{len(values)} differences but {len(weight)} weights")
+    actual = values.sum() / weight.sum()
+    found = _resampled(np.stack([values, weight], 1), resamples, seed)
+    drawn = found[:, 0] / np.where(found[:, 1] > 0, found[:, 1], np.nan) - actual
+    far = np.abs(drawn) >= abs(actual) - 1e-12
+    return float((far.sum() + 1) / (resamples + 1))
+
+
 def compare(
     scores: Any,
     baseline: Baseline,

@@ -72,22 +72,40 @@ def predict(
 
 def evaluate(
     model: Model,
+    other: Annotated[
+        str | None,
+        Parameter(
+            help="Another model of the same task, to compare with on the same data: by paired"
+            " bootstrap, of forecasts by Diebold and Mariano's test.",
+            show_default=False,
+        ),
+    ] = None,
     /,
     *,
     data: Source = None,
+    against: Annotated[
+        str | None, Parameter(help="The other model, named by a flag.", show_default=False)
+    ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     json: AsJson = False,
     given: Annotated[EvaluateFlags, _ALL] = EvaluateFlags(),  # noqa: B008
 ) -> None:
-    """Evaluate a model on labelled data."""
+    """Evaluate a model on labelled data, or compare two models."""
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
+    if other is not None and against is not None:
+        raise SettingsError(f"compare with one model: {other} and --against {against} are two")
+    other = against if other is None else other
     task = _loaded(model, encoding, delimiter)
     own = flags.of_task(_commands(task).evaluate, given, "evaluate", task.name, model)
+    rival = None if other is None else _loaded(other, encoding, delimiter)
     with readable(data, _suffix(task)) as source:
         assert source is not None
-        output.parts(own.run(task, source, as_json=json), as_json=json)
+        if rival is None:
+            output.parts(own.run(task, source, as_json=json), as_json=json)
+        else:
+            output.comparison(own.compare(task, rival, source), model, str(other), as_json=json)
 
 
 def diagnose(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.files import json_text
-from elman.tasks import comparison
+from elman.tasks import comparison as beside_baselines
 from elman.tasks.commands import Note, Part, Rows
 from elman.tasks.formats import json_line
 from elman.tasks.registry import commands_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from elman.data import Dataset
     from elman.diagnose import Diagnosis
     from elman.tasks import Task
+    from elman.tasks.significance import Difference
 
 MOST_FILES = 50
 
@@ -49,10 +51,10 @@ def trained(task: "Task", out: Path) -> None:
         f" {training['seconds']:.0f} s; the weights of step {training['best_step']} are kept"
     )
     metrics(task.record["metrics"], title="on the validation data")
-    for each in comparison.together(task.record):
+    for each in beside_baselines.together(task.record):
         print(each)
     for row in task.record.get("baselines", ()):
-        print(comparison.line(row))
+        print(beside_baselines.line(row))
     if training.get("still_improving"):
         print(
             "the metric still became better in the last quarter: longer training will help,"
@@ -76,6 +78,26 @@ def metrics(
     for name, value in values.items():
         table.add_row(name.replace("_", " "), f"{value:.4f}")
     _print(table)
+
+
+def comparison(
+    found: "Sequence[Difference]", model: str, other: str, *, as_json: bool = False
+) -> None:
+    """Print the metrics of two models and the p values of their differences."""
+    from elman.tasks.significance import SIGNIFICANT
+
+    if as_json:
+        rows([asdict(each) for each in found], as_json=True)
+        return
+    table = Table("metric", model, other, "p of the difference")
+    for each in found:
+        name = each.metric.replace("_", " ")
+        table.add_row(name, f"{each.own:.4f}", f"{each.other:.4f}", f"{each.p:.3f}")
+    _print(table)
+    for each in found:
+        if each.note:
+            print(f"{each.metric}: {each.note}", file=sys.stderr)
+    print(f"a difference of p below {SIGNIFICANT} is hardly chance", file=sys.stderr)
 
 
 def diagnosis(found: "Diagnosis", page: Path) -> None:

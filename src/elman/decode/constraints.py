@@ -95,6 +95,30 @@ class NoRepeatedNGrams:
         return scores
 
 
+class Forbidden:
+    """Of each sequence ids that it may not hold.
+
+    **Arguments:** `ids`: a list for each sequence of the batch; empty for none.
+
+    >>> written = torch.zeros(2, 0, dtype=torch.int64)
+    >>> Forbidden([[0, 2], []]).forbid(torch.zeros(2, 3), written, torch.arange(2))
+    tensor([[-inf, 0., -inf],
+            [0., 0., 0.]])
+    """
+
+    def __init__(self, ids: Sequence[Sequence[int]]) -> None:
+        self.table = padded(id_lists(ids, "ids"))
+
+    def forbid(self, scores: Tensor, _written: Tensor, rows: Tensor, /) -> Tensor:
+        """The ids of each sequence."""
+        check_rows(len(self.table), "ids", rows)
+        own = self.table.to(scores.device)[rows]
+        check_ids(own, "ids", scores.shape[1])
+        which, where = (own >= 0).nonzero().unbind(1)
+        scores[which, own[which, where]] = -torch.inf
+        return scores
+
+
 class Shortlist:
     """Of each sequence the ids that it may hold.
 

@@ -12,6 +12,7 @@ from elman.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from elman.tasks.significance import Difference
     from elman.tasks.task import Task
 
 
@@ -67,6 +68,11 @@ class EvaluateFlags(Flags):
     def run(self, task: Any, data: str, *, as_json: bool) -> Iterator[Part]:  # noqa: ARG002
         """Parts to print in turn; with `as_json` the metrics alone."""
         yield task.evaluate(data)
+
+    def compare(self, task: Any, other: Any, data: str) -> "list[Difference]":
+        """The metrics of a model and another one of the same task, and whether they differ."""
+        found: list[Difference] = task.compare(other, data, **self.model_dump(exclude_none=True))
+        return found
 
 
 class GenerateFlags(Flags):

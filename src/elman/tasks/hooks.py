@@ -44,6 +44,7 @@ class Hooks(ABC):
     found_after_training: ClassVar[
         tuple[str, ...]
     ] = ()  # weights that training does not start from
+    compared_by: ClassVar[str | None] = None  # the metric that is the mean of `scores`
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that preprocessing writes
 
     def read(self, data: Any, *, labelled: bool) -> Any:

@@ -27,6 +27,7 @@ from elman.tasks.meta import without_values
 from elman.tasks.prediction import Evaluation, Prediction, rows
 from elman.tasks.schema import checked, with_nan
 from elman.tasks.settings import validated
+from elman.tasks.significance import Difference, Scored, difference
 from elman.tasks.start import merged, trained
 from elman.tasks.storage import MODEL_FILES, Saved, assign_weights, write_model
 from elman.tasks.training import REPORT, Training
@@ -109,6 +110,35 @@ class Task(Hooks):
         self._check_trained()
         dataset = self.read(data, labelled=True)
         return Evaluation(self.metrics(self._outputs(dataset), self.preprocessing, dataset))
+
+    def compare(self, other: Self, data: Any, **options: Any) -> list[Difference]:
+        """This model beside another one of the same task on labelled data, by paired bootstrap.
+
+        **Arguments:** `options`: of decoding, as in `report` where a task has any.
+
+        **Returns:** of each metric its value for both, and the p value of the difference.
+        Raises `SettingsError` where the task cannot compare models, or they read other examples.
+        """
+        self._check_comparable(other)
+        return [difference(self.scored(data, **options), other.scored(data, **options))]
+
+    def scored(self, data: Any) -> Scored:
+        """What each example of labelled data adds to a metric; of a task with `compared_by`."""
+        self._check_trained()
+        if self.compared_by is None:
+            raise SettingsError(f"models of the task {self.name} cannot be compared")
+        dataset = self.read(data, labelled=True)
+        found = self.scores(self._outputs(dataset), self.preprocessing, dataset)
+        return Scored(self.compared_by, found, [dataset.shown(i) for i in range(len(dataset))])
+
+    def _check_comparable(self, other: Any) -> None:
+        self._check_trained()
+        if type(other) is not type(self):
+            name = getattr(other, "name", type(other).__name__)
+            raise SettingsError(
+                f"a model of the task {name} cannot be compared with one of the task {self.name}"
+            )
+        other._check_trained()
 
     def _outputs(self, dataset: Any, options: Mapping[str, Any] = NO_OPTIONS) -> list[Any]:  # noqa: ARG002
         """The network's outputs of a dataset; those of a task that searches depend on options."""

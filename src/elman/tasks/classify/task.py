@@ -70,6 +70,7 @@ class Classify(Task):
     unit = "examples"
     value_name = "label"
     settings_type = ClassifySettings
+    compared_by = "accuracy"
     commands = COMMANDS
     saved_type = ClassifyConfig
     preprocessing_type = ClassifyPreprocessing

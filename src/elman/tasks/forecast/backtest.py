@@ -25,6 +25,7 @@ from elman.tasks.forecast.network import Forecaster
 from elman.tasks.forecast.placed import scaled_forecasts
 from elman.tasks.forecast.settings import QUANTILES
 from elman.tasks.prediction import Evaluation
+from elman.tasks.significance import Difference
 
 if TYPE_CHECKING:
     from elman.tasks.forecast.parts import ForecastParts
@@ -192,6 +193,14 @@ class Backtest:
     errors: dict[str, NDArray[np.float64]]
     against: dict[str, tuple[float, float]]
     origins: int
+
+    def difference(self, other: "Backtest") -> Difference:
+        """The mean absolute errors of both models, of the same forecasts, and the p value."""
+        own, others = self.errors["model"], other.errors["model"]
+        some = np.isfinite(own).any(1)
+        one, two = (np.nanmean(errors[some], 1) for errors in (own, others))
+        p = diebold_mariano(one, two, own.shape[1])[1]
+        return Difference("mae", float(one.mean()), float(two.mean()), p)
 
     def summary(self) -> Table:
         """A table for rich to print."""

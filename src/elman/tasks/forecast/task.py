@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from elman.data import Panel, read_panel
 from elman.data.series.panel import frame_of
@@ -18,6 +18,7 @@ from elman.tasks.forecast.parts import ForecastParts
 from elman.tasks.forecast.session import ForecastSession
 from elman.tasks.forecast.stored import plain
 from elman.tasks.prediction import Prediction
+from elman.tasks.significance import Difference, check_same
 
 
 class Forecast(ForecastParts):
@@ -176,6 +177,18 @@ class Forecast(ForecastParts):
         found = self.backtest(data)
         rules = {name: each for name, each in found.metrics.items() if name != "model"}
         return Report(found.metrics["model"], rules, found)
+
+    def compare(self, other: Self, data: Any, **options: Any) -> list[Difference]:
+        """The mean absolute errors of this model and another one, with Diebold and Mariano's test.
+
+        **Arguments:** `options`: as in `backtest`.
+
+        Raises `SettingsError` where they forecast other steps.
+        """
+        self._check_comparable(other)
+        own, others = self.backtest(data, **options), other.backtest(data, **options)
+        check_same(own.errors["naive"].tolist(), others.errors["naive"].tolist())
+        return [own.difference(others)]
 
     def backtest(self, data: Any, *, n_windows: int | None = None, step_size: int = 1) -> Backtest:
         """How good the forecasts of `cross_validation` are, beside those of the simple rules and

@@ -28,6 +28,7 @@ from elman.tasks.model import SequenceModel, TokenEncoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.significance import Scored
 from elman.tasks.task import Task
 from elman.train import Step
 from elman.train.inference import InParts, through_parts
@@ -270,6 +271,16 @@ class Language(Task):
         """The nats of each block."""
         found: NDArray[np.float64] = torch.cat(list(output))[:, 0].numpy()
         return found
+
+    def scored(self, data: Any) -> Scored:
+        """The nats of each block of tokens; of other tokens they cannot be compared."""
+        self._check_trained()
+        dataset = self.read(data, labelled=True)
+        rows = torch.cat(self._outputs(dataset)).numpy()
+        examples = [
+            (f"vocabulary {self.vocabulary.hash[:8]}", *row) for row in rows[:, 1:].tolist()
+        ]
+        return Scored("loss", rows[:, 0], examples, weights=rows[:, 1])
 
     def facts(self, train: LanguageText, validation: LanguageText) -> dict[str, Any]:
         """The source, how many tokens, and the vocabulary."""

@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elman.decode.ngram import NGram
 from elman.errors import DataError
 from elman.tasks.language import Language
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.significance import Scored
+from elman.tasks.speech.baselines import word_errors
 from elman.tasks.speech.dataset import SpeechData, find, with_transcripts
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.parts import SpeechParts
@@ -191,6 +195,17 @@ class Speech(SpeechParts):
         start = time.perf_counter()
         found = self.transcribe(self._hear(utterances), **options)
         return SpeechReport.of(found, utterances.texts, time.perf_counter() - start)
+
+    def scored(self, data: Any, **options: Any) -> Scored:
+        """The wrong words of each utterance, of as many as its transcript has."""
+        report = self.report(data, **options)
+        pairs = zip(report.references, report.transcripts, strict=True)
+        counts = np.array([word_errors(text, each.text) for text, each in pairs], np.float64)
+        examples = [
+            (each.name, text)
+            for each, text in zip(report.transcripts, report.references, strict=True)
+        ]
+        return Scored("wer", counts[:, 0], examples, weights=counts[:, 1])
 
     def report_parts(self, train: SpeechData, held_out: SpeechData) -> Own:
         """Frequent errors, the worst utterances, and the data."""

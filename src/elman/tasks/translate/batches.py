@@ -68,7 +68,7 @@ class TrainingPairs:
         tokens: int,
         seed: int,
     ) -> None:
-        self._sources, self._targets = known.source.encode(sources), known.target.encode(targets)
+        self._sources, self._targets = known.training_ids(sources, targets)
         self._start_id = known.target.start_id
         self._weights = None if weights is None else np.asarray(weights, np.float32)
         lengths = np.array(
@@ -94,7 +94,7 @@ def by_length(
     known: TranslatePreprocessing, sources: Sequence[str], targets: Sequence[str], size: int
 ) -> ByLength[PairBatch]:
     """Batches of `size` sources of similar length, with their targets if there are any."""
-    own, theirs = known.source.encode(sources), known.target.encode(targets)
+    own, theirs = known.ids(sources, targets)
 
     def collate(numbers: list[int]) -> PairBatch:
         given = [theirs[i] for i in numbers] if theirs else [own[0][:0] for _ in numbers]

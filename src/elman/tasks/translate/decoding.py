@@ -13,7 +13,7 @@ from torch import Tensor
 from elman.data.arguments import check_number
 from elman.data.checks import whole
 from elman.data.values import shown
-from elman.decode.constraints import Constraint, NoRepeatedNGrams, Prefixes
+from elman.decode.constraints import Constraint, Forbidden, NoRepeatedNGrams, Prefixes
 from elman.decode.coverage import coverage_penalty, rerank
 from elman.decode.sampling import Sampling
 from elman.decode.search import Limits, TokenSequence, beam, greedy, sample
@@ -179,17 +179,27 @@ class Translator:
         return Limits(self.known.max_length(source_length), target.end_id, never=never)
 
     def constraints(self, sources: Sequence[str], limits: Limits) -> list[Constraint]:
-        """What the options ask of the translations of `sources`."""
-        options, target = self.options, self.known.target
+        """What the options ask of the translations of `sources`, and which values these have."""
+        options, known, target = self.options, self.known, self.known.target
+        values = [known.source_text(text)[1] for text in sources]
         found: list[Constraint] = []
+        if target.placeholders:
+            ids = target.placeholder_ids
+            found.append(Forbidden([ids[len(own) :] for own in values]))
         if options.prefix:
-            found.append(
-                Prefixes([target.encode([options.prefix])[0][:-1].tolist()] * len(sources))
-            )
+            prefixes = [known.target_text(options.prefix, own) for own in values]
+            found.append(Prefixes([ids[:-1].tolist() for ids in target.encode(prefixes)]))
         if options.no_repeat_ngram:
             found.append(NoRepeatedNGrams(options.no_repeat_ngram))
         if options.terms is not None:
-            found.append(Phrases([options.terms.ids(text, target) for text in sources], limits))
+            phrases = [
+                [
+                    target.inner_ids(known.target_text(term, own))
+                    for term in options.terms.wanted(text)
+                ]
+                for text, own in zip(sources, values, strict=True)
+            ]
+            found.append(Phrases(phrases, limits))
         return found
 
     def _covering(
@@ -225,14 +235,19 @@ class Translator:
         """The text of a translation, unknown words copied; "" of an empty source."""
         if not source.strip():
             return ""
-        target = self.known.target
+        known, target = self.known, self.known.target
         unknown = [k for k, id in enumerate(found.ids) if id == target.vocabulary.unknown_id]
-        if not (unknown and self.copies):
-            return one_line(target.decode(found.ids))
-        words = self.known.source.symbols(source)
-        weights = found.attention[unknown, : len(words)]  # without the end symbol
-        copied = [words[int(row.argmax())] if row.size else "" for row in weights]
-        return one_line(target.decode(found.ids, copied))
+        copied: list[str] = []
+        if unknown and self.copies:
+            words = known.source_symbols(source)
+            weights = found.attention[unknown, : len(words)]  # without the end symbol
+            copied = [words[int(row.argmax())] if row.size else "" for row in weights]
+        text = one_line(target.decode(found.ids, copied))
+        return known.placeholders.restored(text, known.source_text(source)[1])
+
+    def pieces(self, found: Found, source: str) -> list[str]:
+        """What each token of a translation adds to its text."""
+        return self.known.target.pieces(found.ids, self.known.source_text(source)[1])
 
 
 def one_line(text: str) -> str:

@@ -86,18 +86,11 @@ class Evaluate(EvaluateFlags):
     """How texts are translated that are compared."""
 
     beam: int | None = Field(None, description=_BEAM)
-    against: str | None = Field(
-        None, description="Another model, to compare with by paired bootstrap over the sentences."
-    )
 
     def run(self, task: "Translate", data: str, *, as_json: bool) -> Iterator[Part]:
-        """The metrics, and sacrebleu's signatures; or the comparison with another model."""
+        """The metrics, and sacrebleu's signatures."""
         report = task.report(data, beam=self.beam)
         yield report.metrics
-        if self.against is not None:
-            from elman.tasks.translate.significance import against
-
-            yield from against(report, self.against, data, beam=self.beam)
         if not as_json:
             yield from (Note(f"{name}: {text}") for name, text in report.signatures.items())
 

@@ -8,6 +8,7 @@ import numpy as np
 from elman.data import Scripts
 from elman.data.text.subwords import LEAST_PAIRS
 from elman.tasks.plan import Plan, Preset, length, units
+from elman.tasks.translate import placeholders
 from elman.tasks.translate.dataset import TranslateData
 
 _PASSES, _FEWEST = 12, 6000  # passes over all pairs, and least steps
@@ -16,6 +17,7 @@ _SHORT = 30  # characters of a text, up to which tokens are characters where wor
 _FEW_WORDS = 3
 _MANY = 200_000  # pairs, from which on less is dropped
 _LOOKED_AT = 5000  # pairs
+_READ = 50_000  # pairs whose numbers are read
 
 
 def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan:
@@ -30,7 +32,12 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         tokens = "characters" if short else "bpe"
     joint = given.get("joint_vocabulary", _alike(*sides))
     pairs = len(train.training_pairs)
-    chosen: dict[str, Any] = {"tokens": tokens, "joint_vocabulary": joint}
+    copied = placeholders.reason(train.sources[:_READ], train.targets[:_READ])
+    chosen: dict[str, Any] = {
+        "tokens": tokens,
+        "joint_vocabulary": joint,
+        "placeholders": copied is not None,
+    }
     if tokens == "bpe":
         chosen["vocabulary_size"] = _vocabulary_size(pairs * sum(characters))
     size = units(256 if pairs >= 5000 else 128, preset)
@@ -56,6 +63,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     facts = (
         f"{pairs:,} pairs, sources of {characters[0]:.0f} characters and targets of"
         f" {characters[1]:.0f} (median), {'' if joint else 'not '}of one script"
+        f"{'' if copied is None else f', {copied}'}"
     )
     return Plan(facts, chosen)
 

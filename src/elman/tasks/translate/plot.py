@@ -25,8 +25,7 @@ def attention_plot(task: "Translate", predictions: Sequence[Prediction]) -> Figu
         raise SettingsError("there is no translation to draw the attention of")
     if task.settings.attention == "none":
         raise SettingsError("this model has no attention to draw")
-    side = task.preprocessing.source
-    labels = [[*side.symbols(each.input), "(end)"] for each in shown]
+    labels = [[*task.preprocessing.source_symbols(each.input), "(end)"] for each in shown]
     widths = [max(4.0, 0.42 * len(columns) + 1.5) for columns in labels]
     height = max(3.5, 0.36 * max(len(each.details["tokens"]) for each in shown) + 1.6)
     with matplotlib.rc_context():

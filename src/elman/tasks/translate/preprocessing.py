@@ -1,12 +1,13 @@
 """What a translator learns from its pairs before the weights: the vocabularies of both sides."""
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from elman.data import Scripts, Vocabulary, build_vocabulary, mismatch
@@ -14,10 +15,12 @@ from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.translate.dataset import TranslateData
+from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Kind, Placeholders
 from elman.tasks.translate.settings import TranslateSettings
 from elman.tasks.translate.text_side import TextSide, normal
 
 SOURCE, TARGET = "source_vocabulary.json", "target_vocabulary.json"
+IDs = NDArray[np.int64]
 _LONGEST_SHARE = 0.999  # of the pairs, whose ratio of lengths bounds that of translations
 _MUCH_LONGER = 3  # times the longest training source
 _MORE_TOKENS = 10  # that a translation may have beyond that ratio
@@ -31,6 +34,8 @@ class TranslateConfig(SavedConfig):
     longest: int = Field(ge=1)
     source_scripts: dict[str, float] = Field(max_length=1000)
     target_scripts: dict[str, float] = Field(max_length=1000)
+    placeholders: int = Field(0, ge=0, le=MOST)
+    placeholder_kinds: list[Kind] = Field([], max_length=len(KINDS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class TranslatePreprocessing:
     `source` and `target` are one and the same where the vocabulary is joint. `length_ratio`: the
     target tokens a source token, of all but a thousandth of the training pairs at most. `longest`:
     tokens of the longest training source. `scripts`: of the training sources and targets.
+    `placeholders`: the values that are copied.
     """
 
     source: TextSide
@@ -47,6 +53,7 @@ class TranslatePreprocessing:
     length_ratio: float = 2.0
     longest: int = 1
     scripts: tuple[Scripts, Scripts] = (Scripts({}), Scripts({}))
+    placeholders: Placeholders = NOTHING
 
     @property
     def joint(self) -> bool:
@@ -76,15 +83,53 @@ class TranslatePreprocessing:
             )
             for texts in groups
         ]
-        source = TextSide(vocabularies[0], form, chinese)
-        target = source if settings.joint_vocabulary else TextSide(vocabularies[1], form, chinese)
-        lengths = [
-            np.array([len(ids) for ids in side.encode(texts)], float)
-            for side, texts in zip((source, target), sides, strict=True)
-        ]
-        ratio = float(np.quantile(lengths[1] / lengths[0], _LONGEST_SHARE))
+        copied = Placeholders.learn(one, other) if settings.placeholders else NOTHING
+        source = TextSide(vocabularies[0], form, chinese, copied.count)
+        target = source
+        if not settings.joint_vocabulary:
+            target = TextSide(vocabularies[1], form, chinese, copied.count)
         scripts = Scripts.of(train.sources), Scripts.of(train.targets)
-        return cls(source, target, round(max(1.0, ratio), 3), int(lengths[0].max()), scripts)
+        known = cls(source, target, scripts=scripts, placeholders=copied)
+        read, written = (
+            np.array([len(ids) for ids in side], float) for side in known.training_ids(*sides)
+        )
+        ratio = float(np.quantile(written / read, _LONGEST_SHARE))
+        return replace(known, length_ratio=round(max(1.0, ratio), 3), longest=int(read.max()))
+
+    def source_text(self, text: str) -> tuple[str, list[str]]:
+        """A source as it is encoded, with symbols of placeholders, and what they stand for."""
+        return self.placeholders.source(self.source.normal(text))
+
+    def target_text(self, text: str, values: Sequence[str]) -> str:
+        """A target, or a part of one, as it is encoded beside a source with these values."""
+        return self.placeholders.target(self.target.normal(text), values)
+
+    def ids(
+        self, sources: Sequence[str], targets: Sequence[str] = ()
+    ) -> tuple[list[IDs], list[IDs]]:
+        """The ids of sources to translate and of their targets, if there are any."""
+        found = [self.source_text(text) for text in sources]
+        written = [
+            self.target_text(text, values)
+            for text, (_, values) in zip(targets, found, strict=bool(targets))
+        ]
+        return self.source.encode([text for text, _ in found]), self.target.encode(written)
+
+    def training_ids(
+        self, sources: Sequence[str], targets: Sequence[str]
+    ) -> tuple[list[IDs], list[IDs]]:
+        """The ids of pairs to train on, placeholders where a value stands on both sides."""
+        pairs = [
+            self.placeholders.pair(self.source.normal(source), self.target.normal(target))
+            for source, target in zip(sources, targets, strict=True)
+        ]
+        read = self.source.encode([source for source, _, _ in pairs])
+        return read, self.target.encode([target for _, target, _ in pairs])
+
+    def source_symbols(self, text: str) -> list[str]:
+        """The text of each token of a source, but of the end."""
+        text, values = self.source_text(text)
+        return [self.placeholders.restored(each, values) for each in self.source.symbols(text)]
 
     def check_direction(self, data: TranslateData) -> None:
         """Warn where most sources are in another script than those of training."""
@@ -94,7 +139,7 @@ class TranslatePreprocessing:
 
     def check_lengths(self, data: TranslateData) -> None:
         """Warn of sources that are much longer than all of training."""
-        lengths = [len(ids) for ids in self.source.encode(data.sources)]
+        lengths = [len(ids) for ids in self.ids(data.sources)[0]]
         long = [i for i, length in enumerate(lengths) if length > _MUCH_LONGER * self.longest]
         if long:
             warnings.warn(
@@ -118,6 +163,8 @@ class TranslatePreprocessing:
             "longest": self.longest,
             "source_scripts": source.shares,
             "target_scripts": target.shares,
+            "placeholders": self.placeholders.count,
+            "placeholder_kinds": list(self.placeholders.kinds),
         }
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
@@ -128,14 +175,16 @@ class TranslatePreprocessing:
     @classmethod
     def from_saved(cls, saved: Saved, settings: Any) -> Self:
         """From a model's folder."""
-        form, chinese = settings.normalisation, settings.chinese
-        source = TextSide(Vocabulary.load(saved.asset(SOURCE)), form, chinese)
+        config, form = saved.config, (settings.normalisation, settings.chinese)
+        copied = Placeholders(
+            tuple(config.get("placeholder_kinds", ())), config.get("placeholders", 0)
+        )
+        source = TextSide(Vocabulary.load(saved.asset(SOURCE)), *form, copied.count)
         target = source
-        if not saved.config["joint"]:
-            target = TextSide(Vocabulary.load(saved.asset(TARGET)), form, chinese)
-        config = saved.config
+        if not config["joint"]:
+            target = TextSide(Vocabulary.load(saved.asset(TARGET)), *form, copied.count)
         scripts = Scripts(config["source_scripts"]), Scripts(config["target_scripts"])
-        return cls(source, target, config["length_ratio"], config["longest"], scripts)
+        return cls(source, target, config["length_ratio"], config["longest"], scripts, copied)
 
 
 def _least_count(settings: TranslateSettings) -> int:

@@ -110,12 +110,11 @@ class TranslateRun:
 
     def data(self) -> list[str]:
         """Lengths, problems of the pairs, and sources that validation and training share."""
-        sides = self.task.preprocessing.source, self.task.preprocessing.target
-        texts = self.train.sources, self.train.targets
+        read, written = self.task.preprocessing.training_ids(self.train.sources, self.train.targets)
         problems = check_pairs(self.train.pairs, self.held_out.pairs)
         return [
-            *lengths([len(ids) for ids in sides[0].encode(texts[0])], "tokens of a source"),
-            *lengths([len(ids) for ids in sides[1].encode(texts[1])], "tokens of a target"),
+            *lengths([len(ids) for ids in read], "tokens of a source"),
+            *lengths([len(ids) for ids in written], "tokens of a target"),
             *(html.preformatted(note) for note in self.train.notes),
             html.text("A check of the training pairs, beside those of validation:"),
             html.preformatted(problems.summary()),
@@ -129,5 +128,5 @@ class TranslateRun:
 
 def attention_map(task: "Translate", found: Prediction, caption: str) -> str:
     """The attention of a prediction with `alignments`, as a figure."""
-    columns = [*task.preprocessing.source.symbols(found.input), _END]
+    columns = [*task.preprocessing.source_symbols(found.input), _END]
     return heat_map(found.details["attention"], found.details["tokens"], columns, caption)

@@ -38,9 +38,9 @@ def pieces(translator: Translator, source: str) -> Iterator[str]:
             alpha=options.length_penalty,
             constraints=translator.constraints([source], limits),
         )
-        decoder = target.vocabulary.stream()
+        decoder = target.stream(translator.known.source_text(source)[1])
         for id in ids:
-            if id < target.vocabulary.size and (piece := decoder.add(id)):
+            if piece := decoder.add(id):
                 yield piece
         if rest := decoder.finish():
             yield rest

@@ -42,7 +42,7 @@ class TranslateSettings(
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("epochs", "evaluate_every", "hidden_size", "embedding_size", "batch_size"),
-            *("tokens", "vocabulary_size", "joint_vocabulary", "cooldown"),
+            *("tokens", "vocabulary_size", "joint_vocabulary", "placeholders", "cooldown"),
             *("input_dropout", "dropout", "output_dropout", "token_dropout"),
         }
     )
@@ -75,6 +75,11 @@ class TranslateSettings(
     )
     joint_vocabulary: bool = Field(
         False, description="One vocabulary, with the same embeddings, for source and target."
+    )
+    placeholders: bool = Field(
+        False,
+        description="Copy numbers, URLs and e-mail addresses that stand alike on both sides: one"
+        " symbol in the place of each.",
     )
     lowercase: bool = Field(False, description="Lower-case source and target.")
     normalisation: Literal["nfc", "nfkc", "none"] = Field("nfc", description="Unicode normal form.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Evaluation, Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.significance import Difference, check_same
 from elman.tasks.task import NO_OPTIONS, Task
 from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
@@ -48,12 +49,13 @@ _MEMORY = len(Memory._fields)
 class Output(NamedTuple):
     """What the network makes of one source.
 
-    - `found`: the n best translations, `text` each's text.
+    - `found`: the n best translations, `texts` each's text, `pieces` of the best one.
     - `nats`, `tokens`: of the given target; 0 and 0 where there is none.
     """
 
     found: list[Found]
     texts: list[str]
+    pieces: list[str]
     nats: float
     tokens: int
 
@@ -98,7 +100,14 @@ class Translate(Task):
     asset_names = (SOURCE, TARGET)
     fixed = (
         *("tokens", "vocabulary_size", "joint_vocabulary", "lowercase", "normalisation"),
-        *("chinese", "embedding_size", "decoder_layers", "attention", "tie_weights"),
+        *(
+            "placeholders",
+            "chinese",
+            "embedding_size",
+            "decoder_layers",
+            "attention",
+            "tie_weights",
+        ),
         "input_feeding",
     )
 
@@ -156,6 +165,15 @@ class Translate(Task):
         found = scores(translations, references, lowercase=self.settings.lowercase)
         metrics = {**found.metrics, **self._plain_metrics(output, dataset)}
         return TranslationReport(metrics, found.signatures, sources, translations, references)
+
+    def compare(self, other: Self, data: Any, **options: Any) -> list[Difference]:
+        """BLEU, chrF and TER of this model and another one, by paired bootstrap (Koehn 2004)."""
+        from elman.tasks.translate.significance import paired
+
+        self._check_comparable(other)
+        own, others = self.report(data, **options), other.report(data, **options)
+        check_same(own.sources, others.sources)
+        return paired(own, others)
 
     def _outputs(
         self, dataset: TranslateData, options: Mapping[str, Any] = NO_OPTIONS
@@ -248,7 +266,13 @@ class Translate(Task):
         tokens = batch.real.sum(0) if len(batch.outputs) else torch.zeros(len(found))
         rows = zip(found, nats.tolist(), tokens.tolist(), batch.texts, strict=True)
         return [
-            Output(each, [search.text(one, source) for one in each], own, int(count))
+            Output(
+                each,
+                [search.text(one, source) for one in each],
+                search.pieces(each[0], source),
+                own,
+                int(count),
+            )
             for each, own, count, source in rows
         ]
 
@@ -260,7 +284,7 @@ class Translate(Task):
     def decode(
         self,
         output: Sequence[Output],
-        preprocessing: TranslatePreprocessing,
+        preprocessing: TranslatePreprocessing,  # noqa: ARG002
         options: Mapping[str, Any],
     ) -> list[Prediction]:
         """The best translation of each text."""
@@ -275,7 +299,7 @@ class Translate(Task):
                 ]
             if options.get("alignments"):
                 details["attention"] = each.found[0].attention
-                details["tokens"] = preprocessing.target.pieces(each.found[0].ids)
+                details["tokens"] = each.pieces
             found.append(Prediction(each.texts[0], details=details))
         return found
 

@@ -8,7 +8,6 @@ from elman.data import read_pairs
 from elman.data.text.normalise import normalise
 from elman.data.values import shown
 from elman.errors import SettingsError
-from elman.tasks.translate.text_side import TextSide
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,6 @@ class Terms:
             for source, target in self.pairs
             for _ in re.finditer(_whole_words(source), text, re.IGNORECASE)
         ]
-
-    def ids(self, text: str, target: TextSide) -> list[list[int]]:
-        """The ids of the target terms of a text, as they stand after other words."""
-        return [target.inner_ids(term) for term in self.wanted(text)]
 
 
 def _whole_words(term: str) -> str:
