@@ -36,7 +36,7 @@ class InkEncoder(nn.Module):
     def forward(self, steps: Tensor) -> Tensor:
         """The features; those of padding are 0."""
         points, start, real = steps[..., :2], steps[..., 2:3], steps[..., 3:4]
-        top, size = steps[..., 4].amax(0), steps[..., 5].amax(0)  # 0 where all is padding
+        top, size = steps[:1, :, 4].sum(0), steps[:1, :, 5].sum(0)  # as in all other steps
         if self.training:
             points, size = self._varied(points, real, size)
         points = torch.where(real > 0, points, 0)

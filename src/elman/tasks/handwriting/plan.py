@@ -10,7 +10,7 @@ from elman.tasks.handwriting.dataset import HandwritingData
 from elman.tasks.plan import Plan, Preset, length, units
 
 _SYMBOLS = 10  # samples of each label, from which on longer labels are taken for symbols
-_TOLD_BY_SIZE = 0.25  # share of the variance of height or place that the symbols explain
+_TOLD_BY_SIZE = 0.25  # share of the variance of size or place that the symbols explain
 _COOLDOWN = 4  # evaluations without improvement
 _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
 
@@ -56,13 +56,13 @@ def are_symbols(texts: list[str]) -> bool:
 
 
 def is_told_by_size(inks: list[Ink], labels: list[str]) -> bool:
-    """Whether symbols differ in height or in the place on the page, beside their shape."""
+    """Whether symbols differ in size or in the place on the page, beside their shape."""
     boxes = np.array([ink.box for ink in inks])
-    height = boxes[:, 3] - boxes[:, 1]
-    usual = float(np.median(height)) or 1.0
+    size = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    usual = float(np.median(size)) or 1.0
     kinds = np.unique(labels, return_inverse=True)[1]
     place = (boxes[:, 1] + boxes[:, 3]) / 2
-    values = (np.log(height / usual + 0.05), place / usual)
+    values = (np.log(size / usual + 0.05), place / usual)
     return max(explained(each, kinds) for each in values) >= _TOLD_BY_SIZE
 
 

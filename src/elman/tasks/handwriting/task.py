@@ -318,10 +318,11 @@ class Handwriting(Task):
             DecodeOptions(asked.get("n", 1))
 
     def _with_characters(self, found: Prediction, scores: Tensor, ink: Ink) -> Prediction:
-        origins = self._known.steps.read(ink)[1]
+        steps, origins = self._known.steps.read(ink)
         alphabet = self._known.alphabet
         assert alphabet is not None
-        drawn = characters(found.value, scores.numpy(), alphabet, origins)
+        starts = steps[:, 2].numpy() == 1
+        drawn = characters(found.value, scores.numpy(), alphabet, origins, starts)
         return replace(found, details={**found.details, "characters": drawn})
 
     def _example(self) -> Callable[[], object]:
