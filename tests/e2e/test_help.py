@@ -70,7 +70,7 @@ def test_without_words_there_is_help(here: Any) -> None:
 def test_info_and_datasets(here: Any) -> None:
     done = here("info")
     assert done.returncode == 0
-    for word in ("torch", "backend reference", "lstm", "classify, forecast, language"):
+    for word in ("torch", "backend reference", "lstm", "classify, forecast, handwriting"):
         assert word in done.stdout
     done = here("data", "list")
     assert done.returncode == 0
