@@ -11,7 +11,6 @@ from elman.tasks.plan import Plan, Preset, length, units
 
 _SYMBOLS = 10  # samples of each label, from which on longer labels are taken for symbols
 _TOLD_BY_SIZE = 0.25  # share of the variance of size or place that the symbols explain
-_COOLDOWN = 4  # evaluations without improvement
 _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
 
 
@@ -40,8 +39,6 @@ def plan(train: HandwritingData, given: Mapping[str, Any], preset: Preset) -> Pl
         size = 128
     chosen |= length(samples, batch_size, steps=steps, preset=preset, longest=300)
     chosen["hidden_size"] = units(size, preset)
-    if kind == "symbol" and given.get("schedule", "cosine") in ("cosine", "linear"):
-        chosen["cooldown"] = _COOLDOWN
     return Plan(what, chosen)
 
 

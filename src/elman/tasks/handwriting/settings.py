@@ -38,7 +38,7 @@ class HandwritingSettings(
     """Settings of `Handwriting`; each is a keyword there and a flag of the command line."""
 
     planned: ClassVar[frozenset[str]] = frozenset(
-        {"batch_size", "epochs", "evaluate_every", "hidden_size", "kind", "keep_size", "cooldown"}
+        {"batch_size", "epochs", "evaluate_every", "hidden_size", "kind", "keep_size"}
     )
 
     kind: Literal["auto", "symbol", "text"] = Field(
@@ -93,8 +93,8 @@ class HandwritingSettings(
     )
     metric: Literal["auto", "accuracy", "macro_f1", "cer", "wer", "loss"] = Field(
         "auto",
-        description="The validation metric that chooses the best weights; loss of symbols, cer of"
-        " texts if auto.",
+        description="The validation metric that chooses the best weights; if auto of symbols the"
+        " loss at the temperature that fits best, of texts cer.",
     )
     text: str = Field("text", description="Column of the symbols or texts.")
     writer: str = Field("writer", description="Column of the writers.")

@@ -29,7 +29,7 @@ from elman.tasks.handwriting.run_report import HandwritingRun
 from elman.tasks.handwriting.saved import HandwritingConfig
 from elman.tasks.handwriting.session import HandwritingSession
 from elman.tasks.handwriting.settings import HandwritingSettings
-from elman.tasks.metrics import fit_temperature, single_label
+from elman.tasks.metrics import calibrated_loss, fit_temperature, single_label
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -235,9 +235,12 @@ class Handwriting(Task):
         preprocessing: HandwritingPreprocessing,
         data: HandwritingData,
     ) -> dict[str, float]:
-        """Of symbols see `elman.tasks.metrics`; of texts loss and error rates."""
+        """Of symbols see `elman.tasks.metrics`, and the loss at the temperature that fits best; of
+        texts loss and error rates."""
         if not preprocessing.is_text:
-            return single_label(torch.stack(list(output)), preprocessing.targets(data))
+            scores, targets = torch.stack(list(output)), preprocessing.targets(data)
+            fitted = calibrated_loss(scores, targets)
+            return {**single_label(scores, targets), "calibrated_loss": fitted}
         texts = data.texts
         found = [each.value for each in self.decode(output, preprocessing, {})]
         loss = mean_loss(self._model.head, output, preprocessing.ids(data))
@@ -249,7 +252,7 @@ class Handwriting(Task):
     def objective(self) -> Objective:
         """The metric of the settings."""
         settings = self.settings
-        usual = "cer" if settings.kind == "text" else "loss"
+        usual = "cer" if settings.kind == "text" else "calibrated_loss"
         name = usual if settings.metric == "auto" else settings.metric
         return Objective(name, maximize=name in ("accuracy", "macro_f1"))
 
