@@ -108,7 +108,10 @@ def test_excalidraw(tmp_path):
         ({"strokes": [7]}, "a stroke is a list of points, not 7"),
         ({"strokes": [{"colour": "red"}]}, "a stroke has points, not only 'colour'"),
         ({"drawing": [[[1, 2], [1]]]}, "more of x than of y, or fewer"),
-        ({"type": "excalidraw", "elements": [element(x=None)]}, "needs numbers x and y"),
+        (
+            {"type": "excalidraw", "elements": [element(x=None)]},
+            r"ink.json: points has a value that is NaN",
+        ),
         ("[" * 100_000, "nested too deep"),
     ],
 )
