@@ -30,8 +30,8 @@ def resampled(ink: Ink, step: float) -> Ink:
 
     Raises `DataError` where there would be more than a million points.
 
-    >>> resampled(Ink.of_strokes([[(0, 0), (1, 0), (6, 0)], [(9, 9)]]), 2.0).points.tolist()
-    [[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [6.0, 0.0], [9.0, 9.0]]
+    >>> resampled(Ink.of_strokes([[(0, 0), (1, 0), (8, 0)], [(9, 9)]]), 4.0).points.tolist()
+    [[0.0, 0.0], [4.0, 0.0], [8.0, 0.0], [9.0, 9.0]]
     """
     _check_positive("step", step)
     return _resampled(ink, _distances(ink), step)
