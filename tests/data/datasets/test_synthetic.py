@@ -96,7 +96,7 @@ def test_a_file_of_strokes_is_read_and_a_bad_line_named(tmp_path):
     assert digit.label == "8"
     assert np.asarray(digit.input).tolist() == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
     path.write_text('.SEGMENT DIGIT 0 ? "8"\n.PEN_DOWN\n 1 x\n')
-    with pytest.raises(DataError, match="digits:3: two numbers were expected"):
+    with pytest.raises(DataError, match="digits:3: 2 numbers were expected"):
         list(pen_strokes(path))
 
 

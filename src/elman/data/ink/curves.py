@@ -9,7 +9,8 @@ from elman.data.ink.ink import Array, Ink
 from elman.data.values import shown
 from elman.errors import SettingsError
 
-_REFINEMENTS = 3  # of the parameter of each point, by its nearest place on the curve
+_REFINEMENTS = 4  # of the parameter of each point, by its nearest place on the curve
+_NEARLY = 4  # tolerances within which refining may bring a curve to its points
 _SHORTEST = 4  # points below which a piece is not cut
 
 
@@ -51,14 +52,14 @@ def curves_of(ink: Ink, tolerance: float) -> Curves:
     if not isinstance(tolerance, (int, float)) or not tolerance > 0:
         raise SettingsError(f"tolerance={shown(tolerance)}: a number above 0 is needed")
     pieces: list[tuple[Array, Array, Array, bool]] = []
-    lasts = np.append(ink.starts[1:], len(ink)) - 1
-    for number, (begin, last) in enumerate(zip(ink.starts.tolist(), lasts.tolist(), strict=True)):
+    strokes = zip(ink.starts.tolist(), ink.lasts.tolist(), strict=True)
+    for number, (begin, last) in enumerate(strokes):
         if number:
             pieces.append(_jump(ink, begin))
         pending = [(begin, last)]
         while pending:
             low, high = pending.pop()
-            handles, s, worst, distance = _fitted(ink.points[low : high + 1])
+            handles, s, worst, distance = _fitted(ink.points[low : high + 1], tolerance)
             if distance > tolerance and high - low + 1 >= _SHORTEST:
                 pending += [(low + worst, high), (low, low + worst)]
                 continue
@@ -81,9 +82,12 @@ def _thirds(ends: Array) -> Array:
     return np.asarray(ends[0] + np.array([[1 / 3], [2 / 3]]) * (ends[1] - ends[0]))
 
 
-def _fitted(points: Array) -> tuple[Array, Array, int, float]:
+def _fitted(points: Array, tolerance: float) -> tuple[Array, Array, int, float]:
     """The handles (2, 2) of the curve from the first point to the last, the parameters (n,), the
-    number of the inner point furthest from it and how far that is."""
+    number of the inner point furthest from it and how far that is.
+
+    Parameters, by length at first, are refined until it keeps within `tolerance`.
+    """
     ends = points[[0, -1]]
     moves = np.diff(points, axis=0)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(moves[:, 0], moves[:, 1]))])
@@ -98,23 +102,25 @@ def _fitted(points: Array) -> tuple[Array, Array, int, float]:
         handles = _handles(basis, local)
         control = np.concatenate([local[:1], handles, local[-1:]])
         off = basis @ control - local
-        if refinement < _REFINEMENTS:
-            s = _nearer(s, control, off)
-    distance = np.hypot(off[:, 0], off[:, 1])
-    worst = 1 + int(np.argmax(distance[1:-1]))
-    return handles * scale + points[0], s, worst, float(distance[worst] * scale)
+        distance = np.hypot(off[1:-1, 0], off[1:-1, 1])
+        furthest = distance.max() * scale
+        if refinement == _REFINEMENTS or not tolerance < furthest < _NEARLY * tolerance:
+            break
+        s = _nearer(s, control, off)
+    worst = 1 + int(np.argmax(distance))
+    return handles * scale + points[0], s, worst, float(distance[worst - 1] * scale)
 
 
 def _handles(basis: Array, points: Array) -> Array:
     """Least squares of the two inner control points, (2, 2); a third of the way where two points or
     fewer stand between the ends, which do not tell them."""
-    rest = points - np.outer(basis[:, 0], points[0]) - np.outer(basis[:, 3], points[-1])
     inner = basis[:, 1:3]
     if len(points) < _SHORTEST:
         straight = _thirds(points[[0, -1]])
         off = points - basis @ np.concatenate([points[:1], straight, points[-1:]])
         return np.asarray(straight + off[1:-1].sum(0) / (inner[1:-1].sum() or 1.0))
-    (a, b), (_, c) = inner.T @ inner
+    rest = points - basis[:, [0, 3]] @ points[[0, -1]]
+    (a, b), (_, c) = (inner.T @ inner).tolist()
     right = inner.T @ rest
     determinant = a * c - b * b
     if determinant < 1e-12:
@@ -128,11 +134,12 @@ def _nearer(s: Array, control: Array, off: Array) -> Array:
     first = 3 * np.diff(control, axis=0)
     second = 2 * np.diff(first, axis=0)
     rest = 1 - s
-    speed = np.stack([rest**2, 2 * rest * s, s**2], 1) @ first
-    bend = np.stack([rest, s], 1) @ second
-    slope = (speed * speed).sum(1) + (off * bend).sum(1)
-    step = np.where(slope > 1e-12, (off * speed).sum(1) / np.where(slope > 1e-12, slope, 1.0), 0.0)
-    moved = np.maximum.accumulate(np.clip(s - step, 0.0, 1.0))
+    speed = (rest * rest)[:, None] * first[0] + (2 * rest * s)[:, None] * first[1]
+    speed += (s * s)[:, None] * first[2]
+    bend = rest[:, None] * second[0] + s[:, None] * second[1]
+    slope = (speed * speed + off * bend).sum(1)
+    slope[slope < 1e-12] = np.inf
+    moved = np.maximum.accumulate(np.clip(s - (off * speed).sum(1) / slope, 0.0, 1.0))
     moved[0], moved[-1] = 0.0, 1.0
     return moved
 
@@ -150,4 +157,10 @@ def _time(ink: Ink, low: int, high: int, s: Array) -> Array:
 
 def _bernstein(s: Array) -> Array:
     rest = 1 - s
-    return np.stack([rest**3, 3 * s * rest**2, 3 * s**2 * rest, s**3], axis=1)
+    basis = np.empty((len(s), 4))
+    square, rest_square = s * s, rest * rest
+    basis[:, 0] = rest_square * rest
+    basis[:, 1] = 3 * s * rest_square
+    basis[:, 2] = 3 * square * rest
+    basis[:, 3] = square * s
+    return basis

@@ -85,6 +85,15 @@ class Ink:
         return np.split(self.points, self.starts[1:]) if len(self) else []
 
     @property
+    def lasts(self) -> NDArray[np.int64]:
+        """The number of each stroke's last point, (S,)."""
+        lasts = np.empty_like(self.starts)
+        if len(lasts):
+            lasts[:-1] = self.starts[1:] - 1
+            lasts[-1] = len(self) - 1
+        return lasts
+
+    @property
     def is_start(self) -> NDArray[np.bool_]:
         """Whether a stroke begins at each point, (N,)."""
         found = np.zeros(len(self), bool)

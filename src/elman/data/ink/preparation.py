@@ -30,8 +30,8 @@ def resampled(ink: Ink, step: float) -> Ink:
 
     Raises `DataError` where there would be more than a million points.
 
-    >>> resampled(Ink.of_strokes([[(0, 0), (1, 0), (6, 0)], [(9, 9)]]), 2.0).points.tolist()
-    [[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [6.0, 0.0], [9.0, 9.0]]
+    >>> resampled(Ink.of_strokes([[(0, 0), (1, 0), (8, 0)], [(9, 9)]]), 4.0).points.tolist()
+    [[0.0, 0.0], [4.0, 0.0], [8.0, 0.0], [9.0, 9.0]]
     """
     _check_positive("step", step)
     return _resampled(ink, _distances(ink), step)
@@ -65,7 +65,7 @@ def smoothed(ink: Ink, times: int = 1) -> Ink:
     [[0.0, 0.0], [1.0, 2.0], [2.0, 0.0]]
     """
     inner = ~ink.is_start
-    inner[_lasts(ink)] = False
+    inner[ink.lasts] = False
     points, places = ink.points, np.flatnonzero(inner)
     for _ in range(whole(times, "times")):
         mean = points[places - 1] / 4 + points[places] / 2 + points[places + 1] / 4
@@ -201,22 +201,13 @@ def curvature(ink: Ink) -> Array:
     before, after = np.diff(ink.points, axis=0)[:-1], np.diff(ink.points, axis=0)[1:]
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     turns[1:-1] = np.arctan2(cross, (before * after).sum(1))
-    turns[ink.starts] = turns[_lasts(ink)] = 0.0
+    turns[ink.starts] = turns[ink.lasts] = 0.0
     return turns
 
 
 def _middle(ink: Ink) -> Array:
     middle: Array = (ink.points.min(0) + ink.points.max(0)) / 2
     return middle
-
-
-def _lasts(ink: Ink) -> NDArray[np.int64]:
-    """The number of each stroke's last point, (S,)."""
-    lasts = np.empty_like(ink.starts)
-    if len(lasts):
-        lasts[:-1] = ink.starts[1:] - 1
-        lasts[-1] = len(ink) - 1
-    return lasts
 
 
 def _distances(ink: Ink) -> Array:
@@ -232,7 +223,7 @@ def _resampled(ink: Ink, moves: Array, step: float) -> Ink:
     """At even values of the sum of `moves`, (N,) from 0 up, within each stroke."""
     if not len(ink):
         return ink
-    lasts = _lasts(ink)
+    lasts = ink.lasts
     along = np.cumsum(moves)
     lengths = along[lasts] - along[ink.starts]
     steps = np.maximum(np.rint(lengths / step), 1.0)

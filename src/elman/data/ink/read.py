@@ -103,7 +103,8 @@ def _collected(samples: Iterable[Sample], labelled: bool | None, source: str) ->
     without: dict[int, str] = {}
     for position, sample in enumerate(samples):
         if isinstance(sample.ink, str):
-            left_out[position] = sample.ink
+            is_named = sample.name in sample.ink
+            left_out[position] = sample.ink if is_named else f"{sample.name}: {sample.ink}"
         elif labelled and sample.text is None:
             without[position] = f"{sample.name} has no text"
         else:

@@ -46,9 +46,8 @@ def read_arrays(path: Path) -> Iterator[Sample]:
 def load_arrays(path: Path) -> dict[str, Any]:
     """All arrays of an `.npz` by name, or `DataError`: nothing is unpickled."""
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if isinstance(content, np.ndarray):
-                raise DataError(f"{path} is one array, not an .npz of arrays")
+        # Opened here, for numpy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except ValueError as error:
         if "allow_pickle" in str(error):

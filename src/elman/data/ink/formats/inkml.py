@@ -184,8 +184,10 @@ def _channel(element: Element, file: _File) -> _Channel:
 
 def _number(element: Element, attribute: str, file: _File, otherwise: float) -> float:
     text = element.attributes.get(attribute)
-    if text is None or text in ("T", "F"):
+    if text is None:
         return otherwise
+    if text in ("T", "F"):
+        return float(text == "T")
     try:
         return float(text)
     except ValueError:

@@ -120,7 +120,7 @@ def _joined(parts: list[dict[str, NDArray[np.float64]]]) -> Ink:
 
 def _is_point(value: Any) -> bool:
     if isinstance(value, dict):
-        return "x" in value
+        return "x" in value and not isinstance(value["x"], list)
     return isinstance(value, list) and bool(value) and not isinstance(value[0], (list, dict))
 
 

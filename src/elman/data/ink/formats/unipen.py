@@ -16,6 +16,7 @@ from elman.data.text.files import read_lines
 from elman.errors import DataError
 
 _LABEL = re.compile(r'"(.*)"\s*$')
+_ESCAPED = re.compile(r"\\(.)")
 _CHANNELS = {"X": "x", "Y": "y", "T": "time", "P": "pressure"}
 
 
@@ -127,14 +128,15 @@ def parse_unipen(path: Path) -> Unipen:
             level, delineation = [*rest.split(maxsplit=2), "", ""][:2]
             label = _LABEL.search(rest)
             writer = content.settings.get("WRITER_ID", "")
-            text = label[1] if label else None
+            text = _ESCAPED.sub(r"\1", label[1]) if label else None
             raw.append(Segment(number, level, delineation, text, [], writer))
             before.append(len(content.components))
         elif keyword == "COMMENT" and raw and before[-1] == len(content.components):
             raw[-1] = raw[-1]._replace(comment=rest)
         else:
             content.settings[keyword] = rest
-    content.segments = _with_components(raw, before, content, path)
+    if raw:
+        content.segments = _with_components(raw, before, content, path)
     return content
 
 
