@@ -11,6 +11,8 @@ from elman.tasks.handwriting.settings import HandwritingSettings
 
 _FAR = 1e9
 _NOISE_STEPS = 4  # of the pen's path, over which a displacement is smooth
+_GRID, _REACH = 5, 0.6  # cells of the context bitmap, and how far it reaches
+_NEAR = 4  # sizes along the path, whose ink is in it
 _DOT = 0.02  # of the usual size, so that a dot has a logarithm
 
 
@@ -18,9 +20,10 @@ class InkEncoder(nn.Module):
     """Steps of ink, (T, B, 6) as `Steps.read` makes them, to features, (T, B, output_size).
 
     Features: the way from the step before, in steps; its direction, a unit vector; whether the pen
-    was in the air; the height in the line or symbol and, of symbols, the place across; of
-    models that keep the size, too, the height on the page and the logarithms of width and height.
-    While training each sample is turned, slanted, stretched and displaced a little.
+    was in the air; the height in the line or symbol and, of symbols, the place across; how much ink
+    lies around the point, on a grid of 5 × 5 (a context bitmap; Jaeger et al. 2001, *Online
+    handwriting recognition: the NPen++ recognizer*); of models that keep the size, too, the height
+    on the page and the logarithms of width and height. While training each sample is turned, slanted, stretched and displaced a little.
     """
 
     def __init__(self, settings: HandwritingSettings, *, is_text: bool) -> None:
@@ -31,7 +34,7 @@ class InkEncoder(nn.Module):
         self.shear, self.stretch = settings.shear, settings.stretch
         self.scale, self.noise = settings.scale, settings.noise
         self.dropout = LockedDropout(settings.input_dropout)
-        self.output_size = (6 if is_text else 7) + (4 if self.keep_size else 0)
+        self.output_size = (6 if is_text else 7) + _GRID**2 + (4 if self.keep_size else 0)
 
     def forward(self, steps: Tensor) -> Tensor:
         """The features; those of padding are 0."""
@@ -56,6 +59,7 @@ class InkEncoder(nn.Module):
             way / length.clamp(min=1e-6),
             start,
             place[..., 1:] if self.is_text else place,
+            self._surroundings(points, real),
         ]
         if self.keep_size:
             shape = (sides * size[:, None] + _DOT).log()
@@ -63,6 +67,20 @@ class InkEncoder(nn.Module):
             features.append(own.expand(len(steps), -1, -1))
         kept: Tensor = self.dropout(torch.cat(features, -1) * real)
         return kept
+
+    def _surroundings(self, points: Tensor, real: Tensor) -> Tensor:
+        """How much ink is around each point, from -0.6 to 0.6 of the size, (T, B, 25)."""
+        every = 2 if self.is_text else 1
+        reach = every * min(_NEAR * self.resolution // every, len(points) - 1)
+        near = F.pad(torch.cat([points, real], -1), (0, 0, 0, 0, reach, reach))
+        near = near.unfold(0, 2 * reach + 1, 1)[..., ::every]  # (T, B, 3, steps around)
+        away = (near[:, :, :2] - points.unsqueeze(-1)).unsqueeze(-1)
+        centres = torch.linspace(-_REACH, _REACH, _GRID, device=points.device)
+        inside = (1 - (away - centres).abs() * (_GRID - 1) / (2 * _REACH)).clamp(min=0)
+        across, down = inside[:, :, 0], inside[:, :, 1]  # (T, B, steps around, 5)
+        across = across * near[:, :, 2].unsqueeze(-1)
+        ink = torch.einsum("tbnx,tbny->tbxy", across, down) * every
+        return torch.tanh(ink * (4 / self.resolution)).flatten(2)
 
     def _varied(self, points: Tensor, real: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         steps, count = points.shape[:2]
