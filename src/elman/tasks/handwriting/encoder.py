@@ -23,7 +23,8 @@ class InkEncoder(nn.Module):
     was in the air; the height in the line or symbol and, of symbols, the place across; how much ink
     lies around the point, on a grid of 5 × 5 (a context bitmap; Jaeger et al. 2001, *Online
     handwriting recognition: the NPen++ recognizer*); of models that keep the size, too, the height
-    on the page and the logarithms of width and height. While training each sample is turned, slanted, stretched and displaced a little.
+    on the page and the logarithms of width and height. While training each sample is turned,
+    slanted, stretched and displaced a little.
     """
 
     def __init__(self, settings: HandwritingSettings, *, is_text: bool) -> None:
