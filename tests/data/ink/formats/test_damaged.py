@@ -18,7 +18,7 @@ np.savez(_STEPS, train=np.array([[1, 0, 0], [0, 2, 1]]), train_offsets=np.array(
 FILES = {
     "a.inkml": b'<ink><traceFormat><channel name="X"/><channel name="Y"/><channel name="T"'
     b' units="ms"/><channel name="F" max="1"/></traceFormat>' + _POINTS * 2 + b"</ink>",
-    "a.dat": b'.COORD X Y\n.SEGMENT WORD 0-1 OK "a"\n.PEN_DOWN\n1 2\n3 4\n.PEN_UP\n.PEN_DOWN\n5 6\n',
+    "a.dat": b'.COORD X Y\n.SEGMENT WORD 0-1 OK "a"\n.PEN_DOWN\n1 2\n3 4\n.PEN_DOWN\n5 6\n',
     "a.xml": b"<WhiteboardCaptureSession><Stroke><Point x='1' y='2' time='3'/></Stroke>"
     b"</WhiteboardCaptureSession>",
     "a.svg": b'<svg><g transform="rotate(3 1 2) scale(2)"><path d="M1 2c1 2 3 4 5 6s1 2 3 4a1 2 3'
@@ -61,7 +61,8 @@ PIECES = (
 def test_a_damaged_file_is_ink_or_an_error_of_one_line(tmp_path, name):
     draw = random.Random(name)
     path = tmp_path / name
-    outcomes = set()
+    errors: list[str] = []
+    read = 0
     for attempt in range(120):
         content = bytearray(FILES[name])
         for _ in range(draw.randint(1, 3) if attempt else 0):
@@ -79,9 +80,9 @@ def test_a_damaged_file_is_ink_or_an_error_of_one_line(tmp_path, name):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 check_inks(read_inks(path, labelled=None))
-            outcomes.add("ink")
+            read += 1
         except ElmanError as error:
-            assert "\n" not in str(error)
-            assert len(str(error)) < 600
-            outcomes.add("error")
-    assert outcomes == {"ink", "error"}
+            errors.append(str(error))
+    assert read
+    assert errors
+    assert not any("\n" in error or len(error) > 600 for error in errors)
