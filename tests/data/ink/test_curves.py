@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Ink
@@ -11,6 +11,8 @@ NUMBERS = st.floats(-100, 100)
 STROKES = st.lists(
     st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=15), min_size=1, max_size=3
 )
+
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bezier(control, count=60):
@@ -27,7 +29,7 @@ def test_a_cubic_curve_is_found_again():
     assert curves.points(60)[0][30] == pytest.approx(bezier(control)[30], abs=0.05)
 
 
-@settings(max_examples=60)
+@UNHURRIED
 @given(STROKES, st.floats(0.5, 20))
 def test_every_point_is_near_its_curves_and_they_join(strokes, tolerance):
     ink = Ink.of_strokes(strokes)

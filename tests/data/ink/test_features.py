@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Ink, feature_names, ink_features
@@ -16,6 +16,8 @@ INK = Ink.of_strokes(
     time=np.array([0, 0.1, 0.3, 0.7]),
     pressure=np.array([0.1, 0.2, 0.3, 0.4]),
 )
+
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_each_column_is_what_the_table_says():
@@ -43,6 +45,7 @@ def test_each_column_is_what_the_table_says():
         assert columns[name] == pytest.approx(values, abs=1e-6), name
 
 
+@UNHURRIED
 @given(STROKES, NUMBERS, NUMBERS)
 def test_features_do_not_know_where_the_ink_is(strokes, x, y):
     ink = Ink.of_strokes(strokes)

@@ -2,12 +2,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Ink, Inks
 from elman.data.splits import stratified, whole_groups
 from elman.errors import DataError, SettingsError
+
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def dots(count, texts=None, writers=None):
@@ -32,6 +34,7 @@ def test_lengths_must_agree():
         Inks([Ink.of_strokes([])], ["a", "b"], None, ["x"])
 
 
+@UNHURRIED
 @given(
     st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60).filter(
         lambda w: len(set(w)) > 1
@@ -98,6 +101,7 @@ def test_the_hash_sees_everything():
     assert base.sha256 == Inks([ink], texts, writers, ["elsewhere"]).sha256
 
 
+@UNHURRIED
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=9), st.floats(0.05, 0.95))
 def test_a_stratum_is_never_held_out_whole(sizes, fraction):
     bounds = np.cumsum([0, *sizes])

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Ink
@@ -28,6 +28,8 @@ STROKES = st.lists(
     st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=12), min_size=1, max_size=4
 )
 
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 def with_time(strokes):
     ink = Ink.of_strokes(strokes)
@@ -39,6 +41,7 @@ def circle(count, radius=1.0):
     return np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
 
 
+@UNHURRIED
 @given(STROKES, st.floats(1.0, 500.0))
 def test_resampling_keeps_the_ends_of_strokes_and_steps_evenly_along_them(strokes, step):
     ink = with_time(strokes)
@@ -123,6 +126,7 @@ def test_empty_ink_and_a_dot_are_legal_everywhere(change):
     assert len(curvature(EMPTY)) == 0
 
 
+@UNHURRIED
 @given(STROKES, st.floats(-180, 180))
 def test_turning_and_turning_back_is_nothing(strokes, degrees):
     ink = Ink.of_strokes([np.concatenate(strokes)])
@@ -140,6 +144,7 @@ def test_turning_is_clockwise_as_it_is_seen_and_turns_the_pen():
     assert found.azimuth == pytest.approx([math.pi / 2, (6 + math.pi / 2) % (2 * math.pi)])
 
 
+@UNHURRIED
 @given(st.floats(-40, 40))
 def test_slant_is_found_and_taken_away(degrees):
     upright = Ink.of_strokes([[(0, 0), (0, 10)], [(0, 5), (6, 5)], [(6, 0), (6, 10)]])
@@ -193,7 +198,7 @@ def test_curvature_of_a_circle_is_its_turning():
     assert turns[101] == pytest.approx(-np.pi / 2)
 
 
-@settings(max_examples=30)
+@UNHURRIED
 @given(STROKES)
 def test_preparation_leaves_the_given_ink_alone(strokes):
     ink = with_time(strokes)

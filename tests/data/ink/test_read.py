@@ -207,5 +207,18 @@ def test_digits_and_letters_stand_upright(dataset_root):
 
 
 def test_inks_given_keep_their_reasons():
-    inks = Inks([LINE], ["l"], None, ["a"])
-    assert read_inks(inks).sha256 == inks.sha256
+    inks = Inks([LINE], ["l"], None, ["a"], {3: "broken"})
+    again = read_inks(inks)
+    assert again.sha256 == inks.sha256
+    assert again.left_out == {3: "broken"}
+
+
+def test_a_text_of_numbers_beside_ink_is_no_ink(tmp_path):
+    write_ink(LINE, tmp_path / "a.inkml")
+    (tmp_path / "a.txt").write_text("3 7\n")
+    (tmp_path / "b.txt").write_text("3 7\n4 8\n")
+    inks = read_inks(tmp_path, labelled=None)
+    assert [len(ink) for ink in inks] == [2, 2]
+    assert read_inks(tmp_path / "a.inkml", labelled=False).texts is None
+    (tmp_path / "b.txt").unlink()
+    assert read_inks(tmp_path).texts == ["3 7"]

@@ -23,7 +23,8 @@ def pen_digits(paths: Sequence[Path]) -> Iterator[Sample]:
         content = parse_unipen(path)
         for segment in content.segments:
             writer = f"{path.suffix[1:]}{segment.comment.split()[1]}"
-            yield sample_of(content, segment, path)._replace(writer=writer)
+            name = f"hw_pendigits_orig/{path.name}:{segment.line}"
+            yield sample_of(content, segment, path)._replace(name=name, writer=writer)
 
 
 def pen_strokes(path: Path) -> Iterator[Labelled]:
@@ -66,7 +67,7 @@ def digilets(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
                 pressure[begin:end],
             )
             symbol, writer = symbols[labels[i]], str(writers[i])
-            yield Sample(ink, f"digilets/{writer}/{symbol}/{instances[i]}", symbol, writer)
+            yield Sample(ink, f"hw_digilets/{writer}/{symbol}/{instances[i]}", symbol, writer)
 
     return read
 
@@ -78,7 +79,7 @@ def sketches(split: str) -> Callable[[Sequence[Path]], Iterator[Sample]]:
         content = load_arrays(paths[0])
         rows, offsets = content[split], content[f"{split}_offsets"].tolist()
         for i, (begin, end) in enumerate(pairwise(offsets)):
-            yield Sample(ink_of_stroke3(rows[begin:end]), f"{paths[0].name}/{split}/{i}")
+            yield Sample(ink_of_stroke3(rows[begin:end]), f"hw_kanjivg_sketch/{split}/{i}")
 
     return read
 

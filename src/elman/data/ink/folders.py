@@ -35,6 +35,12 @@ def read_folder(folder: Path, columns: Mapping[str, str], label_from: str) -> It
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".") and format_of(path) is not None
     ]
+    others = {path.with_suffix("") for path in files if path.suffix.lower() != ".txt"}
+    files = [
+        path
+        for path in files
+        if path.suffix.lower() != ".txt" or path.with_suffix("") not in others
+    ]
     if not files:
         raise DataError(f"{folder} holds no ink of a format that is known ({KNOWN})")
     for path in files:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,8 +62,9 @@ def read_inks(
     if label_from not in ("auto", "file", "folder"):
         raise SettingsError(f"label_from={shown(label_from)}: auto, file or folder is needed")
     if isinstance(source, Inks):
-        samples = _of_inks(source)
-    elif isinstance(source, (str, Path)):
+        found = _collected(_of_inks(source), labelled, "the Inks")
+        return found if found.left_out else replace(found, left_out=source.left_out)
+    if isinstance(source, (str, Path)):
         columns = {"path": path, "text": text, "writer": writer}
         samples = _from_path(source, columns, label_from)
     else:

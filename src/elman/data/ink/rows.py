@@ -26,6 +26,9 @@ def ink_of_rows(
     - `upwards`: whether y grows upwards in the source; it is turned.
     - `full_pressure`: what the pressure is divided by; its largest value if None and that is
     """
+    for name in ("x", "y"):
+        if name not in columns:
+            raise DataError(f"the points have no column {name}: there are {', '.join(columns)}")
     y = columns["y"]
     points = np.stack([columns["x"], -y if upwards else y], axis=1)
     time, pressure = columns.get("time"), columns.get("pressure")

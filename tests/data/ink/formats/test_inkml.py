@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman.data import Ink, read_inks, write_ink
 from elman.errors import DataError
+
+UNHURRIED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HEAD = '<ink xmlns="http://www.w3.org/2003/InkML">'
 
@@ -173,7 +175,7 @@ def inks(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@UNHURRIED
 @given(ink=inks(), text=st.none() | st.text(st.characters(codec="utf-8")))
 def test_what_is_written_is_read_back_the_same(tmp_path_factory, ink, text):
     path = tmp_path_factory.mktemp("ink") / "a.inkml"

@@ -94,6 +94,7 @@ def test_what_cannot_be_read_is_left_out_with_its_line(tmp_path):
         (f'.SEGMENT A 0-{10**12} ? "a"\n', "there is no component"),
         (".PEN_DOWN\n1 2 3\n", r"digits.dat:2: 2 numbers were expected: '1 2 3'"),
         (".PEN_DOWN\n1 nan\n", "NaN"),
+        (".COORD X T\n.PEN_DOWN\n1 2\n", "the points have no column y: there are x, time"),
     ],
 )
 def test_bad_files(tmp_path, text, message):

@@ -1,6 +1,5 @@
 """Arrays of drawings, `.npz`: stroke-3, one drawing or many laid end to end."""
 
-import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from elman.data.ink.formats.stroke3 import ink_of_stroke3
 from elman.data.ink.ink import Ink
 from elman.data.ink.sample import Sample
+from elman.data.values import shown
 from elman.errors import DataError
 
 _OFFSETS = "_offsets"
@@ -56,9 +56,9 @@ def load_arrays(path: Path) -> dict[str, Any]:
                 " split as one array (N, 3) of all drawings end to end and an array"
                 " SPLIT_offsets of where they begin"
             ) from None
-        raise DataError(f"{path} cannot be read as .npz: {error}") from None
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} cannot be read as .npz: {error}") from None
+        raise DataError(f"{path} cannot be read as .npz: {shown(str(error), 200)}") from None
+    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
+        raise DataError(f"{path} cannot be read as .npz: {shown(str(error), 200)}") from None
 
 
 def _sample(rows: Any, name: str) -> Sample:

@@ -216,7 +216,7 @@ def _ink(content: Unipen, segment: Segment, path: Path) -> Ink:
     if "time" in columns:
         columns["time"] = columns["time"] / 1000
     elif rate is not None:
-        columns["time"] = np.arange(len(columns["x"])) / rate
+        columns["time"] = np.arange(sum(map(len, strokes))) / rate
     return ink_of_rows(
         columns,
         np.cumsum([0, *(len(stroke) for stroke in strokes[:-1])]),
