@@ -201,3 +201,22 @@ def test_several_networks_answer_as_one() -> None:
     task = Handwriting(**SMALL, epochs=2, seeds=2)
     task.fit(symbols(32), symbols(8, seed=1), progress=False)
     assert task.predict_proba(symbols(4)).sum(1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+def test_a_model_adapts_to_one_writer(reader: Handwriting) -> None:
+    """Of a hand that draws its dashes steeply and its l flat."""
+    random = np.random.default_rng(3)
+    texts = ["-", "l", "v", "x"] * 4
+    inks = [rotated(drawn(text, random), 55) for text in texts]
+    weights = {name: w.clone() for name, w in reader.model.state_dict().items()}
+    adapted = reader.adapt((inks, texts), steps=80, lr=3e-3)
+    new = [rotated(drawn(text, random), 55) for text in texts]
+    right = [a == b for a, b in zip(adapted.predict(new), texts, strict=True)]
+    before = [a == b for a, b in zip(reader.predict(new), texts, strict=True)]
+    assert sum(right) >= max(14, sum(before) + 3)
+    assert all(w.equal(weights[name]) for name, w in reader.model.state_dict().items())
+    assert adapted.evaluate(symbols(40, seed=3))["accuracy"] >= 0.5
+    with pytest.raises(SettingsError, match="max_steps"):
+        reader.adapt((inks, texts), steps=0)
+    with pytest.raises(DataError, match="'q'"):
+        reader.adapt([(inks[0], "q")])

@@ -17,6 +17,7 @@ from elman.decode.hypothesis import Hypothesis
 from elman.errors import SettingsError
 from elman.tasks.batches import PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.handwriting.adaptation import adapted
 from elman.tasks.handwriting.answers import COLUMNS, characters, symbol
 from elman.tasks.handwriting.baselines import baselines, character_errors
 from elman.tasks.handwriting.batches import TextBatches, by_length
@@ -34,6 +35,7 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.settings import validated
 from elman.tasks.task import Task
 from elman.tasks.transcription.decoding import DecodeOptions, Decoding, decoded
 from elman.tasks.transcription.losses import batch_loss, mean_loss
@@ -42,6 +44,7 @@ from elman.tasks.unreadable import in_place
 from elman.train import Step
 from elman.train.inference import ByLength
 from elman.train.objective import Objective
+from elman.train.settings import TrainSettings
 
 _BATCH = 128  # symbols in a batch of inference
 
@@ -141,6 +144,22 @@ class Handwriting(Task):
         """A session that takes ink while it is drawn; it ends with the answer of `predict`."""
         self._check_trained()
         return HandwritingSession(self, state)
+
+    def adapt(self, data: Any, *, steps: int = 60, lr: float = 3e-4) -> "Handwriting":
+        """A model of one writer, from a few samples of that hand with their texts, ten or more.
+
+        This one stays as it is; the weights of the new one are trained on for so many `steps`, at
+        the learning rate `lr`, and held near those before.
+
+        Raises `DataError` for symbols or characters that the model does not know.
+        """
+        self._check_trained()
+        own = {"seed": self.settings.seed, "device": self.settings.device}
+        values = {"max_steps": steps, "lr": lr, "epochs": 10**6, "clip": 1.0, **own}
+        return cast(
+            "Handwriting",
+            adapted(self, self.read(data, labelled=True), validated(TrainSettings, values)),
+        )
 
     # the parts of a task
 
