@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from elman.data import Scripts, Vocabulary, build_vocabulary, mismatch
+from elman.data.text.vocabulary import PIECES, Kind
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 from elman.tasks.translate.dataset import TranslateData
-from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Kind, Placeholders
+from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Placeholders
+from elman.tasks.translate.placeholders import Kind as ValueKind
 from elman.tasks.translate.settings import TranslateSettings
 from elman.tasks.translate.text_side import TextSide, normal
 
@@ -35,7 +37,7 @@ class TranslateConfig(SavedConfig):
     source_scripts: dict[str, float] = Field(max_length=1000)
     target_scripts: dict[str, float] = Field(max_length=1000)
     placeholders: int = Field(0, ge=0, le=MOST)
-    placeholder_kinds: list[Kind] = Field([], max_length=len(KINDS))
+    placeholder_kinds: list[ValueKind] = Field([], max_length=len(KINDS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +77,13 @@ class TranslatePreprocessing:
         groups = [[*one, *other]] if settings.joint_vocabulary else texts_of_sides
         vocabularies = [
             build_vocabulary(
-                settings.tokens,
+                kind,
                 texts,
                 size=settings.vocabulary_size,
-                min_count=_least_count(settings),
+                min_count=_least_count(kind, joint=settings.joint_vocabulary),
                 lowercase=settings.lowercase,
             )
-            for texts in groups
+            for kind, texts in zip(settings.kinds, groups, strict=False)
         ]
         copied = Placeholders.learn(one, other) if settings.placeholders else NOTHING
         source = TextSide(vocabularies[0], form, chinese, copied.count)
@@ -187,9 +189,9 @@ class TranslatePreprocessing:
         return cls(source, target, config["length_ratio"], config["longest"], scripts, copied)
 
 
-def _least_count(settings: TranslateSettings) -> int:
+def _least_count(kind: Kind, *, joint: bool) -> int:
     """How often a token must occur: words and characters of one pair alone stay unknown, so that
     the model learns what to do with unknown ones."""
-    if settings.tokens == "bpe":
+    if kind in PIECES:
         return 1
-    return 3 if settings.joint_vocabulary else 2
+    return 3 if joint else 2

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.baselines import Baseline
 from elman.data import Pairs
+from elman.data.text.vocabulary import PIECES
 from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn.attention import Memory
@@ -99,7 +100,8 @@ class Translate(Task):
     preprocessing_type = TranslatePreprocessing
     asset_names = (SOURCE, TARGET)
     fixed = (
-        *("tokens", "vocabulary_size", "joint_vocabulary", "lowercase", "normalisation"),
+        *("tokens", "source_tokens", "target_tokens", "vocabulary_size", "joint_vocabulary"),
+        *("lowercase", "normalisation"),
         *(
             "placeholders",
             "chinese",
@@ -278,7 +280,7 @@ class Translate(Task):
 
     def _translator(self, model: Any, options: DecodeOptions) -> Translator:
         known: TranslatePreprocessing = self._preprocessing
-        copies = self.settings.copy_unknown and known.target.vocabulary.kind != "bpe"
+        copies = self.settings.copy_unknown and known.target.vocabulary.kind not in PIECES
         return Translator(model, known, options, copies)
 
     def decode(
@@ -369,14 +371,15 @@ class Translate(Task):
     def facts(self, train: TranslateData, validation: TranslateData) -> dict[str, Any]:
         """Numbers of pairs and tokens, and what was left out."""
         known: TranslatePreprocessing = self.preprocessing
-        vocabularies = [known.source] if known.joint else [known.source, known.target]
+        sides = [known.source] if known.joint else [known.source, known.target]
+        vocabularies = [side.vocabulary for side in sides]
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in train.left_out_kinds.items())
-        sizes = " and ".join(f"{side.vocabulary.size:,}" for side in vocabularies)
+        sizes = " and ".join(f"{v.size:,} {v.kind}" for v in vocabularies)
         return {
             "training_examples": len(train),
             **({"back_translated": len(train.synthetic)} if train.synthetic else {}),
             "validation_examples": len(validation),
-            "vocabulary": f"{sizes} {self.settings.tokens}",
+            "vocabulary": sizes,
             **({"left_out": dropped} if dropped else {}),
             "training_sha256": train.training_pairs.sha256,
         }
