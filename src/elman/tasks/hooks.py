@@ -87,6 +87,11 @@ class Hooks(ABC):
         """The network, with fresh weights."""
         raise NotImplementedError
 
+    def initialise(self, model: Any) -> list[str]:  # noqa: ARG002
+        """Write what training from nothing begins with into fresh weights, and say what it is, a
+        line each; nothing if not overridden."""
+        return []
+
     def precision(self, preprocessing: Any) -> torch.dtype | None:  # noqa: ARG002
         """The type of the weights where inputs are numbers of this type; else torch's default."""
         return None

@@ -75,9 +75,12 @@ class Training:
             if why := self.facts.get("chosen"):
                 task.planned = [*task.planned, f"Chosen: {why}"]
             task.model.to(dtype=task.precision(preprocessing))
-            if start is not None and goes_on:
+            if start is None:
+                said = [task.initialise(network) for network in networks(task.model)]
+                task.planned = [*task.planned, *said[0]]
+            elif goes_on:
                 take_weights(task, start)
-            elif start is not None:
+            else:
                 for network in networks(task.model):
                     task.take_from(start, network)
 

@@ -15,6 +15,7 @@ from elman.data.text.vocabulary import PIECES, Kind
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
+from elman.tasks.translate import from_language
 from elman.tasks.translate.dataset import TranslateData
 from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Placeholders
 from elman.tasks.translate.placeholders import Kind as ValueKind
@@ -75,15 +76,17 @@ class TranslatePreprocessing:
         texts_of_sides = [[normal(text, form, chinese) for text in texts] for texts in sides]
         one, other = texts_of_sides
         groups = [[*one, *other]] if settings.joint_vocabulary else texts_of_sides
+        taken = from_language.vocabularies(settings, (one, other))
         vocabularies = [
-            build_vocabulary(
+            given
+            or build_vocabulary(
                 kind,
                 texts,
                 size=settings.vocabulary_size,
                 min_count=_least_count(kind, joint=settings.joint_vocabulary),
                 lowercase=settings.lowercase,
             )
-            for kind, texts in zip(settings.kinds, groups, strict=False)
+            for given, kind, texts in zip(taken, settings.kinds, groups, strict=False)
         ]
         copied = Placeholders.learn(one, other) if settings.placeholders else NOTHING
         source = TextSide(vocabularies[0], form, chinese, copied.count)

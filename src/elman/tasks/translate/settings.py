@@ -67,6 +67,16 @@ class TranslateSettings(
         description="Trained model of the other direction, which makes sources of monolingual texts"
         " (back-translation, Sennrich et al. 2016).",
     )
+    init_encoder: str | None = Field(
+        None,
+        description="Language model of source texts, whose vocabulary is taken and whose weights"
+        " begin the encoder's forward direction (Ramachandran et al. 2017).",
+    )
+    init_decoder: str | None = Field(
+        None,
+        description="Language model of target texts, whose vocabulary is taken and whose weights"
+        " begin the decoder.",
+    )
     tokens: Kind = Field("bpe", description="Tokenisation of both sides.")
     source_tokens: Kind | None = Field(None, description="Another one of the sources.")
     target_tokens: Kind | None = Field(None, description="Another one of the targets.")

@@ -27,6 +27,7 @@ from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
 from elman.tasks.translate.decoding import DecodeOptions, Found, Translator, token_nats
 from elman.tasks.translate.flags import COMMANDS
+from elman.tasks.translate.from_language import settings_of, take
 from elman.tasks.translate.metrics import scores, sentence_chrf
 from elman.tasks.translate.network import translator
 from elman.tasks.translate.plan import plan
@@ -213,8 +214,10 @@ class Translate(Task):
         return data.split(settings.held_out, settings.max_held_out, settings.seed)
 
     def plan(self, train: TranslateData) -> Plan:
-        """By the number of pairs and tokens, and the scripts of both sides."""
-        return plan(train, self.asked, self.settings.preset)
+        """By the number of pairs and tokens, the scripts of both sides, and language models."""
+        taken = settings_of(self.settings, self.asked)
+        found = plan(train, {**self.asked, **taken}, self.settings.preset)
+        return replace(found, settings={**found.settings, **taken})
 
     def fit_preprocessing(
         self, train: TranslateData, start: TranslatePreprocessing | None = None
@@ -225,6 +228,10 @@ class Translate(Task):
     def build(self, preprocessing: TranslatePreprocessing) -> EncoderDecoder:
         """Encoder, attention and decoder."""
         return translator(self.settings, self.cell or self.settings.cell, preprocessing)
+
+    def initialise(self, model: EncoderDecoder) -> list[str]:
+        """What language models give to encoder and decoder."""
+        return take(model, self.settings, self.preprocessing)
 
     def batches(
         self, preprocessing: TranslatePreprocessing, data: TranslateData, *, training: bool
