@@ -1,6 +1,9 @@
-"""The commands `elman data`: datasets by name, and a check of one's own recordings."""
+"""The commands `elman data`: datasets by name, and a check of one's own data."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -38,32 +41,97 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
         print(path)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What `elman data check` was asked."""
+
+    data: str
+    longest: float
+    transcripts: bool
+    source: str | None
+    target: str | None
+    held_out: str | None
+    encoding: str | None
+    delimiter: str | None
+
+
+def _sound(asked: Asked) -> str:
+    utterances = elman.data.read_utterances(
+        asked.data,
+        text="text" if asked.transcripts else None,
+        encoding=asked.encoding,
+        delimiter=asked.delimiter,
+    )
+    return elman.data.check_utterances(
+        utterances, longest=asked.longest, transcripts=asked.transcripts
+    ).summary()
+
+
+def _pairs(asked: Asked) -> str:
+    pairs, *others = (
+        elman.data.read_pairs(
+            data,
+            source=asked.source,
+            target=asked.target,
+            encoding=asked.encoding,
+            delimiter=asked.delimiter,
+        )
+        for data in (asked.data, asked.held_out)
+        if data is not None
+    )
+    return elman.data.check_pairs(pairs, *others).summary()
+
+
+CHECKS: dict[str, Callable[[Asked], str]] = {"sound": _sound, "pairs": _pairs}
+
+
+def _kind(asked: Asked) -> str:
+    """What the data are, where it is not said."""
+    is_memory = Path(asked.data).suffix.lower() == ".tmx"
+    return "pairs" if asked.source or asked.target or is_memory else "sound"
+
+
 @data_app.command(name="check")
 def data_check(
-    source: Annotated[
-        str, Parameter(help="A manifest, a folder of sound or a dataset, as sp_fsdd:train.")
+    data: Annotated[
+        str,
+        Parameter(
+            help="Of sound: a manifest, a folder or a dataset, as sp_fsdd:train; of pairs: a table,"
+            " TMX, the prefix of two files or a dataset."
+        ),
     ],
     /,
     *,
+    kind: Annotated[
+        Literal["sound", "pairs"] | None,
+        Parameter(help="What the data are; pairs if columns are named or it is TMX, else sound."),
+    ] = None,
     longest: Annotated[float, Parameter(help="Longest utterance allowed, in seconds.")] = 60.0,
     transcripts: Annotated[bool, Parameter(help="Look for what was said, too.")] = True,
+    source: Annotated[
+        str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
+    ] = None,
+    target: Annotated[
+        str | None, Parameter(help="Column, language or file ending of their targets.")
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        Parameter(help="Validation or test pairs, whose sources should not be in these, too."),
+    ] = None,
     encoding: Annotated[
-        str | None, Parameter(help="Encoding of the manifest; found in the file if not given.")
+        str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
     ] = None,
     delimiter: Annotated[
         str | None,
-        Parameter(help="What parts the manifest's fields, as ';' or tab; found if not given."),
+        Parameter(help="What parts a table's fields, as ';' or tab; found if not given."),
     ] = None,
 ) -> None:
-    """List the recordings that are broken, silent, clipped, too long or without their transcript.
+    """List what is wrong with recordings, or with pairs of texts, before anything is trained.
 
-    Example: `elman data check recordings.csv --longest 20`
+    Recordings that are broken, silent, clipped, too long or without their transcript; pairs with an
+    empty side, of odd lengths, swapped, in the wrong script, out of step or given twice.
+
+    Example: `elman data check pairs.tsv --source en --target de`
     """
-    utterances = elman.data.read_utterances(
-        source,
-        text="text" if transcripts else None,
-        encoding=encoding,
-        delimiter=delimiter,
-    )
-    found = elman.data.check_utterances(utterances, longest=longest, transcripts=transcripts)
-    print(found.summary())
+    asked = Asked(data, longest, transcripts, source, target, held_out, encoding, delimiter)
+    print(CHECKS[kind or _kind(asked)](asked))

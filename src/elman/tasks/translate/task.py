@@ -204,8 +204,7 @@ class Translate(Task):
             )
             return replace(found, synthetic=synthetic)
         if known is not None:
-            known.check_direction(found)
-            known.check_lengths(found)
+            known.check(found)
         return found
 
     def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
