@@ -16,7 +16,7 @@ pytest.importorskip("sacrebleu")
 WORDS = ["null", "eins", "zwei", "drei", "vier"]
 SETTINGS = """
     --source number --target german --hidden-size 32 --embedding-size 16 --max-steps 400
-    --evaluate-every 100 --checkpoint-every 20 --no-baselines --vocabulary-size 280
+    --evaluate-every 100 --checkpoint-every 20 --no-baselines
 """
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -395,4 +395,5 @@ class Translate(Task):
         return TranslateRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
-        return lambda: self.predict(["a"])
+        text = TranslateData(Pairs(["a"], None, [""]))
+        return lambda: self.decode(self._outputs(text), self.preprocessing, NO_OPTIONS)
