@@ -45,6 +45,7 @@ class Hooks(ABC):
         tuple[str, ...]
     ] = ()  # weights that training does not start from
     compared_by: ClassVar[str | None] = None  # the metric that is the mean of `scores`
+    calibration_changes_metrics: ClassVar[bool] = True  # so that `calibrate` asks for new ones
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that preprocessing writes
 
     def read(self, data: Any, *, labelled: bool) -> Any:
@@ -135,7 +136,10 @@ class Hooks(ABC):
         return Objective("loss", maximize=False)
 
     def calibrate(self, model: Any, validation: Any) -> None:  # noqa: B027
-        """Find, with the best weights, what training leaves open; nothing if not overridden."""
+        """Find, with the best weights, what training leaves open; nothing if not overridden.
+
+        What it adds to `planned` is printed.
+        """
 
     def baselines(self, train: Any, held_out: Any) -> list[Baseline]:  # noqa: ARG002
         """Simple methods trained on the same data and measured on the same; none by default."""

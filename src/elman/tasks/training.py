@@ -216,8 +216,12 @@ class Training:
                 stacklevel=4,
             )
         if type(task).calibrate is not Hooks.calibrate:
+            known = len(task.planned)
             task.calibrate(model, self.held_out)
-            return self.evaluate(model)
+            for line in task.planned[known:]:
+                self._say(line)
+            if task.calibration_changes_metrics:
+                return self.evaluate(model)
         best = (found or result.history)[-1]
         return {name: value for name, value in best.items() if name not in _PROGRESS}
 

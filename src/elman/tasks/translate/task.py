@@ -1,8 +1,8 @@
 """Translate texts: read a source, write a target, attending to the source at each step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self, cast
+from dataclasses import replace
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from elman.errors import SettingsError
 from elman.nn.attention import Memory
 from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
-from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Difference, check_same
 from elman.tasks.task import NO_OPTIONS, Task
@@ -25,9 +25,10 @@ from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
-from elman.tasks.translate.decoding import DecodeOptions, Found, Translator, token_nats
+from elman.tasks.translate.decoding import DecodeOptions, Translator, token_nats
 from elman.tasks.translate.flags import COMMANDS
 from elman.tasks.translate.from_language import settings_of, take
+from elman.tasks.translate.length_penalty import chosen, sample
 from elman.tasks.translate.metrics import scores, sentence_chrf
 from elman.tasks.translate.network import translator
 from elman.tasks.translate.plan import plan
@@ -37,6 +38,7 @@ from elman.tasks.translate.preprocessing import (
     TranslateConfig,
     TranslatePreprocessing,
 )
+from elman.tasks.translate.report import Output, TranslationReport
 from elman.tasks.translate.run_report import TranslateRun
 from elman.tasks.translate.session import TranslateSession, pieces
 from elman.tasks.translate.settings import TranslateSettings
@@ -46,35 +48,6 @@ from elman.train.objective import Objective
 
 _BATCH = 64  # sources in a batch of inference
 _MEMORY = len(Memory._fields)
-
-
-class Output(NamedTuple):
-    """What the network makes of one source.
-
-    - `found`: the n best translations, `texts` each's text, `pieces` of the best one.
-    - `nats`, `tokens`: of the given target; 0 and 0 where there is none.
-    """
-
-    found: list[Found]
-    texts: list[str]
-    pieces: list[str]
-    nats: float
-    tokens: int
-
-
-@dataclass(frozen=True)
-class TranslationReport(Evaluation):
-    """How a translator does: metrics, and how sacrebleu computed them.
-
-    - `signatures`: of BLEU, chrF and TER, by their names.
-    - `sources`, `translations`, `references`: each different source, its translation, and all its
-      references.
-    """
-
-    signatures: dict[str, str]
-    sources: list[str]
-    translations: list[str]
-    references: list[list[str]]
 
 
 class Translate(Task):
@@ -98,6 +71,7 @@ class Translate(Task):
     settings_type = TranslateSettings
     commands = COMMANDS
     saved_type = TranslateConfig
+    calibration_changes_metrics = False
     preprocessing_type = TranslatePreprocessing
     asset_names = (SOURCE, TARGET)
     fixed = (
@@ -355,6 +329,16 @@ class Translate(Task):
         """The metric of the settings."""
         metric = self.settings.metric
         return Objective(metric, maximize=metric != "loss")
+
+    def calibrate(self, model: EncoderDecoder, validation: TranslateData) -> None:  # noqa: ARG002
+        """Choose the length penalty, unless it was given; no metric of training depends on it."""
+        settings, data = self.settings, sample(validation)
+        if data is not None and settings.beam > 1 and "length_penalty" not in self.asked:
+            output = self._outputs(data, {"n_best": settings.beam})
+            references = self._normal_targets(data.pairs).targets or []
+            choice = chosen(output, references, settings.length_penalty, settings.metric)
+            self.settings = settings.model_copy(update={"length_penalty": choice.value})
+            self.planned = [*self.planned, str(choice)]
 
     def baselines(self, train: TranslateData, held_out: TranslateData) -> list[Baseline]:
         """The translation of the nearest training source."""
