@@ -144,33 +144,32 @@ class TranslatePreprocessing:
 
     def check(self, data: TranslateData) -> None:
         """Warn of sources that the model was not trained for."""
-        self.check_direction(data)
+        if problem := self.wrong_direction(data) or self.strange_tokens(data):
+            warnings.warn(problem, stacklevel=4)
         self.check_lengths(data)
-        self.check_tokens(data)
 
-    def check_direction(self, data: TranslateData) -> None:
-        """Warn where most sources are in another script than those of training, or in the
+    def wrong_direction(self, data: TranslateData) -> str | None:
+        """What to say where most sources are in another script than those of training, or in the
         language of its targets."""
         own, others = self.scripts
-        if problem := mismatch(own, data.sources, others) or self.words.mismatch(data.sources):
-            warnings.warn(problem, stacklevel=5)
+        return mismatch(own, data.sources, others) or self.words.mismatch(data.sources)
 
-    def check_tokens(self, data: TranslateData) -> None:
-        """Warn of sources of which most characters or words are unknown."""
+    def strange_tokens(self, data: TranslateData) -> str | None:
+        """What to say of sources of which most characters or words are unknown."""
         vocabulary = self.source.vocabulary
         if vocabulary.kind in PIECES:
-            return
+            return None
         ids = [found[:-1] for found in self.ids(data.sources)[0]]
         strange = [
             i for i, each in enumerate(ids) if (each == vocabulary.unknown_id).sum() * 2 > len(each)
         ]
-        if strange:
-            first = strange[0]
-            warnings.warn(
-                f"{len(strange):,} of {len(data):,} texts have mostly {vocabulary.kind} that the"
-                f" model has never read, as {data.pairs.names[first]}: {shown(data.shown(first))}",
-                stacklevel=5,
-            )
+        if not strange:
+            return None
+        name, text = data.pairs.names[strange[0]], data.shown(strange[0])
+        return (
+            f"{len(strange):,} of {len(data):,} texts have mostly {vocabulary.kind} that the model"
+            f" has never read, as {name}: {shown(text)}"
+        )
 
     def check_lengths(self, data: TranslateData) -> None:
         """Warn of sources that are much longer than all of training."""
