@@ -1,9 +1,10 @@
-"""The commands `elman data`: datasets by name, and a check of one's own recordings or writing."""
+"""The commands `elman data`: datasets by name, and a check of one's own data."""
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -45,74 +46,118 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What the command was told of the check."""
+class Asked:
+    """What `elman data check` was asked; None for what was not given."""
 
-    longest: float | None
+    data: str
     transcripts: bool
+    longest: float | None
+    source: str | None
+    target: str | None
+    held_out: str | None
     encoding: str | None
     delimiter: str | None
 
+    def only(self, kind: str, *names: str) -> None:
+        """Raise SettingsError for a flag that this kind of data has not."""
+        for name in (field.name for field in fields(self)[2:]):
+            if name not in names and getattr(self, name) is not None:
+                flag = name.replace("_", "-")
+                raise SettingsError(f"{self.data} holds {kind}: --{flag} is not of these")
 
-def _check_sound(source: str, wanted: _Wanted) -> str:
+
+def _sound(asked: Asked) -> str:
+    asked.only("recordings", "longest", "encoding", "delimiter")
     utterances = elman.data.read_utterances(
-        source,
-        text="text" if wanted.transcripts else None,
-        encoding=wanted.encoding,
-        delimiter=wanted.delimiter,
+        asked.data,
+        text="text" if asked.transcripts else None,
+        encoding=asked.encoding,
+        delimiter=asked.delimiter,
     )
-    longest = _LONGEST if wanted.longest is None else wanted.longest
-    found = elman.data.check_utterances(utterances, longest=longest, transcripts=wanted.transcripts)
+    longest = _LONGEST if asked.longest is None else asked.longest
+    found = elman.data.check_utterances(utterances, longest=longest, transcripts=asked.transcripts)
     return found.summary()
 
 
-def _check_ink(source: str, wanted: _Wanted) -> str:
-    for name in ("longest", "encoding", "delimiter"):
-        if getattr(wanted, name) is not None:
-            raise SettingsError(f"{source} holds handwriting: --{name} is of recordings")
+def _ink(asked: Asked) -> str:
+    asked.only("handwriting")
     with warnings.catch_warnings():  # what is left out stands in the summary
         warnings.simplefilter("ignore")
-        inks = elman.data.read_inks(source, labelled=None if wanted.transcripts else False)
+        inks = elman.data.read_inks(asked.data, labelled=None if asked.transcripts else False)
     return elman.data.check_inks(inks).summary()
 
 
-# What a source may hold, in the order in which it is asked, and the check of it.
-_CHECKS: tuple[tuple[Callable[[str], bool], Callable[[str, _Wanted], str]], ...] = (
-    (lambda source: elman.data.holds_ink(source), _check_ink),
-    (lambda _: True, _check_sound),
-)
+def _pairs(asked: Asked) -> str:
+    asked.only("pairs", "source", "target", "held_out", "encoding", "delimiter")
+    pairs, *others = (
+        elman.data.read_pairs(
+            data,
+            source=asked.source,
+            target=asked.target,
+            encoding=asked.encoding,
+            delimiter=asked.delimiter,
+        )
+        for data in (asked.data, asked.held_out)
+        if data is not None
+    )
+    return elman.data.check_pairs(pairs, *others).summary()
+
+
+CHECKS: dict[str, Callable[[Asked], str]] = {"sound": _sound, "ink": _ink, "pairs": _pairs}
+
+
+def _kind(asked: Asked) -> str:
+    """What the data are, where it is not said."""
+    if asked.source or asked.target or Path(asked.data).suffix.lower() == ".tmx":
+        return "pairs"
+    return "ink" if elman.data.holds_ink(asked.data) else "sound"
 
 
 @data_app.command(name="check")
 def data_check(
-    source: Annotated[
+    data: Annotated[
         str,
         Parameter(
-            help="A manifest, a folder or a file of sound or handwriting, or a dataset, as"
-            " sp_fsdd:train."
+            help="Of sound or handwriting: a manifest, a folder, a file or a dataset, as"
+            " sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a dataset."
         ),
     ],
     /,
     *,
+    kind: Annotated[
+        Literal["sound", "ink", "pairs"] | None,
+        Parameter(help="What the data are; found if not given."),
+    ] = None,
     longest: Annotated[
         float | None,
         Parameter(help=f"Longest utterance allowed, in seconds; {_LONGEST:g} if not given."),
     ] = None,
     transcripts: Annotated[bool, Parameter(help="Look for what was said or written, too.")] = True,
+    source: Annotated[
+        str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
+    ] = None,
+    target: Annotated[
+        str | None, Parameter(help="Column, language or file ending of their targets.")
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        Parameter(help="Validation or test pairs, whose sources should not be in these, too."),
+    ] = None,
     encoding: Annotated[
-        str | None, Parameter(help="Encoding of the manifest; found in the file if not given.")
+        str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
     ] = None,
     delimiter: Annotated[
         str | None,
-        Parameter(help="What parts the manifest's fields, as ';' or tab; found if not given."),
+        Parameter(help="What parts a table's fields, as ';' or tab; found if not given."),
     ] = None,
 ) -> None:
-    """List what is wrong with recordings or handwriting.
+    """List what is wrong with recordings, handwriting or pairs of texts, before any training.
 
-    Of recordings those that are broken, silent, clipped, too long or without their transcript; of
-    handwriting those without strokes, with time that runs back, with jumps, or drawn twice.
+    Recordings that are broken, silent, clipped, too long or without their transcript; handwriting
+    without strokes, with time that runs back, with jumps, or drawn twice; pairs with an empty side,
+    of odd lengths, swapped, in the wrong script, out of step or given twice.
 
-    Example: `elman data check recordings.csv --longest 20`
+    Example: `elman data check pairs.tsv --source en --target de`
     """
-    wanted = _Wanted(longest, transcripts, encoding, delimiter)
-    print(next(check for holds, check in _CHECKS if holds(source))(source, wanted))
+    asked = Asked(data, transcripts, longest, source, target, held_out, encoding, delimiter)
+    print(CHECKS[kind or _kind(asked)](asked))

@@ -45,6 +45,7 @@ class Hooks(ABC):
         tuple[str, ...]
     ] = ()  # weights that training does not start from
     compared_by: ClassVar[str | None] = None  # the metric that is the mean of `scores`
+    calibration_changes_metrics: ClassVar[bool] = True  # so that `calibrate` asks for new ones
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that preprocessing writes
 
     def read(self, data: Any, *, labelled: bool) -> Any:
@@ -86,6 +87,11 @@ class Hooks(ABC):
     def build(self, preprocessing: Any) -> nn.Module:
         """The network, with fresh weights."""
         raise NotImplementedError
+
+    def initialise(self, model: Any) -> list[str]:  # noqa: ARG002
+        """Write what training from nothing begins with into fresh weights, and say what it is, a
+        line each; nothing if not overridden."""
+        return []
 
     def precision(self, preprocessing: Any) -> torch.dtype | None:  # noqa: ARG002
         """The type of the weights where inputs are numbers of this type; else torch's default."""
@@ -130,7 +136,10 @@ class Hooks(ABC):
         return Objective("loss", maximize=False)
 
     def calibrate(self, model: Any, validation: Any) -> None:  # noqa: B027
-        """Find, with the best weights, what training leaves open; nothing if not overridden."""
+        """Find, with the best weights, what training leaves open; nothing if not overridden.
+
+        What it adds to `planned` is printed.
+        """
 
     def baselines(self, train: Any, held_out: Any) -> list[Baseline]:  # noqa: ARG002
         """Simple methods trained on the same data and measured on the same; none by default."""

@@ -75,9 +75,12 @@ class Training:
             if why := self.facts.get("chosen"):
                 task.planned = [*task.planned, f"Chosen: {why}"]
             task.model.to(dtype=task.precision(preprocessing))
-            if start is not None and goes_on:
+            if start is None:
+                said = [task.initialise(network) for network in networks(task.model)]
+                task.planned = [*task.planned, *said[0]]
+            elif goes_on:
                 take_weights(task, start)
-            elif start is not None:
+            else:
                 for network in networks(task.model):
                     task.take_from(start, network)
 
@@ -213,8 +216,12 @@ class Training:
                 stacklevel=4,
             )
         if type(task).calibrate is not Hooks.calibrate:
+            known = len(task.planned)
             task.calibrate(model, self.held_out)
-            return self.evaluate(model)
+            for line in task.planned[known:]:
+                self._say(line)
+            if task.calibration_changes_metrics:
+                return self.evaluate(model)
         best = (found or result.history)[-1]
         return {name: value for name, value in best.items() if name not in _PROGRESS}
 

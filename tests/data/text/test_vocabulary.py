@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from elman.errors import DataError, ModelError, SettingsError
 
 TEXTS = ["the cat sat on the mat\n", "Die Katze saß auf der Matte", "那隻貓坐在墊子上。", "🐈‍⬛ é"]
 BPE = build_vocabulary("bpe", TEXTS * 3, size=300)
+UNIGRAM = build_vocabulary("unigram", TEXTS * 3, size=330)
 any_text = st.text(alphabet=st.characters())
 
 
@@ -31,20 +33,65 @@ def test_characters_give_back_any_text_they_have_seen(texts):
 @example("<pad><unk>")
 @example("\r\n\t  \x00")
 @example("👩‍👩‍👧 e\u0301 \U0010ffff")
-def test_byte_pairs_give_back_any_text(text):
-    ids = BPE.encode(text)
-    assert BPE.decode(ids) == text
-    assert BPE.characters[ids].sum() == len(text)
-    assert not np.isin(ids, (BPE.pad_id, BPE.unknown_id)).any()
+@example("".join(map(chr, range(0xF0000, 0xF0100))))
+def test_pieces_give_back_any_text(text):
+    for known in (BPE, UNIGRAM):
+        ids = known.encode(text)
+        assert known.decode(ids) == text
+        assert known.characters[ids].sum() == len(text)
+        assert not np.isin(ids, (known.pad_id, known.unknown_id)).any()
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, BPE.size - 1)))
 def test_a_stream_gives_what_decode_gives(ids):
-    for vocabulary in (BPE, build_vocabulary("characters", TEXTS)):
+    for vocabulary in (BPE, UNIGRAM, build_vocabulary("characters", TEXTS)):
         ids = [i % vocabulary.size for i in ids]
         stream = vocabulary.stream()
         assert "".join([stream.add(i) for i in ids]) + stream.finish() == vocabulary.decode(ids)
+
+
+def test_unigram_pieces_are_the_likeliest_and_always_the_same():
+    texts = ["low lower lowest", "new newer newest", "wide wider widest"] * 20
+    vocabulary = build_vocabulary("unigram", texts, size=300)
+    assert vocabulary.size <= 300
+    assert build_vocabulary("unigram", texts, size=300).hash == vocabulary.hash
+    scores = dict(zip(vocabulary.tokens, vocabulary.scores, strict=True))
+
+    def best(word):  # over all ways to cut it
+        if not word:
+            return 0.0
+        cuts = range(1, len(word) + 1)
+        return max(scores[word[:n]] + best(word[n:]) for n in cuts if word[:n] in scores)
+
+    for word in ("lowest", "newer", "widenew"):
+        found = [vocabulary.decode([id]) for id in vocabulary.encode(word)]
+        assert sum(scores[piece] for piece in found) == pytest.approx(best(word))
+    assert len(vocabulary.encode("lowest")) < 6
+    assert vocabulary.decode(vocabulary.encode("LOW")) == "LOW"
+    lower = build_vocabulary("unigram", texts, size=300, lowercase=True)
+    assert lower.decode(lower.encode("LOW")) == "low"
+    rare = build_vocabulary("unigram", [*texts, "q"], size=300, min_count=2)
+    assert len(rare.encode("é")) == 2  # bytes
+    assert "q" not in rare.tokens
+
+
+def test_damaged_unigrams_are_refused(tmp_path):
+    path = tmp_path / "v.json"
+    UNIGRAM.save(path)
+    assert Vocabulary.load(path).hash == UNIGRAM.hash
+    content = json.loads(path.read_text())
+    for name, value, message in (
+        ("scores", content["scores"][1:], "finite number for each"),
+        ("scores", [math.inf, *content["scores"][1:]], "finite number for each"),
+        ("tokens", content["tokens"][::-1], "all 256 bytes"),
+        ("tokens", [*content["tokens"][:-1], "\u0416x"], "no tokens themselves"),
+    ):
+        path.write_text(json.dumps({**content, name: value}))
+        with pytest.raises(ModelError, match=message):
+            Vocabulary.load(path)
+    with pytest.raises(SettingsError, match="at least 258"):
+        build_vocabulary("unigram", TEXTS, size=200)
 
 
 def test_a_stream_waits_for_the_whole_character():

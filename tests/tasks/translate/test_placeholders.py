@@ -209,3 +209,21 @@ def test_models_without_placeholders_are_as_before() -> None:
     for ids, text in zip([*read, *written], [*data.sources, *data.targets], strict=True):
         side = known.source if text in data.sources else known.target
         assert ids.tolist() == [*side.vocabulary.encode(text), side.end_id]
+
+
+def test_a_model_saved_without_them_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"tokens": "words", "hidden_size": 4, "embedding_size": 4, "epochs": 1}
+    pairs = pairs_of_years(list(range(1900, 1930)))
+    task = Translate(**small, placeholders=False, baselines=False)
+    task.fit(pairs, pairs[:9], progress=False)
+    whole = TranslatePreprocessing.to_config
+    names = ("length_ratio", "joint", "longest", "source_scripts", "target_scripts")
+    monkeypatch.setattr(
+        TranslatePreprocessing, "to_config", lambda self: {n: whole(self)[n] for n in names}
+    )
+    task.save(tmp_path / "model")
+    again = elman.load(tmp_path / "model")
+    assert again.preprocessing.placeholders == Placeholders()
+    assert again.predict([SOURCE]) == task.predict([SOURCE])

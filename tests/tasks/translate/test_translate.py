@@ -191,6 +191,8 @@ def test_unknown_words_are_copied_along_the_attention() -> None:
         {"attention": "none", "joint_vocabulary": True, "tokens": "bpe", "vocabulary_size": 300},
         {"input_feeding": True, "cell": "lstm", "tie_weights": False},
         {"input_feeding": True, "decoder_layers": 3, "layer_norm": True},
+        {"tokens": "unigram", "vocabulary_size": 280},
+        {"source_tokens": "characters", "target_tokens": "bpe", "vocabulary_size": 300},
     ],
 )
 def test_every_form_learns_streams_and_is_saved(given: dict[str, Any], tmp_path: Path) -> None:
@@ -203,6 +205,22 @@ def test_every_form_learns_streams_and_is_saved(given: dict[str, Any], tmp_path:
     )
     task.save(tmp_path / "model")
     assert elman.load(tmp_path / "model").predict(["1 2 3"]) == task.predict(["1 2 3"])
+
+
+def test_each_side_may_have_its_own_tokens() -> None:
+    task = fitted(source_tokens="characters", target_tokens="unigram", epochs=1)
+    known = task.preprocessing
+    assert [side.vocabulary.kind for side in (known.source, known.target)] == [
+        "characters",
+        "unigram",
+    ]
+    assert not known.joint
+    assert task.settings.vocabulary_size is not None
+    assert task.record["data"]["vocabulary"].endswith(" unigram")
+    with pytest.raises(SettingsError, match="sources are words, targets bpe"):
+        Translate(tokens="words", target_tokens="bpe", joint_vocabulary=True)
+    same = Translate(**SMALL, source_tokens="words", target_tokens="words", joint_vocabulary=True)
+    assert same.settings.kinds == ("words", "words")
 
 
 def test_gradients_through_attention() -> None:

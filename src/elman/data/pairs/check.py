@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elman.data.pairs.pairs import Pairs, text_key
 from elman.data.pairs.scripts import Scripts, are_mostly_other, letter_counts
+from elman.data.pairs.side_words import SideWords
 from elman.data.pairs.steps import lengths_of, runs_out_of_step
 from elman.errors import DataError, SettingsError
 
@@ -124,7 +125,7 @@ def check_pairs(pairs: Pairs, other: Pairs | None = None) -> PairsCheck:
     - too long: a side of more than 5,000 characters, and 50 times the median;
     - length ratio: the target is too long or too short for its source: 6 robust standard deviations
       (Gale and Church 1993) and a factor of 2 from what is usual;
-    - swapped: the sides are in each other's script;
+    - swapped: the sides are in each other's script, or have each other's frequent words alone;
     - wrong script: four fifths of a text's letters are of scripts that are rare on that side, each
       less than 5 % of its letters;
     - out of step: a run of pairs whose targets fit the sources of lines before or after better;
@@ -169,7 +170,10 @@ class _Look:
         }
         self.is_full = (self.lengths["source"] > 0) & (self.lengths["target"] > 0)
         self.letters = {side: letter_counts(texts) for side, texts in self.sides.items()}
-        self.swapped = self._swapped()
+        self.by_script = self._swapped()
+        words = SideWords.of(pairs.sources, targets)
+        by_words = np.array([words.are_swapped(*pair) for pair in self.pairs], np.bool_)
+        self.swapped = self.by_script | by_words
         self.runs = runs_out_of_step(pairs.sources, targets)
 
     def problem(self, index: int, kind: str, text: str, count: int = 1) -> PairProblem:
@@ -213,7 +217,8 @@ class _Look:
     def scripts(self) -> Iterator[PairProblem]:
         known = {side: Scripts.of_counts(counts) for side, counts in self.letters.items()}
         for i in np.flatnonzero(self.swapped).tolist():
-            yield self.problem(i, "swapped", "each side is in the script of the other one")
+            what = "script" if self.by_script[i] else "language"
+            yield self.problem(i, "swapped", f"each side is in the {what} of the other one")
         told = self.swapped.copy()
         for side, counts in self.letters.items():
             usual = known[side].usual

@@ -19,6 +19,7 @@ from elman.data.text.vocabulary import (
     Stream,
     Vocabulary,
     check_symbols,
+    clean,
 )
 from elman.errors import SettingsError
 
@@ -141,7 +142,7 @@ class BytePairs(Vocabulary):
             special_tokens=[],
             show_progress=False,
         )
-        learner.train_from_iterator((_clean(text, lowercase) for text in texts), trainer)
+        learner.train_from_iterator((clean(text, lowercase) for text in texts), trainer)
         ids = learner.get_vocab()
         merges = json.loads(learner.to_str())["model"]["merges"]
         pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
@@ -160,8 +161,8 @@ class BytePairs(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        clean = [_clean(text, self.lowercase) for text in strings(texts)]
-        encodings = self._tokenizer.encode_batch_fast(clean)
+        texts = [clean(text, self.lowercase) for text in strings(texts)]
+        encodings = self._tokenizer.encode_batch_fast(texts)
         return [np.array(encoding.ids, np.int32) + np.int32(_RESERVED) for encoding in encodings]
 
     def stream(self) -> Stream:
@@ -207,14 +208,7 @@ def _word_splitter() -> Any:
 
 
 def _normal(text: str, lowercase: bool) -> str:
-    return unicodedata.normalize("NFKC", _clean(text, lowercase))
-
-
-def _clean(text: str, lowercase: bool) -> str:
-    """The text without lone surrogates, which UTF-8 (and so the tokenizers library) cannot hold."""
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode("utf-8")
-    return text.lower() if lowercase else text
+    return unicodedata.normalize("NFKC", clean(text, lowercase))
 
 
 def _byte_symbols() -> Iterator[tuple[str, int]]:

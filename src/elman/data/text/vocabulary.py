@@ -1,4 +1,4 @@
-"""From text to integers and back: the one interface of characters, words and byte pairs."""
+"""From text to integers and back: the one interface of characters, words and pieces of words."""
 
 import hashlib
 import json
@@ -16,7 +16,8 @@ from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
 from elman.files import write_atomic
 
-Kind: TypeAlias = Literal["characters", "words", "bpe"]
+Kind: TypeAlias = Literal["characters", "words", "bpe", "unigram"]
+PIECES = ("bpe", "unigram")  # kinds that know any text, by parts of words and bytes
 IDs: TypeAlias = NDArray[np.int32]
 PAD = 0
 UNKNOWN = 1
@@ -129,10 +130,11 @@ def build_vocabulary(
     **Arguments:**
 
     - `kind`: "characters"; "words" (NFKC, punctuation apart, every Chinese or Japanese character a
-      word of its own); or "bpe", byte pairs (Sennrich et al. 2016, on bytes), which knows any text.
+      word of its own); "bpe", byte pairs (Sennrich et al. 2016, on bytes); or "unigram", the pieces
+      of a unigram language model (Kudo 2018). The last two know any text.
     - `texts`: documents or blocks of a corpus (`elman.data.text_blocks`).
     - `size`: most ids, padding and unknown included; the most frequent stay. By default all
-      characters or words, and 8192 byte pairs.
+      characters or words, and 8192 byte pairs or pieces.
     - `min_count`: characters, words or pairs that are rarer are left out.
     - `lowercase`: whether texts are put in lower case first.
 
@@ -165,13 +167,21 @@ def check_symbols(symbols: Any, what: str) -> list[str]:
     return symbols
 
 
+def clean(text: str, lowercase: bool) -> str:
+    """The text without lone surrogates, which UTF-8 (and so the tokenizers library) cannot hold."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text.lower() if lowercase else text
+
+
 def _class(kind: str) -> Any:
-    from elman.data.text import characters, subwords
+    from elman.data.text import characters, subwords, unigram
 
     kinds = {
         "characters": characters.Characters,
         "words": subwords.Words,
         "bpe": subwords.BytePairs,
+        "unigram": unigram.Unigrams,
     }
     if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"kind={shown(kind)} is not one of {', '.join(kinds)}")

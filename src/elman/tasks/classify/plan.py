@@ -61,7 +61,8 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
         has_room = (given.get("vocabulary_size") or LEAST_PAIRS) >= LEAST_PAIRS
         are_long = np.mean([len(text) for text in unseen]) >= _LONG
         tokens = "bpe" if are_long and has_room else "characters"
-    hidden = {"words": (0.4, 0.3), "bpe": (0.3, 0.1), "characters": (0.1, 0.05)}[tokens]
+    pieces = (0.3, 0.1)
+    hidden = {"words": (0.4, 0.3), "characters": (0.1, 0.05)}.get(tokens, pieces)
     return facts, {
         "tokens": tokens,
         "ngram_model": given.get("bidirectional", True),  # else it is to answer as text comes

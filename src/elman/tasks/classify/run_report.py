@@ -244,7 +244,7 @@ class ClassifyRun:
         if self.task.vocabulary is None:
             return "steps"
         kind: str = self.task.settings.tokens
-        return "byte pairs" if kind == "bpe" else kind
+        return {"bpe": "byte pairs", "unigram": "pieces"}.get(kind, kind)
 
     @cached_property
     def _lengths(self) -> list[int]:

@@ -39,7 +39,7 @@ class ClassifySettings(
         }
     )
 
-    tokens: Literal["words", "characters", "bpe"] = Field(
+    tokens: Literal["words", "characters", "bpe", "unigram"] = Field(
         "words", description="Tokenisation of texts."
     )
     lowercase: bool = Field(True, description="Lower-case texts.")

@@ -7,7 +7,7 @@ from typing import Any
 from elman.tasks.language.dataset import LanguageText
 from elman.tasks.plan import Plan, Preset, length, units
 
-_CHARACTERS = {"bpe": 4, "words": 6}  # a token, about
+_CHARACTERS = {"bpe": 4, "unigram": 4, "words": 6}  # a token, about
 _LOOKED_AT = 50  # blocks, whose characters tell how many different ones there are
 _MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
 _STEP = 2048  # tokens

@@ -13,7 +13,7 @@ from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
 
 VOCABULARY = "vocabulary.json"
-_BLOCKS_OF_BPE = 100  # some 25 million characters are enough to learn byte pairs from
+_BLOCKS_OF_PIECES = {"bpe": 100, "unigram": 10}  # enough to learn from: 25, 2.5 million characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class LanguagePreprocessing:
     def learn(cls, train: LanguageText, settings: LanguageSettings, start: Self | None) -> Self:
         """Of the whole text, or that of the model to start from, which must know its characters."""
         kind, size = settings.tokens, settings.vocabulary_size
-        blocks = islice(train.blocks(), _BLOCKS_OF_BPE if kind == "bpe" else None)
+        blocks = islice(train.blocks(), _BLOCKS_OF_PIECES.get(kind))
         if start is None:
             return cls(build_vocabulary(kind, blocks, size=size, lowercase=settings.lowercase))
         check_characters(start.vocabulary, blocks, is_limited=size is not None)

@@ -37,17 +37,19 @@ class LanguageSettings(
         }
     )
 
-    tokens: Literal["characters", "bpe", "words"] = Field(
+    tokens: Literal["characters", "bpe", "unigram", "words"] = Field(
         "characters",
-        description="Tokenisation; byte pairs are learnt from the beginning of the text, and words,"
-        " without white space, are for a classifier that begins with the model.",
+        description="Tokenisation; byte pairs and unigram pieces are learnt from the beginning of"
+        " the text, and words, without white space, are for a classifier that begins with the"
+        " model.",
     )
     lowercase: bool = Field(False, description="Lower-case the text.")
     vocabulary_size: int | None = Field(
         None,
         ge=3,
         lt=2**31,
-        description="Vocabulary size; by default all characters or words, or 8192 byte pairs.",
+        description="Vocabulary size; by default all characters or words, or 8192 byte pairs or"
+        " pieces.",
     )
     embedding_size: int = Field(64, ge=1, le=2**16, description="Embedding size.")
     chunk_length: int = Field(

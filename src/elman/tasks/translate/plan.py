@@ -7,6 +7,7 @@ import numpy as np
 
 from elman.data import Scripts
 from elman.data.text.subwords import LEAST_PAIRS
+from elman.data.text.vocabulary import PIECES
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.translate import placeholders
 from elman.tasks.translate.dataset import TranslateData
@@ -30,7 +31,8 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     if tokens is None:
         short = max(characters) <= _SHORT and max(words) <= _FEW_WORDS
         tokens = "characters" if short else "bpe"
-    joint = given.get("joint_vocabulary", _alike(*sides))
+    kinds = [given.get(f"{side}_tokens") or tokens for side in ("source", "target")]
+    joint = given.get("joint_vocabulary", kinds[0] == kinds[1] and _alike(*sides))
     pairs = len(train.training_pairs)
     copied = placeholders.reason(train.sources[:_READ], train.targets[:_READ])
     chosen: dict[str, Any] = {
@@ -38,10 +40,12 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         "joint_vocabulary": joint,
         "placeholders": copied is not None,
     }
-    if tokens == "bpe":
+    if not set(kinds).isdisjoint(PIECES):
         chosen["vocabulary_size"] = _vocabulary_size(pairs * sum(characters))
     size = units(256 if pairs >= 5000 else 128, preset)
-    longest = max(c if tokens == "characters" else c / 4 for c in characters)
+    longest = max(
+        c if kind == "characters" else c / 4 for c, kind in zip(characters, kinds, strict=True)
+    )
     batch = given.get("batch_size") or int(np.clip(0.8 * (pairs * longest) ** 0.5, 150, 2500))
     an_epoch = max(1.0, pairs * (longest + 1) / batch)
     steps = float(np.clip(_PASSES * an_epoch, _FEWEST, 100_000))
@@ -56,7 +60,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     }
     if pairs < _MANY:
         chosen |= dict.fromkeys(("input_dropout", "dropout", "output_dropout"), 0.2)
-        chosen["token_dropout"] = 0.0 if tokens == "characters" else 0.1
+        chosen["token_dropout"] = 0.0 if "characters" in kinds else 0.1
     else:
         chosen |= dict.fromkeys(("input_dropout", "dropout", "output_dropout"), 0.1)
         chosen["token_dropout"] = 0.0
@@ -69,7 +73,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
 
 
 def _vocabulary_size(characters: float) -> int:
-    """Byte pairs for so many characters on both sides: fewer for fewer data."""
+    """Byte pairs or pieces for so many characters on both sides: fewer for fewer data."""
     sizes = (
         (100_000, 1000),
         (400_000, 2000),

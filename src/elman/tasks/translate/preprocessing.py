@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from elman.data import Scripts, Vocabulary, build_vocabulary, mismatch
+from elman.data.pairs.side_words import SideWords
+from elman.data.text.vocabulary import PIECES, Kind
+from elman.data.values import shown
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
+from elman.tasks.translate import from_language
 from elman.tasks.translate.dataset import TranslateData
-from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Kind, Placeholders
+from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Placeholders
+from elman.tasks.translate.placeholders import Kind as ValueKind
 from elman.tasks.translate.settings import TranslateSettings
 from elman.tasks.translate.text_side import TextSide, normal
 
@@ -34,8 +39,10 @@ class TranslateConfig(SavedConfig):
     longest: int = Field(ge=1)
     source_scripts: dict[str, float] = Field(max_length=1000)
     target_scripts: dict[str, float] = Field(max_length=1000)
+    source_words: list[str] = Field([], max_length=1000)
+    target_words: list[str] = Field([], max_length=1000)
     placeholders: int = Field(0, ge=0, le=MOST)
-    placeholder_kinds: list[Kind] = Field([], max_length=len(KINDS))
+    placeholder_kinds: list[ValueKind] = Field([], max_length=len(KINDS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,7 @@ class TranslatePreprocessing:
     `source` and `target` are one and the same where the vocabulary is joint. `length_ratio`: the
     target tokens a source token, of all but a thousandth of the training pairs at most. `longest`:
     tokens of the longest training source. `scripts`: of the training sources and targets.
-    `placeholders`: the values that are copied.
+    `placeholders`: the values that are copied. `words`: that tell sources from targets.
     """
 
     source: TextSide
@@ -54,6 +61,7 @@ class TranslatePreprocessing:
     longest: int = 1
     scripts: tuple[Scripts, Scripts] = (Scripts({}), Scripts({}))
     placeholders: Placeholders = NOTHING
+    words: SideWords = field(default_factory=SideWords)
 
     @property
     def joint(self) -> bool:
@@ -73,15 +81,17 @@ class TranslatePreprocessing:
         texts_of_sides = [[normal(text, form, chinese) for text in texts] for texts in sides]
         one, other = texts_of_sides
         groups = [[*one, *other]] if settings.joint_vocabulary else texts_of_sides
+        taken = from_language.vocabularies(settings, (one, other))
         vocabularies = [
-            build_vocabulary(
-                settings.tokens,
+            given
+            or build_vocabulary(
+                kind,
                 texts,
                 size=settings.vocabulary_size,
-                min_count=_least_count(settings),
+                min_count=_least_count(kind, joint=settings.joint_vocabulary),
                 lowercase=settings.lowercase,
             )
-            for texts in groups
+            for given, kind, texts in zip(taken, settings.kinds, groups, strict=False)
         ]
         copied = Placeholders.learn(one, other) if settings.placeholders else NOTHING
         source = TextSide(vocabularies[0], form, chinese, copied.count)
@@ -89,7 +99,8 @@ class TranslatePreprocessing:
         if not settings.joint_vocabulary:
             target = TextSide(vocabularies[1], form, chinese, copied.count)
         scripts = Scripts.of(train.sources), Scripts.of(train.targets)
-        known = cls(source, target, scripts=scripts, placeholders=copied)
+        words = SideWords.of(train.sources, train.targets)
+        known = cls(source, target, scripts=scripts, placeholders=copied, words=words)
         read, written = (
             np.array([len(ids) for ids in side], float) for side in known.training_ids(*sides)
         )
@@ -131,11 +142,34 @@ class TranslatePreprocessing:
         text, values = self.source_text(text)
         return [self.placeholders.restored(each, values) for each in self.source.symbols(text)]
 
-    def check_direction(self, data: TranslateData) -> None:
-        """Warn where most sources are in another script than those of training."""
-        own, others = self.scripts
-        if problem := mismatch(own, data.sources, others):
+    def check(self, data: TranslateData) -> None:
+        """Warn of sources that the model was not trained for."""
+        if problem := self.wrong_direction(data) or self.strange_tokens(data):
             warnings.warn(problem, stacklevel=4)
+        self.check_lengths(data)
+
+    def wrong_direction(self, data: TranslateData) -> str | None:
+        """What to say where most sources are in another script than those of training, or in the
+        language of its targets."""
+        own, others = self.scripts
+        return mismatch(own, data.sources, others) or self.words.mismatch(data.sources)
+
+    def strange_tokens(self, data: TranslateData) -> str | None:
+        """What to say of sources of which most characters or words are unknown."""
+        vocabulary = self.source.vocabulary
+        if vocabulary.kind in PIECES:
+            return None
+        ids = [found[:-1] for found in self.ids(data.sources)[0]]
+        strange = [
+            i for i, each in enumerate(ids) if (each == vocabulary.unknown_id).sum() * 2 > len(each)
+        ]
+        if not strange:
+            return None
+        name, text = data.pairs.names[strange[0]], data.shown(strange[0])
+        return (
+            f"{len(strange):,} of {len(data):,} texts have mostly {vocabulary.kind} that the model"
+            f" has never read, as {name}: {shown(text)}"
+        )
 
     def check_lengths(self, data: TranslateData) -> None:
         """Warn of sources that are much longer than all of training."""
@@ -147,7 +181,7 @@ class TranslatePreprocessing:
                 f" ({self.longest:,} tokens), as {data.pairs.names[long[0]]} of"
                 f" {lengths[long[0]]:,}: their translations may break off or repeat themselves;"
                 " cut them into sentences",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def max_length(self, source_length: int) -> int:
@@ -163,6 +197,8 @@ class TranslatePreprocessing:
             "longest": self.longest,
             "source_scripts": source.shares,
             "target_scripts": target.shares,
+            "source_words": list(self.words.source),
+            "target_words": list(self.words.target),
             "placeholders": self.placeholders.count,
             "placeholder_kinds": list(self.placeholders.kinds),
         }
@@ -184,12 +220,15 @@ class TranslatePreprocessing:
         if not config["joint"]:
             target = TextSide(Vocabulary.load(saved.asset(TARGET)), *form, copied.count)
         scripts = Scripts(config["source_scripts"]), Scripts(config["target_scripts"])
-        return cls(source, target, config["length_ratio"], config["longest"], scripts, copied)
+        words = SideWords(*(tuple(config.get(f"{s}_words", ())) for s in ("source", "target")))
+        return cls(
+            source, target, config["length_ratio"], config["longest"], scripts, copied, words
+        )
 
 
-def _least_count(settings: TranslateSettings) -> int:
+def _least_count(kind: Kind, *, joint: bool) -> int:
     """How often a token must occur: words and characters of one pair alone stay unknown, so that
     the model learns what to do with unknown ones."""
-    if settings.tokens == "bpe":
+    if kind in PIECES:
         return 1
-    return 3 if settings.joint_vocabulary else 2
+    return 3 if joint else 2

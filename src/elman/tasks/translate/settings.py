@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from elman.data.text.vocabulary import Kind
 from elman.tasks.settings import (
     HeldOutSetting,
     PlanSettings,
@@ -66,7 +67,19 @@ class TranslateSettings(
         description="Trained model of the other direction, which makes sources of monolingual texts"
         " (back-translation, Sennrich et al. 2016).",
     )
-    tokens: Literal["bpe", "characters", "words"] = Field("bpe", description="Tokenisation.")
+    init_encoder: str | None = Field(
+        None,
+        description="Language model of source texts, whose vocabulary is taken and whose weights"
+        " begin the encoder's forward direction (Ramachandran et al. 2017).",
+    )
+    init_decoder: str | None = Field(
+        None,
+        description="Language model of target texts, whose vocabulary is taken and whose weights"
+        " begin the decoder.",
+    )
+    tokens: Kind = Field("bpe", description="Tokenisation of both sides.")
+    source_tokens: Kind | None = Field(None, description="Another one of the sources.")
+    target_tokens: Kind | None = Field(None, description="Another one of the targets.")
     vocabulary_size: int | None = Field(
         None,
         ge=3,
@@ -123,6 +136,21 @@ class TranslateSettings(
     metric: Literal["bleu", "chrf", "exact", "loss"] = Field(
         "chrf", description="The validation metric that chooses the best weights."
     )
+
+    @property
+    def kinds(self) -> tuple[Kind, Kind]:
+        """The tokenisations of sources and targets."""
+        return self.source_tokens or self.tokens, self.target_tokens or self.tokens
+
+    @model_validator(mode="after")
+    def _are_of_one_kind(self) -> Self:
+        source, target = self.kinds
+        if self.joint_vocabulary and source != target:
+            raise ValueError(
+                f"joint_vocabulary needs one tokenisation, and sources are {source}, targets"
+                f" {target}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _are_both_given(self) -> Self:

@@ -7,7 +7,7 @@ from elman.tasks.significance import Difference
 from elman.tasks.translate.metrics import corpus_metrics, reference_columns
 
 if TYPE_CHECKING:
-    from elman.tasks.translate.task import TranslationReport
+    from elman.tasks.translate.report import TranslationReport
 
 _SAMPLES = 1000
 

@@ -1,8 +1,8 @@
 """Translate texts: read a source, write a target, attending to the source at each step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self, cast
+from dataclasses import replace
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from elman.baselines import Baseline
 from elman.data import Pairs
+from elman.data.text.vocabulary import PIECES
 from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn.attention import Memory
 from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
-from elman.tasks.prediction import Evaluation, Prediction
+from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Difference, check_same
 from elman.tasks.task import NO_OPTIONS, Task
@@ -24,8 +25,10 @@ from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
-from elman.tasks.translate.decoding import DecodeOptions, Found, Translator, token_nats
+from elman.tasks.translate.decoding import DecodeOptions, Translator, token_nats
 from elman.tasks.translate.flags import COMMANDS
+from elman.tasks.translate.from_language import settings_of, take
+from elman.tasks.translate.length_penalty import chosen, sample
 from elman.tasks.translate.metrics import scores, sentence_chrf
 from elman.tasks.translate.network import translator
 from elman.tasks.translate.plan import plan
@@ -35,6 +38,7 @@ from elman.tasks.translate.preprocessing import (
     TranslateConfig,
     TranslatePreprocessing,
 )
+from elman.tasks.translate.report import Output, TranslationReport
 from elman.tasks.translate.run_report import TranslateRun
 from elman.tasks.translate.session import TranslateSession, pieces
 from elman.tasks.translate.settings import TranslateSettings
@@ -44,35 +48,6 @@ from elman.train.objective import Objective
 
 _BATCH = 64  # sources in a batch of inference
 _MEMORY = len(Memory._fields)
-
-
-class Output(NamedTuple):
-    """What the network makes of one source.
-
-    - `found`: the n best translations, `texts` each's text, `pieces` of the best one.
-    - `nats`, `tokens`: of the given target; 0 and 0 where there is none.
-    """
-
-    found: list[Found]
-    texts: list[str]
-    pieces: list[str]
-    nats: float
-    tokens: int
-
-
-@dataclass(frozen=True)
-class TranslationReport(Evaluation):
-    """How a translator does: metrics, and how sacrebleu computed them.
-
-    - `signatures`: of BLEU, chrF and TER, by their names.
-    - `sources`, `translations`, `references`: each different source, its translation, and all its
-      references.
-    """
-
-    signatures: dict[str, str]
-    sources: list[str]
-    translations: list[str]
-    references: list[list[str]]
 
 
 class Translate(Task):
@@ -96,10 +71,12 @@ class Translate(Task):
     settings_type = TranslateSettings
     commands = COMMANDS
     saved_type = TranslateConfig
+    calibration_changes_metrics = False
     preprocessing_type = TranslatePreprocessing
     asset_names = (SOURCE, TARGET)
     fixed = (
-        *("tokens", "vocabulary_size", "joint_vocabulary", "lowercase", "normalisation"),
+        *("tokens", "source_tokens", "target_tokens", "vocabulary_size", "joint_vocabulary"),
+        *("lowercase", "normalisation"),
         *(
             "placeholders",
             "chinese",
@@ -201,8 +178,7 @@ class Translate(Task):
             )
             return replace(found, synthetic=synthetic)
         if known is not None:
-            known.check_direction(found)
-            known.check_lengths(found)
+            known.check(found)
         return found
 
     def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
@@ -211,8 +187,10 @@ class Translate(Task):
         return data.split(settings.held_out, settings.max_held_out, settings.seed)
 
     def plan(self, train: TranslateData) -> Plan:
-        """By the number of pairs and tokens, and the scripts of both sides."""
-        return plan(train, self.asked, self.settings.preset)
+        """By the number of pairs and tokens, the scripts of both sides, and language models."""
+        taken = settings_of(self.settings, self.asked)
+        found = plan(train, {**self.asked, **taken}, self.settings.preset)
+        return replace(found, settings={**found.settings, **taken})
 
     def fit_preprocessing(
         self, train: TranslateData, start: TranslatePreprocessing | None = None
@@ -223,6 +201,10 @@ class Translate(Task):
     def build(self, preprocessing: TranslatePreprocessing) -> EncoderDecoder:
         """Encoder, attention and decoder."""
         return translator(self.settings, self.cell or self.settings.cell, preprocessing)
+
+    def initialise(self, model: EncoderDecoder) -> list[str]:
+        """What language models give to encoder and decoder."""
+        return take(model, self.settings, self.preprocessing)
 
     def batches(
         self, preprocessing: TranslatePreprocessing, data: TranslateData, *, training: bool
@@ -278,7 +260,7 @@ class Translate(Task):
 
     def _translator(self, model: Any, options: DecodeOptions) -> Translator:
         known: TranslatePreprocessing = self._preprocessing
-        copies = self.settings.copy_unknown and known.target.vocabulary.kind != "bpe"
+        copies = self.settings.copy_unknown and known.target.vocabulary.kind not in PIECES
         return Translator(model, known, options, copies)
 
     def decode(
@@ -348,6 +330,16 @@ class Translate(Task):
         metric = self.settings.metric
         return Objective(metric, maximize=metric != "loss")
 
+    def calibrate(self, model: EncoderDecoder, validation: TranslateData) -> None:  # noqa: ARG002
+        """Choose the length penalty, unless it was given; no metric of training depends on it."""
+        settings, data = self.settings, sample(validation)
+        if data is not None and settings.beam > 1 and "length_penalty" not in self.asked:
+            output = self._outputs(data, {"n_best": settings.beam})
+            references = self._normal_targets(data.pairs).targets or []
+            choice = chosen(output, references, settings.length_penalty, settings.metric)
+            self.settings = settings.model_copy(update={"length_penalty": choice.value})
+            self.planned = [*self.planned, str(choice)]
+
     def baselines(self, train: TranslateData, held_out: TranslateData) -> list[Baseline]:
         """The translation of the nearest training source."""
         return baselines(
@@ -369,14 +361,15 @@ class Translate(Task):
     def facts(self, train: TranslateData, validation: TranslateData) -> dict[str, Any]:
         """Numbers of pairs and tokens, and what was left out."""
         known: TranslatePreprocessing = self.preprocessing
-        vocabularies = [known.source] if known.joint else [known.source, known.target]
+        sides = [known.source] if known.joint else [known.source, known.target]
+        vocabularies = [side.vocabulary for side in sides]
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in train.left_out_kinds.items())
-        sizes = " and ".join(f"{side.vocabulary.size:,}" for side in vocabularies)
+        sizes = " and ".join(f"{v.size:,} {v.kind}" for v in vocabularies)
         return {
             "training_examples": len(train),
             **({"back_translated": len(train.synthetic)} if train.synthetic else {}),
             "validation_examples": len(validation),
-            "vocabulary": f"{sizes} {self.settings.tokens}",
+            "vocabulary": sizes,
             **({"left_out": dropped} if dropped else {}),
             "training_sha256": train.training_pairs.sha256,
         }
@@ -386,4 +379,5 @@ class Translate(Task):
         return TranslateRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
-        return lambda: self.predict(["a"])
+        text = TranslateData(Pairs(["a"], None, [""]))
+        return lambda: self.decode(self._outputs(text), self.preprocessing, NO_OPTIONS)

@@ -11,6 +11,7 @@ from elman.data import Vocabulary
 from elman.data.text.chinese import ChineseScript, to_script
 from elman.data.text.normalise import Form, normalise
 from elman.data.text.subwords import Words
+from elman.data.text.vocabulary import PIECES
 from elman.tasks.translate.placeholders import SYMBOLS, split_symbols
 
 _RESERVED = 2  # ids that a model has beside the vocabulary's: start and end
@@ -90,7 +91,7 @@ class TextSide:
     def inner_ids(self, text: str) -> list[int]:
         """The ids of a text as it stands after other words, without the end."""
         spaced = not _BETWEEN.sub("", f"a {text[:1]}").endswith(f"a{text[:1]}")
-        before = " " if spaced and self.vocabulary.kind == "bpe" else ""
+        before = " " if spaced and self.vocabulary.kind in PIECES else ""
         return [int(id) for id in self._encoded([before + self.normal(text)])[0]]
 
     def symbols(self, text: str) -> list[str]:
