@@ -2,6 +2,8 @@ from elman.nn.attention import Attention as Attention
 from elman.nn.backends import Backend as Backend
 from elman.nn.backends import backends as backends
 from elman.nn.chrono import chrono as chrono
+from elman.nn.conv_recurrent import ConvRecurrent as ConvRecurrent
+from elman.nn.conv_recurrent import conv_layer as conv_layer
 from elman.nn.dilated import Dilated as Dilated
 from elman.nn.dropout import LockedDropout as LockedDropout
 from elman.nn.dropout import TokenDropout as TokenDropout
