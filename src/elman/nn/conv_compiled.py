@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from elman.cells import Cell
 from elman.compiler import Equations, UntraceableError, equations
-from elman.compiler.cpu.convolution import Kernel, Maps, Tape, as_rows, backward, forward
+from elman.compiler.cpu.conv_recurrence import Maps, Tape, as_rows, backward, forward
+from elman.compiler.cpu.convolution import Geometry
 from elman.compiler.cpu.layout import dense, ragged
 from elman.compiler.differentiable import Flat, differentiable, not_a_view
 from elman.compiler.operands import Call, Operands, operands_of
 from elman.nn import conv_reference
-from elman.nn.conv_geometry import Product, Products
+from elman.nn.conv_geometry import Products
 from elman.nn.precision import has_autocast
 from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
@@ -28,7 +29,9 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
     if not x.is_cpu:
         return "the steps of convolutional layers are compiled for CPUs"
     if x.dtype not in (torch.float32, torch.float64) or has_autocast(x):
-        return f"the steps of convolutional layers are compiled for float32 and float64, not {x.dtype}"
+        return (
+            f"the steps of convolutional layers are compiled for float32 and float64, not {x.dtype}"
+        )
     for tensor in (x, *s, *w[:7], *w.params):
         if tensor is not None and type(tensor) not in (Tensor, nn.Parameter):
             return "a tensor is of a class of its own"
@@ -51,7 +54,7 @@ class _Run(NamedTuple):
     cell: Cell
     products: Products
     extras: Extras  # lengths and resets
-    rates: tuple[float | None | str, ...]  # of each state's zoneout, "mask" if that is a tensor
+    rates: tuple[float | str | None, ...]  # of each state's zoneout, "mask" if that is a tensor
     reverse: bool
     every_state: bool
     call: Call
@@ -122,7 +125,7 @@ def _forward(how: _Run, flat: Flat, *, saving: bool) -> tuple[list[Tensor], Tape
     maps, rows = _rows(how, flat)
     results, tape = forward(how.call, maps, rows, saving=saving)
     size = (maps.height, maps.width, maps.channels)
-    return [each.unflatten(-1, size).movedim(-1, -3) for each in results], tape
+    return [each.view(*each.shape[:-1], *size).movedim(-1, -3) for each in results], tape
 
 
 def _rows(how: _Run, flat: Flat) -> tuple[Maps, Operands]:
@@ -131,18 +134,19 @@ def _rows(how: _Run, flat: Flat) -> tuple[Maps, Operands]:
     assert o.ih is not None
     height, width = o.state[0].shape[2:]
     kernels = [
-        Kernel(product.stride, product.padding(weight), product.dilation)
-        for product, weight in zip(how.products, (o.ih, o.ih if o.hh is None else o.hh), strict=True)
+        Geometry(product.stride, product.padding(weight), product.dilation)
+        for product, weight in zip(
+            how.products, (o.ih, o.ih if o.hh is None else o.hh), strict=True
+        )
     ]
     maps = Maps(height, width, o.state[0].shape[1], *kernels)
-    parts = {
-        name: tuple(as_rows(each) for each in getattr(o, name))
-        for name in ("state", "initial", "zones")
-    }
-    params = tuple(p.view(1, -1) if p.dim() == 1 else as_rows(p).view(-1, maps.channels)
-                   for p in o.params)
+    params = tuple(
+        p.view(1, -1) if p.dim() == 1 else as_rows(p).view(-1, maps.channels) for p in o.params
+    )
     mask = None if o.h_mask is None else as_rows(o.h_mask)
-    return maps, o._replace(params=params, h_mask=mask, **parts)
+    state, initial, zones = (tuple(map(as_rows, part)) for part in (o.state, o.initial, o.zones))
+    rest = (None, params, state, initial, zones)
+    return maps, Operands(o.x, o.ih, o.hh, o.bias_ih, o.bias_hh, mask, *rest)
 
 
 def _like(gradient: Tensor | None, tensor: Tensor | None, maps: Maps) -> Tensor | None:
@@ -160,7 +164,7 @@ def _evaluate(how: _Run, flat: Flat) -> Sequence[Tensor]:
     o = operands_of(how.call.step, flat)
     assert o.ih is not None
     zones = iter(o.zones)
-    zoneout = tuple(next(zones) if rate == "mask" else rate for rate in how.rates) or None
+    zoneout = tuple(next(zones) if isinstance(r, str) else r for r in how.rates) or None
     w = Weights(o.ih, o.hh, o.bias_ih, o.bias_hh, None, None, None, o.params)
     extras = how.extras._replace(initial=o.initial or None, zoneout=zoneout, h_mask=o.h_mask)
     given = (how.cell, w, how.products, o.x, o.state, extras)

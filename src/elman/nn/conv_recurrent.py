@@ -182,9 +182,9 @@ class ConvRecurrent(nn.Module):
         - `x`: (T, B, in_channels, H, W), or (B, T, in_channels, H, W) with `batch_first`, or
           (T, in_channels, H, W) without a batch; or a `PackedSequence` or an `elman.Ragged` of
           (in_channels, H, W) each step.
-        - `state`: the state before the first step, (layers * directions, B, hidden_channels, H', W')
-          for each of the cell's states, a tuple of them when the cell has several; zeros if None.
-          H' = ceil(H / stride), W' likewise.
+        - `state`: the state before the first step, (layers * directions, B, hidden_channels, H',
+          W') for each of the cell's states, a tuple of them when the cell has several; zeros if
+          None. H' = ceil(H / stride), W' likewise.
         - `lengths`: (B,) int64. Steps from there on are padding: they do not touch the state,
           and the output there is 0. No sorting is needed.
         - `resets`: bool, (T, B), or (B, T) with `batch_first`: a new sequence begins at this step;

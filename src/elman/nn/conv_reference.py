@@ -53,7 +53,7 @@ def run(
     each. On padding the state stays as it was.
     """
     gates = products.ih(x.flatten(0, 1), w.ih, w.bias_ih, w.norm_ih)
-    gates = gates.unflatten(0, x.shape[:2])
+    gates = gates.view(*x.shape[:2], *gates.shape[1:])
     mask = None if extras.lengths is None else mask_of(extras.lengths, len(x))
     history: list[State] = [s] * len(x)
     for t in reversed(range(len(x))) if reverse else range(len(x)):

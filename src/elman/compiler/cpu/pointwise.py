@@ -4,23 +4,20 @@ A row holds what belongs to one place: its gate inputs (G*C), recurrent products
 (C each). A step's rows are one block; the addresses in the arguments are those of its first row.
 """
 
-import ctypes
-from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import llvmlite.ir as ir
 import torch
 
-from elman.compiler.cpu import math, target, threads
-from elman.compiler.cpu.emit import I64, POINTER, Arguments, Code, Shape
-from elman.compiler.cpu.kernel import thread_numbers
+from elman.compiler.cpu import math
+from elman.compiler.cpu.emit import Arguments, Code, Shape
+from elman.compiler.cpu.parallel_loop import LoopKernels, parallel_loop
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan, plan
 from elman.compiler.trace import Equations
 
-_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-_LEAST_ROWS = 1 << 12  # numbers for which a second thread pays
+_ENTRIES = ("train", "infer", "backward")
 
 
 def arguments(p: Plan) -> Arguments:
@@ -39,26 +36,13 @@ def arguments(p: Plan) -> Arguments:
     return Arguments([*fixed, "F", "Dx", "Dr", "Dp", *names])
 
 
-class Pointwise:
+class Pointwise(LoopKernels):
     """The compiled kernels of some equations for one dtype: `train`, `infer` and `backward`."""
 
     def __init__(self, step: Equations, dtype: torch.dtype) -> None:
-        machine = target.host()
         self.plan = plan(step)
-        shape = machine.shape(double=dtype == torch.float64)
-        self.names = arguments(self.plan).names
-        entries = ("train", "infer", "backward")
-        teams = tuple(f"{name}_team" for name in entries) if shape.team else ()
-        write = lambda: build(self.plan, shape)  # noqa: E731
-        self._address = target.load(machine, f"pointwise {dtype}\n{step}", write, entries + teams)
-        self._entry = {name: _ENTRY(self._address[name]) for name in entries}
-
-    def run(self, name: str, values: Mapping[str, int], count: int) -> None:
-        """Run a kernel on a block of arguments, those not given 0, by up to `count` threads."""
-        block = (ctypes.c_int64 * len(self.names))(*[values.get(n, 0) for n in self.names])
-        count = count if values["rows"] * values["hidden"] >= _LEAST_ROWS else 1
-        team = self._address.get(f"{name}_team")
-        threads.run(self._entry[name], team, ctypes.addressof(block), count)
+        names = arguments(self.plan)
+        super().__init__(f"pointwise\n{step}", dtype, _ENTRIES, names, partial(build, self.plan))
 
 
 @cache
@@ -68,29 +52,16 @@ def pointwise_of(step: Equations, dtype: torch.dtype) -> Pointwise:
 
 
 def build(p: Plan, shape: Shape) -> str:
-    """The module: each kernel as `name (arguments, thread, threads)`, and `name_team (arguments)`
-    that asks OpenMP for the thread."""
+    """The module of the kernels."""
     module = ir.Module("elman")
-    for name in ("train", "infer", "backward"):
-        kinds = (("arguments", POINTER), ("thread", I64), ("threads", I64))
-        code = Code(module, shape, name, kinds, exported=True)
-        arguments(p).bind(code, code["arguments"])
-        first, last = (
-            code.share(code["rows"], part, code["threads"])
-            for part in (code["thread"], code.add(code["thread"], 1))
-        )
-        with code.loop(first, last) as row:
+    for name in _ENTRIES:
+        with parallel_loop(module, shape, name, arguments(p), "rows") as (code, row):
             place = _Place(code, p, row)
             for column, mask in code.vectors(code["hidden"]):
                 if name == "backward":
                     place.backward(column, mask)
                 else:
                     place.forward(column, mask, saving=name == "train")
-        code.finish()
-        if shape.team:
-            team = Code(module, shape, f"{name}_team", (("arguments", POINTER),), exported=True)
-            team.b.call(code.function, [team["arguments"], *thread_numbers(team)])
-            team.finish()
     return str(module)
 
 
@@ -138,11 +109,11 @@ class _Place:
         math.emit(code, p.gradients, values)
         parts = [("Dx", p.dx), ("Dr", () if p.shared else p.dr), ("Dp", p.dp)]
         for name, nodes in parts:
-            for index, node in enumerate(nodes):
+            for index, each in enumerate(nodes):
                 at = self._part(len(nodes), index, column)
-                code.store(self._value(values, node), code[name], at, mask)
-        for i, node in enumerate(p.ds):
-            code.store(self._value(values, node), code[f"D{i}"], own, mask)
+                code.store(self._value(values, each), code[name], at, mask)
+        for i, each in enumerate(p.ds):
+            code.store(self._value(values, each), code[f"D{i}"], own, mask)
 
     def _inputs(self, column: Any, mask: Any) -> dict[Node, Any]:
         """What both passes read."""
