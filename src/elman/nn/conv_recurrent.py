@@ -375,6 +375,10 @@ class ConvRecurrent(nn.Module):
 
     def _state_shapes(self, x: Tensor) -> list[tuple[int, ...]]:
         size: Pair = self._products(0).ih.size(*x.shape[3:])
+        if not min(size):
+            raise SettingsError(
+                f"x must have maps of a row and a column at least, got {tuple(x.shape)}"
+            )
         if self.map_size is not None and size != self.map_size:
             raise SettingsError(
                 f"x must give maps of map_size={self.map_size}, got {size} from"
