@@ -210,9 +210,7 @@ class ConvRecurrent(nn.Module):
         histories: list[State] = []
         for index in range(self.num_layers):
             starts = [
-                self._initial(at, x, shapes)
-                if initial is None
-                else tuple(part[at] for part in initial)
+                self._initial(at, x) if initial is None else tuple(part[at] for part in initial)
                 for at in range(len(last), len(last) + self._directions)
             ]
             found = self._run(len(last), x, starts, lengths, resets, return_states)
@@ -288,8 +286,7 @@ class ConvRecurrent(nn.Module):
         for turn, s in enumerate(starts):
             if turn and resets is not None:
                 resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-            shapes = [(1, *part.shape) for part in s]
-            anew = None if resets is None else self._initial(at + turn, x, shapes)
+            anew = None if resets is None else self._initial(at + turn, x)
             masks = (self._zoneout(x, s), self._mask_of_h(s[0]))
             extras = Extras(lengths, resets, anew, *masks)
             w = self._weights(at + turn)
@@ -334,13 +331,14 @@ class ConvRecurrent(nn.Module):
         biases, gains = (of("bias_ih"), of("bias_hh")), (of("norm_ih"), of("norm_hh"))
         return Weights(of("weight_ih"), of("weight_hh"), *biases, None, *gains, params)
 
-    def _initial(self, at: int, x: Tensor, shapes: list[tuple[int, ...]]) -> State:
+    def _initial(self, at: int, x: Tensor) -> State:
+        size = self._products(at).ih.size(*x.shape[3:])
+        shape = (x.shape[1], self.hidden_channels, *size)
         if not self.learn_initial_state:
-            return tuple(x.new_zeros(shape[1:]) for shape in shapes)
+            return tuple(x.new_zeros(shape) for _ in self.cell.state)
         suffix = self._suffixes(at // self._directions)[at % self._directions]
         learnt = [getattr(self, f"initial_{name}{suffix}") for name in self.cell.state]
-        pairs = zip(learnt, shapes, strict=True)
-        return tuple(conv_reference.as_map(v).expand(shape[1:]) for v, shape in pairs)
+        return tuple(conv_reference.as_map(value).expand(shape) for value in learnt)
 
     def _zoneout(self, x: Tensor, s: State) -> tuple[Tensor | float | None, ...] | None:
         if not any(self.zoneout):
