@@ -29,8 +29,10 @@ def test_convolution_and_gradients(sizes: tuple[int, ...], threads: int, chunk: 
     result.backward(d.double())
     before, winograd._TILES = winograd._TILES, chunk
     try:
-        y = winograd.convolve(x, winograd.transformed(weight), bias, threads)
-        back = winograd.convolve(d, winograd.transformed(weight, turned=True), None, threads)
+        y = winograd.convolve(x, winograd.transformed(weight), bias, outputs, threads)
+        back = winograd.convolve(
+            d, winograd.transformed(weight, turned=True), None, inputs, threads
+        )
         (of_weight,) = winograd.kernel_gradients(d, [x], threads)
     finally:
         winograd._TILES = before

@@ -35,7 +35,7 @@ class Convolution:
     def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """Images of the results."""
         if self._is_tiled(x):
-            return winograd.convolve(x, self._transformed, bias, self.threads)
+            return winograd.convolve(x, self._transformed, bias, len(self.weight), self.threads)
         g = self.geometry
         y = torch.conv2d(x, self.weight, bias, g.stride, g.padding, g.dilation)
         return y.contiguous(memory_format=torch.channels_last)
@@ -43,7 +43,7 @@ class Convolution:
     def input_gradient(self, d: Tensor, like: Tensor) -> Tensor:
         """Of the images, which have the shape of `like`, from that of the results."""
         if self._is_tiled(d):
-            return winograd.convolve(d, self._turned, None, self.threads)
+            return winograd.convolve(d, self._turned, None, self.weight.shape[1], self.threads)
         found: Tensor = self._gradients(d, like, (True, False))[0]
         return found
 
