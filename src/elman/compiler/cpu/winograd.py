@@ -9,7 +9,7 @@ of the kernel is made of the same tiles.
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.ir as ir
 import torch
@@ -25,8 +25,8 @@ Matrix = Sequence[Sequence[float]]
 
 TILE, PATCH = 4, 6
 POSITIONS = PATCH * PATCH
-_TILES = 256  # whose gradients are transformed at a time
 _ROWS, _VECTORS = 6, 2  # of the sums that are held in registers
+_GRADIENT_ROWS = 4  # the same of a kernel's gradient
 _BYTES = 1 << 18  # of transformed tiles at a time, to stay in the second cache
 _WIDTH = 32  # results of the channels that are finished at a time
 _INPUT: Matrix = (
@@ -52,13 +52,12 @@ _KERNEL: Matrix = (
     (1 / 24, -1 / 12, 1 / 6),
     (0, 0, 1),
 )
-_SIZES = ("tiles", "down", "across", "height", "width", "channels")
-_ARGUMENTS = Arguments((*_SIZES, "Image", "Tiles", "Nothing"))
-_CONVOLVE = Arguments(
-    (*_SIZES, "blocks", "block", "outputs", "padded", "room")
-    + ("Image", "Nothing", "Kernel", "Bias", "Scratch", "Result")
+_SIZES = ("tiles", "down", "across", "height", "width", "outputs", "blocks", "block", "room")
+_COMMON = (*_SIZES, "Nothing", "Scratch")
+_CONVOLVE = Arguments((*_COMMON, "inputs", "padded", "Image", "Kernel", "Bias", "Result"))
+_GRADIENT = Arguments(
+    (*_COMMON, "items", "parts", "inputs0", "inputs1", "padded", "Image0", "Image1", "D", "Sums")
 )
-_TO_TILES = {"input": (_INPUT, -1), "result": (_RESULT, 0)}  # transform, and where a patch begins
 _LEAST_CHANNELS, _LEAST_TILES = 8, 32
 
 
@@ -95,55 +94,42 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, outputs: int, threa
     y = x.new_empty(images, height, width, outputs)
     source = x.permute(0, 2, 3, 1).contiguous()
     bias = x.new_zeros(outputs) if bias is None else bias.contiguous()
-    nothing = x.new_zeros(inputs)
     most = max(1, _BYTES // (4 * POSITIONS * inputs * _ROWS)) * _ROWS
-    block = min(most, 8 * _ROWS)
-    room = POSITIONS * block * (inputs + _WIDTH)
-    own = scratch.take(x, threads, room)
-    values = _values(source) | {"block": block, "outputs": outputs, "room": room}
-    values |= {"blocks": -(-values["tiles"] // block), "padded": len(kernel) * kernel.shape[3]}
-    tensors = {"Nothing": nothing, "Kernel": kernel, "Bias": bias, "Scratch": own, "Result": y}
+    values, held = _values(y, outputs, min(most, 8 * _ROWS), inputs, threads)
+    values |= {"inputs": inputs, "padded": len(kernel) * kernel.shape[3]}
+    tensors = {"Image": source, "Kernel": kernel, "Bias": bias, "Result": y}
     values |= {name: tensor.data_ptr() for name, tensor in tensors.items()}
-    _convolution().run("convolve", values, threads)
-    scratch.give(own)
+    _kernels("convolve").run("convolve", values, threads)
+    scratch.give(held[0])
     return y.permute(0, 3, 1, 2)
 
 
 def kernel_gradients(d: Tensor, inputs: Sequence[Tensor], threads: int) -> list[Tensor]:
-    """The kernels' gradients, (O, I, 3, 3) each, of convolutions of some inputs whose results have
-    the same gradient d, (N, O, H, W)."""
-    images, outputs, height, width = d.shape
+    """The kernels' gradients, (O, I, 3, 3) each, of convolutions of one or two inputs whose
+    results have the same gradient d, (N, O, H, W)."""
     of_results = d.permute(0, 2, 3, 1).contiguous()
     sources = [x.permute(0, 2, 3, 1).contiguous() for x in inputs]
-    sums = [d.new_zeros(POSITIONS, x.shape[1], outputs) for x in inputs]
-    for first, last in _chunks(images, height, width):
-        right = _spread("result", of_results[first:last], threads)
-        for source, total in zip(sources, sums, strict=True):
-            left = _spread("input", source[first:last], threads)
-            torch.baddbmm(total, left.transpose(1, 2), right, out=total)
-            scratch.give(left)
-        scratch.give(right)
-    return [
-        (_both(d) @ total.flatten(1)).view(3, 3, *total.shape[1:]).permute(3, 2, 0, 1)
-        for total in sums
-    ]
+    counts = [x.shape[1] for x in inputs]
+    padded = -(-sum(counts) // _GRADIENT_ROWS) * _GRADIENT_ROWS
+    outputs = d.shape[1]
+    most = max(1, _BYTES // (8 * POSITIONS * padded * _ROWS)) * _ROWS
+    groups = -(-outputs // _WIDTH)
+    sums = d.new_zeros(groups, threads, POSITIONS, padded, _WIDTH)
+    values, held = _values(of_results, outputs, min(most, 4 * _ROWS), padded, threads)
+    values |= {"items": groups * threads, "parts": threads, "padded": padded}
+    values |= {"D": of_results.data_ptr(), "Sums": sums.data_ptr(), "inputs1": 0}
+    for i, (source, count) in enumerate(zip(sources, counts, strict=True)):
+        values |= {f"Image{i}": source.data_ptr(), f"inputs{i}": count}
+    held[0].zero_()  # what fills up the rows is added, too
+    _kernels("gradient").run("gradient", values, threads)
+    scratch.give(held[0])
+    total = sums.sum(1).permute(1, 2, 0, 3).reshape(POSITIONS, padded, -1)[..., :outputs]
+    both = (_both(d) @ total.reshape(POSITIONS, -1)).view(3, 3, padded, outputs).permute(3, 2, 0, 1)
+    return list(torch.split(both[:, : sum(counts)], counts, 1))
 
 
 def _tiles(height: int, width: int) -> tuple[int, int]:
     return -(-height // TILE), -(-width // TILE)
-
-
-def _chunks(images: int, height: int, width: int) -> list[tuple[int, int]]:
-    down, across = _tiles(height, width)
-    size = max(1, _TILES // (down * across))
-    return [(first, min(first + size, images)) for first in range(0, images, size)]
-
-
-def _room(like: Tensor, tiles: int, channels: int) -> Tensor:
-    """(36, tiles, C), the positions of a tile side by side."""
-    return (
-        scratch.take(like, tiles, POSITIONS * channels).view(tiles, POSITIONS, -1).transpose(0, 1)
-    )
 
 
 def _both(like: Tensor) -> Tensor:
@@ -157,50 +143,24 @@ def _panel() -> int:
     return _VECTORS * host().shape(double=False).lanes
 
 
-def _values(images: Tensor) -> dict[str, int]:
-    count, height, width, channels = images.shape
+def _values(
+    images: Tensor, outputs: int, block: int, inputs: int, threads: int
+) -> tuple[dict[str, int], list[Tensor]]:
+    """Arguments that both kernels take, of images (N, H, W, C), and what owns their memory, the
+    threads' own first: transformed tiles of `inputs` channels and of some outputs."""
+    count, height, width, _ = images.shape
     down, across = _tiles(height, width)
-    return {
-        "tiles": count * down * across,
-        "down": down,
-        "across": across,
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "Image": images.data_ptr(),
-    }
-
-
-def _spread(name: str, images: Tensor, threads: int) -> Tensor:
-    """Images (N, H, W, C) as transformed tiles, (36, tiles, C)."""
-    count, height, width, channels = images.shape
-    down, across = _tiles(height, width)
-    tiles = _room(images, count * down * across, channels)
-    nothing = images.new_zeros(channels)
-    values = _values(images) | {"Tiles": tiles.data_ptr(), "Nothing": nothing.data_ptr()}
-    _kernels().run(name, values, threads)
-    return tiles
+    tiles, room = count * down * across, POSITIONS * block * (inputs + _WIDTH)
+    held = [scratch.take(images, threads, room), images.new_zeros(max(inputs, outputs))]
+    sizes = (tiles, down, across, height, width, outputs, -(-tiles // block), block, room)
+    values = dict(zip(_SIZES, sizes, strict=True))
+    return values | {"Scratch": held[0].data_ptr(), "Nothing": held[1].data_ptr()}, held
 
 
 @cache
-def _kernels() -> LoopKernels:
-    return LoopKernels("winograd", torch.float32, tuple(_TO_TILES), _ARGUMENTS, build)
-
-
-@cache
-def _convolution() -> LoopKernels:
-    names = ("convolve",)
-    return LoopKernels("winograd convolution", torch.float32, names, _CONVOLVE, build_convolution)
-
-
-def build(shape: Shape) -> str:
-    """The module of the transforms, one tile an item."""
-    module = ir.Module("elman")
-    for name, (matrix, begin) in _TO_TILES.items():
-        with parallel_loop(module, shape, name, _ARGUMENTS, "tiles") as (code, tile):
-            first = code.mul(tile, POSITIONS)
-            _transform_tile(code, tile, matrix, begin, code["Tiles"], first, 1)
-    return str(module)
+def _kernels(name: str) -> LoopKernels:
+    arguments, write = _MODULES[name]
+    return LoopKernels(f"winograd {name}", torch.float32, (name,), arguments, write)
 
 
 def build_convolution(shape: Shape) -> str:
@@ -208,14 +168,13 @@ def build_convolution(shape: Shape) -> str:
     and the results brought back, some outputs at a time."""
     module = ir.Module("elman")
     with parallel_loop(module, shape, "convolve", _CONVOLVE, "blocks") as (code, item):
-        block, inputs = code["block"], code["channels"]
-        start = code.mul(item, block)
-        count = code.least(block, code.sub(code["tiles"], start))
+        block, inputs, panel = code["block"], code["inputs"], _VECTORS * code.lanes
+        start, count = _block(code, item)
         left = code.at(code["Scratch"], code.mul(code["thread"], code["room"]))
         sums = code.at(left, code.sum((block, inputs, POSITIONS)))
+        image = _Channels(code["Image"], inputs, code.whole(0), inputs)
         with code.loop(0, count) as t:
-            _transform_tile(code, code.add(start, t), _INPUT, -1, left, t, block)
-        panel = _VECTORS * code.lanes
+            _transform_tile(code, code.add(start, t), _INPUT, -1, image, (left, t, inputs, 0))
         with code.loop(0, code["padded"], _WIDTH) as base:
             width = code.least(_WIDTH, code.sub(code["padded"], base))
             with code.loop(0, POSITIONS) as k, code.loop(0, width, panel) as column:
@@ -226,41 +185,126 @@ def build_convolution(shape: Shape) -> str:
                     at = code.add(code.mul(k, block), m)
                     own = code.at(left, code.mul(at, inputs))
                     target = code.at(sums, code.add(code.mul(at, _WIDTH), column))
-                    _multiply(code, own, right, target)
+                    strides = (inputs, code.whole(1), code.whole(panel))
+                    _multiply(code, _ROWS, inputs, own, right, target, strides)
             with code.loop(0, count) as t:
                 known = code.least(width, code.sub(code["outputs"], base))
                 _result_tile(code, code.add(start, t), sums, t, base, known)
     return str(module)
 
 
-def _multiply(code: Code, left: Any, right: Any, target: Any) -> None:
-    """Some rows of transformed tiles by a panel of the kernel."""
-    inputs = code["channels"]
-    sums = [ir.Constant(code.vector, None)] * (_ROWS * _VECTORS)
-    with code.carrying(0, inputs, 1, sums) as (i, totals):
-        at = code.mul(i, _VECTORS * code.lanes)
+def build_gradient(shape: Shape) -> str:
+    """The module of the kernels' gradient, an item some outputs and a part of the blocks of tiles,
+    whose sums stand for themselves."""
+    module = ir.Module("elman")
+    with parallel_loop(module, shape, "gradient", _GRADIENT, "items") as (code, item):
+        block, padded, parts = code["block"], code["padded"], code["parts"]
+        part, base = code.b.urem(item, parts), code.mul(code.b.udiv(item, parts), _WIDTH)
+        left = code.at(code["Scratch"], code.mul(code["thread"], code["room"]))
+        right = code.at(left, code.sum((block, padded, POSITIONS)))
+        sums = code.at(code["Sums"], code.mul(code.mul(item, padded), POSITIONS * _WIDTH))
+        first, second = (
+            _Channels(code[f"Image{i}"], code[f"inputs{i}"], code.whole(0), code[f"inputs{i}"])
+            for i in range(2)
+        )
+        width = code.least(_WIDTH, code.sub(code["outputs"], base))
+        results = _Channels(code["D"], code["outputs"], base, width)
+        begin, end = (code.share(code["blocks"], p, parts) for p in (part, code.add(part, 1)))
+        with code.loop(begin, end) as number:
+            start, count = _block(code, number)
+            with code.loop(0, count) as t:
+                tile = code.add(start, t)
+                _transform_tile(code, tile, _INPUT, -1, first, (left, t, padded, 0))
+                with code.loop(0, code.least(second.width, 1)):  # if there is a second one
+                    place = (left, t, padded, first.width)
+                    _transform_tile(code, tile, _INPUT, -1, second, place)
+                _transform_tile(code, tile, _RESULT, 0, results, (right, t, _WIDTH, 0))
+            with code.loop(0, POSITIONS) as k, code.loop(0, padded, _GRADIENT_ROWS) as i:
+                row = code.mul(k, block)
+                own = code.at(left, code.add(code.mul(row, padded), i))
+                at = code.mul(code.add(code.mul(k, padded), i), _WIDTH)
+                with code.loop(0, _WIDTH, _VECTORS * code.lanes) as column:
+                    factors = code.at(right, code.add(code.mul(row, _WIDTH), column))
+                    target = code.at(sums, code.add(at, column))
+                    strides = (code.whole(1), padded, code.whole(_WIDTH))
+                    _multiply(
+                        code, _GRADIENT_ROWS, count, own, factors, target, strides, adding=True
+                    )
+    return str(module)
+
+
+_MODULES = {"convolve": (_CONVOLVE, build_convolution), "gradient": (_GRADIENT, build_gradient)}
+
+
+class _Channels(NamedTuple):
+    """Some channels of images (N, H, W, C): their memory, C, the first one, and how many."""
+
+    memory: Any
+    count: Any
+    first: Any
+    width: Any
+
+
+def _block(code: Code, number: Any) -> tuple[Any, Any]:
+    """The first tile of a block, and how many it has."""
+    start = code.mul(number, code["block"])
+    return start, code.least(code["block"], code.sub(code["tiles"], start))
+
+
+def _multiply(
+    code: Code,
+    rows: int,
+    depth: Any,
+    left: Any,
+    right: Any,
+    target: Any,
+    strides: tuple[Any, Any, Any],
+    *,
+    adding: bool = False,
+) -> None:
+    """A few rows of sums of products, each of two vectors, `_WIDTH` numbers apart.
+
+    `strides`: of `left` from row to row and from term to term, of `right` from term to term.
+    """
+    places = [
+        (row, v, row * _WIDTH + v * code.lanes) for row in range(rows) for v in range(_VECTORS)
+    ]
+    sums = [ir.Constant(code.vector, None)] * len(places)
+    by_row, by_term, by_right = strides
+    with code.carrying(0, depth, 1, sums) as (k, totals):
+        at, own = code.mul(k, by_right), code.mul(k, by_term)
         factors = [code.load(right, code.add(at, v * code.lanes)) for v in range(_VECTORS)]
-        for row in range(_ROWS):
-            one = code.splat(code.load_scalar(left, code.add(code.mul(inputs, row), i)))
-            for v, factor in enumerate(factors):
-                place = row * _VECTORS + v
-                totals[place] = code.fma(one, factor, totals[place])
-    for row in range(_ROWS):
-        for v in range(_VECTORS):
-            code.store(sums[row * _VECTORS + v], target, row * _WIDTH + v * code.lanes)
+        ones = [
+            code.splat(code.load_scalar(left, code.add(code.mul(by_row, row), own)))
+            for row in range(rows)
+        ]
+        for place, (row, v, _) in enumerate(places):
+            totals[place] = code.fma(ones[row], factors[v], totals[place])
+    for total, (*_, at) in zip(sums, places, strict=True):
+        before = code.load(target, at) if adding else None
+        code.store(code.b.fadd(before, total) if adding else total, target, at)
 
 
 def _transform_tile(
-    code: Code, tile: Any, matrix: Matrix, begin: int, target: Any, first: Any, stride: Any
+    code: Code,
+    tile: Any,
+    matrix: Matrix,
+    begin: int,
+    image: _Channels,
+    target: tuple[Any, Any, Any, Any],
 ) -> None:
-    """A patch of the image to its 36 rows of channels, from row `first` on, `stride` rows apart."""
-    rows, channels = _places(code, tile, begin, len(matrix[0])), code["channels"]
-    for column, mask in code.vectors(channels):
-        patch = [[code.load(at, column, mask) for at in row] for row in rows]
-        values = [each for row in _transform(code, matrix, patch) for each in row]
+    """A patch of the image to 36 rows of channels, one in each position's block of rows.
+
+    `target`: memory, the row in each block, numbers in a row, and the first of them.
+    """
+    places = _places(code, tile, begin, len(matrix[0]), image)
+    memory, row, size, at = target
+    for column, mask in code.vectors(image.width):
+        patch = [[code.load(place, column, mask) for place in line] for line in places]
+        values = [each for line in _transform(code, matrix, patch) for each in line]
         for index, value in enumerate(values):
-            row = code.add(first, code.mul(stride, index))
-            code.store(value, target, code.add(code.mul(row, channels), column), mask)
+            own = code.mul(code.add(code.mul(code["block"], index), row), size)
+            code.store(value, memory, code.sum(own, at, column), mask)
 
 
 def _result_tile(code: Code, tile: Any, sums: Any, row: Any, base: Any, width: Any) -> None:
@@ -306,7 +350,7 @@ def _inside(code: Code, tile: Any, begin: int, size: int) -> list[list[Any]]:
     return [[code.b.and_(i, j) for j in across] for i in down]
 
 
-def _places(code: Code, tile: Any, begin: int, size: int) -> list[list[Any]]:
+def _places(code: Code, tile: Any, begin: int, size: int, channels: _Channels) -> list[list[Any]]:
     """The address of each place of a patch, that of `Nothing` outside of the map."""
     image, top, left = _first(code, tile, begin)
     inside = _inside(code, tile, begin, size)
@@ -314,8 +358,8 @@ def _places(code: Code, tile: Any, begin: int, size: int) -> list[list[Any]]:
     for i in range(size):
         row = code.mul(code.add(code.mul(image, code["height"]), code.add(top, i)), code["width"])
         row = code.add(row, left)
-        offsets = [code.mul(code.add(row, j), code["channels"]) for j in range(size)]
-        known = [code.at(code["Image"], offset) for offset in offsets]
+        offsets = [code.mul(code.add(row, j), channels.count) for j in range(size)]
+        known = [code.at(channels.memory, code.add(each, channels.first)) for each in offsets]
         pairs = zip(inside[i], known, strict=True)
         rows.append([code.b.select(good, at, code["Nothing"]) for good, at in pairs])
     return rows
