@@ -220,7 +220,10 @@ class ConvRecurrent(nn.Module):
             x = self._between(torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0], x, index)
         result: list[Any] = [
             from_batch(x, given, self.batch_first),
-            tuple(torch.stack(each) for each in zip(*last, strict=True)),
+            tuple(
+                each[0].unsqueeze(0) if len(each) == 1 else torch.stack(each)
+                for each in zip(*last, strict=True)
+            ),
         ]
         if return_states:
             result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))

@@ -26,9 +26,9 @@ Matrix = Sequence[Sequence[float]]
 TILE, PATCH = 4, 6
 POSITIONS = PATCH * PATCH
 _ROWS, _VECTORS = 6, 2  # of the sums that are held in registers
-_GRADIENT_ROWS = 4  # the same of a kernel's gradient
+_GRADIENT_ROWS = 6
 _BYTES = 1 << 18  # of transformed tiles at a time, to stay in the second cache
-_WIDTH = 32  # results of the channels that are finished at a time
+_WIDTH = 64
 _INPUT: Matrix = (
     (4, 0, -5, 0, 1, 0),
     (0, -4, -4, 1, 1, 0),
@@ -120,7 +120,6 @@ def kernel_gradients(d: Tensor, inputs: Sequence[Tensor], threads: int) -> list[
     values |= {"D": of_results.data_ptr(), "Sums": sums.data_ptr(), "inputs1": 0}
     for i, (source, count) in enumerate(zip(sources, counts, strict=True)):
         values |= {f"Image{i}": source.data_ptr(), f"inputs{i}": count}
-    held[0].zero_()  # what fills up the rows is added, too
     _kernels("gradient").run("gradient", values, threads)
     scratch.give(held[0])
     total = sums.sum(1).permute(1, 2, 0, 3).reshape(POSITIONS, padded, -1)[..., :outputs]
@@ -223,7 +222,7 @@ def build_gradient(shape: Shape) -> str:
                 row = code.mul(k, block)
                 own = code.at(left, code.add(code.mul(row, padded), i))
                 at = code.mul(code.add(code.mul(k, padded), i), _WIDTH)
-                with code.loop(0, _WIDTH, _VECTORS * code.lanes) as column:
+                with code.loop(0, width, _VECTORS * code.lanes) as column:
                     factors = code.at(right, code.add(code.mul(row, _WIDTH), column))
                     target = code.at(sums, code.add(at, column))
                     strides = (code.whole(1), padded, code.whole(_WIDTH))
