@@ -86,7 +86,7 @@ def forward(call: Call, maps: Maps, o: Operands, *, saving: bool) -> tuple[list[
         x = x.index_select(0, layout.source)
     x = x.contiguous(memory_format=torch.channels_last)
     ih, hh = _convolutions(call, maps, o)
-    gates = ih(x, o.bias_ih).permute(0, 2, 3, 1).contiguous().flatten(1)
+    gates = as_rows(ih(x, o.bias_ih))
     size, empty = maps.places * maps.channels, o.x.new_empty
     first = [each.contiguous() for each in first_states(call, o)]
     keeps = [saving or call.every_state or i == 0 for i in range(p.step.states)]
@@ -109,11 +109,11 @@ def forward(call: Call, maps: Maps, o: Operands, *, saving: bool) -> tuple[list[
     constants = _Constants(call, maps, o, mask)
     last = [empty(segments, size) if keep else s for keep, s in zip(keeps, sequences, strict=True)]
     for t, here in enumerate(steps):
-        values = constants.at(here)
+        values, products = constants.at(here), None
         if hh is not None:
             h = maps.images(fed[here.before : here.before + here.rows])
-            r = hh(h, o.bias_hh).permute(0, 2, 3, 1).contiguous()
-            values["R"] = r.data_ptr()
+            products = as_rows(hh(h, o.bias_hh))
+            values["R"] = products.data_ptr()
         values["X"] = gates[here.at :].data_ptr()
         values["Saves"] = _address(saves, here.at)
         values["Feed"] = _address(feed, here.now)
@@ -121,6 +121,7 @@ def forward(call: Call, maps: Maps, o: Operands, *, saving: bool) -> tuple[list[
             values[f"S{i}"] = _address(sequence, here.before if keeps[i] else 0)
             values[f"N{i}"] = _address(sequence, here.now if keeps[i] else 0)
         kernel.run("train" if saving else "infer", values, call.threads)
+        scratch.give(products)
         goes_on = steps[t + 1].rows if t + 1 < len(steps) else 0
         for end, sequence, keep in zip(last, sequences, keeps, strict=True):
             if keep and goes_on < here.rows:
@@ -130,6 +131,8 @@ def forward(call: Call, maps: Maps, o: Operands, *, saving: bool) -> tuple[list[
     if layout.packing is not None:
         last = [each.index_select(0, layout.packing.last_segment) for each in last]
     results = [*outputs, *last_states(call, o, last)]
+    if not saving:
+        scratch.give(gates)
     return results, Tape(x, sequences, feed, gates if saving else None, saves)
 
 
@@ -168,7 +171,7 @@ def backward(
         return as_rows(hh.input_gradient(d, maps.images(tape.sequences[0][:rows])))
 
     for here in reversed(steps):
-        values = constants.at(here)
+        values, f = constants.at(here), None
         if hh is not None:
             f = of_feed(later.at, later.rows) if later else o.x.new_zeros(0, size)
             if len(f) < here.rows:  # the others end here
@@ -185,6 +188,7 @@ def backward(
             values[f"O{i}"] = nothing.data_ptr() if flow is None else _address(flow, here.at)
             values[f"row{i}"] = 0 if flow is None else maps.channels
         kernel.run("backward", values, call.threads)
+        scratch.give(f)
         if dp is not None and by_row is not None:
             dp += by_row[: here.rows].view(here.rows, *dp.shape).sum(0)
         later = here
@@ -214,7 +218,7 @@ def backward(
             part.sum(0, keepdim=True) if len(own) == 1 else part
             for part, own in zip(parts, o.params, strict=True)
         ]
-    scratch.give(dr if dr is not dx else None, by_row, tape.saves)
+    scratch.give(dx, dr if dr is not dx else None, by_row, tape.saves)
     tape.gates = tape.saves = None
     zones = [None] * len(o.zones)
     weights = (of_ih, of_hh, of_bias_ih, of_bias_hh)

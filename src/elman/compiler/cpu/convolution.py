@@ -33,7 +33,7 @@ class Convolution:
         self.weight = weight.contiguous(memory_format=torch.channels_last)
 
     def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """Images of the results."""
+        """Images of the results, in memory that `scratch` may be given afterwards."""
         if self._is_tiled(x):
             return winograd.convolve(x, self._transformed, bias, len(self.weight), self.threads)
         g = self.geometry
@@ -41,7 +41,8 @@ class Convolution:
         return y.contiguous(memory_format=torch.channels_last)
 
     def input_gradient(self, d: Tensor, like: Tensor) -> Tensor:
-        """Of the images, which have the shape of `like`, from that of the results."""
+        """Of the images, which have the shape of `like`, from that of the results; in such memory,
+        too."""
         if self._is_tiled(d):
             return winograd.convolve(d, self._turned, None, self.weight.shape[1], self.threads)
         found: Tensor = self._gradients(d, like, (True, False))[0]

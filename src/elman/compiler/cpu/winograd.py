@@ -89,9 +89,10 @@ def transformed(weight: Tensor, *, turned: bool = False) -> Tensor:
 
 
 def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, outputs: int, threads: int) -> Tensor:
-    """Images (N, I, H, W), channels last in memory, by a transformed kernel: (N, O, H, W)."""
+    """Images (N, I, H, W), channels last in memory, by a transformed kernel: (N, O, H, W), in
+    memory that `scratch` may be given afterwards."""
     images, inputs, height, width = x.shape
-    y = x.new_empty(images, height, width, outputs)
+    y = scratch.take(x, images, height * width * outputs).view(images, height, width, outputs)
     source = x.permute(0, 2, 3, 1).contiguous()
     bias = x.new_zeros(outputs) if bias is None else bias.contiguous()
     most = max(1, _BYTES // (4 * POSITIONS * inputs * _ROWS)) * _ROWS
