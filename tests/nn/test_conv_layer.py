@@ -343,3 +343,55 @@ def test_settings_are_shown() -> None:
     assert layer.extra_repr() == (
         "LSTM, 2, 3, kernel_size=5, num_layers=2, stride=(1, 2), zoneout={'h': 0.0, 'c': 0.5}"
     )
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_recorded_and_compiled_by_torch() -> None:
+    layer = elman.conv_layer("gru", 2, 3, num_layers=2, backend="auto").eval()
+    x = torch.randn(3, 2, 2, 5, 4)
+    with torch.no_grad():
+        expected = layer(x)[0]
+        exported = torch.export.export(layer, (x,)).module()
+        assert_close(exported(x)[0], expected)
+        assert_close(torch.compile(layer, backend="eager", fullgraph=True)(x)[0], expected)
+        with pytest.warns(UserWarning, match="sequences of 3 steps and no others"):
+            traced = torch.jit.trace(layer, (x,), check_trace=False)
+        assert_close(traced(x)[0], expected)
+    weights = dict(layer.named_parameters())
+
+    def value(weights: Any) -> Tensor:
+        return torch.func.functional_call(layer, weights, (x,))[0].sum()
+
+    found = torch.func.grad(value)(weights)
+    for gradient, own in zip(
+        found.values(), torch.autograd.grad(layer(x)[0].sum(), list(weights.values())), strict=True
+    ):
+        assert_close(gradient, own, rtol=1e-4, atol=1e-5)
+
+
+def test_two_threads_compute_what_one_does() -> None:
+    layer = make("peephole_lstm", 3, 8, bidirectional=True, backend="compiled")
+    x = torch.randn(4, 3, 3, 9, 10, dtype=torch.float64)
+    before, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            output, _ = layer(x, lengths=torch.tensor([4, 1, 3]))
+            gradients = torch.autograd.grad(output.square().sum(), list(layer.parameters()))
+            results.append([output.detach(), *gradients])
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*results, strict=True):
+        assert_close(one, two, **EXACT)
+
+
+def test_weights_of_the_moment() -> None:
+    layer = elman.conv_layer("lstm", 2, 3, backend="compiled")
+    x = torch.randn(2, 1, 2, 4, 4)
+    torch.nn.utils.parametrizations.weight_norm(layer, "weight_hh_l0")
+    expected, _ = layer(x)
+    assert layer.backend_used == "compiled"
+    layer.weight_hh_l0 = layer.weight_hh_l0.detach() * 2
+    assert not torch.equal(layer(x)[0], expected)
+    assert_close(layer(x)[0][0], expected[0])

@@ -13,10 +13,12 @@ from elman.cells import Cell, resolve
 from elman.errors import SettingsError
 from elman.nn import compiled, conv_compiled, conv_parameters, conv_reference
 from elman.nn.backends import warn_once
+from elman.nn.choice import unrolled
 from elman.nn.conv_geometry import Pair, Product, Products
 from elman.nn.conv_validation import check, pair
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
+from elman.nn.recording import recorded
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.validation import check_backend, check_input, rates
 
@@ -306,6 +308,8 @@ class ConvRecurrent(nn.Module):
 
     def _choose(self, w: Weights, x: Tensor, s: State, extras: Extras) -> str:
         """The name of the way of computing that is taken."""
+        if recorded():
+            return unrolled(self.cell, len(x))
         if self.backend == "reference" or compiled.lack() is not None:
             return "reference"
         obstacle = conv_compiled.obstacle(self.cell, w, x, s, extras)
