@@ -94,9 +94,9 @@ class Cell:
 
     def advance(self, x: Any, r: Any, s: Any, p: Any) -> tuple[Any, ...]:
         """Run `step` on tuples of values, in the order of the names; checks what it returns."""
-        arguments = [_Named(self.gates, x), _Named(self.recurrent, r), _Named(self.state, s)]
+        arguments = [Named(self.gates, x), Named(self.recurrent, r), Named(self.state, s)]
         if self.params:
-            arguments.append(_Named(self.params, p))
+            arguments.append(Named(self.params, p))
         new = self.step(*arguments)
         if not isinstance(new, dict) or set(new) != set(self.state):
             got = tuple(new) if isinstance(new, dict) else type(new).__name__
@@ -106,7 +106,7 @@ class Cell:
         return tuple(new[name] for name in self.state)
 
 
-class _Named:
+class Named:
     """Values by their names; a class that torch.compile can follow, as SimpleNamespace is not."""
 
     def __init__(self, names: Iterable[str], values: Iterable[Any]) -> None:
