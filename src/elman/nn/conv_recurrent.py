@@ -1,8 +1,6 @@
 """A recurrent layer over feature maps, of any cell."""
 
-import inspect
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +17,7 @@ from elman.nn.conv_validation import check, pair
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.recording import recorded
+from elman.nn.recurrent import defaults_of
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.validation import check_backend, check_input, rates
 
@@ -264,7 +263,7 @@ class ConvRecurrent(nn.Module):
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
         named = []
-        for name, default in _defaults():
+        for name, default in defaults_of(ConvRecurrent):
             value = getattr(self, name)
             if name == "zoneout":
                 value = dict(zip(self.cell.state, value, strict=True)) if any(value) else 0.0
@@ -391,30 +390,3 @@ class ConvRecurrent(nn.Module):
             )
         count = self.num_layers * self._directions
         return [(count, x.shape[1], self.hidden_channels, *size)] * len(self.cell.state)
-
-
-def conv_layer(
-    cell: Cell | type[Cell] | str,
-    in_channels: int,
-    hidden_channels: int,
-    kernel_size: Sizes = 3,
-    **options: Any,
-) -> ConvRecurrent:
-    """A layer of any cell over feature maps, with every keyword of `ConvRecurrent`.
-
-    >>> output, h = conv_layer("gru", 1, 8, 5, stride=2)(torch.randn(10, 4, 1, 33, 20))
-    >>> output.shape, h.shape
-    (torch.Size([10, 4, 8, 17, 10]), torch.Size([1, 4, 8, 17, 10]))
-    """
-    return ConvRecurrent(cell, in_channels, hidden_channels, kernel_size, **options)
-
-
-@cache
-def _defaults() -> list[tuple[str, Any]]:
-    """The settings of a layer and their defaults."""
-    given = inspect.signature(ConvRecurrent).parameters.values()
-    return [
-        (p.name, p.default)
-        for p in given
-        if p.default is not p.empty and p.name not in ("device", "dtype")
-    ]
