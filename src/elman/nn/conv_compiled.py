@@ -17,15 +17,14 @@ from elman.compiler.operands import Call, Operands, operands_of
 from elman.nn import conv_reference
 from elman.nn.conv_geometry import Products
 from elman.nn.precision import has_autocast
-from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.torch_kernels import inside_transform
 
 
 def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str | None:
     """Why the steps are not compiled, None if they are."""
-    if in_graph() or recorded() or inside_transform():
-        return "what is traced or transformed by torch is not compiled"
+    if inside_transform():
+        return "torch.func and forward-mode derivatives are not compiled"
     if not x.is_cpu:
         return "the steps of convolutional layers are compiled for CPUs"
     if x.dtype not in (torch.float32, torch.float64) or has_autocast(x):

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import compiled, conv_compiled, conv_parameters, conv_reference
+from elman.nn import compiled, conv_parameters, conv_reference
 from elman.nn.backends import warn_once
 from elman.nn.choice import unrolled
 from elman.nn.conv_geometry import Pair, Product, Products
 from elman.nn.conv_validation import check, pair
 from elman.nn.inputs import Input, from_batch, to_batch, to_state
 from elman.nn.lengths import mask_of
-from elman.nn.recording import recorded
+from elman.nn.recording import in_graph, recorded
 from elman.nn.recurrent import defaults_of
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.validation import check_backend, check_input, rates
@@ -298,6 +298,8 @@ class ConvRecurrent(nn.Module):
             given = (self.cell, w, products, x, s, extras)
             self.backend_used = self._choose(w, x, s, extras)
             if self.backend_used == "compiled":
+                from elman.nn import conv_compiled
+
                 found = conv_compiled.run(*given, reverse=turn == 1, every_state=every_state)
             else:
                 history, last = conv_reference.run(*given, reverse=turn == 1)
@@ -309,8 +311,10 @@ class ConvRecurrent(nn.Module):
         """The name of the way of computing that is taken."""
         if recorded():
             return unrolled(self.cell, len(x))
-        if self.backend == "reference" or compiled.lack() is not None:
+        if self.backend == "reference" or in_graph() or compiled.lack() is not None:
             return "reference"
+        from elman.nn import conv_compiled  # it loads LLVM
+
         obstacle = conv_compiled.obstacle(self.cell, w, x, s, extras)
         if obstacle is None:
             return "compiled"
