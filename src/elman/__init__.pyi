@@ -15,6 +15,7 @@ from elman.nn import LSTM as LSTM
 from elman.nn import RNN as RNN
 from elman.nn import Ragged as Ragged
 from elman.nn import backends as backends
+from elman.nn import conv_layer as conv_layer
 from elman.nn import layer as layer
 from elman.tasks.load import load as load
 from elman.version import __version__ as __version__

@@ -93,7 +93,7 @@ def test_bad_names_are_refused_when_the_class_is_made(names: dict[str, Any], mes
         ),
         (
             lambda self, x, r, s: {"h": tanh(x), "c": s.c},
-            "tanh takes tensors and numbers, got Simple",
+            "tanh takes tensors and numbers, got Named",
         ),
     ],
 )

@@ -1,8 +1,7 @@
 """What a cell is: names for its gates, states and parameters, and one step of equations."""
 
 import keyword
-from collections.abc import Mapping
-from types import SimpleNamespace
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from elman.errors import SettingTypeError
@@ -95,14 +94,9 @@ class Cell:
 
     def advance(self, x: Any, r: Any, s: Any, p: Any) -> tuple[Any, ...]:
         """Run `step` on tuples of values, in the order of the names; checks what it returns."""
-        names = SimpleNamespace
-        arguments = [
-            names(**dict(zip(self.gates, x, strict=True))),
-            names(**dict(zip(self.recurrent, r, strict=True))),
-            names(**dict(zip(self.state, s, strict=True))),
-        ]
+        arguments = [Named(self.gates, x), Named(self.recurrent, r), Named(self.state, s)]
         if self.params:
-            arguments.append(names(**dict(zip(self.params, p, strict=True))))
+            arguments.append(Named(self.params, p))
         new = self.step(*arguments)
         if not isinstance(new, dict) or set(new) != set(self.state):
             got = tuple(new) if isinstance(new, dict) else type(new).__name__
@@ -110,6 +104,14 @@ class Cell:
                 f"{type(self).__name__}.step must return a dict of {self.state}, got {got}"
             )
         return tuple(new[name] for name in self.state)
+
+
+class Named:
+    """Values by their names; a class that torch.compile can follow, as SimpleNamespace is not."""
+
+    def __init__(self, names: Iterable[str], values: Iterable[Any]) -> None:
+        for name, value in zip(names, values, strict=True):
+            setattr(self, name, value)
 
 
 def _is_name(text: str) -> bool:

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from elman.cells import GRU, LSTM, RNN, ReLURNN
 from elman.diagnose.trajectory import Track, run
 from elman.errors import SettingsError
-from elman.nn import Recurrent
+from elman.nn import ConvRecurrent, Recurrent
+
+Layer = Recurrent | ConvRecurrent
 
 OUTPUT, STATE, STATES = "output", "state", "states"
 
@@ -20,7 +22,8 @@ class Call:
     """One call of a recurrent layer, all brought to the form (T, B, ...).
 
     - `name`: the module's in its model; `module`: itself.
-    - `x` (T, B, I), `state`, `lengths`, `resets`: what it was given, detached.
+    - `x` (T, B, I), or (T, B, C, H, W) of a convolutional layer, `state`, `lengths`, `resets`:
+      what it was given, detached.
     - `gradients`: the loss's derivative by the output, (T, B, P), by each final state, (L, B, S),
       and by each state at every step, (T, B, L, S), as far as the loss looked at them; there after
       the backward pass. L counts layers and directions.
@@ -59,7 +62,7 @@ class Call:
         count = len(as_layer(self.module).cell.state)
         return [self.gradients.get(f"{kind} {index}") for index in range(count)]
 
-    def options(self, layer: Recurrent) -> dict[str, Any]:
+    def options(self, layer: Layer) -> dict[str, Any]:
         """What `run` and `truncation` take besides the layer, in the layer's own order."""
         flip = layer.batch_first
         output, resets = self.gradients.get(OUTPUT), self.resets
@@ -93,11 +96,11 @@ def recurrent_modules(model: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, Recurrent | nn.RNN | nn.LSTM | nn.GRU)
+        if isinstance(module, Layer | nn.RNN | nn.LSTM | nn.GRU)
     }
 
 
-def as_layer(module: nn.Module) -> Recurrent:
+def as_layer(module: nn.Module) -> Layer:
     """An elman layer: the module itself, or one with the very parameters of a torch.nn layer.
 
     >>> theirs = nn.LSTM(2, 3, batch_first=True)
@@ -105,7 +108,7 @@ def as_layer(module: nn.Module) -> Recurrent:
     >>> ours.weight_hh_l0 is theirs.weight_hh_l0, ours.batch_first
     (True, False)
     """
-    if isinstance(module, Recurrent):
+    if isinstance(module, Layer):
         return module
     if not isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         raise SettingsError(f"a {type(module).__name__} is no recurrent layer that is known")

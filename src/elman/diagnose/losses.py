@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import SettingsError
-from elman.nn import Ragged, Recurrent
+from elman.nn import ConvRecurrent, Ragged, Recurrent
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -44,7 +44,7 @@ def default_loss(model: nn.Module, batch: Any) -> Tensor:
     """
     inputs, target = batch if isinstance(batch, tuple | list) and len(batch) == 2 else (batch, None)
     result = model(inputs)
-    layer = isinstance(model, Recurrent | nn.RNN | nn.LSTM | nn.GRU)
+    layer = isinstance(model, Recurrent | ConvRecurrent | nn.RNN | nn.LSTM | nn.GRU)
     output = result[0] if isinstance(result, tuple | list) else result
     if target is None:
         if layer:

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.diagnose.feature_maps import gates_and_weights
 from elman.diagnose.linear import Trajectory
-from elman.nn import Recurrent
+from elman.nn import ConvRecurrent, Recurrent
 from elman.nn.lengths import mask_of
-from elman.nn.reference import State, product
+from elman.nn.reference import State
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _Raw:
 
 
 def run(
-    layer: Recurrent,
+    layer: Recurrent | ConvRecurrent,
     x: Tensor,
     state: Any = None,
     *,
@@ -103,7 +104,7 @@ def run(
 
 
 @contextmanager
-def _watched(layer: Recurrent, found: list[_Raw]) -> Iterator[None]:
+def _watched(layer: Recurrent | ConvRecurrent, found: list[_Raw]) -> Iterator[None]:
     """Within, each direction of `layer` that runs is added to `found`."""
     original = layer._run
 
@@ -126,13 +127,14 @@ def _watched(layer: Recurrent, found: list[_Raw]) -> Iterator[None]:
             results.append((nodes, final))
         return results
 
-    prepared = layer._prepared
+    prepared = layer.__dict__.get("_prepared")
     layer.__dict__ |= {"_run": watching, "_prepared": lambda *_: None}  # every run goes this way
     try:
         yield
     finally:
-        del layer.__dict__["_run"]
-        layer._prepared = prepared
+        del layer.__dict__["_run"], layer.__dict__["_prepared"]
+        if prepared is not None:
+            layer.__dict__["_prepared"] = prepared
 
 
 def _node(value: Tensor) -> Tensor:
@@ -142,10 +144,12 @@ def _node(value: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _track(layer: Recurrent, raw: _Raw, gradients: Sequence[Tensor | None] | None) -> Track:
+def _track(
+    layer: Recurrent | ConvRecurrent, raw: _Raw, gradients: Sequence[Tensor | None] | None
+) -> Track:
     """One direction in the order in which it reads, its first step first."""
     mask, resets = raw.mask, raw.resets
-    x, history = raw.x, raw.history
+    x, history = raw.x, tuple(part.flatten(2) for part in raw.history)
     if raw.reverse:
         if resets is not None:
             resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
@@ -155,21 +159,22 @@ def _track(layer: Recurrent, raw: _Raw, gradients: Sequence[Tensor | None] | Non
     before: list[Tensor] = []
     after: list[Tensor] = []
     fresh = layer._initial(raw.at, x) if resets is not None else raw.initial
-    for part, initial, new in zip(history, raw.initial, fresh, strict=True):
+    firsts = (tuple(part.flatten(1) for part in each) for each in (raw.initial, fresh))
+    for part, initial, new in zip(history, *firsts, strict=True):
         held = _held(part, initial, mask)
         old = torch.cat([initial.unsqueeze(0).to(part.dtype), held[:-1]])
         if resets is not None:
             old = torch.where(resets.unsqueeze(-1), new, old)
         before.append(old)
         after.append(held)
-    w = layer._weights(raw.at)
     if mask is not None:
-        x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        x = x.masked_fill(~mask.view(*mask.shape, *(1,) * (x.dim() - 2)), 0)
+    gates, w = gates_and_weights(layer, raw.at, x)
     directions = 2 if layer.bidirectional else 1
     track = Track(
         layer.cell,
         w,
-        product(x, w.ih, w.bias_ih, w.norm_ih),
+        gates,
         tuple(before),
         tuple(after),
         mask,
@@ -181,7 +186,11 @@ def _track(layer: Recurrent, raw: _Raw, gradients: Sequence[Tensor | None] | Non
     )
     if gradients is None:
         return track
-    return replace(track, entering=_entering(track, gradients))
+    dims = (2, 1)  # of steps and of ends: what follows the batch is one
+    rows = [
+        None if g is None else g.flatten(dims[i >= len(history)]) for i, g in enumerate(gradients)
+    ]
+    return replace(track, entering=_entering(track, rows))
 
 
 def _held(part: Tensor, initial: Tensor, mask: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import SettingsError
-from elman.nn import Recurrent
+from elman.nn import ConvRecurrent, Recurrent
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Truncation:
 
 
 def truncation(
-    layer: Recurrent,
+    layer: Recurrent | ConvRecurrent,
     x: Tensor,
     state: Any,
     output_gradient: Tensor | None,

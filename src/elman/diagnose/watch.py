@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from elman.diagnose.calls import OUTPUT, STATE, STATES, Call, recurrent_modules
 from elman.errors import SettingsError
-from elman.nn import Ragged
+from elman.nn import ConvRecurrent, Ragged
 from elman.nn.inputs import to_batch
 
 
@@ -71,9 +71,11 @@ class Caught:
         values, known = self._given, self._module
         given: Any = values.get("x", values.get("input"))
         state = values.get("state", values.get("hx"))
-        sizes: Any = known.input_size, known.batch_first
-        batch = to_batch(_detached(given), values.get("lengths"), values.get("resets"), *sizes)
-        batched = not isinstance(given, Tensor) or given.dim() == 3
+        maps = isinstance(known, ConvRecurrent)
+        sizes: Any = known.in_channels if maps else known.input_size, known.batch_first
+        others = (values.get("lengths"), values.get("resets"))
+        batch = to_batch(_detached(given), *others, *sizes, maps=maps)
+        batched = not isinstance(given, Tensor) or given.dim() == (5 if maps else 3)
         parts = None if state is None else (state,) if isinstance(state, Tensor) else tuple(state)
         first = None if parts is None else parts[0]
         if parts is not None:

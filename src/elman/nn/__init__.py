@@ -2,12 +2,14 @@ from elman.nn.attention import Attention as Attention
 from elman.nn.backends import Backend as Backend
 from elman.nn.backends import backends as backends
 from elman.nn.chrono import chrono as chrono
+from elman.nn.conv_recurrent import ConvRecurrent as ConvRecurrent
 from elman.nn.dilated import Dilated as Dilated
 from elman.nn.dropout import LockedDropout as LockedDropout
 from elman.nn.dropout import TokenDropout as TokenDropout
 from elman.nn.layers import GRU as GRU
 from elman.nn.layers import LSTM as LSTM
 from elman.nn.layers import RNN as RNN
+from elman.nn.layers import conv_layer as conv_layer
 from elman.nn.layers import layer as layer
 from elman.nn.pooling import Pooling as Pooling
 from elman.nn.ragged import Ragged as Ragged

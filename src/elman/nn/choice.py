@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from elman.cells import Cell
 from elman.nn import compiled, torch_kernels
 from elman.nn.backends import warn_once
 from elman.nn.recording import in_graph, recorded
@@ -41,7 +42,7 @@ def choose(
     if recorded():
         if layer.backend == "compiled":
             warn_once("a compiled kernel cannot be traced: torch's operations run instead")
-        return "torch" if applies else _unrolled(layer, len(x))
+        return "torch" if applies else unrolled(layer.cell, len(x))
     auto = layer.backend == "auto"
     if applies and auto and torch_kernels.is_fastest(layer.cell, x, len(x), extras):
         return "torch"
@@ -66,10 +67,11 @@ def _settings(layer: "Recurrent") -> tuple[Any, ...]:
     return dict(layer.cell.__dict__), layer.zoneout, masked, layer.layer_norm
 
 
-def _unrolled(layer: "Recurrent", steps: int) -> str:
+def unrolled(cell: Cell, steps: int) -> str:
+    """The reference, with a warning where a trace fixes the number of steps."""
     if torch._C._is_tracing():
         message = (
-            f"{type(layer.cell).__name__} is traced step by step: the trace computes sequences of"
+            f"{type(cell).__name__} is traced step by step: the trace computes sequences of"
             f" {int(steps)} steps and no others"
         )
         warnings.warn(message, UserWarning, stacklevel=2)

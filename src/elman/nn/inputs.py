@@ -17,18 +17,28 @@ Input = Tensor | PackedSequence | Ragged
 class Batch(NamedTuple):
     """A layer's input in the one form that the recurrence takes."""
 
-    x: Tensor  # (T, B, I)
+    x: Tensor  # (T, B, I), or (T, B, I, height, width)
     lengths: Tensor | None  # (B,) int64, None when no step is padding
     resets: Tensor | None  # (T, B) bool
 
 
 def to_batch(
-    given: Input, lengths: Tensor | None, resets: Tensor | None, input_size: int, batch_first: bool
+    given: Input,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    input_size: int,
+    batch_first: bool,
+    *,
+    maps: bool = False,
 ) -> Batch:
-    """Check and convert; ValueError names what came and what would do."""
+    """Check and convert; ValueError names what came and what would do.
+
+    With `maps` each step holds feature maps (C, H, W), and not features (I).
+    """
+    step, dims, name = ("C, H, W", 5, "in_channels") if maps else ("I", 3, "input_size")
     if not isinstance(given, Tensor) and lengths is not None:
         raise SettingsError(f"lengths must be left out: a {type(given).__name__} carries its own")
-    order = "(B, T, I)" if batch_first else "(T, B, I)"
+    order = f"(B, T, {step})" if batch_first else f"(T, B, {step})"
     if isinstance(given, PackedSequence):
         x, lengths = pad_packed_sequence(given, batch_first)
     elif isinstance(given, Ragged):
@@ -40,14 +50,14 @@ def to_batch(
             f"x must be a tensor of shape {order}, a PackedSequence or a Ragged, got"
             f" {type(given).__name__}"
         )
-    batched = not isinstance(given, Tensor) or x.dim() == 3
-    if not batched and x.dim() == 2:
+    batched = not isinstance(given, Tensor) or x.dim() == dims
+    if not batched and x.dim() == dims - 1:
         x = x.unsqueeze(1)
         lengths = _unbatched(lengths, "lengths", 0)
         resets = _unbatched(resets, "resets", 1)
-    if x.dim() != 3:
+    if x.dim() != dims:
         raise SettingsError(
-            f"x must have shape {order} or (T, I) without a batch, got {tuple(x.shape)}"
+            f"x must have shape {order} or (T, {step}) without a batch, got {tuple(x.shape)}"
         )
     if resets is not None and not isinstance(resets, Tensor):
         raise SettingTypeError(f"resets must be a tensor, got {type(resets).__name__}")
@@ -59,9 +69,10 @@ def to_batch(
     if batched and batch_first:
         x = x.transpose(0, 1)
         resets = None if resets is None else resets.T
-    steps, batch, features = x.shape
+    steps, batch, features = x.shape[:3]
     if features != input_size:
-        raise SettingsError(f"x must have input_size={input_size} features, got {features}")
+        kind = "channels" if maps else "features"
+        raise SettingsError(f"x must have {name}={input_size} {kind}, got {features}")
     if lengths is not None:
         lengths = check_lengths(lengths, steps, batch)
         known = not (in_graph() or recorded())
@@ -72,7 +83,7 @@ def to_batch(
 
 
 def from_batch(output: Tensor, given: Input, batch_first: bool) -> Input:
-    """The output, (T, B, H), in the form in which the input came."""
+    """The output, (T, B, ...), in the form in which the input came."""
     if isinstance(given, PackedSequence):
         order, sizes = given.sorted_indices, given.batch_sizes.to(output.device)
         packed = output if order is None else output.index_select(1, order)
@@ -80,7 +91,7 @@ def from_batch(output: Tensor, given: Input, batch_first: bool) -> Input:
         return PackedSequence(packed[real], given.batch_sizes, order, given.unsorted_indices)
     if isinstance(given, Ragged):
         return Ragged.from_padded(output, given.lengths)
-    if given.dim() == 2:
+    if given.dim() < output.dim():
         return output.squeeze(1)
     return output.transpose(0, 1) if batch_first else output
 
@@ -92,7 +103,7 @@ def to_state(
     *,
     batched: bool,
 ) -> tuple[Tensor, ...] | None:
-    """The given state as a tuple of (layers * directions, B, size), checked."""
+    """The given state as a tuple of (layers * directions, B, ...), checked."""
     if state is None:
         return None
     parts = (state,) if isinstance(state, Tensor) else state
@@ -106,8 +117,8 @@ def to_state(
         raise SettingsError(
             f"state must hold {len(names)} tensors ({', '.join(names)}), got {len(parts)}"
         )
-    for name, part, (count, batch, size) in zip(names, parts, shapes, strict=True):
-        shape = (count, batch, size) if batched else (count, size)
+    for name, part, whole in zip(names, parts, shapes, strict=True):
+        shape = whole if batched else (whole[0], *whole[2:])
         if part.shape != shape:
             raise SettingsError(f"state {name} must have shape {shape}, got {tuple(part.shape)}")
     return parts if batched else tuple(part.unsqueeze(1) for part in parts)

@@ -5,6 +5,7 @@ from typing import Any
 from elman import cells
 from elman.cells import Cell
 from elman.errors import SettingsError
+from elman.nn.conv_recurrent import ConvRecurrent, Sizes
 from elman.nn.recurrent import Recurrent
 
 
@@ -94,3 +95,20 @@ def layer(
     torch.Size([7, 2, 5])
     """
     return Recurrent(cell, input_size, hidden_size, **options)
+
+
+def conv_layer(
+    cell: Cell | type[Cell] | str,
+    in_channels: int,
+    hidden_channels: int,
+    kernel_size: Sizes = 3,
+    **options: Any,
+) -> ConvRecurrent:
+    """A layer of any cell over feature maps, with every keyword of `ConvRecurrent`.
+
+    >>> import torch
+    >>> output, h = conv_layer("gru", 1, 8, 5, stride=2)(torch.randn(10, 4, 1, 33, 20))
+    >>> output.shape, h.shape
+    (torch.Size([10, 4, 8, 17, 10]), torch.Size([1, 4, 8, 17, 10]))
+    """
+    return ConvRecurrent(cell, in_channels, hidden_channels, kernel_size, **options)

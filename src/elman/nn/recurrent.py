@@ -276,7 +276,7 @@ class Recurrent(nn.Module):
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""
         named = []
-        for name, default in _defaults():
+        for name, default in defaults_of(Recurrent):
             value = getattr(self, name)
             if name == "zoneout":
                 value = dict(zip(self.cell.state, value, strict=True)) if any(value) else 0.0
@@ -397,9 +397,9 @@ class Recurrent(nn.Module):
 
 
 @cache
-def _defaults() -> list[tuple[str, Any]]:
-    """The settings of a layer and their defaults."""
-    given = inspect.signature(Recurrent).parameters.values()
+def defaults_of(layer: type[nn.Module]) -> list[tuple[str, Any]]:
+    """The settings of a kind of layer and their defaults."""
+    given = inspect.signature(layer).parameters.values()
     return [
         (p.name, p.default)
         for p in given

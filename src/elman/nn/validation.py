@@ -29,21 +29,13 @@ BACKENDS = ("auto", "reference", "compiled")
 
 def check(layer: "Recurrent") -> None:
     """Errors that name the setting, what came and what would do."""
-    for name in ("input_size", "hidden_size", "num_layers", "proj_size"):
-        value = getattr(layer, name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise SettingTypeError(f"{name} must be an int, got {_typed(value)}")
-        lowest = 0 if name == "input_size" else 1
-        if value < lowest and name != "proj_size":
-            raise SettingsError(f"{name} must be at least {lowest}, got {value}")
-        if value > (most := _MOST.get(name, 2**31 - 1)):
-            raise SettingsError(f"{name} must be at most {most}, got {str(value)[:40]}")
+    for name, lowest in (("input_size", 0), ("hidden_size", 1), ("num_layers", 1)):
+        check_size(name, getattr(layer, name), lowest)
+    check_size("proj_size", layer.proj_size, None)
     for name in _FLAGS:
-        value = getattr(layer, name)
-        if not isinstance(value, bool | int) or value not in (0, 1):
-            raise SettingTypeError(f"{name} must be True or False, got {_typed(value)}")
+        check_flag(name, getattr(layer, name))
     for name in ("dropout", "recurrent_dropout", "weight_dropout"):
-        _check_share(name, getattr(layer, name))
+        check_share(name, getattr(layer, name))
     if layer.init not in parameters.INITS:
         raise SettingsError(
             f"init must be one of {', '.join(parameters.INITS)}, got {_shown(layer.init)}"
@@ -53,7 +45,7 @@ def check(layer: "Recurrent") -> None:
             f"proj_size must be below hidden_size={layer.hidden_size}, got {layer.proj_size}"
         )
     if layer.forget_bias is not None:
-        _check_forget_bias(layer)
+        check_forget_bias(layer.cell, layer.forget_bias, bias=layer.bias)
     if not recorded():  # else no values are known
         probe(layer.cell)
     if layer.proj_size and not recorded() and uses_previous_output(layer.cell):
@@ -93,19 +85,35 @@ def check_input(x: Tensor, state: State, w: Weights) -> None:
             )
 
 
-def _check_forget_bias(layer: "Recurrent") -> None:
-    value = layer.forget_bias
+def check_size(name: str, value: object, lowest: int | None = 1) -> None:
+    """Errors unless it is a number of units, layers or the like; from `lowest` on if given."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SettingTypeError(f"{name} must be an int, got {_typed(value)}")
+    if lowest is not None and value < lowest:
+        raise SettingsError(f"{name} must be at least {lowest}, got {value}")
+    if value > (most := _MOST.get(name, 2**31 - 1)):
+        raise SettingsError(f"{name} must be at most {most}, got {str(value)[:40]}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Errors unless it is a truth value."""
+    if not isinstance(value, bool | int) or value not in (0, 1):
+        raise SettingTypeError(f"{name} must be True or False, got {_typed(value)}")
+
+
+def check_forget_bias(cell: Cell, value: object, *, bias: bool) -> None:
+    """Errors unless the cell has a forget gate that can have this bias."""
     if not isinstance(value, int | float) or not abs(value) < 1e30:
         raise SettingTypeError(f"forget_bias must be a finite number, got {_typed(value)}")
-    if layer.cell.forget is None or not layer.bias:
-        lacking = "no biases" if layer.cell.forget else "no forget gate"
+    if cell.forget is None or not bias:
+        lacking = "no biases" if cell.forget else "no forget gate"
         raise SettingsError(
-            f"forget_bias={layer.forget_bias} was asked of {type(layer.cell).__name__}, which has"
-            f" {lacking} here"
+            f"forget_bias={value} was asked of {type(cell).__name__}, which has {lacking} here"
         )
 
 
-def _check_share(name: str, value: object) -> None:
+def check_share(name: str, value: object) -> None:
+    """Errors unless it is a share from 0 to 1."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise SettingTypeError(f"{name} must be a number from 0 to 1, got {_typed(value)}")
     if not 0 <= value <= 1:
@@ -142,5 +150,5 @@ def rates(
     else:
         shares = (zoneout,) * len(cell.state)
     for share in shares:
-        _check_share("zoneout", share)
+        check_share("zoneout", share)
     return shares

@@ -55,7 +55,7 @@ def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, pa
     code.finish()
     if shape.team:
         team = Code(module, shape, f"{name}_team", (("arguments", POINTER),), exported=True)
-        team.b.call(code.function, [team["arguments"], *_numbers(team)])
+        team.b.call(code.function, [team["arguments"], *thread_numbers(team)])
         team.finish()
         _pair(module, shape, name, code.function)
 
@@ -63,7 +63,7 @@ def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, pa
 def _pair(module: ir.Module, shape: Shape, name: str, one: Any) -> None:
     """Write `name_pair (two blocks of arguments)`: a half of OpenMP's threads does each."""
     code = Code(module, shape, f"{name}_pair", (("blocks", POINTER),), exported=True)
-    thread, count = _numbers(code)
+    thread, count = thread_numbers(code)
     half = code.b.udiv(count, code.whole(2))
     alone = code.is_zero(half)
     half = code.b.select(alone, code.whole(1), half)
@@ -75,7 +75,7 @@ def _pair(module: ir.Module, shape: Shape, name: str, one: Any) -> None:
     code.finish()
 
 
-def _numbers(code: Code) -> list[Any]:
+def thread_numbers(code: Code) -> list[Any]:
     """This thread's number in OpenMP's team, and how many there are."""
     names = ("omp_get_thread_num", "omp_get_num_threads")
     return [code.b.sext(code.b.call(code.external(n, I32, []), []), I64) for n in names]

@@ -152,7 +152,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
     sequences = [empty(rows + segments if keep else segments, size) for keep in keeps]
     last = [empty(segments, size) if k else s for s, k in zip(sequences, keeps, strict=True)]
     first = [each.contiguous() for each in first_states(call, o)]
-    mask = _segment_mask(call, o)
+    mask = segment_mask(call, o)
     feed = None if mask is None else empty(rows + segments, size)
     once = not saving and o.ih is not None
     x = packed_input = bias = folded = gathered = None
@@ -234,7 +234,8 @@ def zeros(dtype: torch.dtype, count: int) -> Tensor:
         return torch.zeros(count, dtype=dtype)
 
 
-def _segment_mask(call: Call, o: Operands) -> Tensor | None:
+def segment_mask(call: Call, o: Operands) -> Tensor | None:
+    """The mask on what the recurrent matrix multiplies, (segments, H)."""
     packing = call.layout.packing
     if o.h_mask is None or packing is None:
         return o.h_mask
@@ -291,7 +292,7 @@ def backward(
     dr = dx
     if o.hh is not None and not p.shared:
         dr = scratch.take(dx, rows, len(o.hh))
-    running = [_running(call, o, g) for g in gradients[-count:]]
+    running = [running_gradient(call, o, g) for g in gradients[-count:]]
     nothing = zeros(o.x.dtype, size)
     flows = [None if g is None else g.contiguous() for g in gradients[:-count]]
     flows += [None] * (count - len(flows))
@@ -303,7 +304,7 @@ def backward(
         d_input = make(o.x.shape)
     dp = o.x.new_zeros(groups, call.step.params, size) if call.step.params else None
     d_norm = o.x.new_zeros(2, groups, recurrent) if p.step.normed else None
-    mask = _segment_mask(call, o)
+    mask = segment_mask(call, o)
     constants, held = _constants(call, o, mask)
     values = {
         "hidden": size,
@@ -346,7 +347,7 @@ def backward(
         weights[3] = of_norm[1]
     states: list[Tensor | None] = [None] * (len(o.state) + len(o.initial))
     if of_states:
-        given, initial = _state_gradients(call, o, running, gradients[-count:])
+        given, initial = state_gradients(call, o, running, gradients[-count:])
         states = [*given, *initial]
     scratch.give(dr if dr is not dx else None, dx, packed, packed_input)
     if consume:
@@ -381,9 +382,9 @@ def _outer(d: Tensor, rows: Tensor, *, half: bool) -> Tensor:
     return d.t() @ rows
 
 
-def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:
+def running_gradient(call: Call, o: Operands, last: Tensor | None) -> Tensor:
     """A state's gradient after each segment's last step, (segments, H), to be written to."""
-    size = o.hidden(call.step)
+    size = o.state[0].shape[1]
     packing = call.layout.packing
     if packing is None and last is not None:
         return last.clone(memory_format=torch.contiguous_format)
@@ -393,7 +394,7 @@ def _running(call: Call, o: Operands, last: Tensor | None) -> Tensor:
     return running
 
 
-def _state_gradients(
+def state_gradients(
     call: Call, o: Operands, running: list[Tensor], last: Sequence[Tensor | None]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Of the given states and of those after resets, (B, H) each."""

@@ -35,7 +35,8 @@ def give(*buffers: Tensor | None) -> None:
     with _lock:
         for buffer in large:
             whole = buffer if buffer._base is None else buffer._base
-            _free[whole.data_ptr()] = whole.view(-1)
+            if whole.is_contiguous():
+                _free[whole.data_ptr()] = whole.view(-1)
         held = sum(each.nbytes for each in _free.values())
         while held > MOST_BYTES:
             held -= _free.popitem(last=False)[1].nbytes
