@@ -104,6 +104,22 @@ def test_patience_counts_evaluations_without_improvement():
     assert [entry["step"] for entry in result.history] == [2, 4, 6, 8, 10]
 
 
+def test_later_weights_within_the_standard_error_of_the_best_are_kept():
+    errors = iter([0.5, 0.3, 0.34, 0.37, 0.36, 0.39])
+    model = Pull()
+    result = fit(
+        model,
+        Given([-1.0, -1.0]),
+        pull,
+        settings=TrainSettings(**{**PLAIN, "epochs": 6}),
+        evaluate=lambda model: {"error": next(errors), "standard_error": 0.05},
+        metric="error",
+        progress=False,
+    )
+    assert (result.best, result.best_step, result.step) == (0.3, 6, 12)
+    assert model.w.item() == 6.0
+
+
 def test_a_falling_loss_counts_as_progress_while_the_metric_stands_still():
     losses = iter([5.0, 4.0, 3.0, 3.5, 3.0, 3.5])
     settings = TrainSettings(**{**PLAIN, "epochs": 9}, patience=3)

@@ -88,6 +88,17 @@ def calibrated_loss(logits: Tensor, targets: Tensor) -> float:
     return _calibrated(logits, targets)[1]
 
 
+def loss_error(logits: Tensor, targets: Tensor) -> float:
+    """The standard error of the mean loss of classes (N,), in nats, at the best temperature.
+
+    >>> loss_error(torch.eye(2)[[0, 1, 0, 1]], torch.tensor([0, 1, 0, 1]))
+    0.0
+    """
+    temperature = fit_temperature(logits, targets)
+    losses = F.cross_entropy(logits.double() / temperature, targets, reduction="none")
+    return float(losses.std(correction=0) / len(targets) ** 0.5)
+
+
 def _calibrated(logits: Tensor, targets: Tensor) -> tuple[float, float]:
     logits = logits.double()
     doubt = 1 / (len(targets) + 2)

@@ -68,6 +68,8 @@ class Goal:
 
         Of equal metrics the lower "loss" among `metrics` is an improvement. Where there is no such
         loss, or the losses are equal too, the later weights are kept, though they improve nothing.
+        So are later weights whose metric is within its "standard_error", if the metrics tell it, of
+        the best: of little validation data the first of many equals is no better than the last.
 
         >>> goal = Goal("cer")
         >>> goal.compare({"cer": 1.0, "loss": 2.5}, 1.0, 9.0)
@@ -76,12 +78,15 @@ class Goal:
         Comparison(keep=False, improved=False)
         >>> goal.compare({"cer": 1.0}, 1.0, None)
         Comparison(keep=True, improved=False)
+        >>> goal.compare({"cer": 0.31, "standard_error": 0.02}, 0.3, None)
+        Comparison(keep=True, improved=False)
         """
         value = self.value(metrics)
         if self.better(value, best):
             return Comparison(True, True)
         if value != best:
-            return Comparison(False, False)
+            error = metrics.get("standard_error", 0.0)
+            return Comparison(best is not None and abs(value - best) <= error, False)
         loss = metrics.get("loss", math.nan)
         if best_loss is None or math.isnan(best_loss):
             known = not math.isnan(loss)

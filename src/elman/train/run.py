@@ -273,8 +273,10 @@ class Run:
                 metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
                 best, improved = self.goal.compare(metrics, at.best, at.best_loss)
                 if best:
-                    at.best, at.best_step = self.goal.value(metrics), at.step
-                    at.best_loss = metrics.get("loss")
+                    value = self.goal.value(metrics)
+                    if improved or at.best in (None, value):
+                        at.best, at.best_loss = value, metrics.get("loss")
+                    at.best_step = at.step
                     self.best_weights = copied(live_weights(self.model))
             if improved:
                 at.stale = 0

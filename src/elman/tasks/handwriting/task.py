@@ -30,7 +30,7 @@ from elman.tasks.handwriting.run_report import HandwritingRun
 from elman.tasks.handwriting.saved import HandwritingConfig
 from elman.tasks.handwriting.session import HandwritingSession
 from elman.tasks.handwriting.settings import HandwritingSettings
-from elman.tasks.metrics import calibrated_loss, fit_temperature, single_label
+from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -254,12 +254,17 @@ class Handwriting(Task):
         preprocessing: HandwritingPreprocessing,
         data: HandwritingData,
     ) -> dict[str, float]:
-        """Of symbols see `elman.tasks.metrics`, and the loss at the temperature that fits best; of
-        texts loss and error rates."""
+        """Of symbols see `elman.tasks.metrics`, and the loss at the temperature that fits best with
+        its standard error; of texts loss and error rates."""
         if not preprocessing.is_text:
             scores, targets = torch.stack(list(output)), preprocessing.targets(data)
-            fitted = calibrated_loss(scores, targets)
-            return {**single_label(scores, targets), "calibrated_loss": fitted}
+            metrics = {
+                **single_label(scores, targets),
+                "calibrated_loss": calibrated_loss(scores, targets),
+            }
+            if self.objective.name == "calibrated_loss":
+                metrics["standard_error"] = loss_error(scores, targets)
+            return metrics
         texts = data.texts
         found = [each.value for each in self.decode(output, preprocessing, {})]
         loss = mean_loss(self._model.head, output, preprocessing.ids(data))
