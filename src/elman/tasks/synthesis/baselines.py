@@ -11,14 +11,13 @@ from elman.tasks.synthesis.mixture import PEN_STATES
 from elman.tasks.synthesis.preprocessing import Strokes
 
 Array = NDArray[np.float64]
-_CELLS = 16  # of a table, in a deviation, where coordinates are no whole numbers
 
 
 def baselines(train: Sequence[Strokes], held_out: Sequence[Strokes], cell: float) -> list[Baseline]:
     """One Gaussian of all offsets, and a table of how often each occurs.
 
-    Both have the frequencies of pen states beside them. `cell`: side of the table's cells; 1 where
-    coordinates are whole numbers.
+    Both have the frequencies of pen states beside them. `cell`: side of the table's smallest cells;
+    1 where coordinates are whole numbers.
     """
     return [gaussian(train, held_out), table(train, held_out, cell)]
 
@@ -32,24 +31,36 @@ def gaussian(train: Sequence[Strokes], held_out: Sequence[Strokes]) -> Baseline:
 
 
 def table(train: Sequence[Strokes], held_out: Sequence[Strokes], cell: float) -> Baseline:
-    """The frequency of each offset, those in one cell taken as one.
+    """The frequency of each offset, those in one square cell taken as one.
 
-    What is rare is smoothed by the Gaussian (Witten and Bell: as much weight as there are
-    different offsets).
+    What is rare is smoothed by the Gaussian (Witten and Bell: as much weight as there are different
+    cells). The cells are doubled in side as long as the last tenth of the training data, under a
+    table of the rest, becomes likelier.
     """
     started = time.perf_counter()
+    if first := train[: len(train) - len(train) // 10]:
+        last = train[len(first) :]
+        best = _table(first, last, cell).sum()
+        while (other := _table(first, last, 2 * cell).sum()) > best:
+            best, cell = other, 2 * cell
+    found = _table(train, held_out, cell)
+    return _baseline("table of offsets", found.tolist(), train, held_out, started)
+
+
+def _table(train: Sequence[Strokes], held_out: Sequence[Strokes], cell: float) -> Array:
+    """The log density of all offsets of each sample under the table of cells of this side."""
     mean, covariance = _moments(train)
     seen = np.concatenate([_cells(each, cell) for each in train])
-    kinds, counts = np.unique(seen, axis=0, return_counts=True)
-    known = dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True))
+    kinds, counts = np.unique(seen, return_counts=True)
     total = len(seen) + len(kinds)
     found = []
     for each in held_out:
-        cells = map(tuple, _cells(each, cell).tolist())
-        often = np.array([known.get(place, 0) for place in cells], np.float64)
+        cells = _cells(each, cell)
+        places = np.searchsorted(kinds, cells).clip(max=len(kinds) - 1)
+        often = np.where(kinds[places] == cells, counts[places], 0)
         rest = np.exp(_gaussian(each.offsets[1:], mean, covariance)) * len(kinds)
         found.append(np.log((often / cell**2 + rest) / total).sum())
-    return _baseline("table of offsets", found, train, held_out, started)
+    return np.array(found, np.float64)
 
 
 def _baseline(
@@ -70,8 +81,10 @@ def _baseline(
     return Baseline(name, metrics, sums, seconds, "nll", maximize=False, weights=points)
 
 
-def _cells(strokes: Strokes, cell: float) -> NDArray[np.int64]:
-    return np.rint(strokes.offsets[1:] / cell).astype(np.int64)
+def _cells(strokes: Strokes, cell: float) -> NDArray[np.complex128]:
+    """Each offset's cell, (N - 1,): its column and row as one complex number."""
+    columns, rows = np.rint(strokes.offsets[1:] / cell).T
+    return np.asarray(columns + 1j * rows)
 
 
 def _moments(train: Sequence[Strokes]) -> tuple[Array, Array]:

@@ -157,8 +157,6 @@ class Synthesis(Task):
     ) -> SynthesisPreprocessing:
         """The scale of offsets, and the characters of texts."""
         settings = self.settings
-        if settings.seeds > 1:
-            raise SettingsError(f"seeds={settings.seeds}: the task synthesis trains one network")
         if settings.condition == "text" and settings.num_layers < 2:
             raise SettingsError(
                 f"num_layers={settings.num_layers}: writing a text needs 2 or more, as the window"
