@@ -24,7 +24,7 @@ def cross(width: int) -> Ink:
 def word(text: str, random: np.random.Generator) -> Ink:
     """A text of the letters of `SHAPES`, side by side."""
     strokes = [
-        np.array(stroke) + [0.8 * place, 0] + random.normal(0, 0.02, (len(stroke), 2))
+        np.array(stroke) + np.array([0.8 * place, 0]) + random.normal(0, 0.02, (len(stroke), 2))
         for place, letter in enumerate(text)
         for stroke in SHAPES[letter]
     ]

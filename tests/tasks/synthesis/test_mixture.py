@@ -31,9 +31,7 @@ def reference(scores: np.ndarray, x: float, y: float, state: int) -> float:
     density = 0.0
     for j in range(m):
         mean = scores[m + j], scores[2 * m + j]
-        sx, sy = (
-            SMALLEST_DEVIATION + math.log1p(math.exp(scores[k * m + j])) for k in (3, 4)
-        )
+        sx, sy = (SMALLEST_DEVIATION + math.log1p(math.exp(scores[k * m + j])) for k in (3, 4))
         rho = LARGEST_CORRELATION * math.tanh(scores[5 * m + j])
         a, b = (x - mean[0]) / sx, (y - mean[1]) / sy
         z = a * a + b * b - 2 * rho * a * b

@@ -13,11 +13,12 @@ from elman.data import Ink, read_inks
 from elman.errors import DataError, SettingsError
 from elman.nn.state import State
 from elman.tasks.synthesis.batches import texts_of
-from elman.tasks.synthesis.mixture import END, LIFT, draw
+from elman.tasks.synthesis.mixture import END, LIFT, PEN_STATES, draw
 from elman.tasks.synthesis.network import CHANNELS, Texts, WriterNetwork, inputs_of
 from elman.tasks.synthesis.preprocessing import Strokes, SynthesisPreprocessing
 
 _ALIKE = 3.0  # times larger or smaller, from which on a style has another scale
+_LAST = 2  # the last character's place before the length, which counts the end of the text
 _SPARE = 50  # points beyond three times the usual
 
 
@@ -81,7 +82,11 @@ def write(
     ends, is_over = torch.full((count,), most), torch.zeros(count, dtype=torch.bool)
     for number in range(most):
         scores, state = network(points, None if ids is None else _on(ids, device), state)
-        offsets, pens = draw(scores[-1].cpu(), bias, generator)
+        last = scores[-1].cpu()
+        if ids is not None:  # no text is over before the window has come to its last character
+            is_early = network.place(state).cpu() < ids.lengths - _LAST
+            last[is_early, END - PEN_STATES] = -torch.inf
+        offsets, pens = draw(last, bias, generator)
         if known.is_integer:
             offsets = (offsets * known.scale).round() / known.scale
         if number == 0 and style is None:

@@ -28,8 +28,9 @@ class WriterNetwork(nn.Module):
     **Arguments:** `characters`: different ones of texts, 0 to write without a text; `pace`:
     characters a point.
 
-    With texts the first layer reads the points, the window moves by that layer's output, and the
-    layers above read points, first layer and window; without, the layers are stacked as usual.
+    With texts the first layer reads the points, and the window moves by that layer's output. The
+    layers above read points, first layer and window; the density is made of all of them but the
+    points. Without texts the layers are stacked as usual.
     The state is a tuple of tensors with the batch in dimension 1.
     """
 
@@ -51,7 +52,9 @@ class WriterNetwork(nn.Module):
         self.first = one.layers(cell, CHANNELS)
         self.window = Window(size, settings.window, pace)
         self.recurrent = others.layers(cell, CHANNELS + size + settings.embedding_size)
-        self.head = MixtureDensity(size + self.recurrent.output_size, settings.components)
+        self.head = MixtureDensity(
+            size + settings.embedding_size + self.recurrent.output_size, settings.components
+        )
 
     def forward(
         self,
@@ -81,7 +84,7 @@ class WriterNetwork(nn.Module):
         vectors = self.embedding(texts.ids)
         seen, places = self.window(below, vectors, texts.lengths, places)
         output, last = self.recurrent(torch.cat([points, below, seen], -1), above, lengths=lengths)
-        scores = self.head(self.dropout(torch.cat([below, output], -1)))
+        scores = self.head(self.dropout(torch.cat([below, seen, output], -1)))
         return scores, (*as_tuple(first), places, *as_tuple(last))
 
     def place(self, state: State) -> Tensor:
