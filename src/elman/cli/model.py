@@ -139,12 +139,15 @@ def diagnose(
 
 def generate(
     model: Model,
-    prompt: Annotated[str, Parameter(help="What the text begins with.", show_default=False)] = "",
+    prompt: Annotated[
+        str,
+        Parameter(help="What the text begins with; of handwriting the text.", show_default=False),
+    ] = "",
     /,
     *,
     given: Annotated[GenerateFlags, _ALL] = GenerateFlags(),  # noqa: B008
 ) -> None:
-    """Generate text, printed as it is drawn."""
+    """Generate text, printed as it is drawn, or handwriting."""
     task = load(model)
     kind = _commands(task).generate
     if kind is None:

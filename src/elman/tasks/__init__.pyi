@@ -9,6 +9,8 @@ from elman.tasks.language import LanguageSettings as LanguageSettings
 from elman.tasks.load import load as load
 from elman.tasks.speech import Speech as Speech
 from elman.tasks.speech import SpeechSettings as SpeechSettings
+from elman.tasks.synthesis import Synthesis as Synthesis
+from elman.tasks.synthesis import SynthesisSettings as SynthesisSettings
 from elman.tasks.task import Task as Task
 from elman.tasks.translate import Translate as Translate
 from elman.tasks.translate import TranslateSettings as TranslateSettings

@@ -79,7 +79,7 @@ class GenerateFlags(Flags):
     """A task's flags of `elman generate`; a task without such a class cannot generate."""
 
     def run(self, task: Any, prompt: str) -> Iterator[str]:
-        """What follows the prompt, in pieces."""
+        """What is printed, in pieces: the text after the prompt, or names of files."""
         raise NotImplementedError
 
 

@@ -24,6 +24,10 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
         ),
         "language": ("elman.tasks.language.task:Language", "elman.tasks.language.flags:COMMANDS"),
         "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
+        "synthesis": (
+            "elman.tasks.synthesis.task:Synthesis",
+            "elman.tasks.synthesis.flags:COMMANDS",
+        ),
         "translate": (
             "elman.tasks.translate.task:Translate",
             "elman.tasks.translate.flags:COMMANDS",

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from elman.data import Inks, read_inks
 from elman.errors import DataError
-from elman.tasks.handwriting.settings import HandwritingSettings
+
+if TYPE_CHECKING:
+    from elman.tasks.handwriting.settings import HandwritingSettings
+    from elman.tasks.synthesis.settings import SynthesisSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +43,13 @@ class HandwritingData:
         return type(self)(first), type(self)(second)
 
 
-def read_data(data: Any, settings: HandwritingSettings, *, labelled: bool) -> HandwritingData:
-    """Whatever `elman.data.read_inks` reads; ink without a point is left out."""
+def read_data(
+    data: Any, settings: "HandwritingSettings | SynthesisSettings", *, labelled: bool | None
+) -> HandwritingData:
+    """Whatever `elman.data.read_inks` reads; ink without a point is left out.
+
+    `labelled`: whether texts are needed; None to take them where all samples have one.
+    """
     if isinstance(data, HandwritingData):
         return data
     found = read_inks(

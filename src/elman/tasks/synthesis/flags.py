@@ -1,0 +1,61 @@
+"""The task `Synthesis` on the command line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from elman.errors import SettingsError
+from elman.tasks.commands import Commands, GenerateFlags
+from elman.tasks.synthesis.settings import SynthesisSettings
+
+if TYPE_CHECKING:
+    from elman.tasks.synthesis.task import Synthesis
+
+
+class Generate(GenerateFlags):
+    """How handwriting is written, and where to."""
+
+    out: Path | None = Field(None, description="File to write: .svg, .png or .inkml.")
+    bias: float = Field(0.0, description="Above 0 tidier writing: likelier points, less spread.")
+    style: Path | None = Field(None, description="File of ink, in whose hand to write on.")
+    style_text: str | None = Field(None, description="What the style's ink says, if not in it.")
+    count: int = Field(1, ge=1, le=1000, description="Pieces to write; with several, FILE-1 on.")
+    most: int | None = Field(None, description="Points after which the writing is stopped.")
+    seed: int | None = Field(None, description="The same seed writes the same text.")
+
+    def run(self, task: "Synthesis", prompt: str) -> Iterator[str]:
+        """The name of each file that was written."""
+        from elman.data import read_inks, write_ink
+
+        if self.out is None:
+            raise SettingsError("--out is missing: name a .svg, .png or .inkml file to write")
+        style: Any = self.style
+        if self.style_text is not None:
+            if self.style is None:
+                raise SettingsError("--style-text says what --style is: give that, too")
+            style = [(ink, self.style_text) for ink in read_inks(self.style, labelled=False)]
+        text = prompt or None
+        inks = task.samples(
+            self.count, text, bias=self.bias, style=style, seed=self.seed, most=self.most
+        )
+        for number, ink in enumerate(inks, 1):
+            path = self.out
+            if self.count > 1:
+                path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            write_ink(ink, path, text)
+            yield f"{path}\n"
+
+
+COMMANDS = Commands(
+    SynthesisSettings,
+    """Train a network that writes by hand: ink like the training samples, of a text where these
+    have texts.
+
+    Example: `elman train synthesis --data lines.csv --path file --text transcript`
+    """,
+    generate=Generate,
+    data_settings=("text", "writer", "path"),
+    reads=(),
+)
