@@ -29,7 +29,7 @@ def plan(train: HandwritingData, given: Mapping[str, Any], preset: Preset) -> Pl
         classes = max(2, len(set(texts)))
         what = f"{samples:,} symbols of {classes} kinds{by}"
         hard = min(max(1.0, (classes / 10) ** 0.5), 2.5)
-        steps = max(float(np.clip(15 * an_epoch, 1000 * hard, 2000 * hard)), 3 * an_epoch)
+        steps = max(float(np.clip(15 * an_epoch, 1000 * hard, 1600 * hard)), 3 * an_epoch)
         chosen["keep_size"] = is_told_by_size(train.samples.inks, texts)
         size = 96 if classes <= 20 else 128
     else:
