@@ -19,6 +19,10 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
         "classify": ("elman.tasks.classify.task:Classify", "elman.tasks.classify.flags:COMMANDS"),
         "forecast": ("elman.tasks.forecast.task:Forecast", "elman.tasks.forecast.flags:COMMANDS"),
         "language": ("elman.tasks.language.task:Language", "elman.tasks.language.flags:COMMANDS"),
+        "signature": (
+            "elman.tasks.signature.task:Signature",
+            "elman.tasks.signature.flags:COMMANDS",
+        ),
         "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
         "translate": (
             "elman.tasks.translate.task:Translate",

@@ -1,0 +1,103 @@
+"""Batches of signatures beside references, drawn anew for training, and in order for inference."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from elman.tasks.signature.network import Compared
+from elman.tasks.signature.preprocessing import SignaturePreprocessing
+from elman.tasks.signature.trials import Person, Trial, trials, weights
+
+A_TRIAL = 8  # signatures of a trial in a batch of training
+VISITS = 4  # of each person in an epoch
+
+
+def collated(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Compared:  # type: ignore[type-arg]
+    """One batch of trials' sequences (m, n, T, D), statistics (m, F) and kinds (m,)."""
+    sequences, owner, first = [], [], 0
+    for each, _, _ in parts:
+        m, n = each.shape[:2]
+        sequences.append(each.reshape(m * n, *each.shape[2:]))
+        owner.append(first + np.repeat(np.arange(m), n))
+        first += m
+    kinds = [kind for _, _, kind in parts]
+    return Compared(
+        torch.from_numpy(np.concatenate(sequences).transpose(1, 0, 2).copy()),
+        torch.from_numpy(np.concatenate(owner)),
+        torch.from_numpy(np.concatenate([statistics for _, statistics, _ in parts])),
+        torch.from_numpy(np.concatenate(kinds) == 0).float(),
+        torch.from_numpy(np.concatenate([weights(kind) for kind in kinds])),
+    )
+
+
+class DrawnTrials:
+    """Training: of each person some signatures of every kind beside references drawn anew.
+
+    **Arguments:** `size`: signatures in a batch.
+    """
+
+    def __init__(
+        self,
+        people: Sequence[Person],
+        known: SignaturePreprocessing,
+        *,
+        size: int,
+        references: int,
+        seed: int,
+    ) -> None:
+        self.people, self.known, self.references, self.seed = people, known, references, seed
+        self.at_once = max(1, size // A_TRIAL)
+
+    def __len__(self) -> int:
+        return max(1, -(-len(self.people) * VISITS // self.at_once))
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Compared]:
+        """The batches of epoch `e`, from the one numbered `start`."""
+        rng = np.random.default_rng((self.seed, e))
+        order = np.concatenate([rng.permutation(len(self.people)) for _ in range(VISITS)])
+        seeds = rng.integers(2**32, size=len(self))
+        for number in range(start, len(self)):
+            chosen = order[number * self.at_once : (number + 1) * self.at_once]
+            yield self._batch([self.people[i] for i in chosen], int(seeds[number]))
+
+    def _batch(self, people: Sequence[Person], seed: int) -> Compared:
+        rng = np.random.default_rng(seed)
+        parts = []
+        for person in people:
+            (trial,) = trials([person], 1, self._count(rng), seed=int(rng.integers(2**32)))
+            signatures = _some(person.kinds, rng)
+            parts.append((*self.known.compared(trial, signatures), person.kinds[signatures]))
+        return collated(parts)
+
+    def _count(self, rng: np.random.Generator) -> int:
+        return int(rng.integers(1, self.references + 1)) if rng.random() < 0.2 else self.references
+
+
+def _some(kinds: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+    """Numbers of some signatures, as many of each kind as are there and have room."""
+    found = []
+    for kind, share in enumerate((3, 3, 2)):
+        there = np.flatnonzero(kinds == kind)
+        found.append(rng.permutation(there)[:share])
+    return np.concatenate(found)
+
+
+class OrderedTrials:
+    """Inference: a batch a trial, with all of its signatures."""
+
+    def __init__(self, found: Sequence[Trial], known: SignaturePreprocessing) -> None:
+        self.found, self.known = found, known
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Compared]:  # noqa: ARG002
+        """The batches from the one numbered `start`."""
+        for trial in self.found[start:]:
+            kinds = trial.person.kinds
+            yield collated([(*self.known.compared(trial), kinds)])
+
+    def in_order(self) -> range:
+        """The number of each signature."""
+        return range(sum(len(trial.person.kinds) for trial in self.found))
