@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from elman.tasks.signature.deviations import Floats
 from elman.tasks.signature.network import Compared
 from elman.tasks.signature.preprocessing import SignaturePreprocessing
 from elman.tasks.signature.trials import Person, Trial, trials, weights
@@ -12,9 +14,13 @@ from elman.tasks.signature.trials import Person, Trial, trials, weights
 A_TRIAL = 8  # signatures of a trial in a batch of training
 VISITS = 4  # of each person in an epoch
 
+Ints = NDArray[np.int64]
+Part = tuple[Floats, Floats, Ints]
 
-def collated(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Compared:  # type: ignore[type-arg]
-    """One batch of trials' sequences (m, n, T, D), statistics (m, F) and kinds (m,)."""
+
+def collated(parts: Sequence[Part], sizes: Sequence[int] | None = None) -> Compared:
+    """One batch of trials' sequences (m, n, T, D), statistics (m, F) and kinds (m,); `sizes`: see
+    `Compared.parts`."""
     sequences, owner, first = [], [], 0
     for each, _, _ in parts:
         m, n = each.shape[:2]
@@ -22,13 +28,26 @@ def collated(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Comp
         owner.append(first + np.repeat(np.arange(m), n))
         first += m
     kinds = [kind for _, _, kind in parts]
+    counts = [sum(len(part[2]) for part in parts), 0, 0] if sizes is None else list(sizes)
     return Compared(
         torch.from_numpy(np.concatenate(sequences).transpose(1, 0, 2).copy()),
         torch.from_numpy(np.concatenate(owner)),
         torch.from_numpy(np.concatenate([statistics for _, statistics, _ in parts])),
         torch.from_numpy(np.concatenate(kinds) == 0).float(),
         torch.from_numpy(np.concatenate([weights(kind) for kind in kinds])),
+        torch.tensor(counts),
     )
+
+
+def in_full(
+    signatures: tuple[Floats, Floats],
+    cohort: tuple[Floats, Floats],
+    own: Sequence[tuple[Floats, Floats]],
+) -> Compared:
+    """One batch of a trial's signatures with what their scores are normalised by."""
+    parts = [signatures, cohort, *own]
+    sizes = [len(signatures[1]), len(cohort[1]), len(own)]
+    return collated([(*part, np.zeros(len(part[1]), np.int64)) for part in parts], sizes)
 
 
 class DrawnTrials:
@@ -74,7 +93,7 @@ class DrawnTrials:
         return int(rng.integers(1, self.references + 1)) if rng.random() < 0.2 else self.references
 
 
-def _some(kinds: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _some(kinds: Ints, rng: np.random.Generator) -> Ints:
     """Numbers of some signatures, as many of each kind as are there and have room."""
     found = []
     for kind, share in enumerate((3, 3, 2)):
@@ -95,8 +114,7 @@ class OrderedTrials:
     def epoch(self, e: int, start: int = 0) -> Iterator[Compared]:  # noqa: ARG002
         """The batches from the one numbered `start`."""
         for trial in self.found[start:]:
-            kinds = trial.person.kinds
-            yield collated([(*self.known.compared(trial), kinds)])
+            yield in_full(self.known.compared(trial), *self.known.normaliser(trial))
 
     def in_order(self) -> range:
         """The number of each signature."""

@@ -19,6 +19,7 @@ from elman.tasks.signature.functions import (
 )
 from elman.tasks.signature.warping import aligned
 
+POOL = 4  # steps that the recurrent layers read as one
 _SOFT = 0.1  # added to the spread: what is always alike does not decide alone
 _MOST = 6.0  # spreads
 _CLIP = 8.0
@@ -79,12 +80,12 @@ def compared(
     `numbers`: (m, G), the global numbers less their mean of the references; `usual` and `weight`:
     see `spread`; `names`: of the C time functions.
 
-    **Returns:** sequences (m, n, STEPS / 2, 2 C) of deviations over the spread, absolute and
+    **Returns:** sequences (m, n, STEPS / POOL, 2 C) of deviations over the spread, absolute and
     signed, and statistics of them, (m, F).
     """
     scaled = _scaled(towards, spread(within, usual, weight), usual)
-    pairs = scaled.reshape(*scaled.shape[:2], STEPS // 2, 2, -1)
-    sequences = np.concatenate([np.abs(pairs).mean(3), pairs.mean(3)], -1) / 3
+    pooled = scaled.reshape(*scaled.shape[:2], STEPS // POOL, POOL, -1)
+    sequences = np.concatenate([np.abs(pooled).mean(3), pooled.mean(3)], -1) / 3
     size, sign = np.abs(scaled).mean(2), scaled.mean(2)  # (n, m, C)
     alike = [names.index(name) for name in _ALIKE if name in names]
     overall = size[..., alike].mean(-1)

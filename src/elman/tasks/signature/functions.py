@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman.data import Ink
 from elman.data.ink.preparation import resampled_in_time
 from elman.errors import DataError
 
-STEPS = 128  # of every signature
+STEPS = 256  # of every signature
 SECONDS = 0.01  # between points before that
 _LONGEST = 120.0  # seconds
 _MOST_POINTS = 20_000
@@ -89,7 +91,7 @@ def traced(ink: Ink, channels: tuple[str, ...]) -> Traced:
 
     >>> ink = Ink.of_strokes([[(0, 0), (1, 2), (3, 1)]], time=np.array([0, 0.1, 0.2]))
     >>> traced(ink, ()).functions.shape
-    (128, 14)
+    (256, 14)
     """
     if not len(ink):
         raise DataError("the ink has no point: a signature needs one at least")
@@ -197,3 +199,16 @@ def _steps(values: Array, count: int) -> Array:
     at = total[floor] + (edges - floor)[:, None] * values[floor]
     means: Array = np.diff(at, axis=0) * (count / length)
     return means
+
+
+def references_of(functions: Tensor, numbers: Tensor, channels: tuple[str, ...]) -> list[Traced]:
+    """Signatures as they are saved, (n, STEPS, C) and (n, G); ValueError of other shapes."""
+    wanted = (len(functions), STEPS, len(function_names(channels)))
+    if tuple(functions.shape) != wanted or tuple(numbers.shape) != (
+        len(functions),
+        len(global_names(channels)),
+    ):
+        raise ValueError("the signatures have another shape than their channels have")
+    if functions.dtype != torch.float32 or numbers.dtype != torch.float32:
+        raise ValueError("the signatures are not of float32")
+    return [Traced(f.numpy(), g.numpy()) for f, g in zip(functions, numbers, strict=True)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,7 +16,6 @@ from elman.data import Ink, read_inks
 from elman.data.arguments import check_number
 from elman.data.values import shown
 from elman.errors import DataError, ModelError, SettingsError
-from elman.tasks.metrics import calibrated_loss, fit_temperature
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction, rows
 from elman.tasks.run_report.run import Own
@@ -28,6 +28,7 @@ from elman.tasks.signature.metrics import verification_metrics
 from elman.tasks.signature.network import Compared, SignatureNetwork, loss_of
 from elman.tasks.signature.plan import plan
 from elman.tasks.signature.preprocessing import (
+    COHORT,
     RANDOM_TESTS,
     RANDOM_TRAINING,
     SignaturePreprocessing,
@@ -43,7 +44,10 @@ from elman.tasks.start import weights_hash
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.train import Step
+from elman.train.inference import infer
 from elman.train.objective import Objective
+
+_RECURRENT_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)  # among which validation chooses
 
 
 class Signature(Task):
@@ -82,7 +86,8 @@ class Signature(Task):
     saved_type = SignatureConfig
     preprocessing_type = SignaturePreprocessing
     fixed = ("bidirectional",)
-    found_after_training = ("temperature",)
+    found_after_training = ("recurrent_weight",)
+    asset_names = (COHORT,)
 
     # Use
 
@@ -291,9 +296,11 @@ class Signature(Task):
             input_dropout=settings.input_dropout,
             dropout=settings.output_dropout,
         )
-        if (linear := preprocessing.linear) is not None:
+        if (start := preprocessing.start) is not None:
             for name in ("mean", "deviation", "weight", "bias"):
-                getattr(network, name).copy_(torch.as_tensor(getattr(linear, name)))
+                getattr(network, name).copy_(torch.as_tensor(getattr(start.linear, name)))
+            for name in ("usual_own", "scale", "shift"):
+                getattr(network, name).fill_(getattr(start, name))
         return network
 
     def precision(self, preprocessing: SignaturePreprocessing) -> torch.dtype | None:  # noqa: ARG002
@@ -326,9 +333,8 @@ class Signature(Task):
         return Step(loss_of(model(batch), batch), len(batch.targets), state)
 
     def outputs(self, model: SignatureNetwork, batch: Compared) -> Tensor:
-        """The score of each signature, (B,)."""
-        scores: Tensor = model(batch)
-        return scores
+        """The calibrated score of each signature, (B,)."""
+        return model.verify(batch)
 
     def average(self, outputs: Sequence[Tensor]) -> Tensor:
         """The mean score."""
@@ -357,7 +363,8 @@ class Signature(Task):
         threshold = float(np.log(self.settings.threshold / (1 - self.settings.threshold)))
         scores = scored(found, _array(output))
         logits, targets = self._balanced(output, found)
-        return {**verification_metrics(scores, threshold), "loss": calibrated_loss(logits, targets)}
+        loss = float(F.binary_cross_entropy_with_logits(logits, targets))
+        return {**verification_metrics(scores, threshold), "loss": loss}
 
     def _balanced(self, output: Sequence[Tensor], found: Sequence[Trial]) -> tuple[Tensor, Tensor]:
         """Scores (N, 1) and targets of as many genuine signatures as forgeries."""
@@ -371,18 +378,20 @@ class Signature(Task):
 
     @property
     def objective(self) -> Objective:
-        """The loss at the temperature that fits best."""
+        """The cross entropy, of as many genuine signatures as forgeries."""
         return Objective("loss", maximize=False)
 
     def calibrate(self, model: nn.Module, validation: SignatureData) -> None:
-        """Set the temperature with which the validation data is likeliest."""
-        from elman.train.inference import infer
-
+        """Set the weight of the recurrent part with which the validation data is likeliest."""
         assert isinstance(model, SignatureNetwork)
-        model.temperature.fill_(1)
         batches = self.batches(self._preprocessing, validation, training=False)
-        output = infer(model, batches, self.outputs)  # type: ignore[arg-type]
-        model.temperature.fill_(fit_temperature(*self._balanced(output, self._trials(validation))))
+        found = self._trials(validation)
+        losses = {}
+        for weight in _RECURRENT_WEIGHTS:
+            model.recurrent_weight.fill_(weight)
+            output = infer(model, batches, self.outputs)  # type: ignore[arg-type]
+            losses[weight] = F.binary_cross_entropy_with_logits(*self._balanced(output, found))
+        model.recurrent_weight.fill_(min(losses, key=lambda weight: float(losses[weight])))
 
     def baselines(self, train: SignatureData, held_out: SignatureData) -> list[Baseline]:  # noqa: ARG002
         """Dynamic time warping with distances normalised by the references."""
@@ -423,7 +432,8 @@ class Signature(Task):
         ink = Ink.of_strokes([points], time=time, **pen)
         template = Templates("", known.channels)
         template.put("a", [known.traced(ink)] * 5)
-        return lambda: scores_of(self.model, known, template["a"], [known.traced(ink)])
+        person = template["a"]
+        return lambda: scores_of(self.model, known, person, [known.traced(ink)])
 
 
 def _array(output: Sequence[Tensor]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from elman.data.values import shown
 from elman.errors import ModelError, SettingsError
 from elman.folders import path_of
 from elman.tasks.signature.deviations import Floats, deviations
-from elman.tasks.signature.functions import STEPS, Traced, function_names, global_names
+from elman.tasks.signature.functions import Traced, references_of
 from elman.tensor_files import read_tensors, write_tensors
 
 MOST = 10  # references of a person
@@ -23,10 +23,12 @@ _MOST_PERSONS = 10**6
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A person's references and their deviations from each other, (n, n, STEPS, C)."""
+    """A person's references and their deviations from each other, (n, n, STEPS, C); `kept` is what
+    scores are normalised by, once it is computed."""
 
     references: list[Traced]
     within: Floats
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, references: Sequence[Traced], channels: tuple[str, ...]) -> "Template":
@@ -104,20 +106,10 @@ class Templates(Mapping[str, Template]):
             persons, channels = json.loads(about["persons"]), tuple(json.loads(about["channels"]))
             found = cls(about["model"], channels)
             for number, person in enumerate(persons[:_MOST_PERSONS]):
-                found.put(person, _references(tensors, number, channels))
+                functions, numbers = (
+                    tensors[f"{number}.{name}"] for name in ("functions", "globals")
+                )
+                found.put(person, references_of(functions, numbers, channels))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{place} is damaged: {' '.join(str(error).split())[:200]}") from None
         return found
-
-
-def _references(tensors: Mapping[str, Any], number: int, channels: tuple[str, ...]) -> list[Traced]:
-    functions, numbers = (tensors[f"{number}.{name}"] for name in ("functions", "globals"))
-    wanted = (len(functions), STEPS, len(function_names(channels)))
-    if tuple(functions.shape) != wanted or tuple(numbers.shape) != (
-        len(functions),
-        len(global_names(channels)),
-    ):
-        raise ValueError(f"template {number} has another shape than its channels have")
-    if functions.dtype != torch.float32 or numbers.dtype != torch.float32:
-        raise ValueError(f"template {number} is not of float32")
-    return [Traced(f.numpy(), g.numpy()) for f, g in zip(functions, numbers, strict=True)]

@@ -17,12 +17,29 @@ KINDS = ("genuine", "skilled", "random")
 
 
 @dataclass(frozen=True, eq=False)
+class Cohort:
+    """Genuine signatures of training persons, by which scores are normalised; `persons` are their
+    names while training, later none."""
+
+    traces: list[Traced]
+    persons: list[str]
+
+    def without(self, person: str) -> list[Traced]:
+        """Those of others."""
+        if not self.persons:
+            return self.traces
+        return [t for t, name in zip(self.traces, self.persons, strict=True) if name != person]
+
+
+@dataclass(frozen=True, eq=False)
 class Person:
     """A person's signatures compared once: the earlier genuine ones as references with each other,
     and with later genuine ones, skilled forgeries, and random ones (genuine ones of others).
 
     `within` (r, r, STEPS, C) and `towards` (r, m, STEPS, C) are deviations, float16;
-    `own` (r, r) and `apart` (r, m) warping distances; `kinds` (m,) numbers of `KINDS`.
+    `cohort` (r, q, STEPS, C) is towards signatures of others that scores are normalised by. `own`
+    (r, r) and `apart` (r, m) are warping distances, `kinds` (m,) numbers of `KINDS`, the others
+    global numbers.
     """
 
     name: str
@@ -33,6 +50,8 @@ class Person:
     kinds: NDArray[np.int64]
     reference_numbers: Floats
     numbers: Floats
+    cohort: NDArray[np.float16]
+    cohort_numbers: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +67,37 @@ class Trial:
     ) -> tuple[Floats, Floats]:
         """Sequences and statistics of all signatures or some, see
         `elman.tasks.signature.deviations.compared`."""
+        who = self.person
+        towards, numbers = who.towards[:, signatures], who.numbers[signatures]
+        return self._compared(self.references, towards, numbers, usual, names, weight)
+
+    def normaliser(
+        self, usual: Floats, names: Sequence[str], weight: float
+    ) -> tuple[tuple[Floats, Floats], list[tuple[Floats, Floats]]]:
+        """Sequences and statistics of the cohort, and of each reference beside the others."""
         who, chosen = self.person, self.references
+        cohort = self._compared(chosen, who.cohort, who.cohort_numbers, usual, names, weight)
+        own = []
+        for one in chosen if len(chosen) > 1 else ():
+            others = chosen[chosen != one]
+            towards, numbers = who.within[:, [one]], who.reference_numbers[[one]]
+            own.append(self._compared(others, towards, numbers, usual, names, weight))
+        return cohort, own
+
+    def _compared(
+        self,
+        chosen: NDArray[np.int64],
+        towards: NDArray[np.float16],
+        numbers: Floats,
+        usual: Floats,
+        names: Sequence[str],
+        weight: float,
+    ) -> tuple[Floats, Floats]:
+        who = self.person
         return compared(
             who.within[np.ix_(chosen, chosen)].astype(np.float32),
-            who.towards[chosen][:, signatures].astype(np.float32),
-            _centred(who.numbers[signatures], who.reference_numbers[chosen]),
+            towards[chosen].astype(np.float32),
+            _centred(numbers, who.reference_numbers[chosen]),
             usual,
             names,
             weight,
@@ -79,13 +124,15 @@ def persons(
     data: SignatureData,
     traces: Sequence[Traced],
     channels: tuple[str, ...],
+    cohort: Cohort,
     *,
     random: int,
     seed: int,
 ) -> list[Person]:
     """The persons of labelled data, their signatures compared.
 
-    **Arguments:** `traces`: of each signature; `random`: so many genuine signatures of others are
+    **Arguments:** `traces`: of each signature; `cohort`: whose signatures scores are normalised by,
+    without a person's own; `random`: so many genuine signatures of others are
     random forgeries of each.
 
     Raises `DataError` where nobody has two genuine signatures, or there are no forgeries at all.
@@ -106,23 +153,30 @@ def persons(
             for i in range(random if others else 0)
         ]
         tests = [*late, *forged, *at_random]
-        references = [traces[i] for i in early]
-        apart, distances = deviations(references, [traces[i] for i in [*early, *tests]], channels)
-        count = len(early)
-        kinds = np.repeat(np.arange(3), [len(late), len(forged), len(at_random)])
+        others_of = cohort.without(name)
+        everything = [*(traces[i] for i in [*early, *tests]), *others_of]
+        apart, distances = deviations([traces[i] for i in early], everything, channels)
+        apart = apart.astype(np.float16)
+        first, last = len(early), len(early) + len(tests)
         found.append(
             Person(
                 name,
-                apart[:, :count].astype(np.float16),
-                apart[:, count:].astype(np.float16),
-                distances[:, :count],
-                distances[:, count:],
-                kinds,
-                np.stack([each.globals for each in references]),
-                np.stack([traces[i].globals for i in tests]),
+                apart[:, :first],
+                apart[:, first:last],
+                distances[:, :first],
+                distances[:, first:last],
+                np.repeat(np.arange(3), [len(late), len(forged), len(at_random)]),
+                _numbers([traces[i] for i in early]),
+                _numbers([traces[i] for i in tests]),
+                apart[:, last:],
+                _numbers(others_of),
             )
         )
     return found
+
+
+def _numbers(traces: Sequence[Traced]) -> Floats:
+    return np.stack([each.globals for each in traces])
 
 
 def trials(
