@@ -1,4 +1,4 @@
-"""Error rates of signature verification on the SVC2004 writers at hand, beside dynamic time warping.
+"""Error rates of signature verification on the writers of SVC2004, beside time warping.
 
 Persons are parted into five groups; each is verified by a model trained on the others. References
 are five signatures drawn ten times from the first ten of each person; the later ten, all skilled
@@ -40,6 +40,8 @@ def main() -> None:
         report = task.report(_of(data, set(group)))
         found.append(report.scores)
         warping.append(report.warping_scores)
+        weight = getattr(task.model, "recurrent_weight", None)
+        print({k: round(v, 4) for k, v in report.metrics.items()}, weight, flush=True)
         print(f"{', '.join(group)}: {time.monotonic() - began:.0f} s", flush=True)
     print("\n| | skilled, one threshold | skilled, one a person | random | random, one a person |")
     print("|---|---|---|---|---|")

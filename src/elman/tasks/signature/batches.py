@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.tasks.signature.deviations import Floats
+from elman.tasks.signature.functions import Floats
 from elman.tasks.signature.network import Compared
 from elman.tasks.signature.preprocessing import SignaturePreprocessing
 from elman.tasks.signature.trials import Person, Trial, trials, weights

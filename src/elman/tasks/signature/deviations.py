@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.errors import DataError
 from elman.tasks.signature.functions import (
     ALIGNED_BY,
     RISING,
@@ -41,8 +42,7 @@ def deviations(
     one = np.stack([references[a].functions for a, _ in pairs])
     two = np.stack([others[b].functions for _, b in pairs])
     by = [names.index(name) for name in ALIGNED_BY if name in names]
-    keys = [np.nan_to_num(each[..., by]) for each in (one, two)]
-    found, distances = aligned(*keys, two)
+    found, distances = aligned(np.nan_to_num(one[..., by]), np.nan_to_num(two[..., by]), two)
     found -= one
     for name in RISING:
         column = names.index(name)
@@ -152,14 +152,24 @@ def _leave_one_out(within: Floats, usual: Floats, weight: float) -> Floats:
             if count == 2 and not weight:
                 rest = np.broadcast_to(usual, rest.shape)
             sizes.append(np.minimum(absolute[one, other] / (rest + _SOFT), _MOST).mean(0))
-    return np.stack(sizes)
+    every: Floats = np.stack(sizes)
+    return every
 
 
 def usual_deviation(within: Sequence[Floats]) -> NDArray[np.float32]:
-    """The mean absolute deviation of references from each other over persons, (C,)."""
+    """The mean absolute deviation of references from each other over persons, (C,).
+
+    Raises `DataError` where nobody has two references.
+    """
     means = []
     for each in within:
         if len(each) > 1:
             size = np.nanmean(np.abs(each), (0, 1, 2)) * len(each) / (len(each) - 1)
             means.append(np.nan_to_num(size))
-    return np.mean(means, 0).astype(np.float32)
+    if not means:
+        raise DataError(
+            "nobody has three genuine signatures, two of which may be references: how much a"
+            " person's signatures differ cannot be learnt"
+        )
+    usual: Floats = np.mean(means, 0).astype(np.float32)
+    return usual

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elman.tasks.signature.functions import Floats
 from elman.tasks.signature.linear import Linear
 from elman.tasks.signature.network import normalised
-from elman.tasks.signature.trials import Floats, Person, Trial, trials, weights
+from elman.tasks.signature.trials import Person, Trial, trials, weights
 
 _DRAWS = 6  # of each person
 _A_PERSON = 25.0  # weight of a person's genuine signatures
@@ -62,11 +63,11 @@ def linear_start(
         own = _fit(rest, penalty)
         level = torch.tensor(_usual(rest, own))
         for each in (one for some in examples[group::groups] for one in some):
-            parts = [
+            found, cohort, beside = (
                 torch.from_numpy(own.scores(part.astype(np.float64)))
                 for part in (each.signatures, each.cohort, each.own)
-            ]
-            scores.append(normalised(*parts, level).numpy())
+            )
+            scores.append(normalised(found, cohort, beside, level).numpy())
             kinds.append(each.kinds)
     share = np.concatenate([weights(each) for each in kinds]) * _A_PERSON / _DRAWS
     targets = (np.concatenate(kinds) == 0).astype(np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from elman.tasks.signature.metrics import KIND_NAMES, Scores
+from elman.tasks.signature.metrics import KIND_NAMES, Array, Scores
 
 if TYPE_CHECKING:
     from elman.tasks.signature.report import Report
@@ -54,6 +54,6 @@ def draw(
     ax.plot(places, places, ":", color="0.6", linewidth=0.8)
 
 
-def _deviates(rates: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _deviates(rates: Array) -> Array:
     normal = NormalDist()
     return np.array([normal.inv_cdf(float(rate)) for rate in np.clip(rates, _LIMIT, 1 - _LIMIT)])

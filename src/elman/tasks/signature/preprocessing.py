@@ -11,9 +11,10 @@ import torch
 from elman.data import Ink
 from elman.errors import DataError, ModelError
 from elman.tasks.signature.dataset import SignatureData
-from elman.tasks.signature.deviations import Floats, usual_deviation
+from elman.tasks.signature.deviations import usual_deviation
 from elman.tasks.signature.functions import (
     PEN,
+    Floats,
     Traced,
     function_names,
     global_names,

@@ -187,7 +187,12 @@ class Signature(Task):
                 )
 
     def predictions(
-        self, data: Any, *, person: str | None = None, threshold: float | None = None
+        self,
+        data: Any,
+        *,
+        person: str | None = None,
+        threshold: float | None = None,
+        **options: Any,
     ) -> list[Prediction]:
         """Whether each signature is of the person it is said to be of, or why that is not known.
 
@@ -195,6 +200,8 @@ class Signature(Task):
         all; `threshold`: see `verify`.
         """
         self._check_trained()
+        if options:
+            raise SettingsError(f"{next(iter(options))} is no option of predicting signatures")
         dataset = self.read(data, labelled=False)
         if person is None and dataset.samples.writers is None:
             raise SettingsError(

@@ -12,8 +12,8 @@ import torch
 from elman.data.values import shown
 from elman.errors import ModelError, SettingsError
 from elman.folders import path_of
-from elman.tasks.signature.deviations import Floats, deviations
-from elman.tasks.signature.functions import Traced, references_of
+from elman.tasks.signature.deviations import deviations
+from elman.tasks.signature.functions import Floats, Traced, references_of
 from elman.tensor_files import read_tensors, write_tensors
 
 MOST = 10  # references of a person

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from elman.errors import DataError
 from elman.tasks.signature.dataset import SignatureData, halves
-from elman.tasks.signature.deviations import Floats, compared, deviations
-from elman.tasks.signature.functions import Traced
+from elman.tasks.signature.deviations import compared, deviations
+from elman.tasks.signature.functions import Floats, Traced
 
 KINDS = ("genuine", "skilled", "random")
 
@@ -155,8 +155,8 @@ def persons(
         tests = [*late, *forged, *at_random]
         others_of = cohort.without(name)
         everything = [*(traces[i] for i in [*early, *tests]), *others_of]
-        apart, distances = deviations([traces[i] for i in early], everything, channels)
-        apart = apart.astype(np.float16)
+        exact, distances = deviations([traces[i] for i in early], everything, channels)
+        apart = exact.astype(np.float16)
         first, last = len(early), len(early) + len(tests)
         found.append(
             Person(

@@ -10,8 +10,8 @@ import torch
 
 from elman.tasks.ensemble import networks
 from elman.tasks.signature.batches import in_full
-from elman.tasks.signature.deviations import Floats, compared, deviations
-from elman.tasks.signature.functions import Traced
+from elman.tasks.signature.deviations import compared, deviations
+from elman.tasks.signature.functions import Floats, Traced
 from elman.tasks.signature.preprocessing import WEIGHT, SignaturePreprocessing
 from elman.tasks.signature.templates import Template
 from elman.train.inference import inference
