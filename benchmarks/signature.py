@@ -40,8 +40,6 @@ def main() -> None:
         report = task.report(_of(data, set(group)))
         found.append(report.scores)
         warping.append(report.warping_scores)
-        weight = getattr(task.model, "recurrent_weight", None)
-        print({k: round(v, 4) for k, v in report.metrics.items()}, weight, flush=True)
         print(f"{', '.join(group)}: {time.monotonic() - began:.0f} s", flush=True)
     print("\n| | skilled, one threshold | skilled, one a person | random | random, one a person |")
     print("|---|---|---|---|---|")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.shared.tiny_signatures import sign
+from tiny_signatures import sign
 
 from elman.data import Ink
 from elman.data.ink.preparation import scaled

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from tests.shared.tiny_signatures import sign, signatures
+from tiny_signatures import sign, signatures
 
 import elman
 from elman.cli.app import main

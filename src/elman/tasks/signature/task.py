@@ -47,7 +47,7 @@ from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
 
-_RECURRENT_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)  # among which validation chooses
+_RECURRENT_WEIGHTS = (0.0, 0.1, 0.2, 0.3)  # among which validation chooses
 
 
 class Signature(Task):
