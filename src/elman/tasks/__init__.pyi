@@ -7,6 +7,8 @@ from elman.tasks.handwriting import HandwritingSettings as HandwritingSettings
 from elman.tasks.language import Language as Language
 from elman.tasks.language import LanguageSettings as LanguageSettings
 from elman.tasks.load import load as load
+from elman.tasks.signature import Signature as Signature
+from elman.tasks.signature import SignatureSettings as SignatureSettings
 from elman.tasks.speech import Speech as Speech
 from elman.tasks.speech import SpeechSettings as SpeechSettings
 from elman.tasks.synthesis import Synthesis as Synthesis

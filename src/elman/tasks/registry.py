@@ -23,6 +23,10 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
             "elman.tasks.handwriting.flags:COMMANDS",
         ),
         "language": ("elman.tasks.language.task:Language", "elman.tasks.language.flags:COMMANDS"),
+        "signature": (
+            "elman.tasks.signature.task:Signature",
+            "elman.tasks.signature.flags:COMMANDS",
+        ),
         "speech": ("elman.tasks.speech.task:Speech", "elman.tasks.speech.flags:COMMANDS"),
         "synthesis": (
             "elman.tasks.synthesis.task:Synthesis",

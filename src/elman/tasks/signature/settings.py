@@ -1,0 +1,55 @@
+"""The settings of the task `Signature`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from elman.tasks.settings import HeldOutSetting, PlanSettings, RecurrentSettings, with_defaults
+from elman.train.settings import TrainSettings
+
+
+@with_defaults(
+    {
+        "batch_size": "Signatures in a batch, each with its references.",
+        "epochs": "Passes over the comparisons that training draws.",
+        "input_dropout": "Dropout on the deviations of each step.",
+        "held_out": "Share of the persons held out when no validation data is given.",
+    },
+    cell="gru",
+    hidden_size=16,
+    input_dropout=0.15,
+    output_dropout=0.3,
+    batch_size=32,
+    lr=3e-3,
+    warmup=0.1,
+    weight_decay=1e-2,
+    ema=0.99,
+)
+class SignatureSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettings):
+    """Settings of `Signature`; each is a keyword there and a flag of the command line."""
+
+    planned: ClassVar[frozenset[str]] = frozenset({"epochs", "evaluate_every"})
+
+    references: int = Field(
+        5, ge=1, le=10, description="Genuine signatures of a person that enrolment asks for."
+    )
+    draws: int = Field(
+        10, ge=1, le=1000, description="Choices of references of each person in an evaluation."
+    )
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="Probability from which a signature is taken as genuine."
+    )
+    penalty: float = Field(
+        100.0,
+        ge=0,
+        le=1e9,
+        description="L2 penalty of the linear part, which reads statistics of the deviations.",
+    )
+    bidirectional: bool = Field(True, description="Bidirectional layers.")
+    path: str = Field("path", description="Column of the files of ink.")
+    writer: str = Field(
+        "writer", description="Column of the person whose signature it is or feigns."
+    )
+    label: str = Field(
+        "label", description='Column of "genuine" or "forgery"; all are genuine without it.'
+    )
