@@ -389,7 +389,8 @@ class Signature(Task):
         return Objective("loss", maximize=False)
 
     def calibrate(self, model: nn.Module, validation: SignatureData) -> None:
-        """Set the weight of the recurrent part with which the validation data is likeliest."""
+        """Set the weight of the recurrent part: that with which the validation data is likeliest,
+        if it gains more than its standard error over persons on the linear score alone."""
         assert isinstance(model, SignatureNetwork)
         batches = self.batches(self._preprocessing, validation, training=False)
         found = self._trials(validation)
@@ -397,8 +398,21 @@ class Signature(Task):
         for weight in _RECURRENT_WEIGHTS:
             model.recurrent_weight.fill_(weight)
             output = infer(model, batches, self.outputs)  # type: ignore[arg-type]
-            losses[weight] = F.binary_cross_entropy_with_logits(*self._balanced(output, found))
-        model.recurrent_weight.fill_(min(losses, key=lambda weight: float(losses[weight])))
+            losses[weight] = self._losses(output, found)
+        model.recurrent_weight.fill_(weight_that_gains(losses))
+
+    def _losses(self, output: Sequence[Tensor], found: Sequence[Trial]) -> NDArray[np.float64]:
+        """The cross entropy of each person's signatures."""
+        counts = [len(trial.person.kinds) for trial in found]
+        parts = np.split(np.arange(len(output)), np.cumsum(counts)[:-1])
+        names = [trial.person.name for trial in found]
+        losses = []
+        for name in sorted(set(names)):
+            own = [i for i, each in enumerate(names) if each == name]
+            scores = [output[k] for i in own for k in parts[i].tolist()]
+            logits, targets = self._balanced(scores, [found[i] for i in own])
+            losses.append(float(F.binary_cross_entropy_with_logits(logits, targets)))
+        return np.array(losses)
 
     def baselines(self, train: SignatureData, held_out: SignatureData) -> list[Baseline]:  # noqa: ARG002
         """Dynamic time warping with distances normalised by the references."""
@@ -441,6 +455,22 @@ class Signature(Task):
         template.put("a", [known.traced(ink)] * 5)
         person = template["a"]
         return lambda: scores_of(self.model, known, person, [known.traced(ink)])
+
+
+def weight_that_gains(losses: Mapping[float, NDArray[np.float64]]) -> float:
+    """The weight of the least mean loss over persons (N,) if, in comparison with weight 0, it gains
+    more than one standard error of the mean gain; else 0, as of a single person.
+
+    >>> weight_that_gains({0.0: np.array([0.3, 0.4]), 0.1: np.array([0.2, 0.35])})
+    0.1
+    >>> weight_that_gains({0.0: np.array([0.3, 0.4]), 0.1: np.array([0.1, 0.5])})
+    0.0
+    """
+    best = min(losses, key=lambda weight: float(losses[weight].mean()))
+    gains = losses[0.0] - losses[best]
+    if len(gains) < 2 or not gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5:
+        return 0.0
+    return best
 
 
 def _array(output: Sequence[Tensor]) -> NDArray[np.float64]:
