@@ -78,3 +78,9 @@ from elman.data.text.normalise import normalise as normalise
 from elman.data.text.vocabulary import Stream as Stream
 from elman.data.text.vocabulary import Vocabulary as Vocabulary
 from elman.data.text.vocabulary import build_vocabulary as build_vocabulary
+from elman.data.video.clip import Clip as Clip
+from elman.data.video.clip import decoded as decoded
+from elman.data.video.clips import Clips as Clips
+from elman.data.video.read import holds_clips as holds_clips
+from elman.data.video.read import read_clips as read_clips
+from elman.data.video.sample import Event as Event
