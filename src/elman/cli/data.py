@@ -1,4 +1,4 @@
-"""The commands `elman data`: datasets by name, and a check of one's own recordings or writing."""
+"""The commands `elman data`: datasets by name, and a check of one's own files."""
 
 import warnings
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 import elman.data
 from elman.cli import output
 from elman.errors import SettingsError
+from elman.progress import stage
 
 _LONGEST = 60.0
 
@@ -76,9 +77,21 @@ def _check_ink(source: str, wanted: _Wanted) -> str:
     return elman.data.check_inks(inks).summary()
 
 
+def _check_video(source: str, wanted: _Wanted) -> str:
+    for name in ("longest", "encoding", "delimiter"):
+        if getattr(wanted, name) is not None:
+            raise SettingsError(f"{source} holds video: --{name} is of recordings")
+    with warnings.catch_warnings():  # what is left out stands in the summary
+        warnings.simplefilter("ignore")
+        clips = elman.data.read_clips(source, labelled=None)
+    with stage("decoding the clips", shown=True):
+        return elman.data.check_clips(clips).summary()
+
+
 # What a source may hold, in the order in which it is asked, and the check of it.
 _CHECKS: tuple[tuple[Callable[[str], bool], Callable[[str, _Wanted], str]], ...] = (
     (lambda source: elman.data.holds_ink(source), _check_ink),
+    (lambda source: elman.data.holds_clips(source), _check_video),
     (lambda _: True, _check_sound),
 )
 
@@ -88,8 +101,8 @@ def data_check(
     source: Annotated[
         str,
         Parameter(
-            help="A manifest, a folder or a file of sound or handwriting, or a dataset, as"
-            " sp_fsdd:train."
+            help="A manifest, a folder or a file of sound, handwriting or video, or a dataset,"
+            " as sp_fsdd:train."
         ),
     ],
     /,
@@ -107,10 +120,12 @@ def data_check(
         Parameter(help="What parts the manifest's fields, as ';' or tab; found if not given."),
     ] = None,
 ) -> None:
-    """List what is wrong with recordings or handwriting.
+    """List what is wrong with recordings, handwriting or video.
 
     Of recordings those that are broken, silent, clipped, too long or without their transcript; of
-    handwriting those without strokes, with time that runs back, with jumps, or drawn twice.
+    handwriting those without strokes, with time that runs back, with jumps, or drawn twice; of
+    video those that cannot be decoded, are damaged, black, still, of one frame, have gaps in time,
+    or are seen twice.
 
     Example: `elman data check recordings.csv --longest 20`
     """

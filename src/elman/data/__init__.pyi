@@ -12,6 +12,7 @@ from elman.data.datasets.dataset import Part as Part
 from elman.data.datasets.download import at_hand as at_hand
 from elman.data.datasets.download import cache_folder as cache_folder
 from elman.data.datasets.download import fetch as fetch
+from elman.data.datasets.mnist_digits import mnist_digits as mnist_digits
 from elman.data.datasets.pen_digits import pixel_digits as pixel_digits
 from elman.data.datasets.registry import dataset_names as dataset_names
 from elman.data.datasets.registry import get as get
@@ -78,9 +79,18 @@ from elman.data.text.normalise import normalise as normalise
 from elman.data.text.vocabulary import Stream as Stream
 from elman.data.text.vocabulary import Vocabulary as Vocabulary
 from elman.data.text.vocabulary import build_vocabulary as build_vocabulary
+from elman.data.video.augment import augmented_clip as augmented_clip
+from elman.data.video.cache import CachedFrames as CachedFrames
+from elman.data.video.cache import FrameCache as FrameCache
+from elman.data.video.checks import ClipCheck as ClipCheck
+from elman.data.video.checks import ClipProblem as ClipProblem
+from elman.data.video.checks import check_clips as check_clips
 from elman.data.video.clip import Clip as Clip
 from elman.data.video.clip import decoded as decoded
 from elman.data.video.clips import Clips as Clips
+from elman.data.video.moving_digits import moving_digits as moving_digits
 from elman.data.video.read import holds_clips as holds_clips
 from elman.data.video.read import read_clips as read_clips
 from elman.data.video.sample import Event as Event
+from elman.data.video.write import contact_sheet as contact_sheet
+from elman.data.video.write import write_clip as write_clip

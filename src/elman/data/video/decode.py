@@ -51,6 +51,14 @@ def decode_file(
     return _formatted(steady(timed_frames(path, start, end), wanted.rate, start, end), wanted)
 
 
+def decode_timed(
+    path: Path, wanted: FrameFormat, start: float = 0.0, end: float | None = None
+) -> Iterator[Timed]:
+    """Every frame of a part with its time, in the wanted size and colours."""
+    for each in timed_frames(path, start, end):
+        yield each._replace(frame=_array_of(each.frame, wanted))
+
+
 def facts_of(path: Path) -> VideoFacts:
     """What the file says of its picture; `DataError` where it has none."""
     with _opened(path) as (_, container, stream):
