@@ -6,7 +6,7 @@ import numpy as np
 
 from elman.data.arguments import check_number
 from elman.data.values import is_array, is_tensor, shown
-from elman.data.video.frame_format import FrameFormat
+from elman.data.video.frame_format import sides_of
 from elman.errors import DataError, SettingsError
 
 Frames = TypeVar("Frames")  # an array or a tensor, (T, H, W, C)
@@ -51,7 +51,7 @@ def augmented_clip(
         raise DataError(f"frames={shown(frames)}: an array or tensor (T, H, W, C) is needed")
     if not len(clip):
         raise DataError("the clip has no frames")
-    window = FrameFormat.of(None, crop, False, "crop").size
+    window = sides_of(crop, "crop")
     if window is not None:
         clip = _cut(clip, random, window)
     if flip and random.random() < 0.5:

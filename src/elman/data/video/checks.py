@@ -154,6 +154,9 @@ def _looked_at(clip: Clip) -> _Look:
         warnings.simplefilter("always")
         try:
             for time, stop, frame in _small_frames(clip):
+                if clip.end is not None and time >= clip.end:
+                    look.stop = clip.end
+                    break
                 look.count += 1
                 look.times.append(time)
                 look.stop = stop

@@ -1,6 +1,7 @@
 """Frames out of video files, one after another, through PyAV."""
 
 import importlib
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from elman.data.video.frame_format import Frame, FrameFormat, formatted, over_bl
 from elman.errors import DataError
 
 SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".apng", ".mpg", ".mpeg", ".ts"),
-    *(".wmv", ".flv", ".3gp", ".ogv", ".mts", ".y4m"),
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".apng", ".mpg", ".mpeg"),
+    *(".wmv", ".flv", ".3gp", ".ogv", ".mts", ".m2ts", ".y4m"),
 )
 _ROUNDING = 1e-3  # seconds, the coarsest step to which a container rounds times
 _DEFAULT_STEP = 1 / 25
@@ -54,7 +55,8 @@ def decode_file(
 def decode_timed(
     path: Path, wanted: FrameFormat, start: float = 0.0, end: float | None = None
 ) -> Iterator[Timed]:
-    """Every frame of a part with its time, in the wanted size and colours."""
+    """Every frame of a part with its time, in the wanted size and colours, and the first one after
+    the part."""
     for each in timed_frames(path, start, end):
         yield each._replace(frame=_array_of(each.frame, wanted))
 
@@ -76,7 +78,8 @@ def has_picture(path: Path) -> bool:
 
 
 def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[Timed]:
-    """PyAV's frames with their times, from the last one that is shown at `start` or before it.
+    """PyAV's frames with their times, from the one that is shown at `start` to the first one that
+    is not before `end`.
 
     A fault within the file ends them, with a warning that says how many frames were read.
 
@@ -91,7 +94,7 @@ def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
         frames = _decoded_frames(av, container, stream)
         before: Timed | None = None
         try:
-            for each in _with_times(frames, stream, step):
+            for each in _with_times(frames, stream, step, is_sought=start > 0):
                 if last is None and each.time > start > 0:
                     # The index led too far: read from the beginning instead.
                     yield from _from_the_beginning(path, start, end)
@@ -105,7 +108,7 @@ def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
                     yield before
                 before = None
                 yield each
-                if end is not None and each.time + each.duration >= end:
+                if end is not None and each.time >= end:
                     return
         except _FaultError as error:
             fault = str(error)
@@ -114,11 +117,13 @@ def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
         stop = last.time + last.duration
         if before is not None:
             if start >= stop:
-                raise DataError(f"{path} ends at {stop:.3g} s, before the start at {start:g} s")
+                why = f" ({fault})" if fault else ""
+                raise DataError(
+                    f"{path} ends at {stop:.3g} s{why}, before the start at {start:g} s"
+                )
             yield before
         stated = _stated_duration(container, stream)
-        is_short = stated is not None and stop + 2 * step < stated * (1 - _MISSING)
-        if fault or is_short:
+        if fault or (stated is not None and stop + 2 * step < stated * (1 - _MISSING)):
             of = f" of {stated:.3g} s" if stated is not None else ""
             seconds = f"up to {stop:.3g} s{of}"
             why = f"it is damaged there ({fault})" if fault else "it is cut off there"
@@ -204,6 +209,8 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _stated_duration(container: Any, stream: Any) -> float | None:
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return float(stream.frames / stream.average_rate)  # its duration is of what is there
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and not container.streams.audio:
@@ -238,21 +245,34 @@ def _from_the_beginning(path: Path, start: float, end: float | None) -> Iterator
 
 
 def _decoded_frames(av: Any, container: Any, stream: Any) -> Iterator[Any]:
+    """PyAV's frames up to the first that is damaged; damaged ones before all others are left out,
+    as a seek into the middle may give them."""
+    is_clean = False
     try:
-        yield from container.decode(stream)
+        for frame in container.decode(stream):
+            if not frame.is_corrupt:
+                is_clean = True
+                yield frame
+            elif is_clean:
+                raise _FaultError("a frame of it is broken")
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise _FaultError(getattr(error, "strerror", None) or str(error)) from None
 
 
-def _with_times(frames: Iterator[Any], stream: Any, step: float) -> Iterator[Timed]:
-    """Frames with times that rise: where the file has none, or they fall, they follow by `step`."""
+def _with_times(
+    frames: Iterator[Any], stream: Any, step: float, *, is_sought: bool
+) -> Iterator[Timed]:
+    """Frames with times that rise: where the file has none, or they fall, they follow by `step`.
+
+    After a seek the time of a first frame without one is unknown: infinite.
+    """
     tick = float(stream.time_base) if stream.time_base else 0.0
     origin = stream.start_time or 0
-    time = -step
+    time = math.inf if is_sought else -step
     for frame in frames:
         stamp = frame.pts if frame.pts is not None else frame.dts
         found = (stamp - origin) * tick if stamp is not None and tick else time + step
-        time = found if found > time else time + step
+        time = found if found > time or time == math.inf else time + step
         duration = (frame.duration or 0) * tick or step
         yield Timed(time, duration, frame)
 

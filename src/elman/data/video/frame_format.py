@@ -47,7 +47,7 @@ class FrameFormat:
             raise SettingsError(f"grey={shown(grey)}: True or False is needed")
         if fit not in _FITS:
             raise SettingsError(f"fit={shown(fit)}: {', '.join(_FITS)} are possible")
-        return cls(None if rate is None else float(rate), _size(size), grey, fit)
+        return cls(None if rate is None else float(rate), sides_of(size), grey, fit)
 
     @property
     def channels(self) -> int:
@@ -90,6 +90,29 @@ class Geometry:
             begin[0] : begin[0] + count[0], begin[1] : begin[1] + count[1]
         ]
         return out
+
+
+def sides_of(size: Any, argument: str = "size") -> tuple[int, int] | None:
+    """(height, width) of one number or two; `SettingsError` names the argument.
+
+    >>> sides_of(3), sides_of([3, 4]), sides_of(None)
+    ((3, 3), (3, 4), None)
+    """
+    if size is None:
+        return None
+    sides = (size, size) if isinstance(size, (int, np.integer)) else size
+    is_pair = isinstance(sides, (tuple, list)) and len(sides) == 2
+    if not is_pair or not all(
+        isinstance(side, (int, np.integer))
+        and not isinstance(side, bool)
+        and 1 <= side <= _LARGEST_SIDE
+        for side in sides
+    ):
+        raise SettingsError(
+            f"{argument}={shown(size)}: (height, width) in pixels, or one number for both, from 1"
+            f" to {_LARGEST_SIDE:,}, is needed"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def formatted(picture: Frame, wanted: FrameFormat) -> Frame:
@@ -176,21 +199,3 @@ def _as_bytes(array: NDArray[Any], name: str) -> Frame:
 def _grey(picture: Frame) -> Frame:
     weights = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587 and 0.114 of 65,536
     return ((picture @ weights + 32768) >> 16).astype(np.uint8)[..., None]
-
-
-def _size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    sides = (size, size) if isinstance(size, (int, np.integer)) else size
-    is_pair = isinstance(sides, (tuple, list)) and len(sides) == 2
-    if not is_pair or not all(
-        isinstance(side, (int, np.integer))
-        and not isinstance(side, bool)
-        and 1 <= side <= _LARGEST_SIDE
-        for side in sides
-    ):
-        raise SettingsError(
-            f"size={shown(size)}: (height, width) in pixels, or one number for both, from 1 to"
-            f" {_LARGEST_SIDE:,}, is needed"
-        )
-    return int(sides[0]), int(sides[1])
