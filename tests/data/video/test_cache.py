@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from videos import number_of, ramp, write_video
 
@@ -29,9 +30,12 @@ def test_a_clip_is_decoded_once_for_each_format(video, cache, monkeypatch):
     clip = Clip(video)
     found = cache.frames(clip, size=24, grey=True)
     assert isinstance(found, np.memmap)
-    assert not found.flags.writeable
     assert (found == clip.frames(size=24, grey=True)).all()
     assert (np.load(entries(cache)[0]) == found).all()  # a file that numpy reads, too
+    assert torch.from_numpy(found).shape == (10, 24, 24, 1)
+    found[:] = 7
+    found = cache.frames(clip, size=24, grey=True)
+    assert (found == clip.frames(size=24, grey=True)).all()
     monkeypatch.setattr("elman.data.video.cache._write", None)
     again = FrameCache(cache.folder).frames(Clip(video), size=24, grey=True)
     assert (again == found).all()
@@ -87,11 +91,17 @@ def test_what_was_not_used_for_longest_is_removed_first(tmp_path):
     assert sum(path.stat().st_size for path in entries(cache)) <= cache.limit
 
 
-def test_a_clip_beyond_the_limit_is_given_and_not_kept(tmp_path):
-    cache = FrameCache(tmp_path, limit=1000)
-    found = cache.frames(Clip(ramp(10)), size=16)
-    assert [number_of(frame) for frame in found] == list(range(10))
-    assert entries(cache) == []
+def test_what_is_beyond_the_limit_is_told(tmp_path):
+    cache = FrameCache(tmp_path, limit=5000)
+    with pytest.raises(DataError, match="takes more than the 5,000 bytes of the cache: raise"):
+        cache.frames(Clip(ramp(10)), size=16)
+    assert list(tmp_path.iterdir()) == []
+    clips = read_clips([ramp(3), ramp(4)], labelled=False)
+    with pytest.warns(UserWarning, match="take 5,376 bytes, more than the cache's 5,000"):
+        prepared = cache.prepare(clips, size=16)
+    assert [number_of(frame) for frame in prepared[0]] == [0, 1, 2]
+    assert [number_of(frame) for frame in prepared[1]] == [0, 1, 2, 3]
+    assert len(entries(cache)) == 1
 
 
 def test_an_array_as_it_is_wanted_is_not_copied(cache):
@@ -104,7 +114,7 @@ def test_an_array_as_it_is_wanted_is_not_copied(cache):
 def test_two_processes_fill_one_folder(video, cache):
     code = (
         "import sys; from elman.data import Clip, FrameCache\n"
-        "cache = FrameCache(sys.argv[2], limit=30_000)\n"
+        "cache = FrameCache(sys.argv[2], limit=60_000)\n"
         "for turn in range(6):\n"
         "    for size in range(8, 40, 4):\n"
         "        clip = Clip(sys.argv[1])\n"
@@ -113,7 +123,7 @@ def test_two_processes_fill_one_folder(video, cache):
     command = [sys.executable, "-c", code, str(video), str(cache.folder)]
     processes = [subprocess.Popen(command) for _ in range(2)]
     assert [process.wait(120) for process in processes] == [0, 0]
-    assert sum(path.stat().st_size for path in entries(cache)) <= 30_000
+    assert sum(path.stat().st_size for path in entries(cache)) <= 60_000
     assert {path.suffix for path in cache.folder.iterdir()} <= {".npy"}
 
 

@@ -1,3 +1,4 @@
+import sys
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,7 @@ CONTAINERS = [
     ("clip.webm", "libvpx", "yuv420p"),
     ("clip.gif", "gif", "gray"),
     ("clip.mpg", "mpeg1video", "yuv420p"),
+    ("full range.avi", "mjpeg", "yuvj420p"),
 ]
 
 
@@ -250,6 +252,13 @@ def test_an_array_that_would_be_too_large_is_refused(monkeypatch):
     monkeypatch.setattr("elman.data.video.clip._LARGEST", 20_000)
     with pytest.raises(DataError, match=r"has more than 2 frames of 48 x 64.*decoded\(\)"):
         Clip(ramp()).frames()
+
+
+def test_without_pyav_it_is_told(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", ramp(2))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(DataError, match=r"a\.mp4: video needs PyAV: pip install 'elman\[video\]'"):
+        Clip(path).frames()
 
 
 def test_facts(tmp_path):

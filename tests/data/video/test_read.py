@@ -160,6 +160,9 @@ def test_lists_of_paths_and_labels(tmp_path, put):
     assert read_clips(path).labels == ["run", "jump"]
     path.write_text("my clips/a b.mp4\thigh jump\nc.mp4\trun\n")
     assert read_clips(path).labels == ["high jump", "run"]
+    Image.new("L", (4, 4)).save(tmp_path / "my clips/1.png")
+    path.write_text("my clips walk\n")
+    assert read_clips(path).labels == ["walk"]
     path.write_text("my clips/a b.mp4\nc.mp4\n")
     assert read_clips(path, labelled=None).labels is None
 

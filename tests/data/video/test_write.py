@@ -79,7 +79,7 @@ def test_a_contact_sheet(tmp_path):
     assert [number_of(frame) for frame in corners] == [0, 6, 12, 18, 24, 29]
     contact_sheet(ramp(3), tmp_path / "sheet.png", count=20)
     assert np.asarray(Image.open(tmp_path / "sheet.png")).shape[0] == 120
-    with pytest.raises(SettingsError, match="a contact sheet is a .png"):
+    with pytest.raises(SettingsError, match="a contact sheet is a"):
         contact_sheet(ramp(3), tmp_path / "sheet.jpg")
     with pytest.raises(SettingsError, match="count=0"):
         contact_sheet(ramp(3), tmp_path / "sheet.png", count=0)

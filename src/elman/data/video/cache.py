@@ -65,9 +65,12 @@ class FrameCache:
         grey: bool = False,
         fit: Fit = "resize",
     ) -> Frame:
-        """All frames of a clip as `Clip.frames` gives them, read-only, from the disk if possible.
+        """All frames of a clip as `Clip.frames` gives them, from the disk if possible.
 
-        Raises `DataError` where the clip cannot be decoded, `FileError` where there is no room.
+        They are mapped, not read: what is changed in them does not reach the disk.
+
+        Raises `DataError` where the clip cannot be decoded or is larger than the limit, `FileError`
+        where there is no room.
         """
         if not isinstance(clip, Clip):
             raise SettingsError(f"clip={shown(clip)}: a Clip is needed")
@@ -83,9 +86,9 @@ class FrameCache:
             with suppress(OSError):
                 os.utime(path)
             return found
-        write_atomic(path, lambda temporary: _write(temporary, clip, wanted))
+        write_atomic(path, lambda temporary: _write(temporary, clip, wanted, self.limit))
         found = self._opened(path)
-        self._evict(path)
+        self._evict()
         if found is None:  # removed by another process whose limit is smaller
             return np.stack(list(clip.in_format(wanted)))
         return found
@@ -126,9 +129,16 @@ class FrameCache:
                 f"left out: {len(bad):,} of {len(clips):,} clips that cannot be decoded; {first}",
                 stacklevel=2,
             )
-        left_out = bad or clips.left_out
-        usable = replace(clips.select(kept), left_out=left_out)
-        return CachedFrames(self, usable, wanted, shapes)
+        usable = replace(clips.select(kept), left_out=bad or clips.left_out)
+        prepared = CachedFrames(self, usable, wanted, shapes)
+        if prepared.nbytes > self.limit:
+            warnings.warn(
+                f"the frames take {prepared.nbytes:,} bytes, more than the cache's"
+                f" {self.limit:,}: clips are decoded again each time they are asked for; raise its"
+                " limit, or lower the rate or size",
+                stacklevel=2,
+            )
+        return prepared
 
     def _opened(self, path: Path) -> Frame | None:
         """The frames of a whole file; None where it is missing or damaged."""
@@ -139,7 +149,7 @@ class FrameCache:
             count = int(np.prod(shape))
             if state.st_size != _HEADER + count + _TRAILER.size:
                 return None
-            found = np.memmap(path, np.uint8, "r", _HEADER, shape)
+            found = np.memmap(path, np.uint8, "c", _HEADER, shape)
             key = (path.name, state.st_size, state.st_ino)
             if key not in self._checked:
                 with path.open("rb") as file:
@@ -152,7 +162,7 @@ class FrameCache:
             return None
         return found
 
-    def _evict(self, newest: Path) -> None:
+    def _evict(self) -> None:
         """Remove what was used longest ago until the folder is within its limit."""
         entries: list[tuple[float, int, Path]] = []
         for path in self.folder.glob("*.npy"):
@@ -160,8 +170,7 @@ class FrameCache:
                 state = path.stat()
                 entries.append((state.st_mtime, state.st_size, path))
         total = sum(size for _, size, _ in entries)
-        # The newest goes last, when it alone is beyond the limit.
-        for _, size, path in sorted(entries, key=lambda each: (each[2] == newest, each[0])):
+        for _, size, path in sorted(entries):
             if total <= self.limit:
                 return
             with suppress(OSError):
@@ -171,7 +180,7 @@ class FrameCache:
 
 @dataclass(frozen=True, eq=False)
 class CachedFrames(Sequence[Frame]):
-    """The frames of many clips, each opened when it is asked for, and read-only.
+    """The frames of many clips, each opened when it is asked for.
 
     **Fields:** `cache`; `clips`, those that can be decoded; `format`; `shapes`, (T, H, W, C) of
     each.
@@ -229,13 +238,18 @@ def _key(clip: Clip, wanted: FrameFormat) -> str:
     return digest.hexdigest()[:40]
 
 
-def _write(path: Path, clip: Clip, wanted: FrameFormat) -> None:
+def _write(path: Path, clip: Clip, wanted: FrameFormat, limit: int) -> None:
     count, crc = 0, 0
     shape: tuple[int, ...] = ()
     with path.open("wb") as file:
         file.write(bytes(_HEADER))
         for frame in clip.in_format(wanted):
             count, shape = count + 1, frame.shape
+            if _HEADER + count * frame.nbytes + _TRAILER.size > limit:
+                raise DataError(
+                    f"{clip.described} takes more than the {limit:,} bytes of the cache: raise its"
+                    " limit, or lower the rate or size"
+                )
             crc = zlib.crc32(frame.data, crc)
             file.write(frame.data)
         file.write(_TRAILER.pack(_MARK, crc))

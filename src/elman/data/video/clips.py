@@ -76,7 +76,8 @@ class Clips:
         for clip in self.clips:
             digest.update(f"c{clip.start!r},{clip.end!r},{clip.rate!r}:".encode())
             if clip.array is not None:
-                digest.update(f"{clip.array.shape}".encode() + clip.array.tobytes())
+                digest.update(f"{clip.array.shape}".encode())
+                digest.update(np.ascontiguousarray(clip.array).data)
                 if clip.valid is not None:
                     digest.update(b"+" + np.packbits(clip.valid).tobytes())
             elif clip.path is not None:

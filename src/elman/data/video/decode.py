@@ -49,6 +49,7 @@ def decode_file(
     path: Path, wanted: FrameFormat, start: float = 0.0, end: float | None = None
 ) -> Iterator[Frame]:
     """The frames of a file from `start` to `end`, (H, W, 1 or 3) each; see `decoded`."""
+    library(str(path))
     return _formatted(steady(timed_frames(path, start, end), wanted.rate, start, end), wanted)
 
 
@@ -57,8 +58,10 @@ def decode_timed(
 ) -> Iterator[Timed]:
     """Every frame of a part with its time, in the wanted size and colours, and the first one after
     the part."""
+    library(str(path))
+    reformatter = _reformatter()
     for each in timed_frames(path, start, end):
-        yield each._replace(frame=_array_of(each.frame, wanted))
+        yield each._replace(frame=_array_of(each.frame, wanted, reformatter))
 
 
 def facts_of(path: Path) -> VideoFacts:
@@ -280,15 +283,21 @@ def _with_times(
 def _formatted(frames: Iterator[Any], wanted: FrameFormat) -> Iterator[Frame]:
     """PyAV's frames as arrays; one that is held is brought to its form once."""
     held, array = None, None
+    reformatter = _reformatter()
     for frame in frames:
         if frame is not held or array is None:
             if wanted.size is None and array is not None:
                 wanted = FrameFormat(wanted.rate, array.shape[:2], wanted.grey, wanted.fit)
-            held, array = frame, _array_of(frame, wanted)
+            held, array = frame, _array_of(frame, wanted, reformatter)
         yield array
 
 
-def _array_of(frame: Any, wanted: FrameFormat) -> Frame:
+def _reformatter() -> Any:
+    """What scales frames and changes their colours; one for all frames keeps its tables."""
+    return importlib.import_module("av.video.reformatter").VideoReformatter()
+
+
+def _array_of(frame: Any, wanted: FrameFormat, reformatter: Any) -> Frame:
     turn = _turn(frame)
     height, width = frame.height, frame.width
     geometry = wanted.geometry(*((width, height) if turn.is_transposed else (height, width)))
@@ -296,7 +305,8 @@ def _array_of(frame: Any, wanted: FrameFormat) -> Frame:
     has_alpha = any(component.is_alpha for component in frame.format.components)
     layout = "rgba" if has_alpha else "gray" if wanted.grey else "rgb24"
     area = "AREA" if scaled[0] <= height and scaled[1] <= width else "BILINEAR"
-    picture = frame.reformat(scaled[1], scaled[0], layout, interpolation=area).to_ndarray()
+    scaled_frame = reformatter.reformat(frame, scaled[1], scaled[0], layout, interpolation=area)
+    picture = scaled_frame.to_ndarray()
     if picture.ndim == 2:
         picture = picture[..., None]
     if has_alpha:

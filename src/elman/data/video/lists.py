@@ -80,7 +80,9 @@ def is_list(path: Path) -> bool:
         first = next((line for _, line in read_lines(path) if line.strip()), "")
     except DataError:
         return False
-    return Path(_parted(first.strip(), path.parent)[0]).suffix.lower() in SUFFIXES
+    clip = path.parent / _parted(first.strip(), path.parent)[0]
+    is_folder = bool(first) and clip.is_dir() and bool(pictures.pictures_in(clip))
+    return is_folder or clip.suffix.lower() in SUFFIXES
 
 
 def sample_of_file(

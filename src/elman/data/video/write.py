@@ -30,7 +30,8 @@ def write_clip(frames: Any, path: Path | str, rate: float = 10.0) -> None:
       `Clip`, at its own rate if it has one.
     - `path`: `.gif` and `.mp4` are for looking at; `.npz` keeps every pixel (`frames`, `rate`), and
       `read_clips` gives it again. MP4 has sides of even length: a black row or column is added.
-    - `rate`: frames a second; a GIF's times are multiples of 0.01 s.
+    - `rate`: frames a second; a GIF's times are multiples of 0.01 s, and frames that do not
+      differ become a longer one.
 
     >>> import tempfile
     >>> from elman.data import read_clips
