@@ -21,7 +21,7 @@ def test_good_clips_have_no_problems(tmp_path):
     found = check(Clip(path), Clip(ramp(12)), labels=["a", "b"])
     assert found.problems == ()
     assert found.summary() == (
-        "2 clips, 32 frames (12 to 20 each); 2 sources; 2 different labels\n"
+        "2 clips, 32 frames (12 to 20 each), 30 a second; 2 sources; 2 different labels\n"
         "nothing is wrong with them"
     )
 
@@ -61,6 +61,7 @@ def test_each_kind_is_found_and_told(tmp_path):
     assert messages[4] == "no spot is brighter than 9 of 255"
     assert messages[6] == "it is the same as n0"
     assert found.lengths[:3] == (30, 0, 1)
+    assert [rate and round(rate) for rate in found.rates[:5]] == [30, None, None, 30, 10]
     assert found.usable.names == ["n0", "n2", "n3", "n4", "n5", "n6", "n7", "n8"]
     assert "1 no frames, left out" in found.summary()
 
@@ -90,7 +91,7 @@ def test_the_command(tmp_path, capsys):
     assert holds_clips(str(tmp_path))
     main(["data", "check", str(tmp_path)])
     assert capsys.readouterr().out.splitlines()[:3] == [
-        "2 clips, 17 frames (8 to 9 each); 2 sources; 2 different labels",
+        "2 clips, 17 frames (8 to 9 each), 30 a second; 2 sources; 2 different labels",
         "1 unreadable, left out",
         f"  number 2: {tmp_path}/right/c.mp4 is not a video that can be read:"
         " Invalid data found when processing input",

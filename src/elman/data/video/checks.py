@@ -49,12 +49,14 @@ class ClipProblem:
 class ClipCheck:
     """What a check found; `usable` are the clips without a fatal problem, in their order.
 
-    `lengths` are the frames of each clip; 0 where there are none.
+    `lengths` are the frames of each clip, 0 where there are none; `rates` their median number a
+    second, None where times are not known.
     """
 
     clips: Clips
     problems: tuple[ClipProblem, ...]
     lengths: tuple[int, ...]
+    rates: tuple[float | None, ...]
 
     @property
     def usable(self) -> Clips:
@@ -72,6 +74,11 @@ class ClipCheck:
         lengths = [length for length in self.lengths if length]
         if lengths:
             what += f" ({min(lengths):,} to {max(lengths):,} each)"
+        rates = sorted(rate for rate in self.rates if rate)
+        if rates:
+            slowest, fastest = f"{rates[0]:.3g}", f"{rates[-1]:.3g}"
+            span = slowest if slowest == fastest else f"{slowest} to {fastest}"
+            what += f", {span} a second"
         what += f"; {len(set(clips.groups)):,} sources"
         if clips.classes:
             what += f"; {len(clips.classes):,} different labels"
@@ -120,6 +127,7 @@ def check_clips(
     ]
     seen: dict[bytes, int] = {}
     lengths: list[int] = []
+    rates: list[float | None] = []
     for i, clip in enumerate(counted(clips.clips, len(clips))):
         look = _looked_at(clip)
         found = _of_look(clip, look, black, gap, short)
@@ -129,7 +137,10 @@ def check_clips(
                 found.append(("seen twice", f"it is the same as {clips.names[first]}"))
         problems += [ClipProblem(i, clips.names[i], kind, words) for kind, words in found]
         lengths.append(look.count)
-    return ClipCheck(clips, tuple(problems), tuple(lengths))
+        has_times = clip.rate is not None or _has_times(clip)
+        steps = np.diff(look.times)
+        rates.append(1 / float(np.median(steps)) if has_times and len(steps) else None)
+    return ClipCheck(clips, tuple(problems), tuple(lengths), tuple(rates))
 
 
 @dataclass
@@ -171,11 +182,15 @@ def _looked_at(clip: Clip) -> _Look:
     return look
 
 
+def _has_times(clip: Clip) -> bool:
+    """Whether it is a video, which says when each frame is shown."""
+    return clip.path is not None and clip.path.is_file() and not is_picture(clip.path)
+
+
 def _small_frames(clip: Clip) -> Iterator[tuple[float, float, Frame]]:
     """Frames in small with the times at which they begin and end; of pictures by their number."""
-    path = clip.path
-    if path is not None and path.is_file() and not is_picture(path):
-        for each in decode_timed(path, _SMALL, clip.start, clip.end):
+    if clip.path is not None and _has_times(clip):
+        for each in decode_timed(clip.path, _SMALL, clip.start, clip.end):
             yield each.time, each.time + each.duration, each.frame
         return
     step = 1 / (clip.rate or 1.0)
