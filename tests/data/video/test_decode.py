@@ -183,6 +183,24 @@ def test_a_fault_in_the_middle_ends_the_clip(tmp_path):
     assert 5 <= len(found) < 25
 
 
+@pytest.mark.filterwarnings("ignore:.*frames read")
+@pytest.mark.parametrize(("name", "codec", "layout"), CONTAINERS)
+def test_cut_off_anywhere(tmp_path, name, codec, layout):
+    """Frames up to there, or a clear error: nothing else."""
+    path = write_video(tmp_path / name, codec=codec, layout=layout, rate=25)
+    content = path.read_bytes()
+    for share in np.linspace(0.01, 0.99, 14):
+        path.write_bytes(content[: int(len(content) * share)])
+        for start in (0.0, 0.4):
+            try:
+                found = np.array(numbers(Clip(path, start).frames()))
+            except DataError:
+                continue
+            # At the cut a frame between two others may be missing, or half of one be drawn.
+            assert (np.diff(found) >= 0).all()
+            assert np.abs(found - round(start * 25) - np.arange(len(found))).max() <= 3
+
+
 def test_what_is_no_video_is_told(tmp_path):
     cases = {
         "text.mp4": (b"no video at all, whatever its name\n" * 40, "not a video that can be read"),
@@ -290,8 +308,10 @@ def test_pictures_of_all_kinds(tmp_path):
     assert found.shape == (5, 20, 30, 3)
     assert found[:, 5, 5, 0].tolist() == [40_000 >> 8, 0, 0, 255, 9]
     (tmp_path / "6.png").write_bytes(b"\x89PNG broken")
+    with pytest.warns(UserWarning, match=r"5 frames read, then .*6\.png is not a picture"):
+        assert len(Clip(tmp_path).frames()) == 5
     with pytest.raises(DataError, match=r"6\.png is not a picture"):
-        Clip(tmp_path).frames()
+        Clip(tmp_path / "6.png").frames()
 
 
 def test_animated_pictures(tmp_path):

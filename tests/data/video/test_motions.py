@@ -36,7 +36,7 @@ def test_each_motion_is_what_its_label_says():
                 assert (np.sign(turns) == (1 if label == "clockwise" else -1)).all()
 
 
-@pytest.mark.parametrize(("one", "other"), zip(MOTIONS[::2], MOTIONS[1::2], strict=True))
+@pytest.mark.parametrize(("one", "other"), [*zip(MOTIONS[::2], MOTIONS[1::2], strict=True)])
 def test_a_motion_backwards_is_another_one(one, other):
     for seed in range(5):
         places, scales = _course(one, 9, np.random.default_rng(seed))

@@ -130,7 +130,7 @@ class Clip:
                 raise DataError(f"{self.path} has no frames: it holds no pictures")
             return self._steady(pictures.pictures_of_all(files), wanted)
         if pictures.is_picture(self.path):
-            return self._steady(pictures.pictures_of(self.path), wanted)
+            return self._steady(pictures.pictures_of_all([self.path]), wanted)
         return decode.decode_file(self.path, wanted, self.start, self.end)
 
     @property

@@ -90,8 +90,9 @@ def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
     """
     with _opened(path) as (av, container, stream):
         step = 1 / float(stream.average_rate) if stream.average_rate else _DEFAULT_STEP
-        if start > 0:
-            _seek(av, container, stream, start)
+        if start > 0 and not _sought(av, container, stream, start):
+            yield from _from_the_beginning(path, start, end)
+            return
         count, last = 0, None
         fault = ""
         frames = _decoded_frames(av, container, stream)
@@ -193,8 +194,9 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any, Any]]:
             if container.streams.audio:
                 what = "sound alone, no moving pictures"
             raise DataError(f"{path} holds {what}")
-        if not streams[0].width or not streams[0].height:
-            raise DataError(f"{path} has no frames")
+        size = [getattr(streams[0], side, 0) for side in ("width", "height")]
+        if not all(size):  # without a decoder there is none
+            raise DataError(f"{path} has no frames that can be decoded")
         yield av, container, streams[0]
 
 
@@ -221,14 +223,16 @@ def _stated_duration(container: Any, stream: Any) -> float | None:
     return None
 
 
-def _seek(av: Any, container: Any, stream: Any, start: float) -> None:
+def _sought(av: Any, container: Any, stream: Any, start: float) -> bool:
+    """Go to the last key frame before `start`; False where there is no index to find it by."""
     if not stream.time_base:
-        return
+        return False
     offset = int(start / stream.time_base) + (stream.start_time or 0)
     try:
         container.seek(offset, stream=stream, backward=True)
-    except (av.FFmpegError, OverflowError):  # no index: frames before the start are decoded, too
-        container.seek(0)
+    except (av.FFmpegError, OSError, OverflowError):
+        return False
+    return True
 
 
 def _from_the_beginning(path: Path, start: float, end: float | None) -> Iterator[Timed]:

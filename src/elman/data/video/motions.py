@@ -77,11 +77,14 @@ def pen_tip(ink: Ink, *, size: int = 32, frames: int | None = None) -> NDArray[n
     places = 2 + ((ink.points - low) / extent + margin) * (size - 5)
     grid = np.arange(size)
     near = [np.exp(-((grid - places[:, axis, None]) ** 2) / (2 * _DOT**2)) for axis in (0, 1)]
-    dots = np.rint(255 * near[1][:, :, None] * near[0][:, None, :]).astype(np.uint8)
+    dots: NDArray[np.uint8] = np.rint(255 * near[1][:, :, None] * near[0][:, None, :]).astype(
+        np.uint8
+    )
     dots = np.insert(dots, ink.starts[1:], 0, axis=0)
-    if frames is None:
-        return dots
-    return dots[np.linspace(0, len(dots) - 1, whole(frames, "frames", 1)).round().astype(int)]
+    if frames is not None:
+        chosen = np.linspace(0, len(dots) - 1, whole(frames, "frames", 1))
+        dots = dots[chosen.round().astype(int)]
+    return dots
 
 
 def _course(

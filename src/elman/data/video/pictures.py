@@ -1,6 +1,7 @@
 """Frames out of pictures: folders of them in the order of their numbers, animated ones."""
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,21 @@ def is_picture(path: Path) -> bool:
 
 
 def pictures_of_all(files: Iterable[Path]) -> Iterator[Frame]:
-    """The pictures of several files, one after another."""
-    for path in files:
-        yield from pictures_of(path)
+    """The pictures of several files, one after another.
+
+    The first that cannot be read ends them, with a warning that says how many were; it is a
+    `DataError` where there were none.
+    """
+    count = 0
+    try:
+        for path in files:
+            for picture in pictures_of(path):
+                yield picture
+                count += 1
+    except DataError as error:
+        if not count:
+            raise
+        warnings.warn(f"{count:,} frames read, then {error}", stacklevel=2)
 
 
 def pictures_of(path: Path) -> Iterator[Frame]:
