@@ -88,6 +88,13 @@ def test_uneven_times_become_steady(tmp_path):
     assert numbers(Clip(path, 0.5, 1.08).frames(rate=20)) == [2] * 10 + [3, 4]
 
 
+def test_a_part_before_the_first_frame_is_that_frame():
+    shown = [Timed(3.0, 0.1, "a"), Timed(3.1, 0.1, "b")]
+    assert list(steady(shown, None, 0.0, 1.0)) == ["a"]
+    assert list(steady(shown, 2, 0.0, 1.0)) == ["a", "a"]
+    assert list(steady([], 2, 0.0, 1.0)) == []
+
+
 def test_steady_takes_the_nearest_earlier_frame():
     shown = [Timed(i / 30, 1 / 30, i) for i in range(60)]
     for rate in (0.7, 1, 7, 24, 30, 60, 99.5):

@@ -140,15 +140,15 @@ def steady(
     """The frames that are shown at `start`, `start + 1 / rate`, ... before `end`.
 
     Each is the nearest one whose time is not after that moment; one may come several times, or not
-    at all. Without a rate, every frame comes once.
+    at all. Without a rate, every frame comes once. The first always comes.
 
     >>> shown = [Timed(0.0, 0.1, "a"), Timed(0.1, 0.5, "b"), Timed(0.6, 0.1, "c")]
     >>> list(steady(shown, 5, 0, None))
     ['a', 'b', 'b', 'c']
     """
     if rate is None:
-        for each in frames:
-            if end is None or each.time + _ROUNDING < end:
+        for number, each in enumerate(frames):
+            if number == 0 or end is None or each.time + _ROUNDING < end:
                 yield each.frame
         return
     number = 0
