@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 import elman.data
 from elman.cli import output
 from elman.errors import SettingsError
+from elman.progress import stage
 
 _LONGEST = 60.0
 
@@ -87,6 +88,15 @@ def _ink(asked: Asked) -> str:
     return elman.data.check_inks(inks).summary()
 
 
+def _video(asked: Asked) -> str:
+    asked.only("video")
+    with warnings.catch_warnings():  # what is left out stands in the summary
+        warnings.simplefilter("ignore")
+        clips = elman.data.read_clips(asked.data, labelled=None)
+    with stage("decoding the clips", shown=True):
+        return elman.data.check_clips(clips).summary()
+
+
 def _pairs(asked: Asked) -> str:
     asked.only("pairs", "source", "target", "held_out", "encoding", "delimiter")
     pairs, *others = (
@@ -103,14 +113,21 @@ def _pairs(asked: Asked) -> str:
     return elman.data.check_pairs(pairs, *others).summary()
 
 
-CHECKS: dict[str, Callable[[Asked], str]] = {"sound": _sound, "ink": _ink, "pairs": _pairs}
+CHECKS: dict[str, Callable[[Asked], str]] = {
+    "sound": _sound,
+    "ink": _ink,
+    "video": _video,
+    "pairs": _pairs,
+}
 
 
 def _kind(asked: Asked) -> str:
     """What the data are, where it is not said."""
     if asked.source or asked.target or Path(asked.data).suffix.lower() == ".tmx":
         return "pairs"
-    return "ink" if elman.data.holds_ink(asked.data) else "sound"
+    if elman.data.holds_ink(asked.data):
+        return "ink"
+    return "video" if elman.data.holds_clips(asked.data) else "sound"
 
 
 @data_app.command(name="check")
@@ -118,14 +135,14 @@ def data_check(
     data: Annotated[
         str,
         Parameter(
-            help="Of sound or handwriting: a manifest, a folder, a file or a dataset, as"
-            " sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a dataset."
+            help="Of sound, handwriting or video: a manifest, a folder, a file or a"
+            " dataset, as sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a dataset."
         ),
     ],
     /,
     *,
     kind: Annotated[
-        Literal["sound", "ink", "pairs"] | None,
+        Literal["sound", "ink", "video", "pairs"] | None,
         Parameter(help="What the data are; found if not given."),
     ] = None,
     longest: Annotated[
@@ -151,11 +168,12 @@ def data_check(
         Parameter(help="What parts a table's fields, as ';' or tab; found if not given."),
     ] = None,
 ) -> None:
-    """List what is wrong with recordings, handwriting or pairs of texts, before any training.
+    """List what is wrong with recordings, handwriting, video or pairs, before any training.
 
     Recordings that are broken, silent, clipped, too long or without their transcript; handwriting
-    without strokes, with time that runs back, with jumps, or drawn twice; pairs with an empty side,
-    of odd lengths, swapped, in the wrong script, out of step or given twice.
+    without strokes, with time that runs back, with jumps, or drawn twice; video that cannot be
+    decoded, is damaged, black, still, of one frame, has gaps in time, or is seen twice; pairs with
+    an empty side, of odd lengths, swapped, in the wrong script, out of step or given twice.
 
     Example: `elman data check pairs.tsv --source en --target de`
     """

@@ -8,6 +8,7 @@ from elman.errors import DataError
 PACKED = {  # in files that nobody publishes
     *("sp_an4_mfcc", "hw_digilets", "hw_kanjivg_sketch"),
     "sig_svc2004_w01_25",  # a part of the organisers' archive
+    "vid_radar_fmi",
 }
 
 
@@ -24,7 +25,8 @@ def test_every_dataset_is_whole():
         for part in dataset.parts.values():
             readers = (part.examples, part.text, part.table, part.pairs, part.utterances)
             others = sum(reader is not None for reader in readers)
-            assert others == 1 or (others == 0 and part.inks is not None)
+            arrays = sum(reader is not None for reader in (part.inks, part.clips))
+            assert (others, arrays) in ((1, 0), (0, 1), (1, 1))
         used = {file for part in dataset.parts.values() for file in part.files}
         assert used == set(dataset.files)
 
@@ -72,6 +74,8 @@ COUNTS = {
     "lm_names/by_language": (20050, 18),
     "hw_pendigits_orig:train": (7494, 10),
     "hw_pendigits_orig:test": (3498, 10),
+    "vid_hand_point_history:train": (3606, 4),
+    "vid_hand_point_history:test": (1300, 4),
 }
 CHARACTERS = {
     "lm_names/names": 228145,
@@ -93,6 +97,7 @@ def test_the_counts_cover_every_reference():
         and resolve(reference)[1].pairs is None  # tests/data/pairs/test_read.py
         and resolve(reference)[1].utterances is None  # of speech: tests/data/test_utterances.py
         and resolve(reference)[1].kind != "online handwriting"  # tests/data/ink/test_read.py
+        and resolve(reference)[1].kind != "video"  # tests/data/video/test_moving_digits.py
     }
     assert references == COUNTS.keys() | CHARACTERS.keys()
 
@@ -104,7 +109,7 @@ def test_examples(dataset_root, reference):
         pytest.skip(f"$ELMAN_DATA has no {reference}")
     examples = read_examples(reference)
     assert (len(examples), len(examples.classes)) == COUNTS[reference]
-    assert examples.is_text == (not reference.startswith(("mv_", "hw_")))
+    assert examples.is_text == (not reference.startswith(("mv_", "hw_", "vid_")))
     if examples.is_text:
         assert not any("\t" in text or "\ufffd" in text for text in examples.inputs)
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import quote
 
-from elman.data.datasets import ink_readers, readers
+from elman.data.datasets import ink_readers, readers, video_readers
 from elman.data.datasets.dataset import Dataset, Part
 from elman.data.tables import read_table
 from elman.data.text.files import read_blocks
 
+_SPLITS = ("train", "test")
 _RAW = "https://raw.githubusercontent.com"
 
 
@@ -38,6 +39,9 @@ _FC_VIX_DAILY = _checksums("fc_vix_daily")
 _SP_FSDD = _checksums("sp_fsdd")
 _SP_AN4_MFCC = _checksums("sp_an4_mfcc")
 _MT_TATOEBA_ENG_CMN = _checksums("mt_tatoeba_eng_cmn")
+_VID_MNIST_DIGITS = _checksums("vid_mnist_digits")
+_VID_RADAR_FMI = _checksums("vid_radar_fmi")
+_VID_HAND_POINT_HISTORY = _checksums("vid_hand_point_history")
 
 
 def _at(folder: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +87,15 @@ def _spoken_digits(split: str) -> tuple[str, ...]:
     return tuple(
         file for file in _SP_FSDD if (int(file[:-4].rpartition("_")[2]) < 5) == (split == "test")
     )
+
+
+def _mnist_parts() -> dict[str, Part]:
+    files = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+    parts = {f":{split}": Part(files, clips=video_readers.still_digits(split)) for split in _SPLITS}
+    for split, count, seed in (("train", 2000, 1), ("test", 300, 2)):
+        clips = video_readers.two_moving_digits(split, count, seed)
+        parts[f"/moving:{split}"] = Part(files, clips=clips)
+    return parts
 
 
 def _uea(problem: str) -> dict[str, Part]:
@@ -351,6 +364,42 @@ _DATASETS = (
             "": Part(("cmn.txt",), pairs=readers.english_chinese()),
             ":train": Part(("cmn.txt",), pairs=readers.english_chinese("train")),
             ":test": Part(("cmn.txt",), pairs=readers.english_chinese("test")),
+        },
+    ),
+    Dataset(
+        name="vid_mnist_digits",
+        title="10,000 digits of MNIST as pictures; Moving MNIST made of them",
+        licence="CC BY-SA 3.0 (LeCun, Cortes, Burges)",
+        files=_VID_MNIST_DIGITS,
+        urls=_at(
+            "unixpickle/mnistlite/7e77ce183b42950baacbe6de3986dbdc6ae771e8/data", _VID_MNIST_DIGITS
+        ),
+        parts=_mnist_parts(),
+    ),
+    Dataset(
+        name="vid_radar_fmi",
+        title="Rain radar over Finland, two events of 40 frames, 2 km and 5 minutes apart",
+        licence="CC BY 4.0 (Finnish Meteorological Institute)",
+        files=_VID_RADAR_FMI,
+        urls={},
+        parts={
+            ":train": Part(("20160928.npz",), clips=video_readers.radar),
+            ":test": Part(("20170509.npz",), clips=video_readers.radar),
+        },
+    ),
+    Dataset(
+        name="vid_hand_point_history",
+        title="Fingertips before a webcam: 5,296 gestures of 16 steps, four classes",
+        licence="Apache-2.0",
+        files=_VID_HAND_POINT_HISTORY,
+        urls=_at(
+            "Kazuhito00/hand-gesture-recognition-using-mediapipe/"
+            "19311a68b16b42d3ee89e505e3f185693dbd7147/model/point_history_classifier",
+            _VID_HAND_POINT_HISTORY,
+        ),
+        parts={
+            f":{split}": Part(("point_history.csv",), examples=video_readers.gestures(split))
+            for split in _SPLITS
         },
     ),
 )

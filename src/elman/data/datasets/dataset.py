@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman.data.ink.sample import Sample
 from elman.data.sound.utterance import Utterance
 from elman.data.tables import Table
+from elman.data.video.sample import Sample as ClipSample
 
 Input: TypeAlias = str | NDArray[np.float32]
 
@@ -29,7 +30,8 @@ class Part:
 
     At least one reader is set: `examples` (labelled examples), `text` (blocks of a corpus), `table`
     (series over time, see `elman.data.read_panel`), `pairs` (two columns of texts, see
-    `elman.data.read_pairs`), or `utterances` or `inks`, which read all files at once.
+    `elman.data.read_pairs`), or `utterances`, `inks` or `clips`, which read all
+    files at once.
     """
 
     files: tuple[str, ...]
@@ -39,6 +41,7 @@ class Part:
     pairs: Callable[[Path], Table] | None = None
     utterances: Callable[[Sequence[Path]], Iterator[Utterance]] | None = None
     inks: Callable[[Sequence[Path]], Iterator[Sample]] | None = None
+    clips: Callable[[Sequence[Path]], Iterator[ClipSample]] | None = None
 
     @property
     def kind(self) -> str:
@@ -50,6 +53,7 @@ class Part:
             "pairs of texts": self.pairs,
             "a set of recordings": self.utterances,
             "online handwriting": self.inks,
+            "video": self.clips,
         }
         return next(kind for kind, reader in kinds.items() if reader is not None)
 
