@@ -136,7 +136,8 @@ def data_check(
         str,
         Parameter(
             help="Of sound, handwriting or video: a manifest, a folder, a file or a"
-            " dataset, as sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a dataset."
+            " dataset, as sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a"
+            " dataset."
         ),
     ],
     /,
