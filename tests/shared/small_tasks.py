@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.data import Audio
-from elman.tasks import Classify, Forecast, Language, Speech
+from elman.data import Audio, Ink, Inks
+from elman.tasks import Classify, Forecast, Handwriting, Language, Signature, Speech, Synthesis
 
 SMALL: dict[str, Any] = {"hidden_size": 6, "epochs": 2, "batch_size": 4, "device": "cpu"}
 
@@ -31,6 +31,33 @@ def vectors(seed: int) -> Any:
     return [draw.normal(size=(5, 2)).astype(np.float32) for _ in range(12)], ["x", "y", "z"] * 4
 
 
+def drawn(seed: int, count: int = 16) -> Inks:
+    """Dashes and hooks by four writers."""
+    draw = np.random.default_rng(seed)
+    lines = {"-": [(0, 0), (9, 0)], "v": [(0, 0), (3, 9), (6, 0)]}
+    texts = ["-v"[i % 2] for i in range(count)]
+    inks = [Ink.of_strokes([np.array(lines[t]) + draw.normal(0, 0.3, (1, 2))]) for t in texts]
+    return Inks(
+        inks, texts, [f"w{i // 2 % 4}" for i in range(count)], [f"ink {i}" for i in range(count)]
+    )
+
+
+def signed(first: int, persons: int = 6) -> Inks:
+    """Six genuine signatures and two forgeries of each person."""
+    draw = np.random.default_rng(first)
+    time = np.linspace(0, 3, 60)
+    inks, labels, writers = [], [], []
+    for person in range(first, first + persons):
+        for i in range(8):
+            bend = 1.0 if i < 6 else 1.3
+            points = np.stack([time + np.sin(bend * person * time), np.cos(person * time)], 1)
+            points += draw.normal(0, 0.02, points.shape)
+            inks.append(Ink.of_strokes([points], time=time))
+            labels.append("genuine" if i < 6 else "forgery")
+            writers.append(f"p{person}")
+    return Inks(inks, labels, writers, [f"signature {i}" for i in range(len(inks))])
+
+
 MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "classify": (
         Classify,
@@ -52,4 +79,8 @@ MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
         [(say(text), text) for text in ["b", "ba"] * 4],
     ),
     "forecast": (Forecast, {"horizon": 3}, sales("2024-01-01"), sales("2025-03-03", "c")),
+    "handwriting": (Handwriting, {"num_layers": 1}, drawn(0), drawn(1)),
+    "lines": (Handwriting, {"num_layers": 1, "kind": "text"}, drawn(0), drawn(1)),
+    "signature": (Signature, {"references": 2, "draws": 2}, signed(1), signed(11)),
+    "synthesis": (Synthesis, {"num_layers": 2}, drawn(0), drawn(1)),
 }

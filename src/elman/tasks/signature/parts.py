@@ -39,6 +39,7 @@ from elman.train.inference import infer
 from elman.train.objective import Objective
 
 _RECURRENT_WEIGHTS = (0.0, 0.1, 0.2, 0.3)  # among which validation chooses
+_FEWEST_PERSONS = 5  # of whom it chooses
 
 
 class SignatureParts(Task):
@@ -257,16 +258,18 @@ class SignatureParts(Task):
 
 def weight_that_gains(losses: Mapping[float, NDArray[np.float64]]) -> float:
     """The weight of the least mean loss over persons (N,) if, in comparison with weight 0, it gains
-    more than one standard error of the mean gain; else 0, as of a single person.
+    more than one standard error of the mean gain; else 0, as of fewer than five persons, of whom
+    the standard error says little.
 
-    >>> weight_that_gains({0.0: np.array([0.3, 0.4]), 0.1: np.array([0.2, 0.35])})
+    >>> alone = np.array([0.3, 0.4, 0.2, 0.3, 0.4])
+    >>> weight_that_gains({0.0: alone, 0.1: alone - 0.05})
     0.1
-    >>> weight_that_gains({0.0: np.array([0.3, 0.4]), 0.1: np.array([0.1, 0.5])})
+    >>> weight_that_gains({0.0: alone, 0.1: alone[::-1] - 0.01})
     0.0
     """
     best = min(losses, key=lambda weight: float(losses[weight].mean()))
     gains = losses[0.0] - losses[best]
-    if len(gains) < 2 or not gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5:
+    if len(gains) < _FEWEST_PERSONS or not gains.mean() > gains.std(ddof=1) / len(gains) ** 0.5:
         return 0.0
     return best
 
