@@ -58,3 +58,10 @@ def test_a_heat_map_shows_shares_of_each_row() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(1.234, "1.23"), (7, "7"), ("<x>", "&lt;x&gt;")])
 def test_cells(value: object, shown: str) -> None:
     assert f">{shown}</td>" in html.table(["a"], [[value]])
+
+
+def test_many_short_labels_head_their_columns_themselves() -> None:
+    digits = [str(i) for i in range(10)]
+    assert "<th>0</th><th>1</th>" in html.confusion(digits, np.eye(10, dtype=np.int64))
+    words = [f"class {i}" for i in range(10)]
+    assert "<th>1</th><th>2</th>" in html.confusion(words, np.eye(10, dtype=np.int64))

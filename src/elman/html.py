@@ -87,6 +87,7 @@ svg text{font-family:system-ui,sans-serif}
 .stacked td::before{content:attr(data-name) ": ";color:var(--soft)}}
 """
 _LONG = 30  # characters of a first cell that needs room
+_SHORT = 3  # characters of labels that head a narrow column themselves
 _MOST_ACROSS = 64  # characters of the labels above a heat map
 
 
@@ -224,10 +225,10 @@ def table(
 def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, caption: str = "") -> str:
     """How often each true label (row) was taken for each (column), the shares as a heat map.
 
-    `counts` is (C, C), in the order of `labels`. Columns of many or long labels have numbers.
+    `counts` is (C, C), in the order of `labels`. Columns of many longer labels have numbers.
     """
     dense = sum(max(len(label), 8) for label in labels) > _MOST_ACROSS
-    if dense:
+    if dense and max(map(len, labels)) > _SHORT:
         names = [str(i) for i in range(1, len(labels) + 1)]
         labels = [f"{i} {label}" for i, label in enumerate(labels, 1)]
     else:
