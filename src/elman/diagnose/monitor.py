@@ -39,7 +39,7 @@ class Memory:
     """What a monitor remembers between steps; goes into checkpoints.
 
     - `recent`: the last norms. `since`: "kind of layer" -> the step at which it was first seen, of
-      all that was amiss when last looked.
+      all that was wrong when last looked.
     """
 
     recent: list[float] = field(default_factory=list)
@@ -50,13 +50,13 @@ class Memory:
 class Seen:
     """One look: the step, by layer the `METRICS` and by finding what is new.
 
-    `warnings` are the findings that began at this step, in words; `amiss` all of them.
+    `warnings` are the findings that began at this step, in words; `problems` all of them.
     """
 
     step: int
     layers: dict[str, dict[str, float]]
     warnings: list[str]
-    amiss: list[Finding]
+    problems: list[Finding]
 
     def entry(self) -> dict[str, Any]:
         """As plain values; what is not finite is None."""
@@ -91,7 +91,7 @@ class Monitor:
         self.memory = Memory()
         self._model = model
         self._caught: list[Caught] | None = None
-        self._amiss: list[Finding] = []
+        self._problems: list[Finding] = []
         self._began, self._spent, self._looked = time.perf_counter(), 0.0, 0
 
     @contextmanager
@@ -135,10 +135,10 @@ class Monitor:
         return seen
 
     def words(self) -> str:
-        """What was amiss at the last look, with the step where each began."""
+        """What was wrong at the last look, with the step where each began."""
         return "; ".join(
             f"since step {self.memory.since[_key(finding)]} {finding.words}"
-            for finding in self._amiss
+            for finding in self._problems
         )
 
     def _due(self, step: int) -> bool:
@@ -152,16 +152,16 @@ class Monitor:
     def _measured(self, step: int, caught: Sequence[Caught]) -> Seen:
         calls = joined([one.call() for one in caught])
         reports = quick_reports([call.first(SEQUENCES) for call in calls])
-        amiss = [finding for finding in of_layers(reports) if finding.level != "note"]
+        problems = [finding for finding in of_layers(reports) if finding.level != "note"]
         before, since = self.memory.since, {}
         warnings = []
-        for finding in amiss:
+        for finding in problems:
             key = _key(finding)
             since[key] = before.get(key, step)
             if key not in before:
                 tries = " or ".join(remedy.words for remedy in finding.remedies[:2])
                 warnings.append(f"step {step}: {finding.words}; try {tries}")
-        self.memory.since, self._amiss = since, amiss
+        self.memory.since, self._problems = since, problems
         layers = {
             report.name: {
                 "rate": report.gradient.rate,
@@ -171,7 +171,7 @@ class Monitor:
             }
             for report in reports
         }
-        return Seen(step, layers, warnings, amiss)
+        return Seen(step, layers, warnings, problems)
 
 
 def _key(finding: Finding) -> str:

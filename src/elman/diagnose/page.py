@@ -40,7 +40,7 @@ def page(found: "Diagnosis") -> str:
 def findings(found: Sequence["Finding"]) -> list[str]:
     """A table of findings, or that there is none."""
     if not found:
-        return [html.strong("Nothing is amiss."), html.text("No threshold was passed.")]
+        return [html.strong("No problem was found."), html.text("No threshold was passed.")]
     rows = [
         (
             finding.level,

@@ -92,7 +92,7 @@ class Diagnosis:
         return json.dumps(self.to_dict(), allow_nan=False)
 
     def __str__(self) -> str:
-        found = "; ".join(f.words for f in self.findings if f.level != "note") or "nothing amiss"
+        found = "; ".join(f.words for f in self.findings if f.level != "note") or "no problem found"
         return f"Diagnosis of {self.model}: {found}"
 
 

@@ -45,10 +45,10 @@ def headline(found: "Diagnosis") -> str:
     >>> import torch, elman
     >>> _ = torch.manual_seed(0)
     >>> headline(elman.diagnose(elman.RNN(3, 16), torch.randn(60, 8, 3)))
-    'RNN: your memory is 7 steps long; nothing amiss.'
+    'RNN: your memory is 7 steps long; no problem found.'
     """
     grave = sum(finding.level != "note" for finding in found.findings)
-    state = f"{grave} to mend" if grave else "nothing amiss"
+    state = f"{grave} to mend" if grave else "no problem found"
     if math.isnan(found.memory):
         return f"{found.model}: no gradient could be followed through time; {state}."
     known = [layer.gradient for layer in found.layers if layer.gradient.memory == found.memory]

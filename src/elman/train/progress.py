@@ -112,7 +112,7 @@ class Display:
             self._console.print(line, markup=False)
 
     def warning(self, words: str) -> None:
-        """Something is amiss; shown on a line of its own."""
+        """Something is wrong; shown on a line of its own."""
         if self._console is not None:
             self._console.print(f"warning: {words}", style="yellow", markup=False)
         elif self._shown:

@@ -212,8 +212,10 @@ class Run:
         try:
             self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
         except TrainingDivergedError as error:
-            amiss = self.monitor.words() if self.monitor is not None else ""
-            raise TrainingDivergedError(f"{error}. {amiss}" if amiss else str(error)) from None
+            problems = self.monitor.words() if self.monitor is not None else ""
+            raise TrainingDivergedError(
+                f"{error}. {problems}" if problems else str(error)
+            ) from None
         if settings.clip is not None and norm_value > settings.clip:
             clip_gradients(self.parameters, norm, settings.clip)
             at.clipped += 1
