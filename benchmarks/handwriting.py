@@ -40,6 +40,7 @@ def digits(seed: int) -> None:
     """Accuracy on 14 unseen writers."""
     task = _trained(f"digits{seed}", "hw_pendigits_orig:train", seed)
     found = task.report("hw_pendigits_orig:test").metrics
+    _beside(task, "hw_pendigits_orig")
     _say(f"digits, seed {seed}: accuracy {found['accuracy']:.4f}, {_time(task)}")
 
 
@@ -57,6 +58,7 @@ def symbols(seed: int) -> None:
     task = _trained(f"symbols{seed}", "hw_digilets:train", seed)
     test = _of("hw_digilets:test")
     found = [each.value for each in task.predictions(test)]
+    _beside(task, "hw_digilets")
     pairs = list(zip(test.texts or (), found, strict=True))
     right = np.mean([a == b for a, b in pairs])
     alike = np.mean([_folded(a) == _folded(b) for a, b in pairs])
@@ -146,6 +148,14 @@ def _tested(name: str, task: Handwriting, test: Inks, seed: int) -> None:
             f"{name}, seed {seed}, {what}: character error rate {cer(texts, found).rate:.4f},"
             f" word error rate {wer(texts, found).rate:.4f}, {_time(task)}"
         )
+
+
+def _beside(task: Handwriting, dataset: str) -> None:
+    """The baselines, trained and tested on the same data."""
+    parts = [task.read(f"{dataset}:{part}", labelled=True) for part in ("train", "test")]
+    for each in task.baselines(*parts):
+        note = f" ({each.note})" if each.note else ""
+        _say(f"  {each.name}: accuracy {each.metrics['accuracy']:.4f}{note}")
 
 
 def _time(task: Handwriting) -> str:
