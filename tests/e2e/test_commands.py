@@ -130,7 +130,10 @@ def test_the_script_of_the_installation() -> None:
 
 def test_flags_and_commands_of_other_tasks_are_refused(here: Any) -> None:
     for words, reason in (
-        (["predict", "films", "good", "--hot-word", "x"], "--hot-word is for speech; films is a"),
+        (
+            ["predict", "films", "good", "--hot-word", "x"],
+            "--hot-word is for handwriting and speech; films",
+        ),
         (["predict", "films", "good", "--plot", "x.png"], "--plot is for forecast; films is a"),
         (["evaluate", "cats", "--data", "book.txt", "--lm", "x"], "--lm is for speech; cats is a"),
         (["generate", "films"], "films is a model of the task classify, which generates nothing"),
