@@ -98,4 +98,10 @@ MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "signature": (Signature, {"references": 2, "draws": 2}, signed(1), signed(11)),
     "synthesis": (Synthesis, {"num_layers": 2}, drawn(0), drawn(1)),
     "video": (Video, {"channels": 4, "features": 8}, moving(0), moving(1)),
+    "frames": (
+        Video,
+        {"kind": "predict", "inputs": 2, "horizon": 2, "num_layers": 1},
+        list(moving(0)[0]),
+        list(moving(1)[0]),
+    ),
 }

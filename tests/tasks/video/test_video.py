@@ -140,7 +140,7 @@ def test_bad_data_is_refused(task: Video) -> None:
     with pytest.raises(DataError, match="several labels"):
         Video(**SMALL).fit((clips, [("a", "b")] * 16), progress=False)
     with pytest.raises(ElmanError, match="label"):
-        Video(**SMALL).fit(list(clips), progress=False)
+        Video(**SMALL, kind="classify").fit(list(clips), progress=False)
     with pytest.raises(DataError, match="'jump' was not in the training data"):
         task.evaluate((clips, ["jump", *labels[1:]]))
     with pytest.raises(SettingsError, match="kind"):

@@ -1,4 +1,4 @@
-"""Video: what a clip shows."""
+"""Video: what a clip shows, and what comes next."""
 
 from elman.lazy import exports
 

@@ -15,11 +15,13 @@ from elman.tasks.video.settings import VideoSettings
 class VideoData:
     """Clips that could be read, and why others could not.
 
-    `frames`: those of each clip, (T, H, W, C) uint8, once they are `decoded`.
+    `frames`: those of each clip, (T, H, W, C) uint8, once they are `decoded`; `goes_on`: the frames
+    after the clips' ends are asked for.
     """
 
     clips: Clips
     frames: Sequence[Frame] | None = None
+    goes_on: bool = False
     _decoded: dict[FrameFormat, "VideoData"] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -64,6 +66,23 @@ class VideoData:
             self._decoded[wanted] = self._decode(wanted, folder)
         return self._decoded[wanted]
 
+    def of_length(self, least: int) -> "VideoData":
+        """Those decoded clips that have so many frames; `DataError` if none has."""
+        assert self.frames is not None
+        kept = [i for i, each in enumerate(self.frames) if len(each) >= least]
+        if len(kept) == len(self):
+            return self
+        reasons = dict(self.left_out)
+        positions = [p for p in range(len(self) + len(reasons)) if p not in reasons]
+        for i, each in enumerate(self.frames):
+            if len(each) < least:
+                why = f"{self.shown(i)} has {len(each)} frames, and {least} are needed"
+                reasons[positions[i]] = why
+        if not kept:
+            raise DataError(next(iter(reasons.values())))
+        clips = replace(self.clips.select(kept), left_out=dict(sorted(reasons.items())))
+        return VideoData(clips, [self.frames[i] for i in kept], self.goes_on)
+
     def _decode(self, wanted: FrameFormat, folder: str | None) -> "VideoData":
         clips = self.clips.clips
         if all(clip.array is not None for clip in clips):
@@ -81,19 +100,21 @@ class VideoData:
         for number, reason in prepared.clips.left_out.items():
             reasons[positions[number]] = reason
         kept = replace(prepared.clips, left_out=dict(sorted(reasons.items())))
-        return VideoData(kept, prepared)
+        return VideoData(kept, prepared, self.goes_on)
 
 
 def read_data(data: Any, settings: VideoSettings, *, labelled: bool) -> VideoData:
     """Whatever `elman.data.read_clips` reads."""
     if isinstance(data, VideoData):
         return data
-    found = read_clips(data, labelled=labelled, path=settings.path, label=settings.label)
-    return VideoData(found)
+    needs = {"classify": labelled, "predict": False, "auto": None if labelled else False}
+    wanted = needs[settings.kind]
+    found = read_clips(data, labelled=wanted, path=settings.path, label=settings.label)
+    return VideoData(found, goes_on=settings.kind == "predict" and not labelled)
 
 
-def example_clip(height: int, width: int) -> Clip:
+def example_clip(height: int, width: int, frames: int) -> Clip:
     """Black frames, to measure the latency with."""
     import numpy as np
 
-    return Clip(np.zeros((16, height, width, 1), np.uint8))
+    return Clip(np.zeros((frames, height, width, 1), np.uint8))

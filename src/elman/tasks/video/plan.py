@@ -38,14 +38,11 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these clips, beside the settings that were given."""
     count, classes = len(train), max(2, len(set(train.labels)))
     usual = usual_of(train.clips.clips)
-    chosen: dict[str, Any] = {"kind": "classify"}
-    chosen["size"] = given.get("size") or int(np.clip(min(usual.height, usual.width), 8, _LARGEST))
-    frames, rate = usual.frames, given.get("rate")
-    if usual.rate is not None:
-        seconds = usual.frames / usual.rate
-        chosen["rate"] = rate or round(min(usual.rate, _LONGEST / seconds), 3)
-        frames = max(1, round(seconds * chosen["rate"]))
-    chosen["colour"] = "colour" if usual.has_colour else "grey"
+    chosen, frames = form_of(usual, given)
+    chosen["kind"] = "classify"
+    if usual.rate is not None and not given.get("rate") and frames > _LONGEST:
+        chosen["rate"] = round(usual.rate * _LONGEST / usual.frames, 6)
+        frames = _LONGEST
     pixels = frames * chosen["size"] ** 2
     batch = int(np.clip(count // 16, 4, 32))
     batch_size = given.get("batch_size") or int(np.clip(_PIXELS // pixels, 2, batch))
@@ -62,6 +59,18 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
         f" {usual.height} x {usual.width}; decoded about {megabytes:,.0f} MB"
     )
     return Plan(facts, chosen)
+
+
+def form_of(usual: Usual, given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Size, rate and colours of frames like the clips' own, and the frames of a usual clip."""
+    size = given.get("size") or int(np.clip(min(usual.height, usual.width), 8, _LARGEST))
+    chosen: dict[str, Any] = {"size": size}
+    frames = usual.frames
+    if usual.rate is not None:
+        chosen["rate"] = given.get("rate") or round(usual.rate, 6)
+        frames = max(1, round(usual.frames * chosen["rate"] / usual.rate))
+    chosen["colour"] = "colour" if usual.has_colour else "grey"
+    return chosen, frames
 
 
 def usual_of(clips: list[Clip]) -> Usual:

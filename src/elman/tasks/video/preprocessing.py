@@ -29,7 +29,7 @@ class VideoPreprocessing:
 
     - `format`: of the frames.
     - `pixels`: their size and range.
-    - `labels`: the classes, sorted.
+    - `labels`: the classes, sorted; none where frames are predicted.
     - `cache`: the folder of decoded frames; the user's if None.
     """
 
@@ -42,7 +42,8 @@ class VideoPreprocessing:
     def learn(cls, train: VideoData, settings: VideoSettings, start: Self | None) -> Self:
         """From the data to train on, or what the model to start from has learnt."""
         if start is not None:
-            check_labels(train.labels, start.labels)
+            if settings.kind != "predict":
+                check_labels(train.labels, start.labels)
             return cls(start.format, start.pixels, start.labels, settings.cache)
         assert settings.size is not None
         grey = settings.colour == "grey"
@@ -53,7 +54,7 @@ class VideoPreprocessing:
         return cls(
             wanted,
             Pixels(*size, wanted.channels, *_range(data.frames)),
-            sorted(set(data.labels)),
+            [] if settings.kind == "predict" else sorted(set(data.labels)),
             settings.cache,
         )
 

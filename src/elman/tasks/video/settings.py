@@ -33,12 +33,14 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "kind"),
-            *("size", "rate", "colour"),
+            *("size", "rate", "colour", "persistence", "num_layers"),
         }
     )
 
-    kind: Literal["auto", "classify"] = Field(
-        "auto", description="What is asked of a clip: classify, its label."
+    kind: Literal["auto", "classify", "predict"] = Field(
+        "auto",
+        description="What is asked of a clip: its label, or the frames that come next; if auto its"
+        " label where clips have labels.",
     )
     size: int | None = Field(
         None,
@@ -66,7 +68,7 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         True, description="Give each frame's difference to the one before as further channels."
     )
     channels: int = Field(
-        16, ge=4, le=512, multiple_of=4, description="Channels of the first convolution."
+        8, ge=4, le=512, multiple_of=4, description="Channels of the first convolution."
     )
     features: int = Field(
         128, ge=4, le=4096, multiple_of=4, description="Features of a frame, for the recurrence."
@@ -94,6 +96,26 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         False,
         description="Mirror half of the clips while training: where left and right do not tell"
         " classes apart.",
+    )
+    inputs: int = Field(
+        10, ge=1, le=1000, description="Frames given, where the next ones are predicted."
+    )
+    horizon: int = Field(10, ge=1, le=1000, description="Frames to predict.")
+    patch: int = Field(
+        4, ge=1, le=64, description="Side of the squares of pixels that are read as channels."
+    )
+    persistence: bool | None = Field(
+        None,
+        description="Predict what is added to the last frame; if none where later frames are nearer"
+        " to it than to the mean of those given and to black.",
+    )
+    mae: float = Field(
+        0.0, ge=0, le=1000, description="Weight of the absolute error beside the squared one."
+    )
+    thresholds: tuple[float, ...] = Field(
+        (),
+        description="Brightness, 0 to 255, from which on the critical success index counts a pixel"
+        " of predicted frames.",
     )
     metric: Literal["auto", "accuracy", "macro_f1", "loss"] = Field(
         "auto",

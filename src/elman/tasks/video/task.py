@@ -1,4 +1,4 @@
-"""Video to labels."""
+"""Video to labels, or to the frames that come next."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -6,36 +6,27 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.baselines import Baseline
 from elman.data.checks import whole
-from elman.errors import DataError, SettingsError
-from elman.tasks.batches import Padded
-from elman.tasks.classify.head import ClassifyHead
-from elman.tasks.handwriting.answers import symbol
-from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
-from elman.tasks.model import SequenceModel
+from elman.errors import SettingsError
+from elman.tasks.hooks import Hooks
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
-from elman.tasks.video.baselines import baselines
-from elman.tasks.video.batches import ClipBatches, in_order
+from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
 from elman.tasks.video.flags import COMMANDS
-from elman.tasks.video.network import classifier
-from elman.tasks.video.plan import plan
+from elman.tasks.video.forecasting import Forecasting
 from elman.tasks.video.preprocessing import VideoPreprocessing
-from elman.tasks.video.run_report import VideoRun
 from elman.tasks.video.saved import VideoConfig
 from elman.tasks.video.session import VideoSession
 from elman.tasks.video.settings import VideoSettings
 from elman.train import Step
-from elman.train.inference import ByLength
 from elman.train.objective import Objective
 
 
@@ -66,10 +57,9 @@ class Video(Task):
     preprocessing_type = VideoPreprocessing
     fixed = (
         *("kind", "size", "rate", "colour", "fit", "differences", "channels", "features"),
-        *("bidirectional", "pooling"),
+        *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence"),
     )
     found_after_training = ("head.temperature",)
-    compared_by = "accuracy"
 
     @property
     def labels(self) -> list[str]:
@@ -80,8 +70,15 @@ class Video(Task):
     def _known(self) -> VideoPreprocessing:
         return cast("VideoPreprocessing", self.preprocessing)
 
+    @property
+    def compared_by(self) -> str | None:  # type: ignore[override]
+        """Models that classify are compared by accuracy."""
+        return None if self.settings.kind == "predict" else "accuracy"
+
     def predictions(self, data: Any, **options: Any) -> list[Prediction]:
         """The label of each clip with its `probability`, and what cannot be read and why.
+
+        Of models that predict, the frames after the end of each clip, (horizon, H, W, C) uint8.
 
         **Arguments** (`options`): `n`: how many labels; with more than 1 `others` are those after
         the best, with their probabilities.
@@ -89,7 +86,9 @@ class Video(Task):
         if extra := set(options) - {"n"}:
             raise SettingsError(f"{min(extra)} is no option of predictions: n is")
         whole(options.get("n", 1), "n", 1)
-        return super().predictions(data, **options)
+        found = super().predictions(data, **options)
+        columns = "frames" if self.settings.kind == "predict" else "label", self.input_name
+        return [replace(each, columns=columns) for each in found]
 
     def predict_proba(self, data: Any) -> NDArray[np.float32]:
         """Calibrated probabilities, (N, classes), in the order of `labels`.
@@ -97,6 +96,7 @@ class Video(Task):
         A clip that cannot be read has NaN.
         """
         self._check_trained()
+        self._check_classifies("probabilities")
         dataset = self.read(data, labelled=False)
         found = self._known.probabilities(self._outputs(dataset))
         nothing = np.full(len(self.labels), np.nan, np.float32)
@@ -111,6 +111,7 @@ class Video(Task):
         are read; all of them if None. `state`: of another session, to go on with.
         """
         self._check_trained()
+        self._check_classifies("sessions")
         return VideoSession(self, rate=rate, state=state)
 
     # the parts of a task
@@ -118,23 +119,20 @@ class Video(Task):
     def read(self, data: Any, *, labelled: bool) -> VideoData:
         """The clips; decoded, once their form is known."""
         found = read_data(data, self.settings, labelled=labelled)
-        if labelled:
-            found.labels  # noqa: B018 - raises
-        return found if self._preprocessing is None else self._preprocessing.decoded(found)
+        if labelled and found.clips.labels is not None and self.settings.kind != "predict":
+            found.labels  # noqa: B018 - raises of several of one clip
+        if self._preprocessing is None:
+            return found
+        found = self._known_while_training.decoded(found)
+        return found.of_length(self.settings.inputs) if found.goes_on else found
 
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
         """Training and validation data; clips of one source stay together."""
-        whole_data = VideoData(data.clips)
-        train, held_out = whole_data.split(self.settings.held_out, self.settings.seed)
-        known = set(train.labels)
-        kept = [i for i, label in enumerate(held_out.labels) if label in known]
-        if not kept:
-            raise DataError("no class has clips of two sources: give validation data of its own")
-        return train, held_out.select(kept)
+        return self._part_for(data).split(VideoData(data.clips))
 
     def plan(self, train: VideoData) -> Plan:
         """By the numbers of clips, frames and classes."""
-        return plan(train, self.asked, self.settings.preset)
+        return self._part_for(train).plan(train)
 
     def fit_preprocessing(
         self, train: VideoData, start: VideoPreprocessing | None = None
@@ -146,36 +144,25 @@ class Video(Task):
         """Frames are float32."""
         return torch.float32
 
-    def build(self, preprocessing: VideoPreprocessing) -> SequenceModel:
-        """Features of frames, recurrent layers, and the scores of classes."""
-        cell = self.cell or self.settings.cell
-        return classifier(self.settings, cell, preprocessing.pixels, len(preprocessing.labels))
+    def build(self, preprocessing: VideoPreprocessing) -> nn.Module:
+        """The network of the kind."""
+        return self._part.build(preprocessing)
 
-    def batches(
-        self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
-    ) -> ClipBatches | ByLength[Padded]:
-        """Clips of similar length, varied while training."""
-        frames, targets = preprocessing.frames(data), preprocessing.targets(data)
-        lengths = [len(each) for each in frames]
-        if training:
-            return ClipBatches(frames, targets, self.settings, lengths)
-        return in_order(frames, targets, lengths)
+    def batches(self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool) -> Any:
+        """Clips with their labels, or windows of them with the frames that come next."""
+        return self._part.batches(preprocessing, data, training=training)
 
-    def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
-        """Cross entropy."""
-        scores, _ = model(batch.inputs, lengths=batch.lengths)
-        smoothing = self.settings.label_smoothing
-        loss = F.cross_entropy(scores, batch.targets, label_smoothing=smoothing)
-        return Step(loss, len(batch.lengths), state)
+    def loss(self, model: Any, batch: Any, state: None) -> Step:
+        """Cross entropy of labels, squared error of frames."""
+        return self._part.loss(model, batch, state)
 
-    def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
-        """The scores of the classes, (B, classes)."""
-        scores, _ = model(batch.inputs, lengths=batch.lengths)
-        return cast("Tensor", scores)
+    def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:
+        """The scores of the classes, (B, classes); or frames, (m, C, H, W) each."""
+        return self._part.outputs(model, batch)
 
-    def average(self, outputs: Sequence[Tensor]) -> Tensor:
-        """The scores of the mean of the probabilities."""
-        return torch.stack([each.log_softmax(-1) for each in outputs]).logsumexp(0)
+    def average(self, outputs: Sequence[Any]) -> Any:
+        """The scores of the mean of the probabilities; the mean of frames."""
+        return self._part.average(outputs)
 
     def decode(
         self,
@@ -183,57 +170,37 @@ class Video(Task):
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest labels."""
-        rows, n = preprocessing.probabilities(output), options.get("n", 1)
-        found = [symbol(row, preprocessing.labels, n) for row in rows]
-        return [replace(each, columns=(self.value_name, self.input_name)) for each in found]
+        """The likeliest labels, or the frames."""
+        return self._part.decode(output, preprocessing, options)
 
     def metrics(
         self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
     ) -> dict[str, float]:
-        """See `elman.tasks.metrics`; and the loss at the temperature that fits best."""
-        scores, targets = torch.stack(list(output)), preprocessing.targets(data)
-        metrics = {
-            **single_label(scores, targets),
-            "calibrated_loss": calibrated_loss(scores, targets),
-        }
-        if self.objective.name == "calibrated_loss":
-            metrics["standard_error"] = loss_error(scores, targets)
-        return metrics
+        """Of labels see `elman.tasks.metrics`, of frames `frame_metrics`."""
+        return self._part.metrics(output, preprocessing, data)
 
     @property
     def objective(self) -> Objective:
         """The metric of the settings."""
-        metric = self.settings.metric
-        name = "calibrated_loss" if metric == "auto" else metric
-        return Objective(name, maximize=name in ("accuracy", "macro_f1"))
+        return self._part.objective
 
-    def calibrate(self, model: SequenceModel, validation: VideoData) -> None:
+    def calibrate(self, model: Any, validation: VideoData) -> None:
         """Find the temperature of the probabilities."""
-        head = cast("ClassifyHead", model.head)
-        head.temperature.fill_(1)
-        scores = torch.stack(self._outputs(validation))
-        targets = self._preprocessing.targets(validation)
-        head.temperature.fill_(fit_temperature(scores, targets))
+        self._part.calibrate(model, validation)
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:
-        """A bag of frames, how much moves where, and the most frequent class."""
-        train, held_out = self._known.decoded(train), self._known.decoded(held_out)
-        assert train.frames is not None
-        assert held_out.frames is not None
-        known, new = train.frames, held_out.frames
-        return baselines(known, train.labels, new, held_out.labels, self.settings.seed)
+        """Simple classifiers, or simple predictions."""
+        return self._part.baselines(train, held_out)
 
     def scores(
         self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
     ) -> NDArray[np.float64]:
-        """1 for each right label, else 0."""
-        right = torch.stack(list(output)).argmax(-1) == preprocessing.targets(data)
-        return right.double().numpy()
+        """1 for each right label, else 0; of frames the squared error of each window."""
+        return self._part.scores(output, preprocessing, data)
 
     def facts(self, train: VideoData, validation: VideoData) -> dict[str, Any]:
         """Numbers of clips, frames and sources, and the classes."""
-        known: VideoPreprocessing = self._preprocessing
+        known = self._known_while_training
         left_out = len(known.decoded(train).left_out)
         return {
             "training_clips": len(known.decoded(train)),
@@ -242,17 +209,36 @@ class Video(Task):
             "training_sources": len(set(train.clips.groups)),
             "frames_are": f"{known.pixels.height} x {known.pixels.width}, "
             + ("grey" if known.format.grey else "colour"),
-            "labels": ", ".join(known.labels),
+            **({"labels": ", ".join(known.labels)} if known.labels else {}),
             "training_sha256": train.clips.sha256,
             **({"left_out": left_out} if left_out else {}),
         }
 
     def report_parts(self, train: VideoData, held_out: VideoData) -> Own:
         """Confusions, mistakes and the data."""
-        known = self._known
-        return VideoRun(self, known.decoded(train), known.decoded(held_out)).own()
+        return self._part.report_parts(train, held_out)
+
+    @property
+    def _part(self) -> Hooks:
+        """What depends on the kind."""
+        part = Forecasting if self.settings.kind == "predict" else Classifying
+        return cast("Hooks", part(self))
+
+    def _part_for(self, data: VideoData) -> Hooks:
+        """The same before the plan has chosen the kind."""
+        if self.settings.kind == "auto" and data.clips.labels is None:
+            return cast("Hooks", Forecasting(self))
+        return self._part
+
+    @property
+    def _known_while_training(self) -> VideoPreprocessing:
+        return cast("VideoPreprocessing", self._preprocessing)
+
+    def _check_classifies(self, what: str) -> None:
+        if self.settings.kind == "predict":
+            raise SettingsError(f"a model that predicts frames has no {what}")
 
     def _example(self) -> Callable[[], object]:
         pixels = self._known.pixels
-        clip = example_clip(pixels.height, pixels.width)
+        clip = example_clip(pixels.height, pixels.width, max(16, self.settings.inputs))
         return lambda: self.predict([clip])
