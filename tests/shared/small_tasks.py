@@ -4,8 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from elman.data import Audio, Ink, Inks
-from elman.tasks import Classify, Forecast, Handwriting, Language, Signature, Speech, Synthesis
+from elman.data import Audio, Ink, Inks, motion_clips
+from elman.tasks import (
+    Classify,
+    Forecast,
+    Handwriting,
+    Language,
+    Signature,
+    Speech,
+    Synthesis,
+    Video,
+)
 
 SMALL: dict[str, Any] = {"hidden_size": 6, "epochs": 2, "batch_size": 4, "device": "cpu"}
 
@@ -58,6 +67,11 @@ def signed(first: int, persons: int = 6) -> Inks:
     return Inks(inks, labels, writers, [f"signature {i}" for i in range(len(inks))])
 
 
+def moving(seed: int) -> tuple[Any, list[str]]:
+    """Squares that move."""
+    return motion_clips(np.full((1, 6, 6), 255, np.uint8), 16, frames=4, size=12, seed=seed)
+
+
 MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "classify": (
         Classify,
@@ -83,4 +97,11 @@ MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "lines": (Handwriting, {"num_layers": 1, "kind": "text"}, drawn(0), drawn(1)),
     "signature": (Signature, {"references": 2, "draws": 2}, signed(1), signed(11)),
     "synthesis": (Synthesis, {"num_layers": 2}, drawn(0), drawn(1)),
+    "video": (Video, {"channels": 4, "features": 8}, moving(0), moving(1)),
+    "frames": (
+        Video,
+        {"kind": "predict", "inputs": 2, "horizon": 2, "num_layers": 1},
+        list(moving(0)[0]),
+        list(moving(1)[0]),
+    ),
 }

@@ -16,3 +16,5 @@ from elman.tasks.synthesis import SynthesisSettings as SynthesisSettings
 from elman.tasks.task import Task as Task
 from elman.tasks.translate import Translate as Translate
 from elman.tasks.translate import TranslateSettings as TranslateSettings
+from elman.tasks.video import Video as Video
+from elman.tasks.video import VideoSettings as VideoSettings

@@ -36,6 +36,7 @@ BUILTIN: Mapping[str, tuple[str, str]] = MappingProxyType(  # the class; its `Co
             "elman.tasks.translate.task:Translate",
             "elman.tasks.translate.flags:COMMANDS",
         ),
+        "video": ("elman.tasks.video.task:Video", "elman.tasks.video.flags:COMMANDS"),
     }
 )
 

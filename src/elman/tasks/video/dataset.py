@@ -1,0 +1,120 @@
+"""Clips as the task `Video` takes them, decoded when their format is known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from elman.data import CachedFrames, Clip, Clips, FrameCache, read_clips
+from elman.data.video.frame_format import Frame, FrameFormat
+from elman.errors import DataError
+from elman.progress import counted
+from elman.tasks.video.settings import VideoSettings
+
+
+@dataclass(frozen=True, eq=False)
+class VideoData:
+    """Clips that could be read, and why others could not.
+
+    `frames`: those of each clip, (T, H, W, C) uint8, once they are `decoded`; `goes_on`: the frames
+    after the clips' ends are asked for.
+    """
+
+    clips: Clips
+    frames: Sequence[Frame] | None = None
+    goes_on: bool = False
+    _decoded: dict[FrameFormat, "VideoData"] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def left_out(self) -> Mapping[int, str]:
+        """Position in the source -> why the clip there is left out."""
+        return self.clips.left_out
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of each clip; DataError where there are none, or several of one clip."""
+        if self.clips.labels is None:
+            raise DataError("the clips have no labels")
+        if self.clips.is_multi_label:
+            raise DataError("clips with several labels each are not supported: give each one label")
+        return [str(label) for label in self.clips.labels]
+
+    def shown(self, number: int) -> str:
+        """Where a clip comes from."""
+        return self.clips.names[number]
+
+    def select(self, indices: list[int]) -> Self:
+        """Some of them, not yet decoded."""
+        return type(self)(self.clips.select(indices))
+
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+        """Two parts; clips of one source are in one of them only."""
+        first, second = self.clips.split(share, seed)
+        return type(self)(first), type(self)(second)
+
+    def decoded(self, wanted: FrameFormat, folder: str | None = None) -> "VideoData":
+        """The clips with their frames in a format; those that cannot be decoded are left out.
+
+        Each clip is decoded once: files into a cache on disk, `folder` or the user's, arrays in
+        memory.
+        """
+        if self.frames is not None:
+            return self
+        if wanted not in self._decoded:
+            self._decoded[wanted] = self._decode(wanted, folder)
+        return self._decoded[wanted]
+
+    def of_length(self, least: int) -> "VideoData":
+        """Those decoded clips that have so many frames; `DataError` if none has."""
+        assert self.frames is not None
+        kept = [i for i, each in enumerate(self.frames) if len(each) >= least]
+        if len(kept) == len(self):
+            return self
+        reasons = dict(self.left_out)
+        positions = [p for p in range(len(self) + len(reasons)) if p not in reasons]
+        for i, each in enumerate(self.frames):
+            if len(each) < least:
+                why = f"{self.shown(i)} has {len(each)} frames, and {least} are needed"
+                reasons[positions[i]] = why
+        if not kept:
+            raise DataError(next(iter(reasons.values())))
+        clips = replace(self.clips.select(kept), left_out=dict(sorted(reasons.items())))
+        return VideoData(clips, [self.frames[i] for i in kept], self.goes_on)
+
+    def _decode(self, wanted: FrameFormat, folder: str | None) -> "VideoData":
+        clips = self.clips.clips
+        if all(clip.array is not None for clip in clips):
+            options: dict[str, Any] = {"rate": wanted.rate, "size": wanted.size}
+            options |= {"grey": wanted.grey, "fit": wanted.fit}
+            frames = [clip.frames(**options) for clip in counted(clips, len(clips))]
+            return replace(self, frames=frames)
+        prepared: CachedFrames = FrameCache(folder).prepare(
+            self.clips, rate=wanted.rate, size=wanted.size, grey=wanted.grey, fit=wanted.fit
+        )
+        if len(prepared) == len(self):
+            return replace(self, frames=prepared)
+        reasons = dict(self.left_out)
+        positions = [p for p in range(len(self) + len(reasons)) if p not in reasons]
+        for number, reason in prepared.clips.left_out.items():
+            reasons[positions[number]] = reason
+        kept = replace(prepared.clips, left_out=dict(sorted(reasons.items())))
+        return VideoData(kept, prepared, self.goes_on)
+
+
+def read_data(data: Any, settings: VideoSettings, *, labelled: bool) -> VideoData:
+    """Whatever `elman.data.read_clips` reads."""
+    if isinstance(data, VideoData):
+        return data
+    needs = {"classify": labelled, "predict": False, "auto": None if labelled else False}
+    wanted = needs[settings.kind]
+    found = read_clips(data, labelled=wanted, path=settings.path, label=settings.label)
+    return VideoData(found, goes_on=settings.kind == "predict" and not labelled)
+
+
+def example_clip(height: int, width: int, frames: int) -> Clip:
+    """Black frames, to measure the latency with."""
+    import numpy as np
+
+    return Clip(np.zeros((frames, height, width, 1), np.uint8))

@@ -1,0 +1,52 @@
+"""How near predicted frames come to the actual ones."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+_WINDOW = 7  # pixels of a side, over which structures are compared
+_MOST_DECIBELS = 100.0
+
+
+def frame_metrics(
+    predicted: Tensor, actual: Tensor, weight: Tensor, thresholds: Sequence[float] = ()
+) -> dict[str, float]:
+    """Metrics of frames, (m, N, C, H, W) of 0 to 1, where `weight`, (m, N, 1, H, W), is 1.
+
+    **Returns:** `mse` and `mae`, summed over the pixels of a frame as the field does, a mean of all
+    frames; `mse_1`, ... of each lead; `psnr` in dB and `ssim` (Wang et al. 2004), means of frames;
+    `csi_20`, ... the critical success index at each threshold, of 0 to 255.
+    """
+    error = (predicted - actual) * weight
+    squared, absolute = (each.sum((2, 3, 4)) for each in (error**2, error.abs()))
+    found = {"mse": float(squared.mean()), "mae": float(absolute.mean())}
+    found |= {f"mse_{i}": float(each) for i, each in enumerate(squared.mean(1), 1)}
+    count = (weight.sum((2, 3, 4)) * actual.shape[2]).clamp(min=1)
+    decibels = -10 * (squared / count).clamp(min=1e-10).log10()
+    found["psnr"] = float(decibels.clamp(max=_MOST_DECIBELS).mean())
+    found["ssim"] = ssim((predicted * weight).flatten(0, 1), (actual * weight).flatten(0, 1))
+    for threshold in thresholds:
+        a, p = (each * 255 >= threshold for each in (actual, predicted))
+        hits, either = ((each & (weight > 0)).sum() for each in (a & p, a | p))
+        found[f"csi_{threshold:g}"] = float(hits / either) if either else 1.0
+    return found
+
+
+def ssim(one: Tensor, other: Tensor) -> float:
+    """Structural similarity of pictures (N, C, H, W) of 0 to 1, over squares of 7 pixels.
+
+    >>> import torch
+    >>> picture = torch.rand(1, 1, 16, 16)
+    >>> round(ssim(picture, picture), 4)
+    1.0
+    """
+    side = min(_WINDOW, *one.shape[2:])
+    a, b = (F.avg_pool2d(each, side, 1) for each in (one, other))
+    unbiased = side**2 / max(1, side**2 - 1)
+    pairs = ((one, one, a, a), (other, other, b, b), (one, other, a, b))
+    xx, yy, xy = (unbiased * (F.avg_pool2d(x * y, side, 1) - m * n) for x, y, m, n in pairs)
+    low, high = 0.01**2, 0.03**2
+    top = (2 * a * b + low) * (2 * xy + high)
+    values: Tensor = top / ((a**2 + b**2 + low) * (xx + yy + high))
+    return float(values.mean())

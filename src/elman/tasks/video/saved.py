@@ -1,0 +1,24 @@
+"""What the configuration of a saved model of video must hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from elman.tasks.schema import SavedConfig
+
+Side = Annotated[int, Field(ge=8, le=512)]
+Deviation = Annotated[float, Field(gt=0, le=10)]
+
+
+class VideoConfig(SavedConfig):
+    """Labels, the form of frames and their range."""
+
+    labels: list[Annotated[str, Field(max_length=10**5)]] = Field(max_length=10**6)
+    rate: float | None = Field(gt=0, le=1000)
+    grey: bool
+    fit: Literal["resize", "crop", "letterbox"]
+    height: Side
+    width: Side
+    mean: float = Field(ge=0, le=1)
+    deviation: Deviation
+    motion: Deviation

@@ -1,0 +1,200 @@
+"""Tell what a clip shows while its frames come."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.data.arguments import check_number
+from elman.data.values import as_array, is_tensor
+from elman.data.video.frame_format import Frame, as_frames, formatted
+from elman.errors import DataError, SettingsError
+from elman.nn.state import as_tuple
+from elman.tasks.ensemble import networks
+from elman.tasks.prediction import Prediction
+from elman.tasks.session import Update
+from elman.tasks.session_state import origin, restoring
+from elman.train.inference import inference
+from elman.train.tree import map_tensors, move
+
+if TYPE_CHECKING:
+    from elman.tasks.video.task import Video
+
+_EVERY = 8  # frames, at least, between two readings of the whole
+_GROWTH = 8  # the whole is read again when it is longer by an eighth
+_SLACK = 1e-3  # seconds, as decoding rounds times
+_COLOURS = (1, 3, 4)
+
+
+class Seen(NamedTuple):
+    """What one network remembers: the recurrent state and what pooling needs, or all features."""
+
+    features: Tensor | None  # (T, 1, F); of networks that read both ways
+    recurrent: tuple[Tensor, ...] = ()
+    pooling: dict[str, Tensor] | None = None
+
+
+class VideoSession:
+    """Frames as a camera gives them; `Video.session` makes it.
+
+    Each frame is encoded once. A network that reads forwards only steps on with it, in memory that
+    does not grow. One that reads both ways keeps the features of all frames and reads these again
+    when 8 new ones have come and they are an eighth more; between, the answer is the one before.
+    The answer at the end is that of `predict`.
+    """
+
+    def __init__(
+        self, task: "Video", *, rate: float | None = None, state: Mapping[str, Any] | None = None
+    ) -> None:
+        if rate is not None:
+            check_number("rate", rate, 1e-4, 1e5)
+        self._task, self._known = task, task.preprocessing
+        self._networks: list[Any] = list(networks(task.model))
+        self._rate = rate
+        self._runs = not task.settings.bidirectional
+        self._seen: list[Seen | None] = [None] * len(self._networks)
+        self._before: Tensor | None = None  # the last frame, scaled, (1, C, H, W)
+        self._came, self._taken, self._answered = 0, 0, 0
+        self._value: str | None = None
+        self._finished = False
+        if state is not None:
+            with restoring(task, state):
+                self._restore(state)
+
+    def accept(self, frames: Any) -> Update:
+        """Take one frame or more and say what the clip so far shows; None before the first.
+
+        **Arguments:** `frames`: (n, H, W) or (n, H, W, C), or one frame, (H, W) or (H, W, C), of
+        uint8 or floats from 0 to 1; they may be of any size.
+        """
+        if self._finished:
+            raise SettingsError("this session is finished: make another one by session()")
+        taken = self._at_rate(_checked(frames))
+        if taken:
+            self._read(np.stack(taken))
+        waits = max(_EVERY, self._answered // _GROWTH)
+        if self._taken and (self._value is None or self._runs or self._since >= waits):
+            self._value, self._answered = self._answer().value, self._taken
+        return Update(self._value)
+
+    def finish(self) -> Prediction:
+        """The answer for the whole clip; an `error` where no frame has come."""
+        self._finished = True
+        return self._answer() if self._taken else Prediction(None, "no frame has come")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, for `session(state=...)`."""
+        numbers = {"came": self._came, "taken": self._taken, "answered": self._answered}
+        found: dict[str, Any] = {**origin(self._task), **numbers, "rate": self._rate}
+        found |= {"value": self._value, "finished": self._finished}
+        if self._before is not None:
+            found["before"] = self._before
+        for i, seen in enumerate(self._seen):
+            if seen is not None:
+                found |= _named(i, seen)
+        return map_tensors(lambda tensor: tensor.detach().cpu().clone(), found)  # type: ignore[no-any-return]
+
+    @property
+    def _since(self) -> int:
+        return self._taken - self._answered
+
+    def _at_rate(self, frames: Frame) -> list[Frame]:
+        """The frames that the model reads, at its own rate, in its form."""
+        wanted = self._known.format
+        found: list[Frame] = []
+        for frame in frames:
+            self._came += 1
+            if self._rate is None or wanted.rate is None:
+                times = 1
+            else:
+                slack = min(_SLACK, 0.5 / wanted.rate)
+                shown_until = (self._came / self._rate - slack) * wanted.rate
+                times = max(int(np.ceil(shown_until)), self._came == 1) - self._taken - len(found)
+            if times > 0:
+                found += [formatted(frame, wanted)] * times
+        return found
+
+    def _read(self, frames: Frame) -> None:
+        """Encode frames (n, H, W, C) and step on."""
+        seen = list(self._seen)
+        with inference(self._task.model) as device:
+            own = move(torch.from_numpy(frames), device)
+            for i, network in enumerate(self._networks):
+                values = network.encoder.scaled(own)
+                first = values[:1] if self._before is None else move(self._before, device)
+                before = torch.cat([first, values[:-1]])
+                features = network.encoder.features(values, before).unsqueeze(1)
+                seen[i] = self._stepped(network, features, seen[i])
+        self._seen, self._before = seen, values[-1:]
+        self._taken += len(frames)
+
+    def _stepped(self, network: Any, features: Tensor, seen: Seen | None) -> Seen:
+        if not self._runs:
+            earlier = [] if seen is None or seen.features is None else [seen.features]
+            return Seen(torch.cat([*earlier, features]))
+        before: Any = None if seen is None else seen.recurrent
+        output, state = network.recurrent(features, before)
+        pooling = network.head.pooling.gather(output, None if seen is None else seen.pooling)
+        return Seen(None, as_tuple(state), pooling)
+
+    def _answer(self) -> Prediction:
+        task = self._task
+        with inference(task.model):
+            pairs = zip(self._networks, self._seen, strict=True)
+            scores = [self._scores(network, seen) for network, seen in pairs]
+            found = task.average(scores) if len(scores) > 1 else scores[0]
+        answer: Prediction = task.decode([found[0].cpu()], self._known, {})[0]
+        return answer
+
+    def _scores(self, network: Any, seen: Seen | None) -> Tensor:
+        assert seen is not None
+        if seen.features is None:
+            assert seen.pooling is not None
+            pooled = network.head.pooling.pooled(seen.pooling)
+            return cast("Tensor", network.head.score(pooled))
+        output, _ = network.recurrent(seen.features)
+        return cast("Tensor", network.head(output))
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._came, self._taken = int(state["came"]), int(state["taken"])
+        self._answered, self._finished = int(state["answered"]), bool(state["finished"])
+        self._rate, self._value = state["rate"], state["value"]
+        device = self._task.device
+        if self._taken:
+            self._before = state["before"].to(device)
+        for i in range(len(self._networks)):
+            own = {
+                name.removeprefix(f"{i}."): tensor.to(device)
+                for name, tensor in state.items()
+                if name.startswith(f"{i}.")
+            }
+            if own:
+                self._seen[i] = _seen_of(own)
+
+
+def _checked(frames: Any) -> Frame:
+    """One frame or several as (n, H, W, C) uint8."""
+    values = as_array(frames) if is_tensor(frames) else np.asarray(frames)
+    if values.ndim == 2 or (values.ndim == 3 and values.shape[2] in _COLOURS):
+        values = values[None]
+    if values.ndim in (3, 4) and not len(values):
+        raise DataError("there is no frame in what was given")
+    return as_frames(values, "the frames")
+
+
+def _named(number: int, seen: Seen) -> dict[str, Tensor]:
+    found = {f"{number}.recurrent.{i}": tensor for i, tensor in enumerate(seen.recurrent)}
+    found |= {f"{number}.pooling.{name}": each for name, each in (seen.pooling or {}).items()}
+    return found if seen.features is None else {f"{number}.features": seen.features}
+
+
+def _seen_of(own: Mapping[str, Tensor]) -> Seen:
+    if "features" in own:
+        return Seen(own["features"])
+    count = sum(name.startswith("recurrent.") for name in own)
+    recurrent = tuple(own[f"recurrent.{i}"] for i in range(count))
+    names = [name for name in own if name.startswith("pooling.")]
+    return Seen(None, recurrent, {name.removeprefix("pooling."): own[name] for name in names})

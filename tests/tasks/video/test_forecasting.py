@@ -1,0 +1,169 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import elman
+from elman.cli.app import main
+from elman.data import Clip, moving_digits, read_clips, write_clip
+from elman.errors import DataError, SettingsError
+from elman.tasks import Video
+from elman.tasks.video.forecaster import frames_of, patches_of
+from elman.tasks.video.frame_metrics import frame_metrics, ssim
+
+SMALL: dict[str, Any] = {
+    **{"hidden_size": 8, "num_layers": 1, "inputs": 3, "horizon": 2, "epochs": 30},
+    **{"batch_size": 8, "lr": 0.02, "device": "cpu"},
+}
+SQUARE = np.full((1, 8, 8), 255, np.uint8)
+
+
+def gliding(count: int, seed: int = 0, frames: int = 7) -> Any:
+    """A square that glides over 16 x 16 pixels and bounces."""
+    return moving_digits(SQUARE, count, per_clip=1, frames=frames, size=16, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def task() -> Video:
+    return Video(**SMALL).fit(gliding(64), progress=False)
+
+
+def test_frames_are_predicted_better_than_the_last_one(task: Video) -> None:
+    assert task.settings.kind == "predict"
+    assert task.settings.persistence is True
+    clips = gliding(24, seed=5)
+    found = task.evaluate(clips)
+    still = np.repeat(clips[:, 2:3], 4, 1)[:, :, None].astype(float) / 255
+    moved = clips[:, 3:7, None].astype(float) / 255
+    assert found["mse"] < 0.9 * ((still - moved) ** 2).sum((2, 3, 4)).mean()
+    assert found["mse_1"] < found["mse_2"]
+    assert found["mse"] == pytest.approx((found["mse_1"] + found["mse_2"]) / 2, rel=1e-5)
+
+
+def test_the_frames_after_the_end_are_predicted(task: Video, tmp_path: Path) -> None:
+    clips = gliding(5, seed=6)
+    found = task.predict(clips)
+    assert {(each.shape, each.dtype) for each in found} == {((2, 16, 16, 1), np.dtype(np.uint8))}
+    (alone,) = task.predict([clips[3, -3:]])
+    assert np.abs(alone.astype(int) - found[3]).max() <= 1  # what is before is not read
+    task.save(tmp_path / "model")
+    loaded = elman.load(tmp_path / "model")
+    np.testing.assert_array_equal(np.stack(loaded.predict(clips)), np.stack(found))
+
+
+def test_a_short_clip_is_answered_with_its_reason(task: Video) -> None:
+    clips = [gliding(1)[0], gliding(1, frames=2)[0]]
+    found = task.predictions(clips)
+    assert [each.value is None for each in found] == [False, True]
+    assert found[1].error == "clip 1 has 2 frames, and 3 are needed"
+    with pytest.raises(DataError, match="2 frames, and 3 are needed"):
+        task.predict(clips[1:])
+    with pytest.raises(DataError, match="no clip has the 5 frames"):
+        task.evaluate(clips[1:])
+    with pytest.warns(UserWarning, match="1 of 9 clips with fewer than 5 frames"):
+        batches: Any = task.batches(
+            task.preprocessing,
+            task.read([*gliding(8), clips[1]], labelled=True),
+            training=True,
+        )
+    assert len(list(batches.epoch(0))) == len(batches)
+
+
+@pytest.mark.parametrize("side", [16, 32])
+def test_pixels_without_data_do_not_count(task: Video, side: int) -> None:
+    valid = np.zeros((side, side), bool)
+    valid[:, : side // 2] = True
+    frames = gliding(8).repeat(side // 16, 2).repeat(side // 16, 3)
+    spoilt = frames.copy()
+    spoilt[:, :, :, side // 2 :] = 99
+    found = []
+    for own in (frames, spoilt):
+        data = task.read([Clip(each, valid=valid) for each in own], labelled=True)
+        output = [torch.full((2, 1, 16, 16), 0.3)] * 16
+        metrics = task.metrics(output, task.preprocessing, data)
+        batches: Any = task.batches(task.preprocessing, data, training=True)
+        batch = next(iter(batches.epoch(0)))
+        assert batch.weight.mean() == 0.5
+        batch = batch._replace(inputs=torch.zeros_like(batch.inputs))
+        loss = float(task.loss(task.model, batch, None).loss.detach())
+        found.append({**metrics, "training": loss})
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_what_only_classifiers_have_is_refused(task: Video) -> None:
+    with pytest.raises(SettingsError, match="has no sessions"):
+        task.session()
+    with pytest.raises(SettingsError, match="has no probabilities"):
+        task.predict_proba(gliding(1))
+    with pytest.raises(SettingsError, match="n is of models that classify"):
+        task.predictions(gliding(1), n=2)
+    with pytest.raises(SettingsError, match="cannot be compared"):
+        task.compare(task, gliding(2))
+    with pytest.raises(SettingsError, match="patch=5: it must divide"):
+        Video(**SMALL, patch=5, size=16).fit(gliding(16), progress=False)
+
+
+def test_labels_do_not_hinder(tmp_path: Path) -> None:
+    data = list(gliding(16)), ["a", "b"] * 8
+    task = Video(**{**SMALL, "epochs": 1}, kind="predict").fit(
+        data, folder=tmp_path, progress=False
+    )
+    assert task.settings.kind == "predict"
+    assert task.report_page is not None
+    assert "could not be made" not in task.report_page.read_text()
+
+
+def test_the_command_line_writes_frames(
+    task: Video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task.save(tmp_path / "model")
+    write_clip(gliding(1)[0], tmp_path / "a.npz")
+    words = ["predict", str(tmp_path / "model"), str(tmp_path / "a.npz")]
+    for suffix in ("npz", "gif", "mp4"):
+        out = tmp_path / f"next.{suffix}"
+        main([*words, "--out", str(out)])
+        assert read_clips(out, labelled=False).clips[0].frames(grey=True).shape[1:3] == (16, 16)
+    assert str(out) in capsys.readouterr().out
+    with np.load(tmp_path / "next.npz") as found:
+        assert (found["frames"] == task.predict(gliding(1))[0]).all()
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "--out FILE" in capsys.readouterr().err
+
+
+def test_patches_and_back() -> None:
+    frames = torch.rand(3, 2, 1, 8, 12)
+    patches = patches_of(frames, 4)
+    assert torch.equal(patches[0, 1, :4, 1, 2], frames[0, 1, 0, 4, 8:12])
+    assert torch.equal(frames_of(patches, 4), frames)
+
+
+def test_metrics_of_frames() -> None:
+    actual = torch.zeros(2, 1, 1, 8, 8)
+    actual[:, :, :, :2, :2] = 1
+    predicted = actual.clone()
+    predicted[1, 0, 0, 0, 0] = 0.5
+    predicted[1, 0, 0, 7, 7] = 1
+    weight = torch.ones(2, 1, 1, 8, 8)
+    found = frame_metrics(predicted, actual, weight, (200.0,))
+    assert found["mse_1"] == 0
+    assert found["mse_2"] == 1.25
+    assert found["mse"] == 0.625
+    assert found["mae"] == 0.75
+    assert found["csi_200"] == pytest.approx(7 / 9)
+    assert found["psnr"] == pytest.approx((100 - 10 * np.log10(1.25 / 64)) / 2)
+    weight[1, 0, 0, 7, 7] = 0
+    assert frame_metrics(predicted, actual, weight, (200.0,))["csi_200"] == pytest.approx(7 / 8)
+
+
+def test_structural_similarity_of_one_square_is_its_formula() -> None:
+    """Against the formula written out for a picture of one window."""
+    a, b = np.random.default_rng(0).random((2, 7, 7))
+    cov = np.cov(a.ravel(), b.ravel())
+    low, high = 1e-4, 9e-4
+    expected = (2 * a.mean() * b.mean() + low) * (2 * cov[0, 1] + high)
+    expected /= (a.mean() ** 2 + b.mean() ** 2 + low) * (cov[0, 0] + cov[1, 1] + high)
+    found = ssim(*(torch.from_numpy(each)[None, None] for each in (a, b)))
+    assert found == pytest.approx(expected, rel=1e-6)
