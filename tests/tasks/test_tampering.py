@@ -293,7 +293,7 @@ def test_a_format_of_the_future(folder: Path, version: Any) -> None:
 @pytest.mark.parametrize("task", ["paint", None, 3, ["classify"], {}])
 def test_an_unknown_task(folder: Path, task: Any) -> None:
     edit(folder, lambda c: c.update(task=task))
-    refused(folder, "is of the task", "classify, forecast, language")
+    refused(folder, "is of the task", "classify, forecast, handwriting")
 
 
 def test_another_task_than_the_folders(folder: Path, language_folder: Path) -> None:

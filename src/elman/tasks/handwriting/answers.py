@@ -1,16 +1,13 @@
 """What a recogniser answers of ink: symbols with probabilities, texts with their characters."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.decode.alphabet import Alphabet
 from elman.decode.forced_alignment import forced_alignment
-from elman.tasks.prediction import Prediction
 
 COLUMNS = "text", "name"  # of a prediction's value and of its input
 _LATE = 2  # steps after its last one in which a character may be recognised
@@ -23,16 +20,6 @@ class Character:
     text: str
     first: int
     last: int
-
-
-def symbol(probabilities: NDArray[np.float32], labels: Sequence[str], n: int) -> Prediction:
-    """The likeliest symbol with its probability; with `n` above 1 the `others` after it."""
-    order = np.argsort(-probabilities, kind="stable")[:n]
-    (best, *rest) = [(labels[i], round(float(probabilities[i]), 4)) for i in order]
-    details: dict[str, Any] = {"probability": best[1]}
-    if n > 1:
-        details["others"] = tuple(rest)
-    return Prediction(best[0], details=details, columns=COLUMNS)
 
 
 def characters(

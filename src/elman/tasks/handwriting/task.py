@@ -18,7 +18,7 @@ from elman.errors import SettingsError
 from elman.tasks.batches import PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.handwriting.adaptation import adapted
-from elman.tasks.handwriting.answers import COLUMNS, characters, symbol
+from elman.tasks.handwriting.answers import COLUMNS, characters
 from elman.tasks.handwriting.baselines import baselines, character_errors
 from elman.tasks.handwriting.batches import TextBatches, by_length
 from elman.tasks.handwriting.dataset import HandwritingData, read_data
@@ -30,6 +30,7 @@ from elman.tasks.handwriting.run_report import HandwritingRun
 from elman.tasks.handwriting.saved import HandwritingConfig
 from elman.tasks.handwriting.session import HandwritingSession
 from elman.tasks.handwriting.settings import HandwritingSettings
+from elman.tasks.likeliest import likeliest
 from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
@@ -243,7 +244,7 @@ class Handwriting(Task):
         n = options.get("n", 1)
         if not preprocessing.is_text:
             rows = preprocessing.probabilities(output) if len(output) else ()
-            return [symbol(row, preprocessing.labels, n) for row in rows]
+            return [likeliest(row, preprocessing.labels, n) for row in rows]
         assert preprocessing.texts is not None
         decoder = Decoding(self.settings, preprocessing.texts).best(DecodeOptions.of(options))
         return [_text(decoded(decoder, each.numpy(), n)) for each in output]

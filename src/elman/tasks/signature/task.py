@@ -38,6 +38,8 @@ class Signature(SignatureParts):
 
     What it says is a likelihood for a convenience, and no proof of who wrote what.
 
+    >>> import warnings
+    >>> import numpy as np
     >>> from elman.data import Ink, Inks
     >>> rng = np.random.default_rng(0)
     >>> def sign(person):

@@ -14,7 +14,7 @@ from elman.baselines import Baseline
 from elman.errors import DataError
 from elman.tasks.batches import Padded
 from elman.tasks.classify.head import ClassifyHead
-from elman.tasks.handwriting.answers import symbol
+from elman.tasks.likeliest import likeliest
 from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
@@ -95,7 +95,7 @@ class Classifying:
     ) -> list[Prediction]:
         """The likeliest labels."""
         rows, n = preprocessing.probabilities(output), options.get("n", 1)
-        found = [symbol(row, preprocessing.labels, n) for row in rows]
+        found = [likeliest(row, preprocessing.labels, n) for row in rows]
         return [replace(each, columns=self.columns) for each in found]
 
     def metrics(
