@@ -1,10 +1,6 @@
 """The parameters of a convolutional recurrent layer: names, shapes and first values."""
 
-import math
 from collections.abc import Iterator
-
-import torch
-from torch import Tensor
 
 from elman.cells import Cell
 from elman.nn.conv_geometry import Pair
@@ -40,26 +36,3 @@ def shapes(
     if learn_initial_state:
         for name in cell.state:
             yield f"initial_{name}", of_places
-
-
-@torch.no_grad()
-def initialise(
-    cell: Cell, name: str, value: Tensor, fan_in: int, forget_bias: float | None
-) -> None:
-    """Fill one parameter, called by its name without layer and direction: everything from
-    ±1/sqrt(fan_in), as the dense layers do; `fan_in` counts what a recurrent kernel adds up."""
-    if name in cell.params:
-        value.uniform_(*cell.params[name])
-    elif name.startswith("initial_"):
-        value.zero_()
-    elif name.startswith("norm_"):
-        value.fill_(1.0)
-    else:
-        bound = 1 / math.sqrt(fan_in)
-        value.uniform_(-bound, bound)
-    if forget_bias is None or name not in ("bias_ih", "bias_hh"):
-        return
-    gates = cell.gates if name == "bias_ih" else cell.recurrent
-    if cell.forget in gates:
-        own = value.view(len(gates), -1)[gates.index(cell.forget)]
-        own.fill_(float(forget_bias) if name == "bias_ih" else 0.0)

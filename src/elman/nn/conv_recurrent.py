@@ -14,18 +14,20 @@ from elman.nn.backends import warn_once
 from elman.nn.choice import unrolled
 from elman.nn.conv_geometry import Pair, Product, Products
 from elman.nn.conv_validation import check, pair
-from elman.nn.inputs import Input, from_batch, to_batch, to_state
+from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
+from elman.nn.parameters import initialise
 from elman.nn.recording import in_graph, recorded
 from elman.nn.recurrent import defaults_of
 from elman.nn.reference import Extras, State, Weights
-from elman.nn.validation import check_backend, check_input, rates
+from elman.nn.stack import Stack
+from elman.nn.validation import check_input
 
 Sizes = int | tuple[int, int]
 AnyState = Tensor | tuple[Tensor, ...]
 
 
-class ConvRecurrent(nn.Module):
+class ConvRecurrent(Stack):
     """One or more stacked layers of a cell over sequences of feature maps.
 
     The cell's equations are those of the dense layers with another product: `x.i` is the gate's
@@ -136,25 +138,6 @@ class ConvRecurrent(nn.Module):
         self.reset_parameters()
 
     @property
-    def backend(self) -> str:
-        """How the recurrence is to be computed."""
-        return self._backend
-
-    @backend.setter
-    def backend(self, value: str) -> None:
-        check_backend(value)
-        self._backend = value
-
-    @property
-    def zoneout(self) -> tuple[float, ...]:
-        """Of each state the chance that a unit keeps its old value."""
-        return self._zoneout_rates
-
-    @zoneout.setter
-    def zoneout(self, value: float | Mapping[str, float] | tuple[float, ...]) -> None:
-        self._zoneout_rates = rates(value, self.cell)
-
-    @property
     def output_channels(self) -> int:
         """Channels of the output at each step, both directions together."""
         return self.hidden_channels * self._directions
@@ -165,7 +148,7 @@ class ConvRecurrent(nn.Module):
         fan_in = self.hidden_channels * rows * columns
         for full_name, value in self.named_parameters():
             name = full_name.removesuffix("_reverse").rsplit("_l", 1)[0]
-            conv_parameters.initialise(self.cell, name, value, fan_in, self.forget_bias)
+            initialise(self.cell, name, value, fan_in, "uniform", self.forget_bias)
 
     def forward(
         self,
@@ -219,20 +202,8 @@ class ConvRecurrent(nn.Module):
             last += [final for _, final in found]
             outputs = [history[0] for history, _ in found]
             x = self._between(torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0], x, index)
-        result: list[Any] = [
-            from_batch(x, given, self.batch_first),
-            tuple(
-                each[0].unsqueeze(0) if len(each) == 1 else torch.stack(each)
-                for each in zip(*last, strict=True)
-            ),
-        ]
-        if return_states:
-            result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))
-        if not batched:
-            result[1:] = [tuple(part.squeeze(-4) for part in parts) for parts in result[1:]]
-        if len(self.cell.state) == 1:
-            result[1:] = [parts[0] for parts in result[1:]]
-        return tuple(result)
+        kept = histories if return_states else []
+        return self._returned(x, given, last, kept, batched=batched)
 
     def step(self, x_t: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
         """One time step with the same weights, for streaming.
@@ -332,7 +303,7 @@ class ConvRecurrent(nn.Module):
         return Products(ih, Product((1, 1), self.dilation, groups[1]))
 
     def _weights(self, at: int) -> Weights:
-        suffix = self._suffixes(at // self._directions)[at % self._directions]
+        suffix = self._suffix(at)
 
         def of(name: str) -> Any:
             return getattr(self, name + suffix) if name + suffix in self._names else None
@@ -346,21 +317,9 @@ class ConvRecurrent(nn.Module):
         shape = (x.shape[1], self.hidden_channels, *size)
         if not self.learn_initial_state:
             return tuple(x.new_zeros(shape) for _ in self.cell.state)
-        suffix = self._suffixes(at // self._directions)[at % self._directions]
+        suffix = self._suffix(at)
         learnt = [getattr(self, f"initial_{name}{suffix}") for name in self.cell.state]
         return tuple(conv_reference.as_map(value).expand(shape) for value in learnt)
-
-    def _zoneout(self, x: Tensor, s: State) -> tuple[Tensor | float | None, ...] | None:
-        if not any(self.zoneout):
-            return None
-        if not self.training:
-            return tuple(rate or None for rate in self.zoneout)
-        return tuple(
-            torch.rand(len(x), *part.shape, dtype=x.dtype, device=x.device).lt(rate).to(x.dtype)
-            if rate
-            else None
-            for rate, part in zip(self.zoneout, s, strict=True)
-        )
 
     def _mask_of_h(self, h: Tensor) -> Tensor | None:
         if not (self.training and self.recurrent_dropout and self.cell.recurrent):
@@ -373,13 +332,6 @@ class ConvRecurrent(nn.Module):
         if not (self.training and self.dropout and index < self.num_layers - 1):
             return output
         return output * F.dropout(output.new_ones(*output.shape[:3], 1, 1), self.dropout)
-
-    @property
-    def _directions(self) -> int:
-        return 2 if self.bidirectional else 1
-
-    def _suffixes(self, index: int) -> tuple[str, ...]:
-        return (f"_l{index}", f"_l{index}_reverse")[: self._directions]
 
     def _state_shapes(self, x: Tensor) -> list[tuple[int, ...]]:
         size: Pair = self._products(0).ih.size(*x.shape[3:])

@@ -11,7 +11,7 @@ from torch import Tensor
 from elman.cells import Cell
 from elman.nn.conv_geometry import Products
 from elman.nn.lengths import mask_of
-from elman.nn.reference import Extras, State, Weights
+from elman.nn.reference import Extras, State, Weights, kept
 
 
 def step(
@@ -29,10 +29,7 @@ def step(
         h = s[0] if h_mask is None else s[0] * h_mask
         r = products.hh(h, w.hh, w.bias_hh, w.norm_hh).chunk(len(cell.recurrent), 1)
     new = cell.advance(x.chunk(len(cell.gates), 1), r, s, tuple(map(as_map, w.params)))
-    if zoneout is not None:
-        pairs = zip(new, s, zoneout, strict=True)
-        new = tuple(n if z is None else z * o + (1 - z) * n for n, o, z in pairs)
-    return new
+    return new if zoneout is None else kept(new, s, zoneout)
 
 
 def run(

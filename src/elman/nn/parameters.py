@@ -46,17 +46,19 @@ def shapes(
 
 @torch.no_grad()
 def initialise(
-    cell: Cell, name: str, value: Tensor, hidden_size: int, init: str, forget_bias: float | None
+    cell: Cell, name: str, value: Tensor, fan_in: int, init: str, forget_bias: float | None
 ) -> None:
     """Fill one parameter, called by its name without layer and direction.
 
-    - `"uniform"`: everything from ±1/sqrt(hidden_size), as torch does.
+    `fan_in` is what a recurrent product adds up: of dense layers the hidden size.
+
+    - `"uniform"`: everything from ±1/sqrt(fan_in), as torch does.
     - `"orthogonal"`: each gate's recurrent matrix orthogonal (Saxe et al. 2014), input weights
       by Glorot's rule, biases 0.
     - `"identity"`: recurrent matrices the identity, input weights normal with deviation 0.001,
       biases 0 (the IRNN of Le, Jaitly & Hinton 2015).
     """
-    bound = 1 / math.sqrt(hidden_size) if hidden_size else 0.0
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     if name in cell.params:
         value.uniform_(*cell.params[name])
     elif name.startswith("initial_"):
@@ -68,15 +70,15 @@ def initialise(
     elif name.startswith("bias_"):
         value.zero_()
     elif name == "weight_hh":
-        for block in torch.split(value, hidden_size):
+        for block in torch.split(value, fan_in):
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
     elif name == "weight_ih" and init == "identity":
         value.normal_(0.0, 0.001)
     else:
-        for block in torch.split(value, hidden_size):
+        for block in torch.split(value, fan_in):
             nn.init.xavier_uniform_(block)
     if forget_bias is not None and name in ("bias_ih", "bias_hh"):
         gates = cell.gates if name == "bias_ih" else cell.recurrent
         if cell.forget in gates:
-            at = gates.index(cell.forget) * hidden_size
-            value[at : at + hidden_size] = float(forget_bias) if name == "bias_ih" else 0.0
+            own = value.view(len(gates), len(value) // len(gates))[gates.index(cell.forget)]
+            own.fill_(float(forget_bias) if name == "bias_ih" else 0.0)

@@ -15,16 +15,17 @@ from elman.nn import compiled, parameters, reference, torch_kernels
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
 from elman.nn.fast_path import Prepared
-from elman.nn.inputs import Input, from_batch, to_batch, to_state
+from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.recording import in_graph
 from elman.nn.reference import Extras, State, Weights
-from elman.nn.validation import check, check_backend, check_input, rates
+from elman.nn.stack import Stack
+from elman.nn.validation import check, check_input
 
 AnyState = Tensor | tuple[Tensor, ...]
 
 
-class Recurrent(nn.Module):
+class Recurrent(Stack):
     """One or more stacked layers of a cell, over time; `elman.layer` makes it.
 
     `RNN`, `LSTM` and `GRU` are this with their cell chosen, and the signature, parameter names
@@ -125,28 +126,9 @@ class Recurrent(nn.Module):
         self.reset_parameters()
 
     @property
-    def backend(self) -> str:
-        """How the recurrence is to be computed."""
-        return self._backend
-
-    @backend.setter
-    def backend(self, value: str) -> None:
-        check_backend(value)
-        self._backend = value
-
-    @property
-    def zoneout(self) -> tuple[float, ...]:
-        """Of each state the chance that a unit keeps its old value."""
-        return self._zoneout_rates
-
-    @zoneout.setter
-    def zoneout(self, value: float | Mapping[str, float] | tuple[float, ...]) -> None:
-        self._zoneout_rates = rates(value, self.cell)
-
-    @property
     def all_weights(self) -> list[list[nn.Parameter]]:
         """The parameters of each layer and direction, as `torch.nn.LSTM` lists them."""
-        count = self.num_layers * (2 if self.bidirectional else 1)
+        count = self.num_layers * self._directions
         return [
             [getattr(self, name) for name in self._names if name.endswith(self._suffix(at))]
             for at in range(count)
@@ -158,7 +140,7 @@ class Recurrent(nn.Module):
     @property
     def output_size(self) -> int:
         """Features of the output at each step, both directions together."""
-        return (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
+        return (self.proj_size or self.hidden_size) * self._directions
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, as `init` and `forget_bias` say."""
@@ -219,18 +201,8 @@ class Recurrent(nn.Module):
             last += [final for _, final in found]
             outputs = [history[0] for history, _ in found]
             x = self._between(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], x, index)
-        states = tuple(
-            each[0].unsqueeze(0) if len(each) == 1 else torch.stack(each)
-            for each in zip(*last, strict=True)
-        )
-        result: list[Any] = [from_batch(x, given, self.batch_first), states]
-        if return_states:
-            result.append(tuple(torch.stack(each, 1) for each in zip(*histories, strict=True)))
-        if not batched:
-            result[1:] = [tuple(part.squeeze(-2) for part in parts) for parts in result[1:]]
-        if len(states) == 1:
-            result[1:] = [parts[0] for parts in result[1:]]
-        return tuple(result)
+        kept = histories if return_states else []
+        return self._returned(x, given, last, kept, batched=batched)
 
     def step(self, x_t: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
         """One time step with the same weights, for streaming.
@@ -355,18 +327,6 @@ class Recurrent(nn.Module):
             return tuple(v.expand(shape) for v, shape in zip(learnt, shapes, strict=True))
         return tuple(x.new_zeros(shape) for shape in shapes)
 
-    def _zoneout(self, x: Tensor, s: State) -> tuple[Tensor | float | None, ...] | None:
-        if not any(self.zoneout):
-            return None
-        if not self.training:
-            return tuple(rate or None for rate in self.zoneout)
-        return tuple(
-            torch.rand(len(x), *part.shape, dtype=x.dtype, device=x.device).lt(rate).to(x.dtype)
-            if rate
-            else None
-            for rate, part in zip(self.zoneout, s, strict=True)
-        )
-
     def _mask_of_h(self, h: Tensor) -> Tensor | None:
         if not (self.training and self.recurrent_dropout and self.cell.recurrent):
             return None
@@ -383,15 +343,8 @@ class Recurrent(nn.Module):
             else F.dropout(output, self.dropout)
         )
 
-    def _suffixes(self, index: int) -> tuple[str, ...]:
-        return (f"_l{index}", f"_l{index}_reverse")[: 2 if self.bidirectional else 1]
-
-    def _suffix(self, at: int) -> str:
-        directions = 2 if self.bidirectional else 1
-        return self._suffixes(at // directions)[at % directions]
-
     def _state_shapes(self, batch: int) -> list[tuple[int, ...]]:
-        count = self.num_layers * (2 if self.bidirectional else 1)
+        count = self.num_layers * self._directions
         sizes = [self.proj_size or self.hidden_size] + [self.hidden_size] * len(self.cell.state[1:])
         return [(count, batch, size) for size in sizes]
 

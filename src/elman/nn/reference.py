@@ -43,6 +43,12 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None)
     return F.layer_norm(F.linear(x, weight), gain.shape, gain, bias)
 
 
+def kept(new: State, old: State, zoneout: tuple[Tensor | float | None, ...]) -> State:
+    """The new state, mixed with the old one by the zoneout of each part."""
+    parts = zip(new, old, zoneout, strict=True)
+    return tuple(n if z is None else z * o + (1 - z) * n for n, o, z in parts)
+
+
 def step(
     cell: Cell,
     w: Weights,
@@ -59,10 +65,7 @@ def step(
     new = cell.advance(x.chunk(len(cell.gates), -1), r, s, w.params)
     if w.hr is not None:
         new = (F.linear(new[0], w.hr), *new[1:])
-    if zoneout is not None:
-        pairs = zip(new, s, zoneout, strict=True)
-        new = tuple(n if z is None else z * o + (1 - z) * n for n, o, z in pairs)
-    return new
+    return new if zoneout is None else kept(new, s, zoneout)
 
 
 def run(
