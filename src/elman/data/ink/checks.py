@@ -1,6 +1,5 @@
 """A look at handwriting before training: what cannot be used, and what is doubtful."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,34 +7,20 @@ import numpy as np
 from elman.data.arguments import check_number
 from elman.data.ink.ink import Ink
 from elman.data.ink.inks import Inks
+from elman.data.problems import DataProblem, told
 from elman.errors import DataError, SettingsError
 
-_MOST_SHOWN = 20
-_LEFT_OUT = {"unreadable", "no strokes", "no text"}
 _FEWEST_STEPS = 8  # of a piece of ink, to tell a jump by its median step
 
 
-@dataclass(frozen=True)
-class InkProblem:
+class InkProblem(DataProblem):
     """What is wrong with one piece of ink.
 
-    **Fields:**
-
-    - `index`, `name`: which; of unreadable ink its place in the source.
-    - `kind`: unreadable, no strokes, no text, one point, time runs back, jump, repeated points or
-      drawn twice.
-    - `message`: the same in words.
+    Its kinds: unreadable, no strokes, no text, one point, time runs back, jump, repeated points
+    or drawn twice.
     """
 
-    index: int
-    name: str
-    kind: str
-    message: str
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether nothing can be learned from it: it is left out."""
-        return self.kind in _LEFT_OUT
+    fatal = frozenset({"unreadable", "no strokes", "no text"})
 
 
 @dataclass(frozen=True)
@@ -65,18 +50,7 @@ class InkCheck:
             what += f"; {len(set(inks.writers) - {''}):,} writers"
         if inks.texts is not None:
             what += f"; {len(inks.classes):,} different texts"
-        lines = [what]
-        kinds = Counter(problem.kind for problem in self.problems)
-        if not kinds:
-            lines.append("nothing is wrong with them")
-        lines += [
-            f"{count:,} {kind}{', left out' if kind in _LEFT_OUT else ''}"
-            for kind, count in kinds.most_common()
-        ]
-        lines += [f"  {p.name}: {p.message}" for p in self.problems[:_MOST_SHOWN]]
-        if len(self.problems) > _MOST_SHOWN:
-            lines.append(f"  and {len(self.problems) - _MOST_SHOWN:,} more")
-        return "\n".join(lines)
+        return "\n".join([what, *told(self.problems)])
 
 
 def check_inks(

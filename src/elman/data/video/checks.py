@@ -2,13 +2,13 @@
 
 import hashlib
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from elman.data.arguments import check_number
+from elman.data.problems import DataProblem, told
 from elman.data.video.clip import Clip
 from elman.data.video.clips import Clips
 from elman.data.video.decode import decode_timed
@@ -17,32 +17,17 @@ from elman.data.video.pictures import is_picture
 from elman.errors import DataError, SettingsError
 from elman.progress import counted
 
-_MOST_SHOWN = 20
-_LEFT_OUT = {"unreadable", "no frames"}
 _SMALL = FrameFormat(size=(32, 32), grey=True)
 
 
-@dataclass(frozen=True)
-class ClipProblem:
+class ClipProblem(DataProblem):
     """What is wrong with one clip.
 
-    **Fields:**
-
-    - `index`, `name`: which; of an unreadable clip its place in the source.
-    - `kind`: unreadable, no frames, damaged, one frame, shorter than asked, uneven times, black,
-      still or seen twice.
-    - `message`: the same in words.
+    Its kinds: unreadable, no frames, damaged, one frame, shorter than asked, uneven times,
+    black, still or seen twice.
     """
 
-    index: int
-    name: str
-    kind: str
-    message: str
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether nothing can be learned from it: it is left out."""
-        return self.kind in _LEFT_OUT
+    fatal = frozenset({"unreadable", "no frames"})
 
 
 @dataclass(frozen=True)
@@ -82,18 +67,7 @@ class ClipCheck:
         what += f"; {len(set(clips.groups)):,} sources"
         if clips.classes:
             what += f"; {len(clips.classes):,} different labels"
-        lines = [what]
-        kinds = Counter(problem.kind for problem in self.problems)
-        if not kinds:
-            lines.append("nothing is wrong with them")
-        lines += [
-            f"{count:,} {kind}{', left out' if kind in _LEFT_OUT else ''}"
-            for kind, count in kinds.most_common()
-        ]
-        lines += [f"  {p.name}: {p.message}" for p in self.problems[:_MOST_SHOWN]]
-        if len(self.problems) > _MOST_SHOWN:
-            lines.append(f"  and {len(self.problems) - _MOST_SHOWN:,} more")
-        return "\n".join(lines)
+        return "\n".join([what, *told(self.problems)])
 
 
 def check_clips(

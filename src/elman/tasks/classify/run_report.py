@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from elman import html
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.metrics import confusion
-from elman.tasks.run_report.data import Duplicates, key_of, lengths, shortened
+from elman.tasks.run_report.confusions import confused_pairs
+from elman.tasks.run_report.data import Duplicates, key_of, left_out, lengths, shortened
 from elman.tasks.run_report.run import Own
 from elman.train.inference import infer
 
@@ -75,15 +76,7 @@ class ClassifyRun:
         if len(labels) <= _MOST_CLASSES:
             caption = "How many validation examples of each class (rows) are taken for which."
             return [html.confusion(labels, counts, caption=caption)]
-        pairs = counts.copy()
-        np.fill_diagonal(pairs, 0)
-        order = np.argsort(-pairs, axis=None, kind="stable")[:_MOST_CLASSES]
-        rows = []
-        for true, predicted in zip(*np.unravel_index(order, pairs.shape), strict=True):
-            count, of = int(pairs[true, predicted]), int(counts[true].sum())
-            if count:
-                names = shortened(labels[true], 80), shortened(labels[predicted], 80)
-                rows.append((*names, count, f"{count / of:.1%}"))
+        rows = confused_pairs(labels, counts)
         if not rows:
             return [html.text(f"No validation example of the {len(labels)} classes is mistaken.")]
         header = ["true class", "taken for", "examples", "of the class"]
@@ -221,10 +214,7 @@ class ClassifyRun:
             parts.append(
                 html.text(f"{short:,} training inputs are empty or have one of the {unit}.")
             )
-        if train.left_out:
-            reasons = [[shortened(reason)] for reason in list(train.left_out.values())[:5]]
-            words = f"{len(train.left_out):,} inputs could not be read and were left out."
-            parts += [html.text(words), html.table(["some of the reasons"], reasons)]
+        parts += left_out(train.left_out, "inputs")
         kind = "texts" if train.examples.is_text else "inputs"
         parts += self._duplicates.parts(kind, held_out.shown)
         ours, theirs = self._counts(train), self._counts(held_out)

@@ -13,7 +13,8 @@ from elman.tasks.handwriting.baselines import character_errors
 from elman.tasks.handwriting.dataset import HandwritingData
 from elman.tasks.metrics import confusion
 from elman.tasks.prediction import Prediction
-from elman.tasks.run_report.data import lengths, shortened
+from elman.tasks.run_report.confusions import confused_pairs
+from elman.tasks.run_report.data import left_out, lengths, shortened
 from elman.tasks.run_report.ink import drawings
 from elman.tasks.run_report.run import Own
 
@@ -60,14 +61,7 @@ class HandwritingRun:
         if len(labels) <= _MOST_CLASSES:
             caption = "How many validation samples of each symbol (rows) are taken for which."
             return [html.confusion(labels, counts, caption=caption)]
-        pairs = counts.copy()
-        np.fill_diagonal(pairs, 0)
-        order = np.argsort(-pairs, axis=None, kind="stable")[:_MOST_CLASSES]
-        rows = [
-            (labels[a], labels[b], int(pairs[a, b]), f"{pairs[a, b] / counts[a].sum():.1%}")
-            for a, b in zip(*np.unravel_index(order, pairs.shape), strict=True)
-            if pairs[a, b]
-        ]
+        rows = confused_pairs(labels, counts)
         if not rows:
             return [html.text("No validation sample is mistaken.")]
         header = ["symbol", "taken for", "samples", "of the symbol"]
@@ -109,10 +103,7 @@ class HandwritingRun:
         """Lengths and counts of symbols or characters."""
         train = self.train
         parts = lengths([len(s) for s in self.task.preprocessing.sequences(train)], "steps")
-        if train.left_out:
-            reasons = [[shortened(reason)] for reason in list(train.left_out.values())[:5]]
-            words = f"{len(train.left_out):,} samples could not be read and were left out."
-            parts += [html.text(words), html.table(["some of the reasons"], reasons)]
+        parts += left_out(train.left_out, "samples")
         ours, theirs = self._counts(train), self._counts(self.held_out)
         order = sorted(ours, key=lambda label: (-ours[label], label))
         shown = order if len(order) <= 40 else [*order[:20], *order[-20:]]

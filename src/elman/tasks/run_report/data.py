@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,15 @@ def _range(first: float, last: float, *, whole: bool) -> str:
 
 def _number(value: float, *, whole: bool) -> str:
     return f"{value:,.0f}" if whole else f"{value:.2f}"
+
+
+def left_out(reasons: Mapping[int, str], unit: str) -> list[str]:
+    """How many inputs could not be read, and some of the reasons; nothing where all could."""
+    if not reasons:
+        return []
+    words = f"{len(reasons):,} {unit} could not be read and were left out."
+    rows = [[shortened(reason)] for reason in list(reasons.values())[:5]]
+    return [html.text(words), html.table(["some of the reasons"], rows)]
 
 
 @dataclass(frozen=True)

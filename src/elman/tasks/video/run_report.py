@@ -11,7 +11,7 @@ import torch
 from elman import html
 from elman.tasks.metrics import confusion
 from elman.tasks.prediction import Prediction
-from elman.tasks.run_report.data import Duplicates, key_of, lengths, shortened
+from elman.tasks.run_report.data import Duplicates, key_of, left_out, lengths, shortened
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
 
@@ -91,10 +91,7 @@ class VideoRun:
         assert held_out.frames is not None
         parts = lengths([len(each) for each in train.frames], "frames")
         parts += self._duplicates.parts("clips", held_out.shown)
-        if train.left_out:
-            reasons = [[shortened(reason)] for reason in list(train.left_out.values())[:5]]
-            words = f"{len(train.left_out):,} clips could not be read and were left out."
-            parts += [html.text(words), html.table(["some of the reasons"], reasons)]
+        parts += left_out(train.left_out, "clips")
         ours, theirs = Counter(train.labels), Counter(held_out.labels)
         order = sorted(ours, key=lambda label: (-ours[label], label))[: 2 * _MOST_SHOWN]
         rows = [(shortened(label, 80), ours[label], theirs[label]) for label in order]
