@@ -88,6 +88,18 @@ def calibrated_loss(logits: Tensor, targets: Tensor) -> float:
     return _calibrated(logits, targets)[1]
 
 
+def calibrated(logits: Tensor, targets: Tensor, *, told: bool) -> dict[str, float]:
+    """`single_label`, with the `calibrated_loss` and, if it is to be `told`, its `standard_error`.
+
+    >>> "standard_error" in calibrated(torch.eye(2), torch.arange(2), told=False)
+    False
+    """
+    metrics = {**single_label(logits, targets), "calibrated_loss": calibrated_loss(logits, targets)}
+    if told:
+        metrics["standard_error"] = loss_error(logits, targets)
+    return metrics
+
+
 def loss_error(logits: Tensor, targets: Tensor) -> float:
     """The standard error of the mean loss of classes (N,), in nats, at the best temperature.
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from elman.data import checks
@@ -78,6 +78,30 @@ class Inks:
             None if self.writers is None else [self.writers[i] for i in chosen],
             [self.names[i] for i in chosen],
         )
+
+    def with_points(self) -> Self:
+        """Those that have a point; the others are among `left_out`.
+
+        Raises `DataError` with the first reason where nothing is left.
+
+        >>> dot, none = Ink.of_strokes([[(0, 0)]]), Ink.of_strokes([])
+        >>> Inks([none, dot], None, None, ["1", "2"]).with_points().left_out
+        {0: '1: the ink has no point'}
+        """
+        kept = [i for i, ink in enumerate(self.inks) if len(ink)]
+        if len(kept) == len(self):
+            return self
+        total = len(self) + len(self.left_out)
+        positions = [i for i in range(total) if i not in self.left_out]
+        empty = {
+            positions[i]: f"{self.names[i]}: the ink has no point"
+            for i, ink in enumerate(self.inks)
+            if not len(ink)
+        }
+        left_out = dict(sorted((self.left_out | empty).items()))
+        if not kept:
+            raise DataError(next(iter(left_out.values())))
+        return replace(self.select(kept), left_out=left_out)
 
     def split(self, fraction: float, seed: int = 0) -> tuple[Self, Self]:
         """Two parts, the second of about `fraction`; both keep the order.

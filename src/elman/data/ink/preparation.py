@@ -34,7 +34,7 @@ def resampled(ink: Ink, step: float) -> Ink:
     [[0.0, 0.0], [4.0, 0.0], [8.0, 0.0], [9.0, 9.0]]
     """
     _check_positive("step", step)
-    return _resampled(ink, _distances(ink), step)
+    return _resampled(ink, distances(ink), step)
 
 
 def resampled_in_time(ink: Ink, seconds: float) -> Ink:
@@ -54,6 +54,15 @@ def resampled_in_time(ink: Ink, seconds: float) -> Ink:
         raise DataError(f"time runs back at point {int(np.argmax(steps < 0))} of the ink")
     steps[ink.starts] = 0.0
     return _resampled(ink, steps, seconds)
+
+
+def distances(ink: Ink) -> Array:
+    """From each point's predecessor in its stroke, (N,); 0 at its first point."""
+    moves = ink.points[1:] - ink.points[:-1]
+    distances = np.zeros(len(ink))
+    np.hypot(moves[:, 0], moves[:, 1], out=distances[1:])
+    distances[ink.starts] = 0.0
+    return distances
 
 
 def smoothed(ink: Ink, times: int = 1) -> Ink:
@@ -208,15 +217,6 @@ def curvature(ink: Ink) -> Array:
 def _middle(ink: Ink) -> Array:
     middle: Array = (ink.points.min(0) + ink.points.max(0)) / 2
     return middle
-
-
-def _distances(ink: Ink) -> Array:
-    """From each point's predecessor in its stroke, (N,); 0 at its first point."""
-    moves = ink.points[1:] - ink.points[:-1]
-    distances = np.zeros(len(ink))
-    np.hypot(moves[:, 0], moves[:, 1], out=distances[1:])
-    distances[ink.starts] = 0.0
-    return distances
 
 
 def _resampled(ink: Ink, moves: Array, step: float) -> Ink:

@@ -1,11 +1,14 @@
 """Handwriting as the task `Handwriting` takes it: with or without texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
+
+from torch import Tensor
 
 from elman.data import Inks, read_inks
 from elman.errors import DataError
+from elman.tasks.handwriting.steps import Steps
 
 if TYPE_CHECKING:
     from elman.tasks.handwriting.settings import HandwritingSettings
@@ -17,6 +20,7 @@ class HandwritingData:
     """Samples of ink that could be read, and why others could not."""
 
     samples: Inks
+    _made: dict[Steps, list[Tensor]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -32,6 +36,12 @@ class HandwritingData:
         if self.samples.texts is None:
             raise DataError("the ink has no texts")
         return self.samples.texts
+
+    def sequences(self, steps: Steps) -> list[Tensor]:
+        """The steps of each sample, (T, 6), made once: a training asks for them several times."""
+        if steps not in self._made:
+            self._made[steps] = [steps.read(ink)[0] for ink in self.samples.inks]
+        return self._made[steps]
 
     def shown(self, number: int) -> str:
         """Where a sample comes from."""
@@ -59,16 +69,4 @@ def read_data(
         writer=settings.writer,
         path=settings.path,
     )
-    if all(len(ink) for ink in found.inks):
-        return HandwritingData(found)
-    kept = [i for i, ink in enumerate(found.inks) if len(ink)]
-    reasons = dict(found.left_out)
-    positions = [p for p in range(len(found) + len(reasons)) if p not in reasons]
-    for place, ink in enumerate(found.inks):
-        if not len(ink):
-            reasons[positions[place]] = f"{found.names[place]}: the ink has no point"
-    if not kept:
-        raise DataError(next(iter(reasons.values())))
-    part = found.select(kept)
-    whole = Inks(part.inks, part.texts, part.writers, part.names, dict(sorted(reasons.items())))
-    return HandwritingData(whole)
+    return HandwritingData(found.with_points())

@@ -78,7 +78,7 @@ class HandwritingPreprocessing:
 
     def sequences(self, data: HandwritingData) -> list[Tensor]:
         """The steps of each sample, (T, 6)."""
-        return [self.steps.read(ink)[0] for ink in data.samples.inks]
+        return data.sequences(self.steps)
 
     def targets(self, data: HandwritingData) -> Tensor:
         """The number of each sample's symbol, (N,) int64; 0 where there are no labels."""

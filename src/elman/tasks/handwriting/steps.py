@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.data import Ink
-from elman.data.ink.preparation import resampled
+from elman.data.ink.preparation import distances, resampled
 
 CHANNELS = 6  # x, y, first of a stroke, real (not padding), height in the page, size
 _SMALLEST = 0.05  # of the usual size: what is smaller is a dot
@@ -48,7 +48,7 @@ class Steps:
         points = ink.points
         middle = (points.min(0) + points.max(0)) / 2
         size = max(size_of(ink, is_text=self.is_text), _SMALLEST * self.size)
-        size = max(size, self.resolution * _path(ink) / _LONGEST)
+        size = max(size, self.resolution * float(distances(ink).sum()) / _LONGEST)
         even = resampled(ink.placed((points - middle) / size), 1 / self.resolution)
         steps = np.ones((len(even), CHANNELS), np.float32)
         steps[:, :2] = even.points
@@ -66,12 +66,6 @@ def size_of(ink: Ink, *, is_text: bool) -> float:
     even = resampled(ink, max(width, height, 1e-9) / 200).points[:, 1]
     low, high = np.percentile(even, _SPREAD)
     return float(max(high - low, height / 4))
-
-
-def _path(ink: Ink) -> float:
-    """The length of the pen's path on the paper."""
-    moves = np.diff(ink.points, axis=0)[~ink.is_start[1:]]
-    return float(np.hypot(moves[:, 0], moves[:, 1]).sum())
 
 
 def _origins(ink: Ink, even: Ink) -> np.ndarray:

@@ -17,6 +17,7 @@ from elman.decode.hypothesis import Hypothesis
 from elman.errors import SettingsError
 from elman.tasks.batches import PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.losses import mean_scores
 from elman.tasks.handwriting.adaptation import adapted
 from elman.tasks.handwriting.answers import COLUMNS, characters
 from elman.tasks.handwriting.baselines import baselines, character_errors
@@ -31,7 +32,7 @@ from elman.tasks.handwriting.saved import HandwritingConfig
 from elman.tasks.handwriting.session import HandwritingSession
 from elman.tasks.handwriting.settings import HandwritingSettings
 from elman.tasks.likeliest import likeliest
-from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
+from elman.tasks.metrics import calibrated, fit_temperature
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -232,7 +233,7 @@ class Handwriting(Task):
         """The scores of the mean of the probabilities; of texts that at every step."""
         if self._known_while_training.is_text:
             return [torch.stack(each).logsumexp(0) for each in zip(*outputs, strict=True)]
-        return torch.stack([each.log_softmax(-1) for each in outputs]).logsumexp(0)
+        return mean_scores(outputs, several=False)
 
     def decode(
         self,
@@ -259,13 +260,7 @@ class Handwriting(Task):
         its standard error; of texts loss and error rates."""
         if not preprocessing.is_text:
             scores, targets = torch.stack(list(output)), preprocessing.targets(data)
-            metrics = {
-                **single_label(scores, targets),
-                "calibrated_loss": calibrated_loss(scores, targets),
-            }
-            if self.objective.name == "calibrated_loss":
-                metrics["standard_error"] = loss_error(scores, targets)
-            return metrics
+            return calibrated(scores, targets, told=self.objective.name == "calibrated_loss")
         texts = data.texts
         found = [each.value for each in self.decode(output, preprocessing, {})]
         loss = mean_loss(self._model.head, output, preprocessing.ids(data))

@@ -73,18 +73,7 @@ def read_data(data: Any, settings: SignatureSettings, *, labelled: bool) -> Sign
     found = read_inks(
         data, labelled=None, text=settings.label, writer=settings.writer, path=settings.path
     )
-    positions = [i for i in range(len(found) + len(found.left_out)) if i not in found.left_out]
-    empty = {
-        positions[i]: f"{found.names[i]}: the ink has no point"
-        for i, ink in enumerate(found.inks)
-        if not len(ink)
-    }
-    if empty:
-        kept = found.select(i for i, ink in enumerate(found.inks) if len(ink))
-        reasons = dict(sorted((found.left_out | empty).items()))
-        if not len(kept):
-            raise DataError(next(iter(empty.values())))
-        found = Inks(kept.inks, kept.texts, kept.writers, kept.names, reasons)
+    found = found.with_points()
     if labelled:
         _check(found)
     return SignatureData(found)

@@ -97,7 +97,7 @@ class Trial:
         return compared(
             who.within[np.ix_(chosen, chosen)].astype(np.float32),
             towards[chosen].astype(np.float32),
-            _centred(numbers, who.reference_numbers[chosen]),
+            centred(numbers, who.reference_numbers[chosen]),
             usual,
             names,
             weight,
@@ -113,7 +113,8 @@ class Trial:
         return found
 
 
-def _centred(numbers: Floats, of_references: Floats) -> Floats:
+def centred(numbers: Floats, of_references: Floats) -> Floats:
+    """Global numbers of signatures, (m, G), from the mean of those of references, (r, G)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a channel that no reference has
         found: Floats = numbers - np.nanmean(of_references, 0)

@@ -1,6 +1,5 @@
 """Verification: signatures beside a person's template."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from elman.tasks.signature.deviations import compared, deviations
 from elman.tasks.signature.functions import Floats, Traced
 from elman.tasks.signature.preprocessing import WEIGHT, SignaturePreprocessing
 from elman.tasks.signature.templates import Template
+from elman.tasks.signature.trials import centred
 from elman.train.inference import inference
 from elman.train.tree import move
 
@@ -70,13 +70,11 @@ def _beside(
     """Sequences and statistics of signatures beside some of the references."""
     references = [template.references[i] for i in chosen]
     numbers = np.stack([each.globals for each in signatures])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a channel that no reference has
-        centre = np.nanmean(np.stack([each.globals for each in references]), 0)
+    own = np.stack([each.globals for each in references])
     return compared(
         template.within[np.ix_(chosen, chosen)],
         deviations(references, signatures, known.channels)[0],
-        numbers - centre,
+        centred(numbers, own),
         known.usual,
         known.names,
         WEIGHT,

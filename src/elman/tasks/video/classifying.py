@@ -14,8 +14,9 @@ from elman.baselines import Baseline
 from elman.errors import DataError
 from elman.tasks.batches import Padded
 from elman.tasks.classify.head import ClassifyHead
+from elman.tasks.classify.losses import mean_scores
 from elman.tasks.likeliest import likeliest
-from elman.tasks.metrics import calibrated_loss, fit_temperature, loss_error, single_label
+from elman.tasks.metrics import calibrated, fit_temperature
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -85,7 +86,7 @@ class Classifying:
 
     def average(self, outputs: Sequence[Tensor]) -> Tensor:
         """The scores of the mean of the probabilities."""
-        return torch.stack([each.log_softmax(-1) for each in outputs]).logsumexp(0)
+        return mean_scores(outputs, several=False)
 
     def decode(
         self,
@@ -103,13 +104,7 @@ class Classifying:
     ) -> dict[str, float]:
         """See `elman.tasks.metrics`; and the loss at the temperature that fits best."""
         scores, targets = torch.stack(list(output)), preprocessing.targets(data)
-        metrics = {
-            **single_label(scores, targets),
-            "calibrated_loss": calibrated_loss(scores, targets),
-        }
-        if self.objective.name == "calibrated_loss":
-            metrics["standard_error"] = loss_error(scores, targets)
-        return metrics
+        return calibrated(scores, targets, told=self.objective.name == "calibrated_loss")
 
     @property
     def objective(self) -> Objective:
