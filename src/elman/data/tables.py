@@ -2,6 +2,7 @@
 
 import json
 import numbers
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,18 @@ def read_table(
             " columns or a list of dicts is needed"
         )
     return _from_columns("the dataframe", found, header)
+
+
+def table_of(path: Path) -> Table | None:
+    """The table that a file holds, without warnings; None if it is none, or cannot be read."""
+    if suffix_of(path) not in SUFFIXES:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read_table(path)
+    except DataError:
+        return None
 
 
 def _values(name: str, values: Any) -> list[Any]:

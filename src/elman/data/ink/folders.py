@@ -1,6 +1,5 @@
 """Folders of ink files, by class or with a table beside them."""
 
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from elman.data import tables
 from elman.data.ink.formats.find import KNOWN, format_of, read_file
 from elman.data.ink.sample import Sample
 from elman.data.tables import Table
-from elman.data.text.files import read_text, suffix_of
+from elman.data.text.files import read_text
 from elman.data.values import is_missing, text_of
 from elman.errors import DataError
 
@@ -71,15 +70,8 @@ def samples_of_manifest(table: Table, folder: Path, columns: Mapping[str, str]) 
 
 def manifest(path: Path, column: str) -> Table | None:
     """The table, if the file is one with a column of that name."""
-    if suffix_of(path) not in tables.SUFFIXES:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = tables.read_table(path)
-    except DataError:
-        return None
-    return table if column in table.columns else None
+    table = tables.table_of(path)
+    return table if table is not None and column in table.columns else None
 
 
 def beside(path: Path) -> str | None:

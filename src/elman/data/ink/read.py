@@ -1,6 +1,5 @@
 """Handwriting from any source a user has: files, folders, tables, datasets, Python's lists."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elman.data.collected import Words, collected
 from elman.data.datasets.download import fetch
 from elman.data.datasets.registry import is_reference, missing, resolve
 from elman.data.ink.folders import manifest, read_folder, samples_of_manifest
@@ -21,6 +21,7 @@ from elman.data.values import as_list, is_missing, plain, shown, text_of
 from elman.errors import DataError, SettingsError
 
 LabelFrom = Literal["auto", "file", "folder"]
+_WORDS = Words("ink", "samples", "text")
 
 
 def read_inks(
@@ -100,33 +101,8 @@ def _names_ink(path: Path, column: str) -> bool:
 
 
 def _collected(samples: Iterable[Sample], labelled: bool | None, source: str) -> Inks:
-    found: list[Sample] = []
-    left_out: dict[int, str] = {}
-    without: dict[int, str] = {}
-    for position, sample in enumerate(samples):
-        if isinstance(sample.ink, str):
-            is_named = sample.name in sample.ink
-            left_out[position] = sample.ink if is_named else f"{sample.name}: {sample.ink}"
-        elif labelled and sample.text is None:
-            without[position] = f"{sample.name} has no text"
-        else:
-            found.append(sample)
-    total = len(found) + len(left_out) + len(without)
-    if not total:
-        raise DataError(f"{source} holds no ink")
-    if without and not found:
-        raise DataError(
-            f"{source} has no texts of its {len(without):,} samples: labelled=False reads them"
-            " without"
-        )
-    left_out = dict(sorted((left_out | without).items()))
-    if not found:
-        raise DataError(next(iter(left_out.values())))
-    if left_out:
-        first = next(iter(left_out.values()))
-        warnings.warn(
-            f"{source}: left out: {len(left_out):,} of {total:,} samples; {first}", stacklevel=3
-        )
+    each = ((sample, sample.ink, bool(labelled) and sample.text is None) for sample in samples)
+    found, left_out = collected(each, source, _WORDS, stacklevel=3)
     texts = [sample.text for sample in found]
     known = [text for text in texts if text is not None]
     has_writers = any(sample.writer for sample in found)

@@ -1,7 +1,6 @@
 """Lists of clips: tables of paths, Kinetics' tables, UCF101's splits, `path label` a line."""
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,8 @@ _FIELDS = re.compile(r"\s*[\t,;]\s*")
 
 def manifest(path: Path, column: str) -> Table | None:
     """The table, if the file is one of clips: with a column of paths, or Kinetics'."""
-    if suffix_of(path) not in tables.SUFFIXES:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = tables.read_table(path)
-    except DataError:
+    table = tables.table_of(path)
+    if table is None:
         return None
     is_kinetics = all(name in table.columns for name in _KINETICS)
     return table if column in table.columns or is_kinetics else None

@@ -1,6 +1,5 @@
 """Clips from any source a user has: files, folders, tables, lists, datasets, arrays."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.arguments import check_number
+from elman.data.collected import Words, collected
 from elman.data.datasets.download import fetch
 from elman.data.datasets.registry import is_reference, missing, resolve
 from elman.data.labels import label_list, labels_of
@@ -28,6 +28,8 @@ from elman.data.video.lists import (
 )
 from elman.data.video.sample import Sample
 from elman.errors import DataError, ElmanError, SettingsError
+
+_WORDS = Words("clips", "clips", "label")
 
 
 def read_clips(
@@ -133,33 +135,8 @@ def _is_table_of_clips(path: Path, column: str) -> bool:
 def _collected(
     samples: Iterable[Sample], labelled: bool | None, separator: str | None, source: str
 ) -> Clips:
-    found: list[Sample] = []
-    left_out: dict[int, str] = {}
-    without: dict[int, str] = {}
-    for position, sample in enumerate(samples):
-        if isinstance(sample.clip, str):
-            is_named = sample.name in sample.clip
-            left_out[position] = sample.clip if is_named else f"{sample.name}: {sample.clip}"
-        elif labelled and (is_missing(sample.label) or sample.label == ""):
-            without[position] = f"{sample.name} has no label"
-        else:
-            found.append(sample)
-    total = len(found) + len(left_out) + len(without)
-    if not total:
-        raise DataError(f"{source} holds no clips")
-    if without and not found:
-        raise DataError(
-            f"{source} has no labels of its {len(without):,} clips: labelled=False reads them"
-            " without"
-        )
-    left_out = dict(sorted((left_out | without).items()))
-    if not found:
-        raise DataError(next(iter(left_out.values())))
-    if left_out:
-        first = next(iter(left_out.values()))
-        warnings.warn(
-            f"{source}: left out: {len(left_out):,} of {total:,} clips; {first}", stacklevel=3
-        )
+    each = ((sample, sample.clip, bool(labelled) and _lacks_label(sample)) for sample in samples)
+    found, left_out = collected(each, source, _WORDS, stacklevel=3)
     has_labels = labelled is not False and not any(is_missing(each.label) for each in found)
     given = [sample.label for sample in found]
     events = [sample.events for sample in found]
@@ -172,6 +149,10 @@ def _collected(
         names,
         left_out,
     )
+
+
+def _lacks_label(sample: Sample) -> bool:
+    return is_missing(sample.label) or bool(sample.label == "")
 
 
 def _of_clips(clips: Clips) -> Iterator[Sample]:
