@@ -108,6 +108,11 @@ class Forecast(ForecastParts):
         found = made.forecasts(self, self._asked(panel, h, future))
         return found.table(level, id=settings.id, time=settings.time)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names of the series that `predict` goes on from when it is given no data."""
+        return tuple(self.memory.known)
+
     def _frame(
         self, columns: Mapping[str, Any], panel: Panel | None, *, in_memory: bool = False
     ) -> Any:
