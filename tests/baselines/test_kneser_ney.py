@@ -107,3 +107,24 @@ def test_tiny_shakespeare(dataset_root) -> None:  # type: ignore[no-untyped-def]
     codes = np.unique(np.frombuffer(text.encode(), np.uint8), return_inverse=True)[1]
     result = kneser_ney(codes[:180_000], codes[180_000:], size=int(codes.max()) + 1)
     assert 1.5 < result.metrics["loss"] < 1.9
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 6])
+def test_after_a_context_each_id_has_its_probability(order: int) -> None:
+    model = KneserNey.fit(zipf(400, 7), size=8, order=order)
+    contexts = zipf(200, 8, seed=2)
+    for length in range(8):
+        context = contexts[length * 10 : length * 11].tolist()
+        expected = [model.probabilities(np.array([*context, i]))[-1][-1] for i in range(8)]
+        found = model.after(context)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        assert found.sum() == pytest.approx(1)
+
+
+def test_a_learnt_model_gives_the_same_baseline() -> None:
+    train, held_out = zipf(600, 7), zipf(100, 7, seed=1)
+    learnt = KneserNey.learn(train, size=8)
+    found = kneser_ney(train, held_out, size=8, learnt=learnt)
+    expected = kneser_ney(train, held_out, size=8)
+    assert found.metrics == expected.metrics
+    assert found.name == expected.name == f"Kneser-Ney {learnt.order}-grams"

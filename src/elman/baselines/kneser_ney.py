@@ -6,6 +6,7 @@ dictionaries; here a stream of a million ids is counted by sorting.
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,9 +17,9 @@ from elman.baselines.result import Baseline
 from elman.errors import DataError
 
 MOST_ORDER = 6
+MOST_TRAINING = 5_000_000  # ids
 _ORDER_OF_MANY = 4  # at most, with more tokens than a set of characters
 _FEW_TOKENS = 1000
-_MOST_TRAINING = 5_000_000  # ids
 _PART = 0.1  # of the training ids, to choose the order by
 _FALLBACK = np.array([0.0, 0.5, 1.0, 1.5])
 
@@ -71,22 +72,73 @@ class KneserNey:
     def fit(cls, ids: Integers, *, size: int, order: int) -> Self:
         """Count the n-grams of up to `order` ids; fewer where there are not as many ids."""
         keys: list[Integers] = []
-        plain: list[_Counts] = []
-        continuations: list[_Counts] = []
-        contexts, number = np.zeros(len(ids), np.int64), 1
-        shorter, shorter_of, shorter_number = contexts, contexts, 0
+        counted: list[Integers] = []
+        contexts = np.zeros(len(ids), np.int64)
         for n in range(1, min(order, len(ids)) + 1):
             key = contexts * size + ids[n - 1 :]
-            known, first, grams, counts = np.unique(key, True, True, True)
-            of = known // size
-            if n > 1:  # each different n-gram is one more token before its last n - 1
-                before = np.bincount(shorter[first + 1], minlength=len(keys[-1]))
-                continuations.append(_Counts.of(before.clip(min=1), shorter_of, shorter_number))
+            known, grams, counts = np.unique(key, return_inverse=True, return_counts=True)
             keys.append(known)
-            plain.append(_Counts.of(counts, of, number))
-            shorter, shorter_of, shorter_number = grams, of, number
-            contexts, number = grams[:-1], len(known)
+            counted.append(counts)
+            contexts = grams[:-1]
+        return cls.of_counts(keys, counted, size)
+
+    @classmethod
+    def of_counts(cls, keys: list[Integers], counted: list[Integers], size: int) -> Self:
+        """From the n-grams of each order, as `keys` has them, and how often each was seen."""
+        plain: list[_Counts] = []
+        continuations: list[_Counts] = []
+        shorter, contexts = np.zeros(0, np.int64), 1
+        for n, (known, counts) in enumerate(zip(keys, counted, strict=True)):
+            of = known // size
+            if n:  # each different n-gram is one more token before its last n - 1
+                before = np.bincount(_ends(keys, n, size), minlength=len(keys[n - 1]))
+                number = 1 if n == 1 else len(keys[n - 2])
+                continuations.append(_Counts.of(before.clip(min=1), shorter, number))
+            plain.append(_Counts.of(counts, of, contexts))
+            shorter, contexts = of, len(known)
         return cls(size, keys, plain, continuations)
+
+    @classmethod
+    def learn(cls, ids: Integers, *, size: int) -> Self:
+        """`fit` to the last 5,000,000 ids, by the order that is best on the last tenth of them."""
+        kept = _ids(ids[-MOST_TRAINING:], size, "train")
+        return cls.fit(kept, size=size, order=_best_order(kept, size))
+
+    @property
+    def order(self) -> int:
+        """The ids of an n-gram."""
+        return len(self.keys)
+
+    def after(self, context: Sequence[int]) -> Floats:
+        """The probability of each id after those before it, (size,).
+
+        >>> model = KneserNey.fit(np.array([0, 1, 2] * 50), size=3, order=2)
+        >>> model.after([0]).round(2).tolist()
+        [0.01, 0.99, 0.01]
+        """
+        found = np.full(self.size, 1 / self.size)
+        for n in range(self.order):
+            place = self._place(list(context)[len(context) - n :]) if n <= len(context) else -1
+            if place < 0:
+                break
+            first = place * self.size
+            start, stop = np.searchsorted(self.keys[n], [first, first + self.size])
+            is_longest = n == self.order - 1
+            counts = self.plain[n] if is_longest else self.continuations[n]
+            grams = np.full(self.size, -1)
+            grams[self.keys[n][start:stop] - first] = np.arange(start, stop)
+            found = counts.interpolated(grams, np.full(self.size, place), found)
+        return found
+
+    def _place(self, ids: Sequence[int]) -> int:
+        """The number of an n-gram among those of its order; 0 of none, -1 if it was not seen."""
+        place = 0
+        for keys, each in zip(self.keys, ids, strict=False):
+            wanted = place * self.size + int(each)
+            place = int(np.searchsorted(keys, wanted))
+            if place == len(keys) or keys[place] != wanted:
+                return -1
+        return place
 
     def probabilities(self, ids: Integers) -> list[Floats]:
         """Of each id after those before it, by the models of order 1, 2, ... alike."""
@@ -108,8 +160,26 @@ class KneserNey:
         return -np.log(self.probabilities(ids)[-1])
 
 
+def _ends(keys: list[Integers], n: int, size: int) -> Integers:
+    """Of each n-gram of order n + 1 the number of the one of order n that it ends with."""
+    place = np.zeros(len(keys[n]), np.int64)
+    at, ids = np.arange(len(keys[n])), []
+    for known in reversed(keys[: n + 1]):
+        ids.append(known[at] % size)
+        at = known[at] // size
+    for known, token in zip(keys, reversed(ids[:-1]), strict=False):
+        place = np.searchsorted(known, place * size + token)
+    return place
+
+
 def kneser_ney(
-    train: Any, ids: Any, *, size: int, characters: Any = None, order: int | None = None
+    train: Any,
+    ids: Any,
+    *,
+    size: int,
+    characters: Any = None,
+    order: int | None = None,
+    learnt: KneserNey | None = None,
 ) -> Baseline:
     """An n-gram model of token ids, measured on held-out ids.
 
@@ -120,6 +190,7 @@ def kneser_ney(
     - `characters`: (M,) of how many characters each held-out id is, for bits a character.
     - `order`: the ids of an n-gram; None for what is best on the last tenth of the training ids,
       up to 6, or 4 with more than 1,000 different tokens.
+    - `learnt`: what `KneserNey.learn` made of `train`, if it was made already.
 
     **Returns:** `loss` (nats a token), `perplexity` and with `characters` `bits_per_character`.
 
@@ -129,11 +200,11 @@ def kneser_ney(
     """
     started = time.perf_counter()
     known = np.asarray(train)
-    kept = _ids(known[-_MOST_TRAINING:] if known.ndim else known, size, "train")
+    kept = _ids(known[-MOST_TRAINING:] if known.ndim else known, size, "train")
     held_out = _ids(ids, size, "ids")
-    if order is None:
-        order = _best_order(kept, size)
-    losses = KneserNey.fit(kept, size=size, order=order).losses(held_out)
+    if learnt is None:
+        learnt = KneserNey.fit(kept, size=size, order=order or _best_order(kept, size))
+    losses = learnt.losses(held_out)
     loss = float(losses.mean())
     metrics = {"loss": loss, "perplexity": math.exp(loss)}
     if characters is not None:
@@ -143,7 +214,7 @@ def kneser_ney(
     if len(kept) < len(known):
         note = f"trained on the last {len(kept):,} of {len(known):,} tokens"
     seconds = time.perf_counter() - started
-    name = f"Kneser-Ney {order}-grams"
+    name = f"Kneser-Ney {order or learnt.order}-grams"
     return Baseline(name, metrics, losses, seconds, "loss", maximize=False, note=note)
 
 

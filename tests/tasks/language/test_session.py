@@ -147,7 +147,7 @@ def test_sessions_stand_side_by_side(task: Language) -> None:
 
 
 def test_after_a_stop_string_a_new_turn_begins() -> None:
-    task = drawn(CATS)
+    task = drawn(CATS, ngram_model=False)
     free = task.generate("the", length=100, seed=1).split("n")
     session = task.session(length=100, seed=1, stop=["n"])
     updates = [session.accept("the"), session.accept(), session.accept()]

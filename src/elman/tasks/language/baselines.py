@@ -7,17 +7,18 @@ import numpy as np
 
 from elman.baselines import Baseline
 from elman.baselines.kneser_ney import kneser_ney
-from elman.data import Vocabulary
 from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText
+from elman.tasks.language.preprocessing import LanguagePreprocessing
 
 
 def baselines(
-    train: LanguageText, held_out: LanguageText, vocabulary: Vocabulary
+    train: LanguageText, held_out: LanguageText, known: LanguagePreprocessing
 ) -> list[Baseline]:
     """Kneser-Ney n-grams, measured on the blocks and tokens that the network is measured on."""
+    vocabulary = known.vocabulary
     tokens = held_out.tokens(vocabulary)
-    found = kneser_ney(train.tokens(vocabulary), tokens, size=vocabulary.size)
+    found = kneser_ney(train.tokens(vocabulary), tokens, size=vocabulary.size, learnt=known.ngrams)
     nats, counts, characters = [], [], []
     for _, places in blocks(np.arange(len(tokens))).epoch(0):
         at = places.numpy()

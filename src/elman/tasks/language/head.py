@@ -11,13 +11,24 @@ class NextToken(nn.Module):
     """Scores of every token as the next one, at every step: (T, B, H) to (T, B, V).
 
     With `tied`, the encoder's embedding, its vectors are the scores' weights; H is first brought
-    to their length where it differs.
+    to their length where it differs. With `ngrams`, `ngram_share` is how much the probabilities
+    of an n-gram model count beside these (see `elman.tasks.language.ngram_model`).
     """
 
+    ngram_share: Tensor
+
     def __init__(
-        self, size: int, vocabulary_size: int, *, dropout: float, tied: nn.Embedding | None
+        self,
+        size: int,
+        vocabulary_size: int,
+        *,
+        dropout: float,
+        tied: nn.Embedding | None,
+        ngrams: bool = False,
     ) -> None:
         super().__init__()
+        if ngrams:
+            self.register_buffer("ngram_share", torch.zeros(()))
         self.dropout = LockedDropout(dropout)
         self._tied = [] if tied is None else [tied]  # a list: its weights are not this module's
         self.weight = None

@@ -11,6 +11,7 @@ _CHARACTERS = {"bpe": 4, "unigram": 4, "words": 6}  # a token, about
 _LOOKED_AT = 50  # blocks, whose characters tell how many different ones there are
 _MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
 _STEP = 2048  # tokens
+_NGRAMS = 3_000_000  # tokens, of whose n-grams a model is not yet much larger than the network
 
 
 def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
@@ -39,5 +40,6 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
             "input_dropout": 0.05,
             "output_dropout": dropped,
             **({"forget_bias": 1.0} if given.get("cell", "lstm") == "lstm" else {}),
+            "ngram_model": tokens <= _NGRAMS,
         },
     )

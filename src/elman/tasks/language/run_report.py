@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman import html
 from elman.data.text.files import lines_of
 from elman.tasks.language.dataset import LanguageText
+from elman.tasks.language.ngram_model import mixed
 from elman.tasks.run_report.data import Duplicates, lengths, shortened
 from elman.tasks.run_report.run import Own
 from elman.train.tree import move
@@ -109,7 +110,13 @@ class LanguageRun:
             scores, state = model(inputs, state)
             nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
             found.append(nats.view(targets.shape))
-        bits: NDArray[np.float32] = (torch.cat(found) / np.log(2)).float().cpu().numpy()
+        nats = torch.cat(found).double().cpu()
+        ngrams, share = self.task.preprocessing.ngrams, self.task.ngram_share
+        if ngrams is not None and share:
+            text = tokens.T.cpu().flatten().numpy()
+            beside = torch.from_numpy(ngrams.losses(text)).view(tokens.shape[1], len(tokens)).T[1:]
+            nats = mixed(nats, beside, share)
+        bits: NDArray[np.float32] = (nats / np.log(2)).float().numpy()
         return bits
 
     def data(self) -> list[str]:

@@ -12,6 +12,7 @@ from elman.decode.sampling import Sampling
 from elman.decode.search import next_scores
 from elman.errors import SettingsError
 from elman.nn.state import State, as_tuple
+from elman.tasks.language.ngram_model import scores_with
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, part, prefixed, restoring
@@ -81,6 +82,8 @@ class TextWriter:
         self._gap = ""  # between what was read and what is written
         self._token: int | None = None  # the last one, which the model has not read yet
         self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
+        self._ngrams, self._share = task.preprocessing.ngrams, task.ngram_share
+        self._context: list[int] = []  # the last tokens, for the n-grams
 
     @classmethod
     def of(
@@ -112,11 +115,12 @@ class TextWriter:
 
     def read(self, text: str) -> None:
         """Go on after more text; before anything was read, an empty one is any token at all."""
-        ids = self._vocabulary.encode(text).tolist() if text else []
-        ids = ids if self._token is None else [self._token, *ids]
+        new = self._vocabulary.encode(text).tolist() if text else []
+        ids = new if self._token is None else [self._token, *new]
         if text:
             self._gap = "" if text[-1].isspace() else self._vocabulary.separator
         *before, self._token = ids or [self._any_token()]
+        self._remember(new if ids else [self._token])
         if before:
             with inference(self._model) as device:
                 encoded = self._model.encoder(torch.tensor(before, device=device).unsqueeze(1))
@@ -128,8 +132,12 @@ class TextWriter:
         with inference(self._model) as device:
             ids = torch.tensor([self._token], device=device)
             scores, self._state = next_scores(self._model, ids, self._state or None)
-            scores[0, self._never] = -torch.inf
-            self._token = self._sampling.draw(scores[0], self._generator)
+            last = scores[0].cpu()
+            if self._ngrams is not None:
+                last = scores_with(last, self._ngrams, self._share, self._context)
+            last[self._never] = -torch.inf
+            self._token = self._sampling.draw(last, self._generator)
+        self._remember([self._token])
         self._recent = [*self._recent, self._token][-_RECENT:]
         piece = self._decoder.add(self._token)
         if piece:
@@ -152,6 +160,7 @@ class TextWriter:
         return {
             "token": self._token,
             "recent": list(self._recent),
+            "context": list(self._context),
             "gap": self._gap,
             "held": self._stops.held,
             "stopped": self._stops.stopped,
@@ -165,7 +174,8 @@ class TextWriter:
         device = next(self._model.parameters()).device
         last = tuple(layers[str(k)].to(device) for k in range(len(layers)))
         token = state["token"]
-        tokens = [*state["recent"], *(() if token is None else (token,))]
+        context = state.get("context", [])  # none in states of older versions
+        tokens = [*context, *state["recent"], *(() if token is None else (token,))]
         indices(tokens, "tokens", self._vocabulary.size)
         if last:
             with inference(self._model):  # which refuses what does not fit
@@ -176,7 +186,13 @@ class TextWriter:
         for each in state["recent"]:
             self._decoder.add(each)
         self._recent = list(state["recent"])
+        self._context = list(context)
         self._gap = str(state.get("gap", ""))  # none in states of older versions
+
+    def _remember(self, ids: Sequence[int]) -> None:
+        if self._ngrams is not None:
+            kept = self._ngrams.order - 1
+            self._context = [*self._context, *ids][-kept:] if kept else []
 
     def _any_token(self) -> int:
         low = 1 + max(self._never)

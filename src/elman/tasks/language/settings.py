@@ -34,6 +34,7 @@ class LanguageSettings(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "embedding_size"),
             *("tie_weights", "weight_dropout", "input_dropout", "output_dropout", "forget_bias"),
+            "ngram_model",
         }
     )
 
@@ -50,6 +51,11 @@ class LanguageSettings(
         lt=2**31,
         description="Vocabulary size; by default all characters or words, or 8192 byte pairs or"
         " pieces.",
+    )
+    ngram_model: bool = Field(
+        False,
+        description="Learn a Kneser-Ney n-gram model of the same tokens beside the network; how"
+        " much it counts is found on held-out text.",
     )
     embedding_size: int = Field(64, ge=1, le=2**16, description="Embedding size.")
     chunk_length: int = Field(

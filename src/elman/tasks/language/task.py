@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.baselines import Baseline
+from elman.baselines.kneser_ney import KneserNey
 from elman.data import Chunks, Vocabulary, cache_folder
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
@@ -19,6 +20,7 @@ from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
+from elman.tasks.language.ngram_model import NGRAMS, best_share, mixed, with_ngrams
 from elman.tasks.language.plan import plan
 from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
 from elman.tasks.language.run_report import LanguageRun
@@ -31,10 +33,10 @@ from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Scored
 from elman.tasks.task import Task
 from elman.train import Step
-from elman.train.inference import InParts, through_parts
+from elman.train.inference import InParts, infer, through_parts
 
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
-Chunk: TypeAlias = tuple[Tensor, Tensor]  # inputs and targets, int64 (T, B) each
+Chunk: TypeAlias = tuple[Tensor, ...]  # inputs and targets, int64 (T, B); n-grams' nats, maybe
 
 
 class Language(Task):
@@ -63,7 +65,8 @@ class Language(Task):
     settings_type = LanguageSettings
     commands = COMMANDS
     preprocessing_type = LanguagePreprocessing
-    asset_names = (VOCABULARY,)
+    asset_names = (VOCABULARY, NGRAMS)
+    found_after_training = ("head.ngram_share",)
     fixed = ("tokens", "lowercase", "vocabulary_size", "embedding_size", "tie_weights")
 
     @property
@@ -161,7 +164,7 @@ class Language(Task):
         """The vocabulary of the text, with what is held out; the tokens go to a memory map."""
         found = LanguagePreprocessing.learn(train, self.settings, start)
         train.corpus(found.vocabulary, cache_folder() / "tokens")
-        return found
+        return found.with_ngrams(train, self.settings)
 
     def found(self, name: str, value: Any) -> bool:
         """The size of the vocabulary."""
@@ -183,6 +186,7 @@ class Language(Task):
             size,
             dropout=settings.output_dropout,
             tied=encoder.embedding if settings.tie_weights else None,
+            ngrams=preprocessing.ngrams is not None,
         )
         return SequenceModel(encoder, recurrent, head)
 
@@ -199,10 +203,18 @@ class Language(Task):
             tokens = cast("LanguageText", data).tokens(vocabulary)
             size, length = settings.batch_size, settings.chunk_length
             return Chunks(tokens, size, length, seed=settings.seed, random_offset=True)
-        return InParts(
-            data.inputs(vocabulary),
-            lambda tokens: blocks(tokens).epoch(0),
-        )
+        return InParts(data.inputs(vocabulary), self._blocks)
+
+    def _blocks(self, tokens: NDArray[Any]) -> Iterator[Chunk]:
+        if self.ngram_share:
+            return with_ngrams(tokens, cast("KneserNey", self._preprocessing.ngrams))
+        return blocks(tokens).epoch(0)
+
+    @property
+    def ngram_share(self) -> float:
+        """How much the n-gram model's probabilities count beside the network's, from 0 to 1."""
+        head = cast("NextToken", self.model.head)
+        return 0.0 if self._preprocessing.ngrams is None else float(head.ngram_share)
 
     def loss(self, model: SequenceModel, batch: Chunk, state: Any) -> Step:
         """Cross entropy of the next tokens, and the penalties of the layers' outputs."""
@@ -229,16 +241,40 @@ class Language(Task):
         return [through_parts(model, batch, self._sums)]
 
     def _sums(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
-        inputs, targets = chunk
-        scores, state = model(inputs, state)
-        nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
+        targets = chunk[1]
+        nats, state = self._nats(model, chunk, state)
         characters = torch.from_numpy(self.vocabulary.characters[targets.cpu().numpy()])
         sums = [
-            nats.view(targets.shape).double().sum(0).cpu(),
+            nats.sum(0).cpu(),
             torch.full(targets.shape[1:], len(targets), dtype=torch.float64),
             characters.double().sum(0),
         ]
         return torch.stack(sums, 1), state
+
+    def _nats(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
+        """Of each target, (T, B) float64, and the state after them."""
+        inputs, targets, *beside = chunk
+        scores, state = model(inputs, state)
+        nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
+        nats = nats.view(targets.shape).double()
+        for ngrams in beside:
+            nats = mixed(nats, ngrams, self.ngram_share)
+        return nats, state
+
+    def calibrate(self, model: SequenceModel, validation: LanguageText) -> None:
+        """Set how much the n-grams count, by the text that is held out."""
+        known: LanguagePreprocessing = self._preprocessing
+        if known.ngrams is None:
+            return
+        share = cast("NextToken", model.head).ngram_share
+        share.zero_()
+        (tokens,) = validation.inputs(known.vocabulary)
+        parts = InParts([tokens], lambda tokens: blocks(tokens).epoch(0))
+        (nats,) = infer(
+            model, parts, lambda model, chunks: [through_parts(model, chunks, self._nats)]
+        )
+        ngrams = torch.cat([each for _, _, each in with_ngrams(tokens, known.ngrams)])
+        share.fill_(best_share(nats, ngrams))
 
     def decode(
         self,
@@ -260,7 +296,7 @@ class Language(Task):
 
     def baselines(self, train: LanguageText, held_out: LanguageText) -> list[Baseline]:
         """An n-gram model of the same tokens."""
-        return baselines(train, held_out, self.vocabulary)
+        return baselines(train, held_out, self.preprocessing)
 
     def scores(
         self,
