@@ -209,3 +209,16 @@ def test_a_budget_ends_a_planned_run(name: str) -> None:
     assert task.record["training"]["seconds"] < 8
     assert torch.isfinite(torch.tensor([each["loss"] for each in task.history])).all()
     assert task.planned
+
+
+def test_a_short_budget_has_a_language_model_of_fewer_units() -> None:
+    text = ["".join(random.Random(0).choices("abcdefgh ", k=600_000))]
+    sizes = [
+        Language(budget=budget).plan(Language().read(text, labelled=True)).settings["hidden_size"]
+        for budget in ("10s", "3m", "10h")
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 128
+    assert (
+        sizes[-1] == Language().plan(Language().read(text, labelled=True)).settings["hidden_size"]
+    )

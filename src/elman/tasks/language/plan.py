@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+import torch
+
 from elman.tasks.language.dataset import LanguageText
 from elman.tasks.plan import Plan, Preset, length, units
 
@@ -11,6 +13,9 @@ _CHARACTERS = {"bpe": 4, "unigram": 4, "words": 6}  # a token, about
 _LOOKED_AT = 50  # blocks, whose characters tell how many different ones there are
 _MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
 _STEP = 2048  # tokens
+_SIZES = (512, 384, 256, 192, 128)  # hidden units
+_RATE = 4e10  # operations a second and thread, about, while training
+_ENOUGH = 2500  # steps: fewer of a larger network reach less
 _NGRAMS = 3_000_000  # tokens, of whose n-grams a model is not yet much larger than the network
 
 
@@ -26,6 +31,10 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
     an_epoch = max(1, tokens // (batch * chunk))
     steps = max(min(max(8 * an_epoch, 1500), 6000), an_epoch)
     size = 192 if tokens < 100_000 else 256 if tokens < 500_000 else 512
+    if budget := given.get("budget"):
+        outputs = different if pieces is None else given.get("vocabulary_size") or 8192
+        wanted = min(steps, _ENOUGH) * batch * chunk / budget
+        size = _affordable(size, outputs, wanted, shared=many)
     repeated = steps / an_epoch  # passes over the same text, against which dropout helps
     dropped = 0.4 if repeated > 4 else 0.2 if repeated > 2 else 0.1
     return Plan(
@@ -43,3 +52,13 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
             "ngram_model": tokens <= _NGRAMS,
         },
     )
+
+
+def _affordable(most: int, outputs: int, tokens: float, *, shared: bool) -> int:
+    """Hidden units, `most` at most, with which so many tokens a second can be trained on."""
+    for size in _SIZES:
+        inputs = size if shared else 64
+        weights = 4 * size * (size + inputs) + outputs * size
+        if size <= most and 6 * weights * tokens <= _RATE * torch.get_num_threads():
+            return size
+    return min(most, _SIZES[-1])
