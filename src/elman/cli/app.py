@@ -13,9 +13,10 @@ from cyclopts import App
 from cyclopts.config import Dict
 from pydantic import ValidationError
 
-from elman.cli import signals
-from elman.errors import ElmanError, SettingsError
+from elman.cli import signals, workers
+from elman.errors import ElmanError, SettingsError, WorkerLostError
 from elman.train.types import TrainingInterrupted
+from elman.train.workers.supervisor import LOST
 from elman.version import __version__
 
 _COMMANDS = {  # each imported when it is used: where it is, and what it says of itself
@@ -108,13 +109,16 @@ def _run(argv: list[str]) -> None:
         with signals.raised():
             argv = _current(argv)
             app.config = _config_of(argv)
-            app(argv, exit_on_error=False, print_error=False)
+            with workers.command_line(argv):
+                app(argv, exit_on_error=False, print_error=False)
             sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         from elman.tasks.settings import in_one_line
 
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
+    except WorkerLostError as error:
+        _fail(str(error), LOST)
     except ElmanError as error:
         _fail(str(error))
     except TrainingInterrupted as stop:
@@ -159,11 +163,11 @@ def _show_warning(
     print(f"elman: warning: {lead}{' '.join(str(message).split())}", file=file or sys.stderr)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 2) -> None:
     line = " ".join(message.split())
     line = line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
-    print(f"elman: error: {line}", file=sys.stderr)
-    sys.exit(2)
+    print(f"elman: {workers.name()}error: {line}", file=sys.stderr)
+    sys.exit(status)
 
 
 signals.imported()

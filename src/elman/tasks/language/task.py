@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.data import Chunks, Vocabulary, cache_folder
+from elman.data.batching import Chunk
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 from elman.tasks.language.baselines import baselines
@@ -34,7 +35,6 @@ from elman.train import Step
 from elman.train.inference import InParts, through_parts
 
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
-Chunk: TypeAlias = tuple[Tensor, Tensor]  # inputs and targets, int64 (T, B) each
 
 
 class Language(Task):
