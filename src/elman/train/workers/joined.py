@@ -58,13 +58,16 @@ def joined(limit: float = LIMIT) -> Iterator[OneProcess]:
         ) from None
     try:
         yield workers
-    except (WorkerError, TrainingInterrupted):
+    except TrainingInterrupted:  # as all the others
+        dist.destroy_process_group()
         raise
     except BaseException as error:
-        workers.fail(f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}")
+        if not isinstance(error, WorkerError):
+            workers.fail(f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}")
+        dist.destroy_process_group()  # which ends what the others wait in
+        workers.wait_for_listeners()
         raise
-    finally:
-        dist.destroy_process_group()
+    dist.destroy_process_group()
 
 
 def _store(here: Place, limit: float) -> Any:

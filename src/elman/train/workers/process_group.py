@@ -20,7 +20,7 @@ T = TypeVar("T")
 _ANSWER = 5.0  # seconds that a living worker takes at most to answer a roll call
 _STRETCH = 2**18  # elements that are exchanged at a time
 _SHOWN = 60  # characters of a value that differs
-_FAILED = "elman/failed"
+_FAILED, _HEARD = "elman/failed", "elman/heard"
 
 
 class ProcessGroup(OneProcess):
@@ -89,6 +89,17 @@ class ProcessGroup(OneProcess):
         text = json.dumps({"rank": self.rank, "words": words})
         _within(_ANSWER, lambda: self._store.set(_FAILED, text))
 
+    def wait_for_listeners(self) -> None:
+        """Where this worker keeps the store, stay until the others have read what is in it."""
+
+        def wait() -> None:
+            end = time.monotonic() + _ANSWER
+            while self._store.add(_HEARD, 0) < self.size - 1 and time.monotonic() < end:
+                time.sleep(0.02)
+
+        if self.is_first:
+            _within(2 * _ANSWER, wait)
+
     def _held(self, like: Tensor) -> list[Tensor]:
         """Memory to receive in, the same at every call: to get it anew takes longer."""
         key = (like.shape, like.dtype, like.device)
@@ -101,7 +112,10 @@ class ProcessGroup(OneProcess):
         try:
             operation()
         except RuntimeError as error:
-            raise self._explained(str(error), doing) from None
+            explained = self._explained(str(error), doing)
+            if not self.is_first:
+                _within(_ANSWER, lambda: self._store.add(_HEARD, 1))
+            raise explained from None
 
     def _explained(self, error: str, doing: str) -> WorkerError:
         """Why a collective operation failed, by what the others left in the store."""

@@ -93,7 +93,8 @@ class _Gang:
             codes = [process.poll() for process in self.processes]
             failed = [rank for rank, code in enumerate(codes) if code not in (None, 0)]
             if failed and first is None:
-                first, end = codes[failed[0]], time.monotonic() + _LAST_WORDS
+                first = codes[failed[0]]
+                end = time.monotonic() + (0.0 if (first or 0) < 0 else _LAST_WORDS)
                 self.words = _ended(failed[0], len(codes), first)
             if all(code is not None for code in codes) or time.monotonic() > end:
                 return self._verdict(codes, first)
@@ -153,6 +154,9 @@ def _environment(rank: int, size: int, port: int, listening: int, pipe: int) -> 
         variables[name] = str(size)
     variables.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), **{PARENT: str(pipe)})
     variables[LISTENING] = str(listening)
+    variables.setdefault(
+        "TORCH_CPP_LOG_LEVEL", "ERROR"
+    )  # else lost connections are shown at length
     names = {name for _, name in socket.if_nameindex()}
     if loopback := [name for name in _LOOPBACK if name in names]:
         variables.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
