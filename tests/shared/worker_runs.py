@@ -1,6 +1,6 @@
 """Run as one of several workers: trains a tiny network, and does harm to itself where it is told.
 
-    python worker_runs.py '{"folder": ..., "steps": 12, "events": [...]}' [RESUME]
+    python worker_runs.py '{"limit": 30, "runs": [{"folder": ..., "events": [...]}]}' [RESUME]
 
 Each event, of the start `start`, is of a rank and a step: "kill", "stop", "hang", "raise", "error"
 or "term", in the loss, or with "at" in the "evaluation" or before the "data".
@@ -21,9 +21,9 @@ import torch
 from torch import nn
 
 from elman.data.batching import Chunk
-from elman.errors import DataError, ElmanError, WorkerLostError
+from elman.errors import DataError, ElmanError, SettingsError, WorkerLostError
 from elman.train import Step, TrainingInterrupted, TrainSettings, fit
-from elman.train.workers import joined
+from elman.train.workers import OneProcess, joined
 from elman.train.workers.supervisor import LOST
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -71,77 +71,83 @@ def harm(events: list[dict[str, Any]], at: str, step: int, start: int) -> None:
                 os.kill(os.getpid(), getattr(signal, f"SIG{signal_name.upper()}"))
 
 
-def main(
+def train(
+    workers: OneProcess,
     folder: str = "",
     steps: int = 12,
     shards: int | None = 3,
-    limit: float = 30,
     resume: bool = False,
     events: tuple[dict[str, Any], ...] = (),
     data: tuple[str, ...] = ("the same",),
     **settings: Any,
-) -> None:
+) -> dict[str, Any]:
+    """Train once; gives a hash of the weights, the step and the history."""
     torch.manual_seed(1)
-    model, path = Net(), Path(folder)
+    model, left, start, done = Net(), list(events), 1, 0
     if folder:
         starts = Path(f"{folder}.starts{RANK}")
         with starts.open("a") as file:
             file.write("x")
         start = starts.stat().st_size
-    else:
-        start = 1
-    events_here = list(events)
-    done = [0]
+
+    class Counted(Noise):
+        def epoch(self, e: int, start: int = 0) -> Iterator[Chunk]:
+            nonlocal done
+            for number, batch in enumerate(super().epoch(e, start), start):
+                done = 5 * e + number + 1
+                yield batch
 
     def loss(model: Net, batch: Chunk, state: Any) -> Step:
-        harm(events_here, "loss", done[0], start)
+        harm(left, "loss", done, start)
         output, state = model.recur(model.dropout(model.embedding(batch.inputs)), state)
         scores = model.head(output) + 0.01 * random.random()
         value = nn.functional.cross_entropy(scores.flatten(0, 1), batch.targets.flatten())
         return Step(value, batch.targets.numel(), state)
 
     def evaluate(model: Net) -> dict[str, float]:
-        harm(events_here, "evaluation", done[0], start)
+        harm(left, "evaluation", done, start)
         return {"loss": float(model.head.weight.square().sum())}
 
-    class Counting(Noise):
-        def epoch(self, e: int, start: int = 0) -> Iterator[Chunk]:
-            for number, batch in enumerate(super().epoch(e, start), start):
-                done[0] = 5 * e + number + 1
-                yield batch
+    harm(left, "data", 0, start)
+    often = {"checkpoint_every": 2, "log_every": 1, "epochs": 40}
+    result = fit(
+        model,
+        Counted(),
+        loss,
+        settings=TrainSettings(max_steps=steps, shards=shards, **{**often, **settings}),
+        folder=folder or None,
+        evaluate=evaluate,
+        progress=False,
+        data=data[RANK % len(data)],
+        resume=resume,
+        workers=workers,
+    )
+    weights = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
+    sha = hashlib.sha256(weights).hexdigest()
+    found = {"sha": sha, "step": result.step, "history": result.history}
+    if folder and workers.is_first:
+        Path(f"{folder}.result").write_text(json.dumps(found))
+    return found
 
+
+def main(runs: list[dict[str, Any]], *, limit: float = 30, resume: bool = False) -> None:
+    """Train as asked, once after the other; print what each gives, or the error that all have."""
     with joined(limit) as workers:
-        harm(events_here, "data", 0, start)
-        result = fit(
-            model,
-            Counting(),
-            loss,
-            settings=TrainSettings(
-                max_steps=steps,
-                shards=shards,
-                checkpoint_every=2,
-                log_every=1,
-                epochs=40,
-                **settings,
-            ),
-            folder=path if folder else None,
-            evaluate=evaluate,
-            progress=False,
-            data=data[RANK % len(data)],
-            resume=resume,
-            workers=workers,
-        )
-        weights = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
-        found = {"sha": hashlib.sha256(weights).hexdigest(), "step": result.step}
-        text = json.dumps({**found, "history": result.history})
-        if folder and workers.is_first:
-            Path(f"{folder}.result").write_text(text)
-        print(text)
+        for options in runs:
+            try:
+                print(
+                    json.dumps(
+                        train(workers, **{**options, **({"resume": True} if resume else {})})
+                    )
+                )
+            except SettingsError as error:
+                print(json.dumps(str(error)))
 
 
 if __name__ == "__main__":
     try:
-        main(**json.loads(sys.argv[1]), **({"resume": True} if "True" in sys.argv[2:] else {}))
+        asked = json.loads(sys.argv[1])
+        main(asked["runs"], limit=asked["limit"], resume="True" in sys.argv[2:])
     except WorkerLostError as error:
         print(error, file=sys.stderr)
         sys.exit(LOST)

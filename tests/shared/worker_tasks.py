@@ -6,13 +6,14 @@ python worker_tasks.py FOLDER SHARDS STEPS NAME ...
 import hashlib
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from small_tasks import MADE, SMALL
 
 from elman.tasks import Translate
-from elman.train.workers import joined
+from elman.train.workers import OneProcess, joined
 
 WORDS = {"one": "un", "two": "deux", "three": "trois", "red": "rouge", "cat": "chat"}
 PAIRS = [(f"{a} {b}", f"{WORDS[a]} {WORDS[b]}") for a in WORDS for b in WORDS]
@@ -44,18 +45,25 @@ def digest(model: Any) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def main(folder: str, shards: str, steps: str, *names: str) -> None:
-    warnings.simplefilter("ignore")
-    with joined(60) as workers:
-        for name in names:
-            kind, options, data = tasks()[name]
-            own = {key: v for key, v in HARD.items() if key in kind.settings_type.model_fields}
-            settings = {**SMALL, **own, **options, "max_steps": int(steps), "shards": int(shards)}
-            task = kind(**settings)
-            task.fit(data, folder=Path(folder) / name, progress=False, workers=workers)
-            if workers.is_first:
-                print(name, digest(task.model), flush=True)
+def train_all(
+    workers: OneProcess, folder: Path, shards: int, steps: int, names: Sequence[str]
+) -> dict[str, str]:
+    """The hash of each trained task's weights, in the first worker."""
+    found = {}
+    for name in names:
+        kind, options, data = tasks()[name]
+        own = {key: v for key, v in HARD.items() if key in kind.settings_type.model_fields}
+        task = kind(**{**SMALL, **own, **options, "max_steps": steps, "shards": shards})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            task.fit(data, folder=folder / name, progress=False, workers=workers)
+        if workers.is_first:
+            found[name] = digest(task.model)
+    return found
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with joined(60) as workers:
+        place, shards, steps, *names = sys.argv[1:]
+        for pair in train_all(workers, Path(place), int(shards), int(steps), names).items():
+            print(*pair, flush=True)

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ LOST = 75  # the exit status of a worker that has lost another one
 _IDLE_STARTS = 3  # in a row that may end without a new checkpoint
 _LAST_WORDS = 10.0  # seconds that workers have to end by themselves after one has ended
 _POLL = 0.05
+_TOLD = (0, 2, LOST, -signal.SIGKILL, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _LOOPBACK = ("lo", "lo0")
 
 
@@ -66,6 +68,7 @@ class _Gang:
         self.words = ""
         self._pipe, self._held = os.pipe()  # closed by the system if this process is killed
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.errors = [tempfile.TemporaryFile() for _ in range(1, size)]  # noqa: SIM115
         with closing(socket.socket()) as listening:
             listening.bind(("127.0.0.1", 0))
             listening.listen(size)
@@ -78,6 +81,7 @@ class _Gang:
                         env=_environment(rank, size, port, listening.fileno(), self._pipe),
                         stdin=subprocess.DEVNULL,
                         stdout=None if rank == 0 else subprocess.DEVNULL,
+                        stderr=None if rank == 0 else self.errors[rank - 1],
                         pass_fds=passed,
                         start_new_session=True,  # a terminal's Ctrl-C reaches them once, from here
                     )
@@ -106,13 +110,18 @@ class _Gang:
         return errors[0] if errors else first
 
     def kill(self) -> None:
-        """End what is still running."""
+        """End what is still running, and show what the first worker has not told of the others."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
-        for process in self.processes:
-            process.wait()
+        codes = [process.wait() for process in self.processes]
         os.close(self._held)
+        for code, said in zip(codes[1:], self.errors, strict=True):
+            with said:
+                if _is_loss(codes[0]) or code not in _TOLD:
+                    said.seek(0)
+                    sys.stderr.write(said.read().decode(errors="replace"))
+        sys.stderr.flush()
 
 
 class _Signals:
