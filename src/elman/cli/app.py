@@ -52,6 +52,7 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
         Example: `elman diagnose runs/classify --data text_sst2:validation`
         """,
     ),
+    "tune": ("elman.cli.tune:app", "Search for the settings that suit your data best."),
     "data": ("elman.cli.data:data_app", "The datasets that elman knows by name."),
     "bench": ("elman.cli.bench:bench_app", "Speed and memory on this machine."),
     "info": (
@@ -95,7 +96,7 @@ def _current(argv: list[str]) -> list[str]:
     """The words of a training command with old names of settings replaced by today's."""
     from elman.tasks.registry import TASKS, commands_of
 
-    if len(argv) < 2 or argv[0] != "train" or argv[1] not in TASKS:
+    if len(argv) < 2 or argv[0] not in ("train", "tune") or argv[1] not in TASKS:
         return argv
     renamed: list[str] = commands_of(argv[1]).settings.current_flags(argv)
     return renamed
@@ -147,7 +148,7 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
 
             settings = read_config(path)
             by_task = {name: commands_of(name).settings.current(settings) for name in TASKS}
-            return (Dict({"train": by_task}, source=str(path)),)
+            return (Dict({"train": by_task, "tune": by_task}, source=str(path)),)
     return ()
 
 

@@ -1,6 +1,7 @@
 """The commands `elman train TASK`, one for each task of the registry."""
 
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +111,7 @@ def __getattr__(name: str) -> Any:
 
 def command(task: str, known: Commands) -> Any:
     """The function that trains a task; its parameters are the flags."""
-    settings_type = _grouped(known)
+    settings_type = grouped(known)
     defaults = settings_type()
 
     def train(
@@ -127,7 +128,7 @@ def command(task: str, known: Commands) -> Any:
         settings: Any = defaults,
     ) -> None:
         del config  # read before the flags
-        settings = _with_lists(settings)
+        settings = with_lists(settings)
         folder = out or Path("runs") / task
         if print_config:
             settings_file.print_config(settings, data=data, validation=validation, out=str(folder))
@@ -166,7 +167,8 @@ def command(task: str, known: Commands) -> Any:
     return train
 
 
-def _grouped(known: Commands) -> type[BaseModel]:
+@cache
+def grouped(known: Commands) -> type[BaseModel]:
     """The settings, listed in help under what they are about, the task's own first."""
     of_text_files = TextFileSettings.model_fields
     planned: frozenset[str] = getattr(known.settings, "planned", frozenset())
@@ -182,7 +184,7 @@ def _grouped(known: Commands) -> type[BaseModel]:
     return known.settings
 
 
-def _with_lists(settings: BaseModel) -> BaseModel:
+def with_lists(settings: BaseModel) -> BaseModel:
     """Settings whose lists of words may also have been written as one word with commas."""
     given = settings.model_dump(exclude_unset=True)
     for name in given:

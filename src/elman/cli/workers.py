@@ -30,6 +30,11 @@ def command_line(words: list[str]) -> Iterator[None]:
         _WORDS.reset(token)
 
 
+def command_words() -> list[str]:
+    """The words that start this command in a process of its own."""
+    return [sys.executable, "-m", "elman.cli", *_WORDS.get()]
+
+
 def supervised(
     workers: int, shards: int | None, folder: Path, *, resume: bool, sources: tuple[Any, ...]
 ) -> NoReturn:
@@ -45,11 +50,9 @@ def supervised(
         raise SettingsError(
             f"--workers {workers}: several processes cannot read standard input; save it in a file"
         )
-    words = _WORDS.get()
 
     def command(goes_on: bool) -> list[str]:
-        added = ["--resume"] if goes_on and not resume else []
-        return [sys.executable, "-m", "elman.cli", *words, *added]
+        return [*command_words(), *(["--resume"] if goes_on and not resume else [])]
 
     sys.exit(supervise(command, workers, folder, resume=resume))
 

@@ -185,6 +185,7 @@ class Task(Hooks):
         start_from: "Task | Path | str | None" = None,
         progress: bool = True,
         workers: OneProcess | None = None,
+        after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
     ) -> Self:
         """Train from nothing, or from a trained model.
 
@@ -206,6 +207,8 @@ class Task(Hooks):
         - `workers`: those that train together, as `elman.train.workers.joined` gives them; all call
           `fit` with the same arguments. The first alone writes and shows anything, and its task
           alone is trained afterwards: the others load what it saved.
+        - `after_evaluation`: called with the metrics of each evaluation; what it raises ends
+          training.
 
         **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
         Raises `SettingsError` for settings with which the weights of `start_from` do not fit,
@@ -232,7 +235,15 @@ class Task(Hooks):
                 task.asked = {**task.asked, **task.settings_from(start)}
         if folder is not None:
             claim_folders(folder, task, resume=resume)
-        training = Training(task, start, data, validation, progress=progress, workers=workers)
+        training = Training(
+            task,
+            start,
+            data,
+            validation,
+            progress=progress,
+            workers=workers,
+            after_evaluation=after_evaluation,
+        )
         if progress and not resume:
             training.announce()
         training.run(folder=folder, resume=resume, began=began, unit=self.unit)

@@ -3,6 +3,7 @@
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
@@ -48,9 +49,11 @@ class Training:
         *,
         progress: bool = False,
         workers: OneProcess | None = None,
+        after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
     ) -> None:
         self.task, self.start, self.progress = task, start, progress
         self.workers = workers or OneProcess()
+        self.after_evaluation = after_evaluation
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(task.settings.seed)
             goes_on = start is not None and start.name == task.name
@@ -181,6 +184,7 @@ class Training:
             began=began,
             chance=task.chance(self.train),
             workers=self.workers,
+            after_evaluation=self.after_evaluation,
         )
 
     def record(self) -> dict[str, Any]:

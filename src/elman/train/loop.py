@@ -44,6 +44,7 @@ def fit(
     began: float | None = None,
     chance: float | None = None,
     workers: OneProcess | None = None,
+    after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
 
@@ -81,6 +82,7 @@ def fit(
       `fit` with the same arguments, but for `folder`, `resume` and `progress`, of which those of
       the first count: it alone evaluates, writes and shows. Batches need a method `shard`, and the
       loss must draw its random numbers from the global generators.
+    - `after_evaluation`: called with the metrics of each; what it raises ends the run.
     - `chance`: the loss of the best constant prediction. With `restarts` in the settings a run that
       is no better after a tenth of its steps begins again at a lower rate.
 
@@ -147,6 +149,7 @@ def fit(
             data=data,
             start_hash=start,
             workers=workers,
+            after_evaluation=after_evaluation,
             spent=0.0 if began is None else time.monotonic() - began,
             chance=chance,
         )

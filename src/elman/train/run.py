@@ -63,6 +63,7 @@ class Run:
     workers: OneProcess
     spent: float = 0.0  # seconds of the budget, before
     chance: float | None = None  # the loss of the best constant prediction
+    after_evaluation: Callable[[Mapping[str, float]], None] | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -296,6 +297,8 @@ class Run:
         self.log.write("evaluation", {**entry, "best": best, "seconds": self.seconds()})
         shown = {"training_loss": mean, **metrics}
         self.display.evaluation(at.step, self._epochs(), shown, best)
+        if self.after_evaluation is not None:
+            self.after_evaluation(metrics)
 
     def _measure(self) -> tuple[dict[str, float], float]:
         """The metrics, and the seconds that they took."""
