@@ -24,6 +24,7 @@ from elman.data.batching import Chunk
 from elman.errors import DataError, ElmanError, SettingsError, WorkerLostError
 from elman.train import Step, TrainingInterrupted, TrainSettings, fit
 from elman.train.workers import OneProcess, joined
+from elman.train.workers.environment import restarts
 from elman.train.workers.supervisor import LOST
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -147,7 +148,7 @@ def main(runs: list[dict[str, Any]], *, limit: float = 30, resume: bool = False)
 if __name__ == "__main__":
     try:
         asked = json.loads(sys.argv[1])
-        main(asked["runs"], limit=asked["limit"], resume="True" in sys.argv[2:])
+        main(asked["runs"], limit=asked["limit"], resume="True" in sys.argv[2:] or restarts() > 0)
     except WorkerLostError as error:
         print(error, file=sys.stderr)
         sys.exit(LOST)

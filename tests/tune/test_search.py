@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from elman.errors import DataError, FileError, ModelError, SettingsError
+from elman.errors import (
+    DataError,
+    FileError,
+    ModelError,
+    SettingsError,
+    TrainingDivergedError,
+)
 from elman.tasks.registry import BUILTIN, TASKS, commands_of
-from elman.tasks.search_space import Choice, Range, space_of
+from elman.tasks.search_space import Choice, space_of
 from elman.tune import Search
 
 FILMS = (["good film", "bad film", "a fine play", "a poor play"] * 6, ["+", "-"] * 12)
@@ -63,7 +69,6 @@ def test_the_best_settings_train_the_best_trial_again(tmp_path: Path) -> None:
     text = page.read_text()
     assert "Which settings matter" in text
     assert "<svg" in text.split("Which settings matter")[1]
-    assert f"<h2>Best settings" in text or "Best settings" in text
 
 
 def test_bad_trials_are_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +102,22 @@ def test_a_trial_of_a_killed_process_is_run_again(tmp_path: Path) -> None:
     assert params(again)[-1]["lr"] == lr
 
 
-def test_trials_that_diverge_are_counted_as_failed(tmp_path: Path) -> None:
-    found = search(tmp_path / "run", optimizer="sgd", clip="none", momentum=0.9)
-    found.space = {"lr": Range(1e35, 1e36)}
-    found.run(FILMS, trials=2, progress=False)
-    assert [trial.state.name for trial in found.study.trials] == ["FAIL", "FAIL"]
+def test_trials_that_diverge_are_counted_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = search(tmp_path / "run")
+
+    def fit(self: Any, *args: Any, **options: Any) -> Any:
+        raise TrainingDivergedError("the loss is nan")
+
+    monkeypatch.setattr(found.kind, "fit", fit)
+    found.run(FILMS, trials=4, progress=False)
+    assert [trial.state.name for trial in found.study.trials] == ["FAIL"] * 4
+    assert found.study.trials[0].user_attrs["error"] == "the loss is nan"
     with pytest.raises(SettingsError, match="no trial has come to its end"):
         found.write()
+    with pytest.raises(TrainingDivergedError):  # the fifth, and none has succeeded
+        found.run(FILMS, trials=1, progress=False)
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

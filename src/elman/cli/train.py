@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from elman.cli import output, settings_file
 from elman.cli.standard_input import Source, readable, suffix_for
-from elman.cli.workers import is_worker, supervised, worker
+from elman.cli.workers import is_begun_again, is_worker, supervised, worker
 from elman.errors import SettingsError
 from elman.tasks.commands import Commands
 from elman.tasks.registry import BUILTIN, TASKS, commands_of, package
@@ -140,6 +140,7 @@ def command(task: str, known: Commands) -> Any:
         if not is_worker(workers) and workers is not None:
             sources = (data, validation)
             supervised(workers, settings.shards, folder, resume=resume, sources=sources)
+        resume = resume or is_begun_again(folder)
         made = TASKS[task](**settings.model_dump(exclude_unset=True))
         suffix = suffix_for(known, made.settings)
         with (

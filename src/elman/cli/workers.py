@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from elman.errors import SettingsError
+from elman.files import is_file
+from elman.folders import CHECKPOINT
 from elman.train.settings import seconds_of
-from elman.train.workers.environment import place
+from elman.train.workers.environment import place, restarts
 from elman.train.workers.supervisor import supervise
 
 if TYPE_CHECKING:
@@ -66,6 +68,11 @@ def is_worker(workers: int | None) -> bool:
             " --workers, or do not use torchrun"
         )
     return here is not None
+
+
+def is_begun_again(folder: Path) -> bool:
+    """Whether torchrun has started this worker again, and there is a checkpoint to go on from."""
+    return place() is not None and restarts() > 0 and is_file(folder / CHECKPOINT)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -166,3 +167,21 @@ def test_nobody_waits_for_ever_for_others_to_join(rank: int) -> None:
     assert code == LOST, ended
     assert f"worker {rank} of 2 could not join the others by 127.0.0.1:" in err
     assert time.monotonic() - began < 150
+
+
+@pytest.mark.slow
+def test_torchrun_starts_killed_workers_again(tmp_path: Path, expected: dict[str, Any]) -> None:
+    folder = tmp_path / "run"
+    program = words(folder=folder, events=[{"rank": 1, "step": 6, "do": "kill"}], limit=60)
+    where = ["--master-addr", "127.0.0.1", "--master-port", str(gangs.free_port())]
+    launched = ["--nproc-per-node", "2", "--max-restarts", "2", *where, *program]
+    variables = gangs.environment()
+    del variables["RANK"], variables["WORLD_SIZE"]
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *launched],
+        env=variables,
+        check=True,
+        capture_output=True,
+        timeout=180,
+    )
+    assert json.loads((tmp_path / "run.result").read_text()) == expected

@@ -8,6 +8,7 @@ from elman.errors import SettingsError
 
 LISTENING = "ELMAN_STORE_FD"  # a listening socket that worker 0 inherits
 PARENT = "ELMAN_SUPERVISOR_FD"  # a pipe that is closed when the supervisor ends
+_RESTARTS = "TORCHELASTIC_RESTART_COUNT"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ def place(variables: Mapping[str, str] = os.environ) -> Place | None:
         if not host:
             raise SettingsError("MASTER_ADDR is not set: the address of worker 0 is needed")
     return Place(rank, size, local_rank, local_size, host, port)
+
+
+def restarts(variables: Mapping[str, str] = os.environ) -> int:
+    """How often torchrun has started all workers again.
+
+    >>> restarts({"TORCHELASTIC_RESTART_COUNT": "2"}), restarts({})
+    (2, 0)
+    """
+    return _number(variables, _RESTARTS, 0, 2**31, 0)
 
 
 def _number(

@@ -9,7 +9,7 @@ from typing import Any
 
 from elman.errors import WorkerError, WorkerLostError
 from elman.train.types import TrainingInterrupted
-from elman.train.workers.environment import LISTENING, PARENT, Place, place
+from elman.train.workers.environment import LISTENING, PARENT, Place, place, restarts
 from elman.train.workers.one_process import OneProcess
 
 LIMIT = 1800.0  # seconds that workers wait for one another
@@ -72,7 +72,7 @@ def joined(limit: float = LIMIT) -> Iterator[OneProcess]:
 
 def _store(here: Place, limit: float) -> Any:
     """What all workers read and write: worker 0's, or that of torchrun."""
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
     from torch.distributed.rendezvous import rendezvous
 
     wait = timedelta(seconds=limit)
@@ -86,7 +86,7 @@ def _store(here: Place, limit: float) -> Any:
             master_listen_fd=int(os.environ[LISTENING]) if here.rank == 0 else None,
         )
     store, _, _ = next(iter(rendezvous("env://", here.rank, here.size, timeout=wait)))
-    return store
+    return PrefixStore(f"elman/{restarts()}", store)  # torchrun's holds what earlier starts wrote
 
 
 def _end_with_parent() -> None:
