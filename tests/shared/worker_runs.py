@@ -24,8 +24,7 @@ from elman.data.batching import Chunk
 from elman.errors import DataError, ElmanError, SettingsError, WorkerLostError
 from elman.train import Step, TrainingInterrupted, TrainSettings, fit
 from elman.train.workers import OneProcess, joined
-from elman.train.workers.environment import restarts
-from elman.train.workers.supervisor import LOST
+from elman.train.workers.environment import LOST, restarts
 
 RANK = int(os.environ.get("RANK", "0"))
 

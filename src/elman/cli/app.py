@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from elman.cli import signals, workers
 from elman.errors import ElmanError, SettingsError, WorkerLostError
 from elman.train.types import TrainingInterrupted
-from elman.train.workers.supervisor import LOST
+from elman.train.workers.environment import LOST
 from elman.version import __version__
 
 _COMMANDS = {  # each imported when it is used: where it is, and what it says of itself

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from elman.errors import SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT
-from elman.train.settings import seconds_of
 from elman.train.workers.environment import place, restarts
-from elman.train.workers.supervisor import supervise
 
 if TYPE_CHECKING:
     from elman.train.workers.one_process import OneProcess
@@ -56,6 +54,8 @@ def supervised(
     def command(goes_on: bool) -> list[str]:
         return [*command_words(), *(["--resume"] if goes_on and not resume else [])]
 
+    from elman.train.workers import supervise
+
     sys.exit(supervise(command, workers, folder, resume=resume))
 
 
@@ -78,6 +78,7 @@ def is_begun_again(folder: Path) -> bool:
 @contextmanager
 def worker(timeout: str) -> "Iterator[OneProcess]":
     """This process as a worker, or as a run of its own; only the first shows warnings."""
+    from elman.train.settings import seconds_of
     from elman.train.workers import joined
 
     try:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import WorkerError
-from elman.train.checkpoint import write_checkpoint
+from elman.train.checkpoint import digest, write_checkpoint
 from elman.train.divergence import Guard
 from elman.train.optim import fresh_state, load_optimizer
 from elman.train.resume import Position, plain, refuse_other_terms
@@ -80,7 +80,7 @@ def take_run(run: "Run", saved: Any) -> None:
 def first_terms(run: "Run") -> dict[str, Any]:
     """What must be the same in all workers when a run begins."""
     versions = {"elman's version": __version__, "torch's version": torch.__version__}
-    weights = _fingerprint(live_weights(run.model))
+    weights = _hash(run.model)
     terms = _terms(run)
     return {**versions, **terms.pop("settings"), **terms, "weights": weights}
 
@@ -90,7 +90,7 @@ def _whole_state(run: "Run") -> Any:
     if run.sharded is None:
         return run.state
     own = run.sharded.own_states()
-    mine = (_fingerprint(live_weights(run.model)), map_tensors(Tensor.cpu, own))
+    mine = (_hash(run.model), map_tensors(Tensor.cpu, own))
     everyone = run.workers.gathered(mine, "writing a checkpoint")
     for rank, (weights, _) in enumerate(everyone):
         if weights != everyone[0][0]:
@@ -102,12 +102,10 @@ def _whole_state(run: "Run") -> Any:
     return None if all(each is None for each in states) else states
 
 
-def _fingerprint(weights: dict[str, Tensor]) -> int:
-    """A number that differs where any bit does."""
-    return sum(
-        index * int(each.contiguous().reshape(-1).view(torch.uint8).sum(dtype=torch.int64))
-        for index, each in enumerate(weights.values(), 1)
-    )
+def _hash(model: Any) -> str:
+    """A SHA-256 of the weights."""
+    weights = live_weights(model)
+    return digest("", {name: value.cpu().contiguous() for name, value in weights.items()})
 
 
 def _terms(run: "Run") -> dict[str, Any]:

@@ -14,7 +14,8 @@ from worker_runs import train
 
 from elman.train import TrainingInterrupted
 from elman.train.workers import OneProcess
-from elman.train.workers.supervisor import LOST, supervise
+from elman.train.workers.environment import LOST
+from elman.train.workers.supervisor import supervise
 
 PROGRAM = str(gangs.SHARED / "worker_runs.py")
 

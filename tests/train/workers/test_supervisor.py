@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from elman.folders import CHECKPOINT
-from elman.train.workers.supervisor import LOST, supervise
+from elman.train.workers.environment import LOST
+from elman.train.workers.supervisor import supervise
 
 LOG = """
 import json, os, signal, sys, time

@@ -299,7 +299,7 @@ class Classify(Task):
         loss = cross_entropy(logits, batch.targets, known, smoothing)
         weight = None
         if known.class_weights is not None and not known.several:
-            weight = known.class_weights[batch.targets.cpu()].sum()
+            weight = known.class_weights.to(logits.device)[batch.targets].sum()
         return Step(loss, len(batch.lengths), state, weight)
 
     def chance(self, train: ClassifyData) -> float:

@@ -8,6 +8,7 @@ from elman.errors import SettingsError
 
 LISTENING = "ELMAN_STORE_FD"  # a listening socket that worker 0 inherits
 PARENT = "ELMAN_SUPERVISOR_FD"  # a pipe that is closed when the supervisor ends
+LOST = 75  # the exit status of a worker that has lost another one
 _RESTARTS = "TORCHELASTIC_RESTART_COUNT"
 
 

@@ -15,9 +15,8 @@ from types import FrameType
 from typing import Any
 
 from elman.folders import CHECKPOINT
-from elman.train.workers.environment import LISTENING, PARENT
+from elman.train.workers.environment import LISTENING, LOST, PARENT
 
-LOST = 75  # the exit status of a worker that has lost another one
 _IDLE_STARTS = 3  # in a row that may end without a new checkpoint
 _LAST_WORDS = 10.0  # seconds that workers have to end by themselves after one has ended
 _POLL = 0.05
