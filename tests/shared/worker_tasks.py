@@ -36,6 +36,8 @@ HARD: dict[str, Any] = {
 def tasks() -> dict[str, tuple[Any, dict[str, Any], Any]]:
     """Class, settings and data of each."""
     found = {name: (kind, options, data) for name, (kind, options, data, _) in MADE.items()}
+    kind, options, data = found["classify"]
+    found["ensemble"] = (kind, {**options, "seeds": 2}, data)
     found["translate"] = (Translate, {"batch_size": 30, "embedding_size": 6}, PAIRS)
     return found
 

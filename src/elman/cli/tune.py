@@ -103,6 +103,9 @@ def command(task: str, known: Commands) -> Any:
 
 def _run_side_by_side(trials: int, processes: int) -> None:
     """Run this command in several processes, each with its share of the trials."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        threads = max(1, (os.cpu_count() or 1) // processes)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
     shares = [trials // processes + (number < trials % processes) for number in range(processes)]
     started = [
         subprocess.Popen(workers.command_words(), env={**os.environ, _SHARE: str(share)})

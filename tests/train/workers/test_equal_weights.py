@@ -9,9 +9,9 @@ from worker_tasks import train_all
 from elman.train.workers import OneProcess
 
 PROGRAM = str(gangs.SHARED / "worker_tasks.py")
-QUICK = ("language", "classify", "forecast")
+QUICK = ("language", "ensemble", "forecast")
 ALL = (
-    *("classify", "vectors", "language", "speech", "forecast", "handwriting", "lines"),
+    *("ensemble", "classify", "vectors", "language", "speech", "forecast", "handwriting", "lines"),
     *("signature", "synthesis", "video", "frames", "translate"),
 )
 
