@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 FLOORS = (
     {"cli"},
-    {"quickstart", "bench"},
+    {"quickstart", "bench", "tune"},
     {"tasks"},
     {"baselines"},
     {"train", "decode"},

@@ -35,3 +35,11 @@ class FileError(ElmanError, OSError):
 
 class TrainingDivergedError(ElmanError):
     """Training produced NaN, infinity or an exploding loss; says at which step and where."""
+
+
+class WorkerError(ElmanError):
+    """A worker of a run failed, or the workers do not fit each other; names the worker."""
+
+
+class WorkerLostError(WorkerError):
+    """A worker of a run was killed, hangs or cannot be reached: the others can begin again."""

@@ -13,9 +13,10 @@ from cyclopts import App
 from cyclopts.config import Dict
 from pydantic import ValidationError
 
-from elman.cli import signals
-from elman.errors import ElmanError, SettingsError
+from elman.cli import signals, workers
+from elman.errors import ElmanError, SettingsError, WorkerLostError
 from elman.train.types import TrainingInterrupted
+from elman.train.workers.environment import LOST
 from elman.version import __version__
 
 _COMMANDS = {  # each imported when it is used: where it is, and what it says of itself
@@ -51,6 +52,7 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
         Example: `elman diagnose runs/classify --data text_sst2:validation`
         """,
     ),
+    "tune": ("elman.cli.tune:app", "Search for the settings that suit your data best."),
     "data": ("elman.cli.data:data_app", "The datasets that elman knows by name."),
     "bench": ("elman.cli.bench:bench_app", "Speed and memory on this machine."),
     "info": (
@@ -94,7 +96,7 @@ def _current(argv: list[str]) -> list[str]:
     """The words of a training command with old names of settings replaced by today's."""
     from elman.tasks.registry import TASKS, commands_of
 
-    if len(argv) < 2 or argv[0] != "train" or argv[1] not in TASKS:
+    if len(argv) < 2 or argv[0] not in ("train", "tune") or argv[1] not in TASKS:
         return argv
     renamed: list[str] = commands_of(argv[1]).settings.current_flags(argv)
     return renamed
@@ -108,13 +110,16 @@ def _run(argv: list[str]) -> None:
         with signals.raised():
             argv = _current(argv)
             app.config = _config_of(argv)
-            app(argv, exit_on_error=False, print_error=False)
+            with workers.command_line(argv):
+                app(argv, exit_on_error=False, print_error=False)
             sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         from elman.tasks.settings import in_one_line
 
         cause = error.__cause__
         _fail(in_one_line(cause) if isinstance(cause, ValidationError) else str(error))
+    except WorkerLostError as error:
+        _fail(str(error), LOST)
     except ElmanError as error:
         _fail(str(error))
     except TrainingInterrupted as stop:
@@ -143,7 +148,7 @@ def _config_of(argv: list[str]) -> tuple[Dict, ...]:
 
             settings = read_config(path)
             by_task = {name: commands_of(name).settings.current(settings) for name in TASKS}
-            return (Dict({"train": by_task}, source=str(path)),)
+            return (Dict({"train": by_task, "tune": by_task}, source=str(path)),)
     return ()
 
 
@@ -159,11 +164,11 @@ def _show_warning(
     print(f"elman: warning: {lead}{' '.join(str(message).split())}", file=file or sys.stderr)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 2) -> None:
     line = " ".join(message.split())
     line = line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
-    print(f"elman: error: {line}", file=sys.stderr)
-    sys.exit(2)
+    print(f"elman: {workers.name()}error: {line}", file=sys.stderr)
+    sys.exit(status)
 
 
 signals.imported()

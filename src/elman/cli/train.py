@@ -1,14 +1,16 @@
 """The commands `elman train TASK`, one for each task of the registry."""
 
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, ArgumentCollection, Group, Parameter
+from cyclopts import App, ArgumentCollection, Group, Parameter, validators
 from pydantic import BaseModel
 
 from elman.cli import output, settings_file
 from elman.cli.standard_input import Source, readable, suffix_for
+from elman.cli.workers import is_begun_again, is_worker, supervised, worker
 from elman.errors import SettingsError
 from elman.tasks.commands import Commands
 from elman.tasks.registry import BUILTIN, TASKS, commands_of, package
@@ -45,6 +47,23 @@ From = Annotated[
         name="--from",
         help="Start from this model's weights and preprocessing; settings not given are its own.",
         group=OF_DATA,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    Parameter(
+        help="Processes on this machine that train together, started again from the last checkpoint"
+        " where one is killed; on several machines use torchrun.",
+        validator=validators.Number(gte=1, lte=1024),
+        group=OF_TRAINING,
+    ),
+]
+WorkerTimeout = Annotated[
+    str,
+    Parameter(
+        help="Longest time that workers wait for one another, as 30s or 10m; longer than an"
+        " evaluation takes.",
+        group=OF_TRAINING,
     ),
 ]
 Config = Annotated[
@@ -92,7 +111,7 @@ def __getattr__(name: str) -> Any:
 
 def command(task: str, known: Commands) -> Any:
     """The function that trains a task; its parameters are the flags."""
-    settings_type = _grouped(known)
+    settings_type = grouped(known)
     defaults = settings_type()
 
     def train(
@@ -104,10 +123,12 @@ def command(task: str, known: Commands) -> Any:
         start_from: From = None,
         config: Config = None,
         print_config: PrintConfig = False,
+        workers: Workers = None,
+        worker_timeout: WorkerTimeout = "30m",
         settings: Any = defaults,
     ) -> None:
         del config  # read before the flags
-        settings = _with_lists(settings)
+        settings = with_lists(settings)
         folder = out or Path("runs") / task
         if print_config:
             settings_file.print_config(settings, data=data, validation=validation, out=str(folder))
@@ -116,11 +137,27 @@ def command(task: str, known: Commands) -> Any:
             raise SettingsError("--data is missing: name a file or a dataset to train on")
         if data == validation == "-":
             raise SettingsError("--data - and --validation -: standard input can be read only once")
+        if not is_worker(workers) and workers is not None:
+            sources = (data, validation)
+            supervised(workers, settings.shards, folder, resume=resume, sources=sources)
+        resume = resume or is_begun_again(folder)
         made = TASKS[task](**settings.model_dump(exclude_unset=True))
         suffix = suffix_for(known, made.settings)
-        with readable(data, suffix) as source, readable(validation, suffix) as held_out:
-            made.fit(source, held_out, folder=folder, resume=resume, start_from=start_from)
-        output.trained(made, folder)
+        with (
+            worker(worker_timeout) as group,
+            readable(data, suffix) as source,
+            readable(validation, suffix) as held_out,
+        ):
+            made.fit(
+                source,
+                held_out,
+                folder=folder,
+                resume=resume,
+                start_from=start_from,
+                workers=group,
+            )
+        if group.is_first:
+            output.trained(made, folder)
 
     train.__doc__ = known.help
     train.__annotations__["settings"] = Annotated[settings_type, Parameter(name="*")]
@@ -131,7 +168,8 @@ def command(task: str, known: Commands) -> Any:
     return train
 
 
-def _grouped(known: Commands) -> type[BaseModel]:
+@cache
+def grouped(known: Commands) -> type[BaseModel]:
     """The settings, listed in help under what they are about, the task's own first."""
     of_text_files = TextFileSettings.model_fields
     planned: frozenset[str] = getattr(known.settings, "planned", frozenset())
@@ -147,7 +185,7 @@ def _grouped(known: Commands) -> type[BaseModel]:
     return known.settings
 
 
-def _with_lists(settings: BaseModel) -> BaseModel:
+def with_lists(settings: BaseModel) -> BaseModel:
     """Settings whose lists of words may also have been written as one word with commas."""
     given = settings.model_dump(exclude_unset=True)
     for name in given:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -121,6 +121,18 @@ class TokenBuckets:
         return [batches[i] for i in random.permutation(len(batches))]
 
 
+class Chunk(NamedTuple):
+    """Inputs and the token after each, int64 (T, B)."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+    def shard(self, number: int, count: int) -> "Chunk | None":
+        """Streams of shard `number` of `count`; None if empty."""
+        part = share(self.inputs.shape[1], number, count)
+        return part and Chunk(self.inputs[:, part], self.targets[:, part])
+
+
 class Chunks:
     """A corpus laid in parallel streams and cut along time, for truncated BPTT.
 
@@ -178,7 +190,7 @@ class Chunks:
         """The number of chunks of an epoch, the same for each."""
         return -(-self.steps // self.length)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Chunk]:
         """The chunks of an epoch from number `start` on: inputs and targets, int64 (T, B) each."""
         random = np.random.default_rng([self.seed, whole(epoch, "epoch")])
         offset = int(random.integers(self._offsets))
@@ -190,7 +202,23 @@ class Chunks:
             for column, row in enumerate(rows):
                 both[:, column] = self.tokens[row + begin : row + end + 1]
             chunk = torch.from_numpy(both)
-            yield chunk[:-1], chunk[1:]
+            yield Chunk(chunk[:-1], chunk[1:])
+
+
+def share(size: int, number: int, count: int) -> slice | None:
+    """Which of `size` sequences are shard `number` of `count`: neighbours; None for none.
+
+    The first shards have one more where they cannot all be equal.
+
+    >>> [share(5, number, 3) for number in range(3)]
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    >>> share(1, 0, 2), share(1, 1, 2)
+    (slice(0, 1, None), None)
+    """
+    each, more = divmod(size, count)
+    first = number * each + min(number, more)
+    end = first + each + (number < more)
+    return slice(first, end) if end > first else None
 
 
 def _seed(seed: Any) -> int:

@@ -7,19 +7,34 @@ import torch
 from torch import Tensor
 
 from elman.data import BucketSampler
+from elman.data.batching import share
 from elman.nn import Ragged
 
 
 class Padded(NamedTuple):
     """A batch: inputs (T, B) or (T, B, F), lengths (B,), and targets, first dimension B.
 
-    Inputs may also be a tuple of tensors that an encoder makes (T, B, F) of.
+    Inputs may also be several tensors that an encoder makes (T, B, F) of.
     """
 
     inputs: Any
     lengths: Tensor
     targets: Tensor
     beside: Tensor | None = None  # what else is known of each sequence, first dimension B
+
+    def shard(self, number: int, count: int) -> "Padded | None":
+        """Shard `number` of `count`, its sequences padded to the longest of them; None if empty.
+
+        Inputs that are not one tensor need a method `part(sequences, steps)`, both slices.
+        """
+        part = share(len(self.lengths), number, count)
+        if part is None:
+            return None
+        lengths, steps = self.lengths[part], slice(int(self.lengths[part].max()))
+        is_tensor = isinstance(self.inputs, Tensor)
+        inputs = self.inputs[steps, part] if is_tensor else self.inputs.part(part, steps)
+        beside = None if self.beside is None else self.beside[part]
+        return Padded(inputs, lengths, self.targets[part], beside)
 
 
 class PaddedBatches:

@@ -35,6 +35,7 @@ from elman.tasks.unreadable import in_place
 from elman.train.inference import infer
 from elman.train.resume import refuse_begun
 from elman.train.tree import move
+from elman.train.workers.one_process import OneProcess
 from elman.version import __version__
 
 _NOT_FITTING = (
@@ -183,6 +184,8 @@ class Task(Hooks):
         resume: bool = False,
         start_from: "Task | Path | str | None" = None,
         progress: bool = True,
+        workers: OneProcess | None = None,
+        after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
     ) -> Self:
         """Train from nothing, or from a trained model.
 
@@ -201,6 +204,11 @@ class Task(Hooks):
           model only what both have in common is taken: a classifier of texts may begin with a
           language model.
         - `progress`: show a progress bar, or lines where there is no terminal.
+        - `workers`: those that train together, as `elman.train.workers.joined` gives them; all call
+          `fit` with the same arguments. The first alone writes and shows anything, and its task
+          alone is trained afterwards: the others load what it saved.
+        - `after_evaluation`: called with the metrics of each evaluation; what it raises ends
+          training.
 
         **Returns:** the task itself. If it fails or is interrupted, the task is as it was before.
         Raises `SettingsError` for settings with which the weights of `start_from` do not fit,
@@ -208,6 +216,9 @@ class Task(Hooks):
         `folder` that elman did not write would be lost.
         """
         seeds_of(self)  # which refuses several where they cannot be averaged
+        workers = workers or OneProcess()
+        is_first = workers.is_first
+        folder, progress = (folder, progress) if is_first else (None, False)
         if folder is not None:
             folder = path_of(folder, "folder")
             if resume and not is_file(folder / CHECKPOINT):
@@ -224,10 +235,20 @@ class Task(Hooks):
                 task.asked = {**task.asked, **task.settings_from(start)}
         if folder is not None:
             claim_folders(folder, task, resume=resume)
-        training = Training(task, start, data, validation, progress=progress)
+        training = Training(
+            task,
+            start,
+            data,
+            validation,
+            progress=progress,
+            workers=workers,
+            after_evaluation=after_evaluation,
+        )
         if progress and not resume:
             training.announce()
         training.run(folder=folder, resume=resume, began=began, unit=self.unit)
+        if not is_first:
+            return self
         task.model.eval()
         task.history = training.results[0].history
         task.record = {**training.record(), "latency_ms": task._latency()}

@@ -3,6 +3,7 @@
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
@@ -23,6 +24,7 @@ from elman.train.duration import seconds_a_step
 from elman.train.inference import infer
 from elman.train.pace import run_improves
 from elman.train.settings import usual_epochs
+from elman.train.workers.one_process import OneProcess
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
@@ -46,8 +48,12 @@ class Training:
         validation: Any,
         *,
         progress: bool = False,
+        workers: OneProcess | None = None,
+        after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
     ) -> None:
         self.task, self.start, self.progress = task, start, progress
+        self.workers = workers or OneProcess()
+        self.after_evaluation = after_evaluation
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(task.settings.seed)
             goes_on = start is not None and start.name == task.name
@@ -120,6 +126,7 @@ class Training:
         steps = min(steps, settings.max_steps or steps)
         model, *others = networks(task.model)
         seconds = steps * seconds_a_step(model, self.batches, task.loss, settings)
+        seconds /= self.workers.size
         began = time.monotonic()
         with torch.random.fork_rng(devices=[]):
             self.evaluate(deepcopy(model).eval())
@@ -176,6 +183,8 @@ class Training:
             resume=resume,
             began=began,
             chance=task.chance(self.train),
+            workers=self.workers,
+            after_evaluation=self.after_evaluation,
         )
 
     def record(self) -> dict[str, Any]:

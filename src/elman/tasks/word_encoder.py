@@ -32,6 +32,10 @@ class WordInputs(NamedTuple):
     ngrams: Tensor
     starts: Tensor
 
+    def part(self, sequences: slice, steps: slice) -> "WordInputs":
+        """Some of the sequences, with the description of all words."""
+        return self._replace(numbers=self.numbers[steps, sequences])
+
 
 class DistinctWords:
     """The different words of some texts, with ids and n-grams, and each text as their numbers.

@@ -12,12 +12,15 @@ from elman.files import is_file
 from elman.folders import CHECKPOINT as CHECKPOINT
 from elman.folders import claim, is_checkpoint, path_of
 from elman.nn.modes import modes_kept
+from elman.train.checkpoint import read_checkpoint
 from elman.train.log import METRICS, is_log
 from elman.train.objective import Goal
 from elman.train.rng import preserved_rng, seed_all
 from elman.train.run import Run
 from elman.train.settings import TrainSettings, resolve_device
+from elman.train.shards import with_shards
 from elman.train.types import Batches, Result, Step
+from elman.train.workers.one_process import OneProcess
 
 B = TypeVar("B")
 M = TypeVar("M", bound=nn.Module)
@@ -40,6 +43,8 @@ def fit(
     resume: bool = False,
     began: float | None = None,
     chance: float | None = None,
+    workers: OneProcess | None = None,
+    after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
 
@@ -73,15 +78,20 @@ def fit(
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
     - `began`: `time.monotonic()` of when the settings' budget began, where work came before.
+    - `workers`: those that train together, as `elman.train.workers.joined` gives them; all call
+      `fit` with the same arguments, but for `folder`, `resume` and `progress`, of which those of
+      the first count: it alone evaluates, writes and shows. Batches need a method `shard`, and the
+      loss must draw its random numbers from the global generators.
+    - `after_evaluation`: called with the metrics of each; what it raises ends the run.
     - `chance`: the loss of the best constant prediction. With `restarts` in the settings a run that
       is no better after a tenth of its steps begins again at a lower rate.
 
     **Raises:** `FileError` where files in `folder` that elman did not write would be lost, and
     where there is no room for a checkpoint (the last one stays whole); `SettingsError` for what
     cannot work, other settings or weights than the checkpoint's, and a folder with a checkpoint
-    but no `resume`; `ModelError` for a damaged checkpoint; `TrainingDivergedError` on NaN, infinity
-    or an exploding loss, before the weights are touched; `TrainingInterrupted` after Ctrl-C or
-    SIGTERM.
+    but no `resume`; `ModelError` for a damaged checkpoint; `WorkerError` where another worker
+    failed or was lost; `TrainingDivergedError` on NaN, infinity or an exploding loss, before the
+    weights are touched; `TrainingInterrupted` after Ctrl-C or SIGTERM.
 
     >>> import torch
     >>> from torch import nn
@@ -103,13 +113,24 @@ def fit(
     >>> result.step, result.stopped_because, result.history[-1]["training_loss"] < 0.05
     (100, 'finished', True)
     """
+    workers = workers or OneProcess()
+    folder, progress = (folder, progress) if workers.is_first else (None, False)
+    path = None
     if folder is not None:
         folder = path_of(folder, "folder")
         if not resume or is_file(folder / CHECKPOINT):
             claim(folder, [CHECKPOINT, METRICS], {CHECKPOINT: is_checkpoint, METRICS: is_log})
-    device = resolve_device(settings.device)
+        path = folder / CHECKPOINT
+    if resume and folder is None and workers.is_first:
+        raise SettingsError("resume=True needs the folder that holds the checkpoint")
+    saved = workers.from_first(
+        lambda: read_checkpoint(path) if resume and path is not None else None,
+        "reading a checkpoint",
+    )
+    settings = with_shards(settings, workers, saved)
+    device = resolve_device(settings.device, workers.local_rank)
     goal = Goal(metric, maximize) if evaluate is not None else None
-    _refuse_useless(settings, batches, evaluate is not None, folder, resume)
+    _refuse_useless(settings, batches, evaluate is not None)
     with preserved_rng(device), modes_kept(model):
         model.to(device)
         if not model.training:
@@ -123,24 +144,22 @@ def fit(
             evaluate=evaluate,
             goal=goal,
             device=device,
-            path=None if folder is None else folder / CHECKPOINT,
+            path=path,
             unit=unit,
             data=data,
             start_hash=start,
+            workers=workers,
+            after_evaluation=after_evaluation,
             spent=0.0 if began is None else time.monotonic() - began,
             chance=chance,
         )
-        run.start(resume=resume)
+        run.start(saved)
         return run.train(progress)
 
 
-def _refuse_useless(
-    settings: TrainSettings, batches: Batches[Any], evaluated: bool, folder: Any, resume: bool
-) -> None:
+def _refuse_useless(settings: TrainSettings, batches: Batches[Any], evaluated: bool) -> None:
     if len(batches) < 1:
         raise SettingsError("there is no batch to train on: len(batches) is 0")
-    if resume and folder is None:
-        raise SettingsError("resume=True needs the folder that holds the checkpoint")
     if not evaluated and settings.patience is not None:
         raise SettingsError(f"patience={settings.patience} needs a metric: pass evaluate")
     if not evaluated and settings.schedule == "plateau":

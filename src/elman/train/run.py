@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from elman.errors import SettingsError, TrainingDivergedError
 from elman.nn.modes import modes_kept
 from elman.train.divergence import Guard
 from elman.train.log import MetricsLog
+from elman.train.look import look
 from elman.train.objective import Goal
 from elman.train.optim import (
     PLATEAU_EVALUATIONS,
@@ -30,16 +31,18 @@ from elman.train.progress import Display
 from elman.train.restart import begin_again, check_chance
 from elman.train.resume import Position, refuse_begun
 from elman.train.rng import preserved_rng
-from elman.train.saved_run import read_run, write_run
-from elman.train.schema import damaged
+from elman.train.saved_run import first_terms, take_run, write_run
 from elman.train.settings import TrainSettings, usual_epochs
 from elman.train.signals import StopRequest
-from elman.train.tree import detach, move
+from elman.train.tree import move
 from elman.train.types import Batches, Result, Step, TrainingInterrupted
 from elman.train.weights import Average, assign, copied, live_weights
+from elman.train.whole_batch import WholeBatch
+from elman.train.workers.one_process import OneProcess
 
 if TYPE_CHECKING:
     from elman.diagnose.monitor import Monitor
+    from elman.train.workers.sharded_batch import ShardedBatch
 
 
 @dataclass
@@ -57,8 +60,10 @@ class Run:
     unit: str
     data: str | None
     start_hash: str | None
+    workers: OneProcess
     spent: float = 0.0  # seconds of the budget, before
     chance: float | None = None  # the loss of the best constant prediction
+    after_evaluation: Callable[[Mapping[str, float]], None] | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -76,21 +81,28 @@ class Run:
         self.at = Position()
         self.guard = Guard()
         self.monitor: Monitor | None = None
-        if settings.monitor == "gradients":
+        if settings.monitor == "gradients" and self.workers.is_first:
             from elman.diagnose import monitor
 
             self.monitor = monitor.Monitor(self.model, settings.monitor_every)
         self.state: Any = None
         self.is_state_read = False  # from a checkpoint, and not used yet
+        self.sharded: ShardedBatch | None = None
+        if settings.shards is not None:
+            from elman.train.workers import sharded_batch
 
-    def start(self, *, resume: bool) -> None:
-        """Read the checkpoint to resume from, or write the first."""
-        if self.path is None:
+            self.sharded = sharded_batch.ShardedBatch(self)
+        self.gradient = self.sharded or WholeBatch(self)
+
+    def start(self, saved: Any) -> None:
+        """Take up the run of a checkpoint that was read, or write the first."""
+        if self.workers.size > 1:
+            self.workers.check_same(first_terms(self))
+        if saved is not None:
+            take_run(self, saved)
             return
-        if resume:
-            read_run(self)
-            return
-        refuse_begun(self.path)
+        if self.path is not None:
+            refuse_begun(self.path)
         write_run(self)
 
     # -- training
@@ -120,15 +132,24 @@ class Run:
         self._hold_best_weights()
         at = self.at  # another one after a restart
         if at.stopped is None:
-            assert self.request.signum is not None
+            signum = self._signal()
+            assert signum is not None
             where = "" if folder is None else f"; resume from {folder}"
             result = self._result("interrupted")
             message = f"interrupted after step {at.step}{where}"
-            raise TrainingInterrupted(message, result, self.request.signum)
+            raise TrainingInterrupted(message, result, signum)
         return self._result(at.stopped)
 
+    def _signal(self) -> int | None:
+        """The signal that asks to stop, of which all workers know."""
+        return self.sharded.signum if self.sharded is not None else self.request.signum
+
     def _asked_to_stop(self) -> bool:
-        return self.request.signum is not None
+        return self._signal() is not None
+
+    def _clock(self) -> float:
+        """Seconds of the whole run that decide what is done next, the same in all workers."""
+        return self.sharded.seconds if self.sharded is not None else self.seconds()
 
     def _one_epoch(self) -> None:
         at, settings = self.at, self.settings
@@ -172,7 +193,7 @@ class Run:
     def _is_due(self, every: int | None) -> bool:
         at = self.at
         if self.settings.budget is not None:
-            return self.pace.is_due(self.before, at.farthest, self.seconds())
+            return self.pace.is_due(self.before, at.farthest, self._clock())
         return every is not None and at.step % every == 0
 
     def _finish(self) -> None:
@@ -180,7 +201,7 @@ class Run:
         at = self.at
         is_at_its_limit = at.step == self.settings.max_steps or at.rounds >= MOST_ROUNDS
         is_at_its_limit = is_at_its_limit or at.cooling_from is not None
-        has_time = self.pace.has_time(self.seconds()) and not is_at_its_limit
+        has_time = self.pace.has_time(self._clock()) and not is_at_its_limit
         goal = self.goal
         if has_time and goal and run_improves(at.history, goal.metric, maximize=goal.maximize):
             at.rounds += 1
@@ -199,16 +220,13 @@ class Run:
             batch = move(batch, self.device)
         for parameter in self.parameters:
             parameter.grad = None
-        with nullcontext() if self.monitor is None else self.monitor.step(at.step + 1):
-            step = self._computed(batch)
-            loss, count = step.loss, step.count
-            if loss.dim() != 0:
-                raise SettingsError(f"the loss must be a scalar, not of shape {tuple(loss.shape)}")
-            loss.backward()  # type: ignore[no-untyped-call]
-        norm = gradient_norm(self.parameters)
-        loss_value, norm_value = loss.item(), norm.item()
+        watch = nullcontext() if self.monitor is None else self.monitor.step(at.step + 1)
+        step = self.gradient.backward(batch, watch)
+        self.is_state_read = False
+        count, norm = step.count, gradient_norm(self.parameters)
+        loss_value, norm_value = step.loss.item(), norm.item()
         if self.monitor is not None:
-            self._look(at.step + 1, norm_value, batch)
+            look(self, self.monitor, at.step + 1, norm_value, batch)
         try:
             self.guard.check(at.step + 1, loss_value, norm_value, self.model, settings)
         except TrainingDivergedError as error:
@@ -226,9 +244,9 @@ class Run:
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
-        self.state = None if step.state is None else detach(step.state)
+        self.state = step.state
         at.step += 1
-        position = self.pace.position(at.step, self.seconds())
+        position = self.pace.position(at.step, self._clock())
         if at.cooling_from is not None:
             position = max(position, at.farthest + at.cooling_pace)
         self.before, at.farthest = at.farthest, max(at.farthest, position)
@@ -245,25 +263,13 @@ class Run:
         smoothed = self.guard.smoothed
         self.display.step(at.step, self._epochs(), smoothed, at.seen, share, at.farthest)
 
-    def _computed(self, batch: Any) -> Step:
-        """The loss; with a state from a checkpoint that the model cannot take, `ModelError`."""
-        try:
-            step = self.loss(self.model, batch, self.state)
-        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            if self.is_state_read and self.state is not None:
-                raise damaged(str(self.path), f"its state is not of this model: {error}") from error
-            raise
-        self.is_state_read = False
-        return step
-
     def _evaluate(self) -> None:
         at = self.at
         if at.evaluated_at == at.step:
             return
         at.evaluated_at = at.step
-        began = time.monotonic()
         metrics: dict[str, float] = {}
-        best = False
+        best, seconds = False, 0.0
         if self.evaluate is not None and self.goal is not None:
             with (
                 preserved_rng(self.device),
@@ -272,7 +278,7 @@ class Run:
                 torch.no_grad(),
             ):
                 self.model.eval()
-                metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
+                metrics, seconds = self.workers.from_first(self._measure, "evaluating")
                 best, improved = self.goal.compare(metrics, at.best, at.best_loss)
                 if best:
                     value = self.goal.value(metrics)
@@ -284,7 +290,7 @@ class Run:
                 at.stale = 0
             else:
                 self._no_better()
-        self.pace.evaluated(time.monotonic() - began)
+        self.pace.evaluated(seconds)
         mean = at.entry_sum / max(1, at.entry_count)
         at.entry_sum, at.entry_count = 0.0, 0
         entry = {"step": at.step, "epoch": self._epochs(), "training_loss": mean, **metrics}
@@ -292,6 +298,15 @@ class Run:
         self.log.write("evaluation", {**entry, "best": best, "seconds": self.seconds()})
         shown = {"training_loss": mean, **metrics}
         self.display.evaluation(at.step, self._epochs(), shown, best)
+        if self.after_evaluation is not None:
+            self.after_evaluation(metrics)
+
+    def _measure(self) -> tuple[dict[str, float], float]:
+        """The metrics, and the seconds that they took."""
+        assert self.evaluate is not None
+        began = time.monotonic()
+        metrics = {name: float(v) for name, v in self.evaluate(self.model).items()}
+        return metrics, time.monotonic() - began
 
     def _no_better(self) -> None:
         at, settings = self.at, self.settings
@@ -316,33 +331,6 @@ class Run:
             self.average.begin_again()
 
     # -- records
-
-    def _look(self, step: int, norm: float, batch: Any) -> None:
-        """Have the monitor look at the gradients, and record what it sees."""
-        assert self.monitor is not None
-        seen = self.monitor.look(step, norm, self._again(batch))
-        if seen is None:
-            return
-        self.at.gradients.append(seen.entry())
-        self.at.warnings += seen.warnings
-        flat = {
-            f"{name}: {metric}": value
-            for name, values in seen.layers.items()
-            for metric, value in values.items()
-        }
-        self.log.write("gradients", {"step": step, **flat})
-        for words in seen.warnings:
-            self.log.write("warning", {"step": step, "text": words})
-            self.display.warning(words)
-
-    @contextmanager
-    def _again(self, batch: Any) -> Iterator[Callable[[], Tensor]]:
-        """A function of this step's loss; what it changes within is put back."""
-        buffers = [(each, each.clone()) for each in self.model.buffers()]
-        with preserved_rng(self.device):
-            yield lambda: self.loss(self.model, batch, self.state).loss
-        for buffer, before in buffers:
-            buffer.copy_(before)
 
     def _log_training(self, lr: float, norm: float) -> None:
         at = self.at

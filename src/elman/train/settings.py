@@ -49,6 +49,13 @@ class TrainSettings(Settings):
         "a tenth of its steps, is no better than a constant prediction.",
     )
     batch_size: int = Field(32, ge=1, description="Sequences in a batch.")
+    shards: int | None = Field(
+        None,
+        ge=1,
+        le=2**12,
+        description="Parts of each batch whose gradients are computed apart; with equal shards any "
+        "number of workers gives equal weights. none: as many as workers.",
+    )
     optimizer: Literal["adamw", "adam", "nadam", "radam", "rmsprop", "sgd"] = Field(
         "adamw", description="The optimizer, as torch.optim has it."
     )
@@ -170,8 +177,11 @@ def usual_epochs(batches: int) -> int:
     return min(max(-(-1000 // batches), 5), 100)
 
 
-def resolve_device(name: str) -> "torch.device":
+def resolve_device(name: str, local_rank: int = 0) -> "torch.device":
     """The torch device that `name` ("auto", "cpu", "mps", "cuda", "cuda:1") means here.
+
+    **Arguments:** `local_rank`: of several workers on this machine, which "auto" and "cuda" give
+    GPUs in turn.
 
     Raises `SettingsError` where this machine has no such device.
 
@@ -181,7 +191,9 @@ def resolve_device(name: str) -> "torch.device":
     import torch
 
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and local_rank and (count := torch.cuda.device_count()):
+        name = f"cuda:{local_rank % count}"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(

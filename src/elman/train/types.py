@@ -28,11 +28,14 @@ class Step:
     - `count`: tokens, frames or examples in the batch; weighs the loss in the mean that is logged.
     - `state`: the recurrent state after the batch (a nest of tensors) for the next batch of the
       epoch to start from: truncated BPTT. None for full BPTT.
+    - `weight`: what the mean was divided by, where it is not `count`: the weight of the loss beside
+      those of the batch's other shards.
     """
 
     loss: "Tensor"
     count: int
     state: Any = None
+    weight: "float | Tensor | None" = None
 
 
 @dataclass(frozen=True)

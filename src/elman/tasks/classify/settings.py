@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     HeldOutSetting,
     PlanSettings,
@@ -31,6 +32,14 @@ class ClassifySettings(
     PlanSettings, RecurrentSettings, SoundSettings, HeldOutSetting, TextFileSettings, TrainSettings
 ):
     """Settings of `Classify`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "embedding_size": Range(32, 256, step=32),
+        "input_dropout": Range(0.0, 0.6, step=0.1),
+        "token_dropout": Range(0.0, 0.3, step=0.05),
+        "label_smoothing": Range(0.0, 0.2, step=0.05),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {

@@ -295,8 +295,12 @@ class Classify(Task):
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
         logits, _ = model(batch.inputs, lengths=batch.lengths)
         smoothing = self.settings.label_smoothing
-        loss = cross_entropy(logits, batch.targets, self._preprocessing, smoothing)
-        return Step(loss, len(batch.lengths), state)
+        known: ClassifyPreprocessing = self._preprocessing
+        loss = cross_entropy(logits, batch.targets, known, smoothing)
+        weight = None
+        if known.class_weights is not None and not known.several:
+            weight = known.class_weights.to(logits.device)[batch.targets].sum()
+        return Step(loss, len(batch.lengths), state, weight)
 
     def chance(self, train: ClassifyData) -> float:
         """That of the labels' frequencies, smoothed and weighted as in the loss."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.data.batching import share
 from elman.nn import LockedDropout
 from elman.tasks.forecast.distributions import Law, LocationScale, NegativeBinomial
 from elman.tasks.forecast.network import read_by
@@ -45,6 +46,14 @@ class Taught(NamedTuple):
     features: Tensor
     next: Next
     targets: Tensor
+
+    def shard(self, number: int, count: int) -> "Taught | None":
+        """Shard `number` of `count`; None if empty."""
+        part = share(self.features.shape[1], number, count)
+        if part is None:
+            return None
+        known = Next(*(each[:, part] for each in self.next))
+        return Taught(self.features[:, part], known, self.targets[:, part])
 
 
 class DistributionHead(nn.Module):

@@ -29,6 +29,10 @@ class Origins(NamedTuple):
     bases: Tensor
     ahead: Tensor
 
+    def part(self, part: slice) -> "Origins":
+        """Those of some of the series."""
+        return Origins(*(each[:, part] for each in self))
+
 
 class QuantileHead(nn.Module):
     """Quantiles of all steps to come, as in MQ-RNN (Wen et al. 2017, arXiv:1711.11053).

@@ -158,7 +158,8 @@ class ForecastParts(Task):
 
     def loss(self, model: Any, batch: Any, state: Any) -> Step:
         """The pinball loss of forecasts, or the negative log-likelihood of the next values."""
-        return Step(model.loss(batch), batch.features.shape[1], state)
+        known = torch.isfinite(batch.targets).sum()
+        return Step(model.loss(batch), batch.features.shape[1], state, known)
 
     def outputs(self, model: Any, batch: Any) -> list[Any]:
         """Where the reading of each series stands; of held-out steps what `metrics` compares: of

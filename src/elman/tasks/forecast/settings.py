@@ -1,10 +1,11 @@
 """What a forecaster may be told; every field is a keyword and a flag of the command line."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from elman.errors import SettingsError
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     PlanSettings,
     RecurrentSettings,
@@ -34,6 +35,13 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 )
 class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainSettings):
     """Settings of `Forecast`."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "hidden_size": Range(16, 128, step=16),
+        "dropout": Range(0.0, 0.3, step=0.05),
+        "weight_decay": Range(1e-6, 1e-2, log=True),
+    }
 
     horizon: int = Field(24, ge=1, le=LONGEST, description="Forecast horizon, in steps.")
     context: int | None = Field(

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.data.batching import share
 from elman.errors import DataError
 from elman.tasks.forecast.bounds import known_scale
 from elman.tasks.forecast.history import History, View
@@ -23,6 +24,14 @@ class Windows(NamedTuple):
     features: Tensor
     origins: Origins
     targets: Tensor
+
+    def shard(self, number: int, count: int) -> "Windows | None":
+        """Shard `number` of `count`; None if empty."""
+        part = share(self.features.shape[1], number, count)
+        if part is None:
+            return None
+        features, targets = self.features[:, part], self.targets[:, part]
+        return Windows(features, self.origins.part(part), targets)
 
 
 def bases(view: View) -> int:

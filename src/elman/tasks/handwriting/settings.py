@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     HeldOutSetting,
     PlanSettings,
@@ -36,6 +37,12 @@ class HandwritingSettings(
     PlanSettings, RecurrentSettings, TextSearchSettings, HeldOutSetting, TrainSettings
 ):
     """Settings of `Handwriting`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "dropout": Range(0.0, 0.5, step=0.1),
+        "weight_decay": Range(1e-6, 1e-1, log=True),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {"batch_size", "epochs", "evaluate_every", "hidden_size", "kind", "keep_size"}

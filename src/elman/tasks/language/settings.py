@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     EncodingSetting,
     HeldOutSetting,
@@ -29,6 +30,14 @@ class LanguageSettings(
     PlanSettings, RecurrentSettings, HeldOutSetting, EncodingSetting, TrainSettings
 ):
     """Settings of `Language`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "hidden_size": Range(64, 512, step=64),
+        "embedding_size": Range(32, 256, step=32),
+        "input_dropout": Range(0.0, 0.5, step=0.05),
+        "weight_dropout": Range(0.0, 0.5, step=0.1),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {

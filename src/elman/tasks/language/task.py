@@ -13,6 +13,7 @@ from torch import Tensor
 from elman.baselines import Baseline
 from elman.baselines.kneser_ney import KneserNey
 from elman.data import Chunks, Vocabulary, cache_folder
+from elman.data.batching import Chunk
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
 from elman.tasks.language.baselines import baselines
@@ -36,7 +37,9 @@ from elman.train import Step
 from elman.train.inference import InParts, infer, through_parts
 
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
-Chunk: TypeAlias = tuple[Tensor, ...]  # inputs and targets, int64 (T, B); n-grams' nats, maybe
+Block: TypeAlias = tuple[Tensor, ...]  # inputs and targets (T, B); maybe the n-grams' nats
+    Tensor, ...
+]  # inputs and targets (T, B); the n-grams' nats where they count
 
 
 class Language(Task):
@@ -196,7 +199,7 @@ class Language(Task):
         data: LanguageText | LanguageTexts,
         *,
         training: bool,
-    ) -> Chunks | InParts[Any, Chunk]:
+    ) -> Chunks | InParts[Any, Block]:
         """Chunks of parallel streams; to score texts, one text after another in its chunks."""
         settings, vocabulary = self.settings, preprocessing.vocabulary
         if training:
@@ -205,7 +208,7 @@ class Language(Task):
             return Chunks(tokens, size, length, seed=settings.seed, random_offset=True)
         return InParts(data.inputs(vocabulary), self._blocks)
 
-    def _blocks(self, tokens: NDArray[Any]) -> Iterator[Chunk]:
+    def _blocks(self, tokens: NDArray[Any]) -> Iterator[Block]:
         if self.ngram_share:
             return with_ngrams(tokens, cast("KneserNey", self._preprocessing.ngrams))
         return blocks(tokens).epoch(0)
@@ -235,12 +238,12 @@ class Language(Task):
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * np.log(shares)).sum())
 
-    def outputs(self, model: SequenceModel, batch: Iterable[Chunk]) -> list[Tensor]:
+    def outputs(self, model: SequenceModel, batch: Iterable[Block]) -> list[Tensor]:
         """Of one text a row for each block that is scored, (N, 3) float64: nats, tokens and
         characters that were foretold; see `blocks`."""
         return [through_parts(model, batch, self._sums)]
 
-    def _sums(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
+    def _sums(self, model: SequenceModel, chunk: Block, state: Any) -> tuple[Tensor, Any]:
         targets = chunk[1]
         nats, state = self._nats(model, chunk, state)
         characters = torch.from_numpy(self.vocabulary.characters[targets.cpu().numpy()])
@@ -251,7 +254,7 @@ class Language(Task):
         ]
         return torch.stack(sums, 1), state
 
-    def _nats(self, model: SequenceModel, chunk: Chunk, state: Any) -> tuple[Tensor, Any]:
+    def _nats(self, model: SequenceModel, chunk: Block, state: Any) -> tuple[Tensor, Any]:
         """Of each target, (T, B) float64, and the state after them."""
         inputs, targets, *beside = chunk
         scores, state = model(inputs, state)

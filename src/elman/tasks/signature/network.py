@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.data.batching import share
 from elman.nn import LockedDropout, Recurrent
 
 _USUAL = 0.25  # references that the usual score of one counts as
@@ -30,6 +31,21 @@ class Compared(NamedTuple):
     targets: Tensor
     weights: Tensor
     parts: Tensor
+
+    def shard(self, number: int, count: int) -> "Compared | None":
+        """Shard `number` of `count` of a batch for training; None if empty."""
+        part = share(len(self.targets), number, count)
+        if part is None:
+            return None
+        chosen = (self.owner >= part.start) & (self.owner < part.stop)
+        return Compared(
+            self.sequences[:, chosen],
+            self.owner[chosen] - part.start,
+            self.statistics[part],
+            self.targets[part],
+            self.weights[part],
+            torch.tensor([part.stop - part.start, 0, 0]),
+        )
 
 
 class SignatureNetwork(nn.Module):

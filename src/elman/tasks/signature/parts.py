@@ -131,7 +131,8 @@ class SignatureParts(Task):
 
     def loss(self, model: SignatureNetwork, batch: Compared, state: None) -> Step:
         """Cross entropy; genuine signatures weigh as much as forgeries."""
-        return Step(loss_of(model(batch), batch), len(batch.targets), state)
+        loss = loss_of(model(batch), batch)
+        return Step(loss, len(batch.targets), state, batch.weights.sum())
 
     def outputs(self, model: SignatureNetwork, batch: Compared) -> Tensor:
         """The calibrated score of each signature, (B,)."""

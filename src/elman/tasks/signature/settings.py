@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from elman.tasks.search_space import Choice, Range, Space
 from elman.tasks.settings import HeldOutSetting, PlanSettings, RecurrentSettings, with_defaults
 from elman.train.settings import TrainSettings
 
@@ -27,6 +28,14 @@ from elman.train.settings import TrainSettings
 )
 class SignatureSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettings):
     """Settings of `Signature`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        "lr": Range(1e-4, 1e-2, log=True),
+        "cell": Choice(("lstm", "gru")),
+        "hidden_size": Range(16, 96, step=16),
+        "output_dropout": Range(0.0, 0.6, step=0.1),
+        "weight_decay": Range(1e-6, 1e-1, log=True),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset({"epochs", "evaluate_every"})
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     HeldOutSetting,
     PlanSettings,
@@ -48,6 +49,13 @@ class SpeechSettings(
     TrainSettings,
 ):
     """Settings of `Speech`."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "dropout": Range(0.0, 0.5, step=0.1),
+        "feature_masks": Range(0, 3),
+        "time_masks": Range(0, 3),
+    }
 
     renamed: ClassVar[Mapping[str, str]] = {"rate": "sample_rate", "features": "acoustic"}
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import BucketSampler
+from elman.data.batching import share
 from elman.tasks.synthesis.network import Texts, inputs_of
 from elman.train.inference import ByLength
 
@@ -35,6 +36,19 @@ class Points(NamedTuple):
     pens: Tensor
     lengths: Tensor
     texts: Texts | None
+
+    def shard(self, number: int, count: int) -> "Points | None":
+        """Shard `number` of `count`, padded to the longest of its own; None if empty."""
+        part = share(len(self.lengths), number, count)
+        if part is None:
+            return None
+        lengths = self.lengths[part]
+        steps = slice(int(lengths.max()))
+        inputs, offsets, pens = (
+            each[steps, part] for each in (self.inputs, self.offsets, self.pens)
+        )
+        texts = None if self.texts is None else self.texts.part(part)
+        return Points(inputs, offsets, pens, lengths, texts)
 
 
 class PointBatches:

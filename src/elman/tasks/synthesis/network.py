@@ -21,6 +21,11 @@ class Texts(NamedTuple):
     ids: Tensor
     lengths: Tensor
 
+    def part(self, part: slice) -> "Texts":
+        """Some of the texts, padded to the longest of them."""
+        lengths = self.lengths[part]
+        return Texts(self.ids[part, : int(lengths.max())], lengths)
+
 
 class WriterNetwork(nn.Module):
     """From the points so far to the scores of the next, see `MixtureDensity`.

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import HeldOutSetting, PlanSettings, RecurrentSettings, with_defaults
 from elman.train.settings import TrainSettings
 
@@ -28,6 +29,13 @@ from elman.train.settings import TrainSettings
 )
 class SynthesisSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettings):
     """Settings of `Synthesis`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "hidden_size": Range(64, 512, step=64),
+        "components": Range(5, 40, step=5),
+        "dropout": Range(0.0, 0.4, step=0.1),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {"batch_size", "condition", "epochs", "evaluate_every", "hidden_size"}

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.data.batching import share
 from elman.nn import Ragged
 
 
@@ -18,6 +19,17 @@ class Transcribed(NamedTuple):
     lengths: Tensor
     texts: Tensor
     text_lengths: Tensor
+
+    def shard(self, number: int, count: int) -> "Transcribed | None":
+        """Shard `number` of `count`, padded to the longest of its own; None if empty."""
+        part = share(len(self.lengths), number, count)
+        if part is None:
+            return None
+        lengths, text_lengths = self.lengths[part], self.text_lengths[part]
+        inputs = self.inputs[: int(lengths.max()), part]
+        return Transcribed(
+            inputs, lengths, self.texts[part, : int(text_lengths.max())], text_lengths
+        )
 
 
 def padded(steps: Sequence[NDArray[np.float32]], texts: Sequence[Sequence[int]]) -> Transcribed:

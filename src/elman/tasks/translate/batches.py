@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import TokenBuckets
+from elman.data.batching import share
 from elman.nn.lengths import mask_of
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
 from elman.train.inference import ByLength
@@ -33,6 +34,23 @@ class PairBatch(NamedTuple):
     real: Tensor
     weights: Tensor
     texts: Sequence[str] = ()
+
+    def shard(self, number: int, count: int) -> "PairBatch | None":
+        """Shard `number` of `count`, padded to the longest of its own; None if empty."""
+        part = share(len(self.lengths), number, count)
+        if part is None:
+            return None
+        lengths, real = self.lengths[part], self.real[:, part]
+        steps = slice(int(real.sum(0).max()))
+        return PairBatch(
+            self.source[: int(lengths.max()), part],
+            lengths,
+            self.inputs[steps, part],
+            self.outputs[steps, part],
+            real[steps],
+            self.weights[part],
+            self.texts[part],
+        )
 
 
 def collated(

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from elman.data.text.vocabulary import Kind
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import (
     HeldOutSetting,
     PlanSettings,
@@ -39,6 +40,15 @@ class TranslateSettings(
     PlanSettings, RecurrentSettings, HeldOutSetting, TextFileSettings, TrainSettings
 ):
     """Settings of `Translate`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "hidden_size": Range(64, 512, step=64),
+        "embedding_size": Range(64, 384, step=32),
+        "dropout": Range(0.0, 0.5, step=0.1),
+        "token_dropout": Range(0.0, 0.2, step=0.05),
+        "label_smoothing": Range(0.0, 0.2, step=0.05),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {

@@ -235,7 +235,8 @@ class Translate(Task):
             reduction="none",
         )
         weights = batch.weights.expand(real.shape)[real]
-        return Step((losses * weights).sum() / weights.sum(), len(losses), state)
+        whole = weights.sum()
+        return Step((losses * weights).sum() / whole, len(losses), state, whole)
 
     def outputs(self, model: EncoderDecoder, batch: PairBatch) -> list[Output]:
         """Of each source the greedy translation, and the nats of its target."""

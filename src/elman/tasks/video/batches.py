@@ -1,7 +1,7 @@
 """Batches of clips: their frames one after the other, varied while training."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,19 @@ from elman.train.inference import ByLength
 
 _FRAMES = 2048  # in a batch of inference, unless one clip has more
 Change = Callable[[Frame, np.random.Generator], Frame]
+
+
+class Clips(NamedTuple):
+    """The frames of some clips one after the other, (N, H, W, C), and the number of each, (B,)."""
+
+    frames: Tensor
+    lengths: Tensor
+
+    def part(self, clips: slice, frames: slice) -> "Clips":  # noqa: ARG002
+        """Some of the clips, with all of their frames."""
+        ends = self.lengths.cumsum(0)
+        first = int(ends[clips.start - 1]) if clips.start else 0
+        return Clips(self.frames[first : int(ends[clips.stop - 1])], self.lengths[clips])
 
 
 class ClipBatches:
@@ -55,7 +68,7 @@ def collated(clips: Sequence[Frame], targets: Tensor) -> Padded:
     """The frames one after the other, (N, H, W, C), with the number of each clip."""
     lengths = torch.tensor([len(clip) for clip in clips])
     frames = torch.from_numpy(np.concatenate(clips))
-    return Padded((frames, lengths), lengths, targets)
+    return Padded(Clips(frames, lengths), lengths, targets)
 
 
 def variation(settings: VideoSettings) -> Change:

@@ -89,7 +89,7 @@ class Forecasting:
         loss = (error**2).sum() / count
         if self.settings.mae:
             loss = loss + self.settings.mae * error.abs().sum() / count
-        return Step(loss, len(batch.lengths), state)
+        return Step(loss, len(batch.lengths), state, batch.weight.sum())
 
     def outputs(self, model: Forecaster, batch: Window) -> list[Tensor]:
         """The frames of each window, (m, C, H, W) of 0 to 1."""

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import HeldOutSetting, PlanSettings, RecurrentSettings, with_defaults
 from elman.train.settings import TrainSettings
 
@@ -29,6 +30,13 @@ from elman.train.settings import TrainSettings
 )
 class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettings):
     """Settings of `Video`; each is a keyword there and a flag of the command line."""
+
+    search_space: ClassVar[Space] = {
+        **RECURRENT,
+        "hidden_size": Range(16, 128, step=16),
+        "channels": Range(8, 32, step=8),
+        "weight_decay": Range(1e-6, 1e-1, log=True),
+    }
 
     planned: ClassVar[frozenset[str]] = frozenset(
         {

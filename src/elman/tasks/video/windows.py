@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data import Clip
+from elman.data.batching import share
 from elman.data.video.frame_format import Frame
 from elman.errors import DataError
 from elman.tasks.video.settings import VideoSettings
@@ -26,6 +27,16 @@ class Window(NamedTuple):
     targets: Tensor
     weight: Tensor
     lengths: Tensor
+
+    def shard(self, number: int, count: int) -> "Window | None":
+        """Shard `number` of `count`; None if empty."""
+        part = share(len(self.lengths), number, count)
+        if part is None:
+            return None
+        inputs, targets, weight = (
+            each[:, part] for each in (self.inputs, self.targets, self.weight)
+        )
+        return Window(inputs, targets, weight, self.lengths[part])
 
 
 class Windows:

@@ -1,0 +1,1 @@
+from elman.tune.search import Search as Search
