@@ -305,9 +305,14 @@ def _goes_on(found: list[TokenSequence], bound: float, width: int, n_best: int) 
 def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
     """A step of the model; `ModelError` where its scores give no probabilities."""
     scores, state = model.step(ids, state)
+    return check_scores(scores), state
+
+
+def check_scores(scores: Tensor) -> Tensor:
+    """Scores (N, V) as they are; `ModelError` where they give no probabilities."""
     if not bool(scores.amax(-1).isfinite().all()):
         raise ModelError(_NO_NUMBERS)
-    return scores, state
+    return scores
 
 
 def reorder_of(model: Stepper) -> Callable[[State, Tensor], State]:
