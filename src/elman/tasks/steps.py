@@ -37,13 +37,13 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """An input of a function that takes a list of them; the answer is its result for this one.
+    """Inputs of a function that takes a list of them; the answer is the list of their results.
 
     - `function`: `function([input, ...], **options)`, a list of results in their order.
     """
 
     function: Callable[..., Sequence[Any]]
-    input: Any
+    inputs: Sequence[Any]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,15 +59,19 @@ def alone(steps: Steps[R]) -> R:
     answer: Any = None
     while True:
         try:
-            request = steps.send(answer)
+            request = advance(steps, answer)
         except StopIteration as end:
             found: R = end.value
             return found
-        answer = None
-        if isinstance(request, Run | Ask):
-            (answer,) = together([request])
-            if isinstance(answer, Exception):
-                raise answer
+        answer = together([request])[0] if isinstance(request, Run | Ask) else None
+
+
+def advance(steps: Steps[Any], answer: Any) -> Any:
+    """Send a generator the answer to what it asked last, and return what it yields next.
+
+    An exception that `together` gave as an answer is raised within the generator.
+    """
+    return steps.throw(answer) if isinstance(answer, Exception) else steps.send(answer)
 
 
 def together(requests: Sequence[Request]) -> list[Any]:
@@ -131,12 +135,11 @@ def _of_like_length(numbers: list[int], requests: Sequence[Any]) -> Iterable[lis
     yield batch
 
 
-def _ask(asked: list[Ask]) -> list[Any]:
+def _ask(asked: list[Ask]) -> list[list[Any]]:
     first = asked[0]
-    found = list(first.function([each.input for each in asked], **first.options))
-    if len(found) != len(asked):
-        raise RuntimeError(f"{len(found)} results for {len(asked)} inputs")
-    return found
+    inputs = [each for one in asked for each in one.inputs]
+    found = iter(first.function(inputs, **first.options))
+    return [[next(found) for _ in one.inputs] for one in asked]
 
 
 def _run(runs: list[Run]) -> list[tuple[Tensor, State]]:
@@ -158,7 +161,10 @@ def _run(runs: list[Run]) -> list[tuple[Tensor, State]]:
         if len(runs) == 1:
             return [(outputs, state)]
         return [  # copies: a view would keep the states of all others
-            (outputs[:count, i : i + 1].clone(), tuple(part[:, i : i + 1].clone() for part in state))
+            (
+                outputs[:count, i : i + 1].clone(),
+                tuple(part[:, i : i + 1].clone() for part in state),
+            )
             for i, count in enumerate(counts)
         ]
 
