@@ -19,6 +19,7 @@ from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
+from elman.tasks.language.messages import LanguageMessages
 from elman.tasks.language.plan import plan
 from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
 from elman.tasks.language.run_report import LanguageRun
@@ -62,6 +63,7 @@ class Language(Task):
     value_name = "metrics"
     settings_type = LanguageSettings
     commands = COMMANDS
+    messages = LanguageMessages
     preprocessing_type = LanguagePreprocessing
     asset_names = (VOCABULARY,)
     fixed = ("tokens", "lowercase", "vocabulary_size", "embedding_size", "tie_weights")

@@ -1,0 +1,23 @@
+"""What clients send to a served recogniser: sound, or ready features."""
+
+from typing import Any, ClassVar
+
+from elman.tasks.messages import Messages, numbers
+from elman.tasks.sound_messages import sound
+
+
+class SpeechMessages(Messages):
+    """Samples as they come, or sound as a whole. Options that name files are not for clients."""
+
+    session_options: ClassVar[tuple[str, ...]] = ("rate", "hot_words", "lm_weight", "pause")
+    predict_options: ClassVar[tuple[str, ...]] = ("n", "hot_words", "lm_weight", "pause")
+    most_input: ClassVar[int | None] = None  # a session's memory does not grow
+
+    def chunk(self, value: Any) -> Any:
+        """Samples (N,), or features (t, F)."""
+        return numbers(value)
+
+    def whole(self, value: Any) -> Any:
+        """Sound, see `sound_messages`, or features (T, F)."""
+        acoustic = self.task.acoustic
+        return numbers(value) if acoustic is None else sound(value, acoustic.rate)
