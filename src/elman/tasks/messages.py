@@ -56,6 +56,10 @@ class Messages:
         """An input of `accept`."""
         return value
 
+    def seconds(self, chunk: Any, options: Mapping[str, Any]) -> float:  # noqa: ARG002
+        """How long a chunk lasts, given the options of its session; 0 of what has no rate."""
+        return 0.0
+
     def check_chunk_options(self, session: Session, options: Mapping[str, Any]) -> dict[str, Any]:
         """The keywords of `accept` beside a chunk; SettingsError names one that there is not."""
         known = self.chunk_options

@@ -1,5 +1,6 @@
 """What clients send to a served recogniser: sound, or ready features."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from elman.tasks.messages import Messages, numbers
@@ -16,6 +17,13 @@ class SpeechMessages(Messages):
     def chunk(self, value: Any) -> Any:
         """Samples (N,), or features (t, F)."""
         return numbers(value)
+
+    def seconds(self, chunk: Any, options: Mapping[str, Any]) -> float:
+        """Of samples by their rate, of features by the time between them."""
+        acoustic, count = self.task.acoustic, len(chunk)
+        if acoustic is None:
+            return float(count * self.task.settings.step_seconds / self.task.settings.stack)
+        return float(count / (options.get("rate") or acoustic.rate))
 
     def whole(self, value: Any) -> Any:
         """Sound, see `sound_messages`, or features (T, F)."""
