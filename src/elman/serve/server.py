@@ -50,7 +50,12 @@ def serve(runs: Runs, settings: ServeSettings, listener: socket.socket) -> None:
     """Load the models and serve them until a signal comes."""
     application = app(runs, settings)
     start_logging()
-    config = uvicorn.Config(
+    Server(config_of(application, settings), application.state.context).run([listener])
+
+
+def config_of(application: Any, settings: ServeSettings) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    return uvicorn.Config(
         application,
         log_config=None,
         access_log=False,
@@ -62,7 +67,6 @@ def serve(runs: Runs, settings: ServeSettings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=5,
         server_header=False,
     )
-    Server(config, application.state.context).run([listener])
 
 
 def listening(settings: ServeSettings) -> socket.socket:
