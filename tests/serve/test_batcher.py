@@ -62,9 +62,7 @@ async def together(batcher: Batcher, network: Counting, count: int, parts: Any) 
     network.gate.clear()
     first = asyncio.create_task(batcher.run("first", summed(network, [[0.0]])))
     await asyncio.sleep(0.05)
-    others = [
-        asyncio.create_task(batcher.run(i, summed(network, parts(i)))) for i in range(count)
-    ]
+    others = [asyncio.create_task(batcher.run(i, summed(network, parts(i)))) for i in range(count)]
     await asyncio.sleep(0.05)
     network.gate.set()
     await first

@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -102,7 +103,12 @@ class ClientSession:
         self._client, self._protocol = client, protocol
         self._url = endpoint(client.url, model_path(model, "session"), websocket=True)
         self._socket: Any = None
-        self._drive(protocol.opening())
+        self._connection = ExitStack()
+        try:
+            self._drive(protocol.opening())
+        except BaseException:
+            self.close()
+            raise
 
     def accept(self, value: Any, **options: Any) -> Progress:
         """Give the session more input, with keywords of the task's `accept`."""
@@ -138,9 +144,8 @@ class ClientSession:
 
     def close(self) -> None:
         """Close the connection; the server forgets the session."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._socket = None
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -173,16 +178,17 @@ class ClientSession:
             if isinstance(operation, Connect):
                 self.close()
                 time.sleep(operation.delay)
-                self._socket = connect(
+                made = connect(
                     self._url,
                     additional_headers=authorization(client.token),
                     open_timeout=client.timeout,
                     max_size=MOST_MESSAGE,
                     compression=None,
-                    proxy=None,
                 )
+                self._socket = self._connection.enter_context(made)
             elif isinstance(operation, Send):
-                self._socket.send(operation.message)
+                with suppress(ConnectionClosed):  # why it is closed may still be read
+                    self._socket.send(operation.message)
             elif not isinstance(operation, Piece):
                 return self._socket.recv(timeout=client.timeout)
         except InvalidStatus as error:

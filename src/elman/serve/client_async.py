@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -114,7 +115,11 @@ class AsyncClientSession:
             self._socket = None
 
     async def __aenter__(self) -> Self:
-        await self._drive(self._protocol.opening())
+        try:
+            await self._drive(self._protocol.opening())
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -151,10 +156,10 @@ class AsyncClientSession:
                     open_timeout=client.timeout,
                     max_size=MOST_MESSAGE,
                     compression=None,
-                    proxy=None,
                 )
             elif isinstance(operation, Send):
-                await self._socket.send(operation.message)
+                with suppress(ConnectionClosed):  # why it is closed may still be read
+                    await self._socket.send(operation.message)
             elif not isinstance(operation, Piece):
                 return await asyncio.wait_for(self._socket.recv(), client.timeout)
         except InvalidStatus as error:
