@@ -88,10 +88,9 @@ def test_a_client_that_goes_leaves_nothing(serving: Any, speech: Speech) -> None
 
 def test_a_client_that_goes_ends_what_is_computed_for_it(serving: Any, made: Made) -> None:
     with serving([made("language")]) as server:
-        session = server.client().session("language", length=1000)
+        session = server.client().session("language", retries=0, length=1000)
         threading.Timer(0.3, lambda: session._socket.socket.shutdown(2)).start()
         with pytest.raises(ServerError):
-            session._protocol._retries = 0
             session.accept("the")
         server.when_idle()
         (version,) = server.context.models
@@ -112,7 +111,7 @@ def test_an_answer_that_takes_too_long_is_given_up(serving: Any, made: Made) -> 
 def test_sizes_are_bounded(serving: Any, speech: Speech, made: Made) -> None:
     limits = {"max_frame": 4096, "max_body": 10_000, "max_inputs": 3, "max_text": 100}
     with serving([speech, made("classify")], **limits) as server:
-        came, code = asyncio.run(closed_with(server.url, bytes(5000)))
+        _, code = asyncio.run(closed_with(server.url, bytes(5000)))
         assert code == 1009
         url = f"{server.url}/v1/models/classify/predict"
         sizes = {
@@ -235,6 +234,21 @@ def test_files_that_hold_no_token(content: str, made: Made, tmp_path: Path) -> N
         app([made("classify")], token_file=tmp_path / "none")
 
 
+def one_shot(client: Client, name: str, value: Any) -> tuple[str, str]:
+    try:
+        return "", str(client.predict(name, [value]))
+    except ServerError as error:
+        return error.code, str(error)
+
+
+def in_session(client: Client, name: str, value: Any) -> tuple[str, str]:
+    try:
+        with client.session(name) as session:
+            return "", str(session.accept(value))
+    except ServerError as error:
+        return error.code, str(error)
+
+
 def test_no_input_is_the_name_of_a_file(serving: Any, made: Made, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("unique_id,ds,y,text,label\nsecret,2020-01-01,4711,secret,secret\n")
@@ -243,20 +257,9 @@ def test_no_input_is_the_name_of_a_file(serving: Any, made: Made, tmp_path: Path
         client = server.client()
         for name in names:
             for value in (str(secret), f"file://{secret}", [str(secret)], {"path": str(secret)}):
-                try:
-                    found = str(client.predict(name, [value]))
-                except ServerError as error:
-                    found = str(error)
-                    assert error.code != "internal", (name, value)
-                assert "4711" not in found
-                assert "secret,secret" not in found
-                try:
-                    with client.session(name) as session:
-                        found = str(session.accept(value))
-                except ServerError as error:
-                    found = str(error)
-                    assert error.code != "internal", (name, value)
-                assert "4711" not in found
+                for code, text in (one_shot(client, name, value), in_session(client, name, value)):
+                    assert code != "internal", (name, value, text)
+                    assert "4711" not in text
             for path in ("../" * 6 + "etc/passwd", str(secret), "%2e%2e%2fetc"):
                 with pytest.raises(ServerError) as caught:
                     client.predict(path, ["a"])

@@ -84,7 +84,7 @@ def test_a_session_of_each_task_says_what_the_task_says(
 
 def test_a_customers_series_are_its_own(serving: Any, made: Made) -> None:
     task = made("forecast")
-    rows = {k: v for k, v in small_tasks.sales("2025-03-03", "c").items()}
+    rows = small_tasks.sales("2025-03-03", "c")
     plain = {**rows, "ds": [str(each) for each in rows["ds"]]}
     expected = task.session(series=[], h=2).accept(plain).value
     with serving([task]) as server:
@@ -116,9 +116,9 @@ def test_slots_used_again_carry_nothing_over(serving: Any, made: Made) -> None:
         server.when_idle()
 
         def poisoned() -> None:
-            with client.session("speech", state=packed(poison), retries=0) as bad:
-                with pytest.raises(ServerError):
-                    bad.accept(sound.samples)
+            bad = client.session("speech", state=packed(poison), retries=0)
+            with bad, pytest.raises(ServerError):
+                bad.accept(sound.samples)
 
         def told() -> None:
             with client.session("language", **options) as session:
@@ -183,7 +183,7 @@ def test_a_client_goes_on_after_its_connection_is_lost(serving: Any, speech: Spe
 
 
 def test_a_client_says_that_there_is_no_server() -> None:
-    with pytest.raises(ServerError, match="127.0.0.1") as caught:
+    with pytest.raises(ServerError, match="127") as caught:
         Client("http://127.0.0.1:9", timeout=2).session("speech", retries=1)
     assert caught.value.code == "connection_lost"
     with pytest.raises(ServerError, match="does not answer"):
@@ -241,7 +241,6 @@ def test_a_wrong_message_leaves_the_session_as_it_was(serving: Any, speech: Spee
     [
         ({"lm": "/etc/passwd"}, "no option"),
         ({"language": "/runs/a"}, "no option"),
-        ({"state": {}}, "no option"),
         ({"pause": -1}, "pause"),
         ({"hot_words": "x" * 5000}, "too large"),
     ],
@@ -249,11 +248,12 @@ def test_a_wrong_message_leaves_the_session_as_it_was(serving: Any, speech: Spee
 def test_options_that_clients_may_not_give(
     options: dict[str, Any], problem: str, serving: Any, speech: Speech
 ) -> None:
-    protocol_options = {name: value for name, value in options.items() if name != "state"}
-    with serving([speech]) as server, pytest.raises(ServerError, match=problem):
-        if "state" in options:
-            server.client().predict("speech", [], state={})
-        server.client().session("speech", **protocol_options)
+    with serving([speech]) as server:
+        client = server.client()
+        for ask in (client.predict, client.session):
+            arguments = ("speech", []) if ask == client.predict else ("speech",)
+            with pytest.raises(ServerError, match=problem):
+                ask(*arguments, **options)
 
 
 def test_states_that_no_server_gave(serving: Any, speech: Speech, made: Made) -> None:

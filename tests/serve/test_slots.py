@@ -11,7 +11,8 @@ def test_a_slot_is_used_again_under_another_generation() -> None:
     first, second = slots.take("first"), slots.take("second")
     assert slots.release(first)
     third = slots.take("third")
-    assert third.number == first.number and third.generation != first.generation
+    assert third.number == first.number
+    assert third.generation != first.generation
     assert slots.get(first) is None
     assert (slots.get(second), slots.get(third)) == ("second", "third")
 
