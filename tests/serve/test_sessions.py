@@ -149,10 +149,10 @@ def test_slots_used_again_carry_nothing_over(serving: Any, made: Made) -> None:
 
 def test_a_generated_text_comes_in_pieces(serving: Any, made: Made) -> None:
     task: Any = made("language")
-    expected = task.generate("the cat", length=9, seed=3)
+    expected = task.generate("the cat", length=300, seed=3)
     with serving([task]) as server:
-        pieces = list(server.client().stream("language", "the cat", length=9, seed=3))
-    assert len(pieces) > 3
+        pieces = list(server.client().stream("language", "the cat", length=300, seed=3))
+    assert len(pieces) > 2
     assert "".join(pieces) == expected
 
 

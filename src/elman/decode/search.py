@@ -9,6 +9,7 @@ and whose state is a tuple of tensors with the batch in dimension 1, as `Sequenc
 also have `reorder(state, index)`, which takes the place of `elman.nn.state.reorder`.
 """
 
+import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -310,7 +311,7 @@ def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]
 
 def check_scores(scores: Tensor) -> Tensor:
     """Scores (N, V) as they are; `ModelError` where they give no probabilities."""
-    if not bool(scores.amax(-1).isfinite().all()):
+    if not math.isfinite(float(scores.amax(-1).sum())):
         raise ModelError(_NO_NUMBERS)
     return scores
 

@@ -5,9 +5,11 @@ import heapq
 import itertools
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from elman.serve.errors import DRAINING, ServerError
 from elman.serve.metrics import Metrics
@@ -18,7 +20,9 @@ LIVE = 0.1  # seconds until the answer to a live stream is due
 ONE_SHOT = 1.0  # and until that to a request as a whole
 
 _RECENT = 1.0  # seconds for which the size of the last batch says how many streams to expect
-_NOTHING = object()
+_CALLS = 8  # into the event loop at a time: each wakes it
+
+Call: TypeAlias = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 @dataclass(eq=False)
@@ -62,6 +66,7 @@ class Batcher:
         self._change = threading.Condition()
         self._closed = False
         self._last_size, self._last_time = 1, 0.0
+        self._calls: dict[asyncio.AbstractEventLoop, list[Call]] = defaultdict(list)
         self._thread = threading.Thread(target=self._work, name=f"compute-{name}", daemon=True)
         self._thread.start()
 
@@ -124,6 +129,8 @@ class Batcher:
             except Exception as error:  # of elman itself: the streams fail, the thread goes on
                 for job in jobs:
                     self._end(job, error)
+            self._flush()
+        self._flush()
 
     def _next(self) -> list[Job] | None:
         """The next batch; None when the batcher is closed."""
@@ -151,18 +158,17 @@ class Batcher:
             self._change.wait(left)
 
     def _compute(self, jobs: list[Job]) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         waiting = [job for job in jobs if job.asked is not None or self._advance(job)]
         waiting = [job for job in waiting if not self._dropped(job)]
         answers = together([job.asked for job in waiting if job.asked is not None])
         self._last_size, self._last_time = len(jobs), time.monotonic()
-        if waiting:
-            self._metrics.batch(self.name, len(waiting), time.perf_counter() - began)
         again = []
         for job, answer in zip(waiting, answers, strict=True):
             job.answer = answer
             if self._advance(job):
                 again.append(job)
+        self._metrics.batch(self.name, len(waiting), time.thread_time() - began)
         with self._change:
             for job in again:
                 job.due = time.monotonic() + job.slack
@@ -180,7 +186,7 @@ class Batcher:
                     job.asked = found
                     return True
                 if job.on_update is not None and isinstance(found, Update):
-                    _tell(job, job.on_update, found)
+                    self._tell(job, job.on_update, found)
                 answer = None
         except StopIteration as end:
             self._end(job, end.value)
@@ -201,14 +207,24 @@ class Batcher:
         with self._change:
             self._streams.discard(job.stream)
         self._metrics.answered(self.name, time.perf_counter() - job.began)
-        _tell(job, _resolve, job.future, result)
+        self._tell(job, _resolve, job.future, result)
+
+    def _tell(self, job: Job, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function in the job's event loop, with the next few others."""
+        self._calls[job.loop].append((function, arguments))
+        if len(self._calls[job.loop]) >= _CALLS:
+            self._flush()
+
+    def _flush(self) -> None:
+        for loop, calls in self._calls.items():
+            with suppress(RuntimeError):  # the loop has ended: nobody waits
+                loop.call_soon_threadsafe(_call, calls)
+        self._calls = defaultdict(list)
 
 
-def _tell(job: Job, function: Callable[..., None], *arguments: Any) -> None:
-    try:
-        job.loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:  # the loop has ended: nobody waits
-        job.cancelled = True
+def _call(calls: list[Call]) -> None:
+    for function, arguments in calls:
+        function(*arguments)
 
 
 def _resolve(future: asyncio.Future[Any], result: Any) -> None:

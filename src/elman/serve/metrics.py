@@ -34,7 +34,7 @@ class Metrics:
             "elman_input_seconds", "Seconds of input that has a rate.", model, registry=registry
         )
         self.computing = Counter(
-            "elman_compute_seconds", "Seconds of the compute thread.", model, registry=registry
+            "elman_compute_seconds", "Processor time of the compute thread.", model, registry=registry
         )
         self.real_time_factor = Histogram(
             "elman_real_time_factor",
@@ -63,7 +63,8 @@ class Metrics:
 
     def batch(self, model: str, size: int, seconds: float) -> None:
         """One batch was computed."""
-        self._batches.labels(model).observe(size)
+        if size:
+            self._batches.labels(model).observe(size)
         self.computing.labels(model).inc(seconds)
 
     def answered(self, model: str, seconds: float) -> None:

@@ -118,13 +118,15 @@ def _batches(requests: Sequence[Request]) -> Iterable[list[int]]:
 def _kind(request: Request) -> Hashable:
     if isinstance(request, Ask):
         return request.function, repr(sorted(request.options.items()))
-    forms = tuple((part.shape[0], part.shape[2:], part.dtype) for part in request.state)
-    return id(request.network), request.inputs.shape[2:], request.inputs.dtype, forms
+    inputs = request.inputs
+    forms = tuple((part.shape[0], *part.shape[2:], part.dtype) for part in request.state)
+    return id(request.network), inputs.shape[2:], inputs.dtype, forms
 
 
 def _of_like_length(numbers: list[int], requests: Sequence[Any]) -> Iterable[list[int]]:
     def steps(i: int) -> int:
-        return len(requests[i].inputs)
+        count: int = requests[i].inputs.shape[0]
+        return count
 
     batch: list[int] = []
     for i in sorted(numbers, key=steps):
@@ -147,8 +149,8 @@ def _run(runs: list[Run]) -> list[tuple[Tensor, State]]:
     with inference(network) as device:
         state = gather([run.state for run in runs]) if len(runs) > 1 else runs[0].state
         before: Any = state or None
-        counts = [len(run.inputs) for run in runs]
-        inputs = _side_by_side([run.inputs for run in runs], max(counts)).to(device)
+        counts = [run.inputs.shape[0] for run in runs]
+        inputs = _side_by_side([run.inputs for run in runs], counts).to(device)
         step: Any = getattr(network, "step", None)
         if max(counts) == 1 and step is not None:
             output, after = step(inputs[0], before)
@@ -160,21 +162,23 @@ def _run(runs: list[Run]) -> list[tuple[Tensor, State]]:
         state = as_tuple(after)
         if len(runs) == 1:
             return [(outputs, state)]
-        return [  # copies: a view would keep the states of all others
-            (
-                outputs[:count, i : i + 1].clone(),
-                tuple(part[:, i : i + 1].clone() for part in state),
-            )
-            for i, count in enumerate(counts)
-        ]
+        single = _each(outputs)
+        if min(counts) < max(counts):
+            single = [each[:count] for each, count in zip(single, counts, strict=True)]
+        return list(zip(single, zip(*map(_each, state), strict=True), strict=True))
 
 
-def _side_by_side(inputs: list[Tensor], steps: int) -> Tensor:
+def _each(batch: Tensor) -> list[Tensor]:
+    """Each sequence in memory of its own: a view would keep those of all others."""
+    return [part.clone() for part in torch.split(batch, 1, 1)]
+
+
+def _side_by_side(inputs: list[Tensor], counts: list[int]) -> Tensor:
     if len(inputs) == 1:
         return inputs[0]
-    if min(len(each) for each in inputs) == steps:
+    if min(counts) == max(counts):
         return torch.cat(inputs, 1)
-    batch = inputs[0].new_zeros(steps, len(inputs), *inputs[0].shape[2:])
-    for i, each in enumerate(inputs):
-        batch[: len(each), i] = each[:, 0]
+    batch = inputs[0].new_zeros(max(counts), len(inputs), *inputs[0].shape[2:])
+    for i, (each, count) in enumerate(zip(inputs, counts, strict=True)):
+        batch[:count, i] = each[:, 0]
     return batch

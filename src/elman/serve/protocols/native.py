@@ -14,7 +14,7 @@ from elman.serve.context import Context
 from elman.serve.conversation import Conversation, Disconnected
 from elman.serve.errors import BAD_REQUEST, ServerError
 from elman.serve.models import Version
-from elman.serve.protocols.rest import answer
+from elman.serve.protocols.rest import answer, waiting
 from elman.serve.sessions import Stream
 from elman.serve.states import packed, unpacked
 from elman.serve.values import ArrayForm, jsonable, received
@@ -151,8 +151,8 @@ class _Pieces:
         task = asyncio.create_task(stream.accept(value, options, pieces.put_nowait))
         task.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
-            while (piece := await pieces.get()) is not None:
-                await self._talk.send(json.dumps({"type": "partial", "new": jsonable(piece.new)}))
+            async for new in waiting(pieces):
+                await self._talk.send(json.dumps({"type": "partial", "new": jsonable(new)}))
             return await task
         finally:
             task.cancel()

@@ -127,9 +127,9 @@ async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
     task.add_done_callback(lambda _: pieces.put_nowait(None))
     try:
         came = False
-        while (piece := await pieces.get()) is not None:
+        async for new in waiting(pieces):
             came = True
-            yield _event("update", {"new": jsonable(piece.new)})
+            yield _event("update", {"new": jsonable(new)})
         update = await task
         if not came:
             yield _event("update", {"new": jsonable(update.new), "value": jsonable(update.value)})
@@ -139,6 +139,21 @@ async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
     finally:
         task.cancel()
         stream.close()
+
+
+async def waiting(pieces: asyncio.Queue[Update | None]) -> AsyncIterator[Any]:
+    """What is new in updates, up to None; texts that wait already are given as one."""
+    ended = False
+    while not ended:
+        came = [await pieces.get()]
+        while not pieces.empty():
+            came.append(pieces.get_nowait())
+        ended = None in came
+        news = [each.new for each in came if each is not None]
+        if news and all(isinstance(new, str) for new in news):
+            news = ["".join(news)]
+        for new in news:
+            yield new
 
 
 def _event(name: str, content: Any) -> str:

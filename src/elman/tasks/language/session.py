@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 
 from elman.data.checks import indices
@@ -82,6 +83,7 @@ class TextWriter:
         self._gap = ""  # between what was read and what is written
         self._token: int | None = None  # the last one, which the model has not read yet
         self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
+        self._unwritten = torch.tensor(self._never, device=task.device)
 
     @classmethod
     def of(
@@ -125,10 +127,11 @@ class TextWriter:
 
     def writing(self) -> Steps[str]:
         """One token more: the text that is complete by it, "" in the middle of a character."""
-        scores, self._state = yield Run(self._model, torch.tensor([[self._token]]), self._state)
+        scores, self._state = yield Run(
+            self._model, torch.from_numpy(np.array([[self._token]])), self._state
+        )
         with torch.inference_mode():
-            last = check_scores(scores[0])[0]
-            last[self._never] = -torch.inf
+            last = check_scores(scores[0])[0].index_fill_(0, self._unwritten, -torch.inf)
             self._token = self._sampling.draw(last, self._generator)
         self._recent = [*self._recent, self._token][-_RECENT:]
         piece = self._decoder.add(self._token)
