@@ -34,7 +34,10 @@ class Metrics:
             "elman_input_seconds", "Seconds of input that has a rate.", model, registry=registry
         )
         self.computing = Counter(
-            "elman_compute_seconds", "Processor time of the compute thread.", model, registry=registry
+            "elman_compute_seconds",
+            "Processor time of the compute thread.",
+            model,
+            registry=registry,
         )
         self.real_time_factor = Histogram(
             "elman_real_time_factor",

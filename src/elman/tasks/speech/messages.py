@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from elman.tasks.messages import Messages, numbers
+from elman.tasks.session import Session
 from elman.tasks.sound_messages import sound
 
 
 class SpeechMessages(Messages):
     """Samples as they come, or sound as a whole. Options that name files are not for clients."""
 
-    session_options: ClassVar[tuple[str, ...]] = ("rate", "hot_words", "lm_weight", "pause")
+    session_options: ClassVar[tuple[str, ...]] = (
+        *("rate", "hot_words", "lm_weight", "pause", "partial"),
+    )
     predict_options: ClassVar[tuple[str, ...]] = ("n", "hot_words", "lm_weight", "pause")
     most_input: ClassVar[int | None] = None  # a session's memory does not grow
+
+    def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
+        """A session; its partial texts are greedy unless told otherwise."""
+        return super().session({"partial": "greedy", **options}, state)
 
     def chunk(self, value: Any) -> Any:
         """Samples (N,), or features (t, F)."""

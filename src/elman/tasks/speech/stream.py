@@ -223,7 +223,7 @@ class SpeechSession:
         """Take over the state of another session; of a new one only."""
         with restoring(self._task, state):
             given = state["options"]
-            different = [name for name, value in self._options.items() if given[name] != value]
+            different = [name for name, value in self._options.items() if given.get(name) != value]
         if different:
             raise SettingsError(
                 f"state is not of a session with these options: {', '.join(different)} differ"
