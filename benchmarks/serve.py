@@ -10,7 +10,6 @@ import asyncio
 import gc
 import resource
 import statistics
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -21,9 +20,7 @@ import numpy as np
 
 import elman
 from elman.data import Audio
-from elman.serve import AsyncClient, Client, ServeSettings
-from elman.serve.app import app
-from elman.serve.server import Server, config_of, listening
+from elman.serve import AsyncClient, Client, background
 from elman.tasks import Language, Speech
 
 RATE = 8000
@@ -65,36 +62,13 @@ def language_model() -> Language:
     return task.fit(["the cat sat on the mat. " * 400], progress=False)
 
 
-class Running:
-    """A server in a thread of this process."""
-
-    def __init__(self, task: Any, **given: Any) -> None:
-        settings = ServeSettings(port=0, reload_s=0, **given)
-        application = app([task], settings)
-        self.context = application.state.context
-        self._listener = listening(settings)
-        self._server = Server(config_of(application, settings), self.context)
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> "Running":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-        self._listener.close()
-
-    @property
-    def mean_batch(self) -> float:
-        value = self.context.metrics.registry.get_sample_value
-        (version,) = self.context.models
-        count = value("elman_batch_size_count", {"model": version.name}) or 0.0
-        total = value("elman_batch_size_sum", {"model": version.name}) or 0.0
-        return float(total / max(count, 1))
+def mean_batch(context: Any) -> float:
+    """Streams in a batch of the only model, on average."""
+    value = context.metrics.registry.get_sample_value
+    (version,) = context.models
+    count = value("elman_batch_size_count", {"model": version.name}) or 0.0
+    total = value("elman_batch_size_sum", {"model": version.name}) or 0.0
+    return float(total / max(count, 1))
 
 
 def equal_streams(task: Speech, count: int) -> list[Row]:
@@ -114,9 +88,9 @@ def equal_streams(task: Speech, count: int) -> list[Row]:
         client = AsyncClient(url, timeout=300)
         return list(await asyncio.gather(*(one(client, i) for i in range(count))))
 
-    with Running(task, max_sessions=count) as server:
+    with background([task], max_sessions=count) as server:
         found = asyncio.run(every(server.url))
-        batch = server.mean_batch
+        batch = mean_batch(server.context)
     same = sum(a.value == b.value for a, b in zip(found, expected, strict=True))
     worst = max(
         abs(a.details["score"] - b.details["score"])
@@ -155,7 +129,7 @@ def real_time_streams(task: Speech, most: int, seconds: float) -> list[Row]:
     sound = spoken("ab ca bc cab " * 20, 1)
     sound = Audio(sound.samples[: round(seconds * RATE)], RATE)
     held, at, rows = 0, 0.0, []
-    with Running(task, max_sessions=most) as server:
+    with background([task], max_sessions=most) as server:
         streams = 8
         while streams <= most:
             delays = sorted(asyncio.run(real_time(server.url, streams, sound)))
@@ -192,7 +166,7 @@ def throughput(task: Language, length: int) -> list[Row]:
             await write(client)
         return count * length / (time.perf_counter() - begin)
 
-    with Running(task) as server:
+    with background([task]) as server:
         asyncio.run(together(server.url, 4))
         best = [0.0, 0.0]
         for _ in range(3):
@@ -217,7 +191,7 @@ def added_latency(task: Language, calls: int) -> list[Row]:
             times.append(time.perf_counter() - begin)
         return statistics.median(times)
 
-    with Running(task) as server:
+    with background([task]) as server:
         session = Client(server.url).session("language", length=1, save_every=0)
         version = next(iter(server.context.models))
         here = task.session(length=1)
@@ -267,7 +241,7 @@ def dropped(task: Speech, count: int) -> list[Row]:
         for at in range(numbers.start, numbers.stop, 20):
             await asyncio.gather(*(one(client, i) for i in range(at, min(at + 20, numbers.stop))))
 
-    with Running(task, max_sessions=100) as server:
+    with background([task], max_sessions=100) as server:
         asyncio.run(some(server.url, range(1000)))
         gc.collect()
         first = resident()

@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 import small_tasks
 
-from elman.serve import Client, ServeSettings
-from elman.serve.app import app
+from elman.serve import Client, background
 from elman.serve.context import Context
-from elman.serve.server import Server, config_of, listening
 from elman.tasks import Speech, Task
 
 FORWARD = {"bidirectional": False}
@@ -28,7 +26,6 @@ class Running:
 
     url: str
     context: Context
-    server: Server
 
     def client(self, token: str | None = None) -> Client:
         return Client(self.url, token, timeout=20)
@@ -43,24 +40,9 @@ class Running:
 
 @contextmanager
 def running(runs: Any, **given: Any) -> Iterator[Running]:
-    settings = ServeSettings(**{"port": 0, "reload_s": 0, **given})
-    application = app(runs, settings)
-    listener = listening(settings)
-    server = Server(config_of(application, settings), application.state.context)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    port = listener.getsockname()[1]
-    try:
-        yield Running(f"http://127.0.0.1:{port}", application.state.context, server)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
-        assert not thread.is_alive()
+    with background(runs, **{"reload_s": 0, **given}) as server:
+        yield Running(server.url, server.context)
+    assert not [each for each in threading.enumerate() if each.name.startswith("compute-")]
 
 
 @pytest.fixture

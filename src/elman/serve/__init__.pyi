@@ -1,4 +1,5 @@
 from elman.serve.app import app as app
+from elman.serve.background import background as background
 from elman.serve.client import Client as Client
 from elman.serve.client_async import AsyncClient as AsyncClient
 from elman.serve.errors import ServerError as ServerError

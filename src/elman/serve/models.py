@@ -17,6 +17,8 @@ from elman.tasks.load import load
 from elman.tasks.messages import Messages
 from elman.tasks.task import Task
 
+_ENDS_WITHIN = 5.0  # seconds
+
 Source: TypeAlias = "Path | str | Task"
 Runs: TypeAlias = "Sequence[Source] | Mapping[str, Source]"
 
@@ -108,9 +110,11 @@ class Models:
             old.replace()
 
     def close(self) -> None:
-        """End all compute threads."""
+        """End all compute threads, and wait some seconds for those that compute."""
         for version in self._current.values():
             version.batcher.close()
+        for version in self._current.values():
+            version.batcher.join(_ENDS_WITHIN)
 
 
 def named(runs: Runs) -> list[tuple[str, Source]]:

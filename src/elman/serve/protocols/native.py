@@ -14,18 +14,14 @@ from elman.serve.context import Context
 from elman.serve.conversation import Conversation, Disconnected
 from elman.serve.errors import BAD_REQUEST, ServerError
 from elman.serve.models import Version
+from elman.serve.protocols.asyncapi import SENT
 from elman.serve.protocols.rest import answer, waiting
 from elman.serve.sessions import Stream
 from elman.serve.states import packed, unpacked
 from elman.serve.values import ArrayForm, jsonable, received
 from elman.tasks.session import Update
 
-FIELDS = {
-    "start": {"type", "options", "state", "binary"},
-    "input": {"type", "input", "options"},
-    "finish": {"type"},
-    "state": {"type"},
-}
+FIELDS = {name: {"type", *fields} for name, (_, fields) in SENT.items()}
 
 
 def router(context: Context) -> APIRouter:
