@@ -6,6 +6,7 @@ from elman import errors as errors
 from elman import files as files
 from elman import math as math
 from elman import nn as nn
+from elman import serve as serve
 from elman import tasks as tasks
 from elman import train as train
 from elman.cells import Cell as Cell
@@ -17,5 +18,7 @@ from elman.nn import Ragged as Ragged
 from elman.nn import backends as backends
 from elman.nn import conv_layer as conv_layer
 from elman.nn import layer as layer
+from elman.serve.client import Client as Client
+from elman.serve.client_async import AsyncClient as AsyncClient
 from elman.tasks.load import load as load
 from elman.version import __version__ as __version__

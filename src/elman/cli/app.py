@@ -45,6 +45,13 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
         Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
         """,
     ),
+    "serve": (
+        "elman.cli.serve:serve",
+        """Serve trained models over HTTP and WebSocket.
+
+        Example: `elman serve runs/speech runs/language --token-file token --port 8000`
+        """,
+    ),
     "diagnose": (
         "elman.cli.model:diagnose",
         """Say why a trained network learns or not: gradient through time, Jacobians, gates.

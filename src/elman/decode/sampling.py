@@ -46,6 +46,8 @@ class Sampling:
         if self.temperature == 0:
             return torch.nn.functional.one_hot(scores.argmax(), len(scores)).double()
         scores = (scores.double() - scores.max()) / self.temperature
+        if self.top_k is None and self.top_p is None:
+            return scores.softmax(0)
         order = scores.argsort(descending=True, stable=True)
         probabilities = scores[order].softmax(0)
         if self.top_k is not None:
@@ -59,4 +61,6 @@ class Sampling:
 
     def draw(self, scores: Tensor, generator: torch.Generator) -> int:
         """The id of the next token."""
+        if self.temperature == 0:
+            return int(scores.argmax())
         return int(torch.multinomial(self.probabilities(scores.cpu()), 1, generator=generator))

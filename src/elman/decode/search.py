@@ -9,6 +9,7 @@ and whose state is a tuple of tensors with the batch in dimension 1, as `Sequenc
 also have `reorder(state, index)`, which takes the place of `elman.nn.state.reorder`.
 """
 
+import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -305,9 +306,14 @@ def _goes_on(found: list[TokenSequence], bound: float, width: int, n_best: int) 
 def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
     """A step of the model; `ModelError` where its scores give no probabilities."""
     scores, state = model.step(ids, state)
-    if not bool(scores.amax(-1).isfinite().all()):
+    return check_scores(scores), state
+
+
+def check_scores(scores: Tensor) -> Tensor:
+    """Scores (N, V) as they are; `ModelError` where they give no probabilities."""
+    if not math.isfinite(float(scores.amax(-1).sum())):
         raise ModelError(_NO_NUMBERS)
-    return scores, state
+    return scores
 
 
 def reorder_of(model: Stepper) -> Callable[[State, Tensor], State]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from elman.baselines import Baseline
 from elman.errors import SettingsError
+from elman.tasks.messages import Messages
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Memory, Preprocessing
@@ -38,6 +39,7 @@ class Hooks(ABC):
     settings_type: ClassVar[type[Any]]
     saved_type: ClassVar[type[SavedConfig]] = SavedConfig
     preprocessing_type: ClassVar[type[Preprocessing]]
+    messages: ClassVar[type[Messages]] = Messages  # how a server's messages become inputs
     value_name: ClassVar[str] = "value"  # the column of a prediction's value
     input_name: ClassVar[str] = "input"  # the column of a prediction's input
     fixed: ClassVar[tuple[str, ...]] = ()  # settings that weights and preprocessing depend on

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from elman.tasks.prediction import Prediction
+from elman.tasks.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,18 @@ class Session(Protocol):
     def state(self) -> Mapping[str, Any]:
         """All that the session remembers, tensors and plain values by name: given to
         `task.session(state=...)` it goes on from there, in another process, too."""
+
+
+@runtime_checkable
+class SteppedSession(Session, Protocol):
+    """A session whose computing can be shared with that of others; see `elman.tasks.steps`.
+
+    `accept` and `finish` are these generators answered `alone`. A server runs the generators of
+    many sessions and computes what they wait for together.
+    """
+
+    def accepting(self, chunk: Any) -> Steps[Update]:
+        """As `accept`; an `Update` yielded on the way says what came so far."""
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`."""

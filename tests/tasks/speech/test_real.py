@@ -8,6 +8,7 @@ import pytest
 from elman.data import read_utterances
 from elman.tasks import Speech
 from elman.tasks.speech.stream import Listener
+from elman.tasks.steps import alone
 
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.usefixtures("dataset_root")]
 
@@ -39,8 +40,8 @@ def test_streams_are_the_whole_on_all_of_an4() -> None:
         inner = sorted(random.integers(0, len(frames), 6).tolist())
         pieces = [frames[a:b] for a, b in pairwise([0, *inner, len(frames)])]
         listener, session = Listener(task), task.stream()
-        parts = [listener.accept(piece) for piece in pieces]
-        scores = np.concatenate([*parts, listener.finish()])
+        parts = [alone(listener.accepting(piece)) for piece in pieces]
+        scores = np.concatenate([*parts, alone(listener.finishing())])
         np.testing.assert_allclose(scores, whole, atol=1e-5, err_msg=utterance.name)
         for piece in pieces:
             session.accept(piece)

@@ -250,3 +250,28 @@ def test_nested_states_come_back() -> None:
     assert unflattened(flattened(None, "s"), "s") is None
     many = tuple(torch.tensor([i]) for i in range(12))
     assert [int(t) for t in unflattened(flattened(many, "s"), "s")] == list(range(12))
+
+
+def test_greedy_texts_on_the_way_and_the_beam_search_at_the_end(
+    forward: Speech, say: Callable[..., Audio]
+) -> None:
+    sound = say("ab cab ca bc ab ca cab bc", 5)
+    usual, quick = forward.session(pause=0.3), forward.session(pause=0.3, partial="greedy")
+    greedy = forward._decoding(forward._known).greedy().start()
+    greedy.advance(forward.log_probs([sound])[0])
+    for at in range(0, len(sound.samples), 1111):
+        chunk = sound.samples[at : at + 1111]
+        usual.accept(chunk)
+        quick.accept(chunk)
+        quick = forward.session(pause=0.3, partial="greedy", state=sent(quick.state))
+    mine, other = quick.finish(), usual.finish()
+    assert mine == other
+    assert [each.text for each in quick.segments] == [each.text for each in usual.segments]
+    whole = forward.session(partial="greedy")
+    whole.accept(sound.samples)
+    assert greedy.text.startswith(whole.partial)
+    assert len(whole.partial) > len(greedy.text) - 3
+    with pytest.raises(SettingsError, match="partial must be"):
+        forward.session(partial="best")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="partial differ"):
+        forward.session(pause=0.3, partial="greedy", state=forward.session(pause=0.3).state)

@@ -11,6 +11,7 @@ from elman.data import Audio, resampled
 from elman.errors import DataError, SettingsError
 from elman.tasks import Speech
 from elman.tasks.speech.stream import Listener
+from elman.tasks.steps import alone
 
 Say = Callable[..., Audio]
 
@@ -37,8 +38,8 @@ def test_pieces_give_the_scores_and_the_text_of_the_whole(
     samples = say("ab cab ca bc", 7).samples
     whole = task.log_probs([Audio(samples, 8000)])[0]
     listener = Listener(task)
-    parts = [listener.accept(piece) for piece in pieces(samples, sizes)]
-    scores = np.concatenate([*parts, listener.finish()])
+    parts = [alone(listener.accepting(piece)) for piece in pieces(samples, sizes)]
+    scores = np.concatenate([*parts, alone(listener.finishing())])
     assert scores.shape == whole.shape
     np.testing.assert_allclose(scores, whole, atol=1e-5)
 

@@ -87,9 +87,13 @@ class Characters(Vocabulary):
 class _CharacterStream(Stream):
     def __init__(self, vocabulary: Characters) -> None:
         self.vocabulary = vocabulary
+        self._texts: dict[int, str] = {}
 
     def add(self, token: int) -> str:
-        return self.vocabulary.decode([token])
+        text = self._texts.get(token)
+        if text is None:
+            text = self._texts[token] = self.vocabulary.decode([token])
+        return text
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

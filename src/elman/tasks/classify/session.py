@@ -14,12 +14,12 @@ from elman.data.sequences import sequences_of
 from elman.data.sound.samples import as_array, checked
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
-from elman.nn.state import as_tuple
 from elman.tasks.classify.chunks import encodable
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
 from elman.tasks.ensemble import networks
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
+from elman.tasks.steps import Ask, Run, Steps, alone
 from elman.train.inference import inference
 from elman.train.tree import map_tensors, move
 
@@ -80,6 +80,10 @@ class ClassifySession:
         **Arguments:** `chunk`: of texts a string; of features (t, F), floats; of sound samples
         (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits, at the session's rate.
         """
+        return alone(self.accepting(chunk))
+
+    def accepting(self, chunk: Any) -> Steps[ClassifyUpdate]:
+        """As `accept`, for a server that computes for many sessions."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         pending = self._with(chunk)
@@ -92,9 +96,9 @@ class ClassifySession:
             ready, pending = encodable(pending, self._known.vocabulary)
         else:
             ready, pending = pending, pending[:0]
-        seen, steps = self._read(self._seen, self._steps, ready)
+        seen, steps = yield from self._read(self._seen, self._steps, ready)
         self._pending, self._seen, self._steps = pending, seen, steps
-        seen, _ = self._read(seen, steps, pending)
+        seen, _ = yield from self._read(seen, steps, pending)
         if seen is None:
             return ClassifyUpdate(None)
         scores = self._scores(seen)
@@ -102,9 +106,13 @@ class ClassifySession:
 
     def finish(self) -> Prediction:
         """The answer when all input has come; an `error` where there can be none."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`, for a server that computes for many sessions."""
         self._finished = True
         if self._is_running:
-            seen, steps = self._read(self._seen, self._steps, self._pending)
+            seen, steps = yield from self._read(self._seen, self._steps, self._pending)
             if seen is None:
                 return Prediction(None, "nothing has come")
             shown_as = "" if self._known.features is None else f"{steps} steps"
@@ -117,9 +125,10 @@ class ClassifySession:
         elif not isinstance(whole, str):
             whole = whole.numpy()
         try:
-            return self._task.predictions([whole])[0]
+            answers: list[Prediction] = yield Ask(self._task.predictions, [whole])
         except DataError as error:
             return Prediction(None, str(error))
+        return answers[0]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -130,7 +139,9 @@ class ClassifySession:
 
     # the network
 
-    def _read(self, seen: Seen | None, steps: int, ready: str | Tensor) -> tuple[Seen | None, int]:
+    def _read(
+        self, seen: Seen | None, steps: int, ready: str | Tensor
+    ) -> Steps[tuple[Seen | None, int]]:
         """Read on from some steps; what was remembered of them stays as it is."""
         if isinstance(ready, str):
             inputs, count = self._known.text_input(ready)
@@ -140,11 +151,11 @@ class ClassifySession:
             return seen, steps
         model: Any = self._model
         with inference(model) as device:
-            before: Any = None if seen is None else seen.recurrent
             encoded = model.encoder(move(inputs, device))
-            output, state = model.recurrent(encoded, before)
+        output, state = yield Run(model.recurrent, encoded, () if seen is None else seen.recurrent)
+        with inference(model):
             pooling = model.head.pooling.gather(output, None if seen is None else seen.pooling)
-        return Seen(as_tuple(state), pooling), steps + count
+        return Seen(state, pooling), steps + count
 
     def _scores(self, seen: Seen) -> list[Tensor]:
         model: Any = self._model
@@ -220,7 +231,8 @@ class ClassifySession:
         if not self._is_running:
             return Seen((), {})
         features = self._known.features
-        seen, _ = self._read(None, 0, "a" if features is None else torch.zeros(1, features))
+        one = "a" if features is None else torch.zeros(1, features)
+        seen, _ = alone(self._read(None, 0, one))
         assert seen is not None
         return seen
 

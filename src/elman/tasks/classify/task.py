@@ -19,6 +19,7 @@ from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
+from elman.tasks.classify.messages import ClassifyMessages
 from elman.tasks.classify.ngram_model import NGRAMS, fitted_weight
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
@@ -73,6 +74,7 @@ class Classify(Task):
     compared_by = "accuracy"
     commands = COMMANDS
     saved_type = ClassifyConfig
+    messages = ClassifyMessages
     preprocessing_type = ClassifyPreprocessing
     asset_names = (VOCABULARY, NGRAMS)
     fixed = (

@@ -23,6 +23,7 @@ from elman.tasks.forecast.flags import COMMANDS
 from elman.tasks.forecast.history import View, check_known, read
 from elman.tasks.forecast.inference import scaled_at_end
 from elman.tasks.forecast.memory import HISTORY, SeriesMemory
+from elman.tasks.forecast.messages import ForecastMessages
 from elman.tasks.forecast.placed import Placed
 from elman.tasks.forecast.plan import plan
 from elman.tasks.forecast.preprocessing import ForecastPreprocessing
@@ -50,6 +51,7 @@ class ForecastParts(Task):
     settings_type = ForecastSettings
     preprocessing_type = ForecastPreprocessing
     commands = COMMANDS
+    messages = ForecastMessages
     asset_names = (HISTORY,)
     fixed = (
         *("horizon", "season", "frequency", "target", "past", "future", "static"),

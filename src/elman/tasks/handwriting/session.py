@@ -10,6 +10,7 @@ from elman.errors import DataError, SettingsError
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
+from elman.tasks.steps import Ask, Steps, alone
 
 if TYPE_CHECKING:
     from elman.tasks.handwriting.task import Handwriting
@@ -38,6 +39,10 @@ class HandwritingSession:
         **Arguments:** `points`: (n, 2), x and y downwards, that go on with the stroke, or an `Ink`,
         whose strokes are new ones; `new_stroke`: the pen was lifted before these points.
         """
+        return alone(self.accepting(points, new_stroke=new_stroke))
+
+    def accepting(self, points: Any, *, new_stroke: bool = False) -> Steps[Update]:
+        """As `accept`, for a server that computes for many sessions."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         if isinstance(points, Ink):
@@ -45,12 +50,18 @@ class HandwritingSession:
         else:
             rows = _rows(points, is_new=new_stroke or not self._points)
         self._points += rows.tolist()
-        return Update(self._answer().value if self._points else None)
+        return Update((yield from self._answer()).value if self._points else None)
 
     def finish(self) -> Prediction:
         """The answer when the pen rests; an `error` where nothing was drawn."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`, for a server that computes for many sessions."""
         self._finished = True
-        return self._answer() if self._points else Prediction(None, "nothing was drawn")
+        if not self._points:
+            return Prediction(None, "nothing was drawn")
+        return (yield from self._answer())
 
     @property
     def state(self) -> dict[str, Any]:
@@ -58,10 +69,11 @@ class HandwritingSession:
         points = np.array(self._points, np.float64).reshape(-1, 3)
         return {**origin(self._task), "points": points, "finished": self._finished}
 
-    def _answer(self) -> Prediction:
+    def _answer(self) -> Steps[Prediction]:
         rows = np.array(self._points)
         ink = Ink(rows[:, :2], np.flatnonzero(rows[:, 2]).astype(np.int64))
-        return self._task.predictions([ink])[0]
+        answers: list[Prediction] = yield Ask(self._task.predictions, [ink])
+        return answers[0]
 
 
 def _rows(points: Any, *, is_new: bool) -> np.ndarray:

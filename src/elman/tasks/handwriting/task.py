@@ -24,6 +24,7 @@ from elman.tasks.handwriting.baselines import baselines, character_errors
 from elman.tasks.handwriting.batches import TextBatches, by_length
 from elman.tasks.handwriting.dataset import HandwritingData, read_data
 from elman.tasks.handwriting.flags import COMMANDS
+from elman.tasks.handwriting.messages import HandwritingMessages
 from elman.tasks.handwriting.network import recogniser
 from elman.tasks.handwriting.plan import are_symbols, plan
 from elman.tasks.handwriting.preprocessing import FILES, HandwritingPreprocessing
@@ -79,6 +80,7 @@ class Handwriting(Task):
     settings_type = HandwritingSettings
     commands = COMMANDS
     saved_type = HandwritingConfig
+    messages = HandwritingMessages
     preprocessing_type = HandwritingPreprocessing
     asset_names = FILES
     fixed = ("kind", "keep_size", "resolution", "bidirectional", "pooling")

@@ -4,18 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 
 from elman.data.checks import indices
 from elman.data.values import as_list, shown
 from elman.decode.sampling import Sampling
-from elman.decode.search import next_scores
+from elman.decode.search import check_scores
 from elman.errors import SettingsError
-from elman.nn.state import State, as_tuple
+from elman.nn.state import State
 from elman.tasks.language.ngram_model import scores_with
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, part, prefixed, restoring
+from elman.tasks.steps import Run, Steps, alone
 from elman.train.inference import inference
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class TextWriter:
         self._never = [self._vocabulary.pad_id, self._vocabulary.unknown_id]
         self._ngrams, self._share = task.preprocessing.ngrams, task.ngram_share
         self._context: list[int] = []  # the last tokens, for the n-grams
+        self._unwritten = torch.tensor(self._never, device=task.device)
 
     @classmethod
     def of(
@@ -113,7 +116,7 @@ class TextWriter:
         """Whether a stop string came since something was read."""
         return self._stops.stopped
 
-    def read(self, text: str) -> None:
+    def reading(self, text: str) -> Steps[None]:
         """Go on after more text; before anything was read, an empty one is any token at all."""
         new = self._vocabulary.encode(text).tolist() if text else []
         ids = new if self._token is None else [self._token, *new]
@@ -124,18 +127,18 @@ class TextWriter:
         if before:
             with inference(self._model) as device:
                 encoded = self._model.encoder(torch.tensor(before, device=device).unsqueeze(1))
-                _, state = self._model.recurrent(encoded, self._state or None)
-            self._state = as_tuple(state)
+            _, self._state = yield Run(self._model.recurrent, encoded, self._state)
 
-    def write(self) -> str:
+    def writing(self) -> Steps[str]:
         """One token more: the text that is complete by it, "" in the middle of a character."""
-        with inference(self._model) as device:
-            ids = torch.tensor([self._token], device=device)
-            scores, self._state = next_scores(self._model, ids, self._state or None)
-            last = scores[0].cpu()
+        scores, self._state = yield Run(
+            self._model, torch.from_numpy(np.array([[self._token]])), self._state
+        )
+        with torch.inference_mode():
+            last = check_scores(scores[0])[0]
             if self._ngrams is not None:
                 last = scores_with(last, self._ngrams, self._share, self._context)
-            last[self._never] = -torch.inf
+            last = last.index_fill_(0, self._unwritten, -torch.inf)
             self._token = self._sampling.draw(last, self._generator)
         self._remember([self._token])
         self._recent = [*self._recent, self._token][-_RECENT:]
@@ -209,9 +212,9 @@ def checked_length(length: Any) -> int:
 
 def pieces(writer: TextWriter, prompt: str, length: int) -> Iterator[str]:
     """What the writer writes after a prompt, as it comes: up to `length` tokens."""
-    writer.read(prompt)
+    alone(writer.reading(prompt))
     for _ in range(length):
-        if piece := writer.write():
+        if piece := alone(writer.writing()):
             yield piece
         if writer.stopped:
             return
@@ -242,22 +245,34 @@ class LanguageSession:
         Writing ends after `length` tokens or before a stop string, after which the next chunk
         follows. An incomplete character, or what may become a stop string, waits for the next call.
         """
+        return alone(self.accepting(chunk))
+
+    def accepting(self, chunk: str = "") -> Steps[Update]:
+        """As `accept`, for a server that computes for many sessions; it yields each piece."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         if not isinstance(chunk, str):
             raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
         new = self._writer.flush() if chunk or self._writer.stopped else ""
-        self._writer.read(chunk)
+        yield from self._writer.reading(chunk)
         self._read += chunk
+        self._written += new
         for _ in range(self._length):
-            new += self._writer.write()
+            piece = yield from self._writer.writing()
+            new, self._written = new + piece, self._written + piece
+            if piece:
+                yield Update(self._written, piece)
             if self._writer.stopped:
                 break
-        self._written += new
         return Update(self._written, new)
 
     def finish(self) -> Prediction:
         """All that was written, after what was read as `input`; the session takes no more."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`; nothing has to be computed for it."""
+        yield from ()
         if not self._finished:
             self._written += self._writer.flush()
             self._finished = True

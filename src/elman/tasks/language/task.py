@@ -21,6 +21,7 @@ from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
+from elman.tasks.language.messages import LanguageMessages
 from elman.tasks.language.ngram_model import NGRAMS, best_share, mixed, with_ngrams
 from elman.tasks.language.plan import plan
 from elman.tasks.language.preprocessing import VOCABULARY, LanguagePreprocessing
@@ -38,8 +39,6 @@ from elman.train.inference import InParts, infer, through_parts
 
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
 Block: TypeAlias = tuple[Tensor, ...]  # inputs and targets (T, B); maybe the n-grams' nats
-    Tensor, ...
-]  # inputs and targets (T, B); the n-grams' nats where they count
 
 
 class Language(Task):
@@ -67,6 +66,7 @@ class Language(Task):
     value_name = "metrics"
     settings_type = LanguageSettings
     commands = COMMANDS
+    messages = LanguageMessages
     preprocessing_type = LanguagePreprocessing
     asset_names = (VOCABULARY, NGRAMS)
     found_after_training = ("head.ngram_share",)

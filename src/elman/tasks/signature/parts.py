@@ -19,6 +19,7 @@ from elman.tasks.signature.baselines import errors, scored, warping_baseline
 from elman.tasks.signature.batches import DrawnTrials, OrderedTrials
 from elman.tasks.signature.dataset import SignatureData, read_data
 from elman.tasks.signature.flags import COMMANDS
+from elman.tasks.signature.messages import SignatureMessages
 from elman.tasks.signature.metrics import verification_metrics
 from elman.tasks.signature.network import Compared, SignatureNetwork, loss_of
 from elman.tasks.signature.plan import plan
@@ -50,6 +51,7 @@ class SignatureParts(Task):
     value_name = "genuine"
     settings_type = SignatureSettings
     commands = COMMANDS
+    messages = SignatureMessages
     saved_type = SignatureConfig
     preprocessing_type = SignaturePreprocessing
     fixed = ("bidirectional",)

@@ -1,7 +1,7 @@
 """Signature: verify that a signature is of the person who enrolled."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from elman.tasks.signature.preprocessing import (
 )
 from elman.tasks.signature.report import Report
 from elman.tasks.signature.run_report import SignatureRun
+from elman.tasks.signature.session import SignatureSession
 from elman.tasks.signature.templates import MOST, Templates
 from elman.tasks.signature.verification import Verification, scores_of
 from elman.tasks.start import weights_hash
@@ -128,6 +129,22 @@ class Signature(SignatureParts):
         self._check_channels([sample])
         (score,) = scores_of(self.model, self.preprocessing, template, [trace])
         return self._verification(score, threshold)
+
+    def session(
+        self,
+        *,
+        references: int | None = None,
+        threshold: float | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> SignatureSession:
+        """A session of one person: its first signatures are references, those after are verified.
+
+        **Arguments:** `references`: how many enrol, the setting's number if None; `threshold`: as
+        in `verify`; `state`: of an earlier session, with its references. Nobody is enrolled in
+        `templates`.
+        """
+        self._check_trained()
+        return SignatureSession(self, references=references, threshold=threshold, state=state)
 
     def _traced(self, ink: Ink, name: str) -> Traced:
         known: SignaturePreprocessing = self.preprocessing

@@ -24,6 +24,7 @@ from elman.tasks.speech.batches import TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Front
+from elman.tasks.speech.messages import SpeechMessages
 from elman.tasks.speech.network import recogniser
 from elman.tasks.speech.plan import plan
 from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing
@@ -51,6 +52,7 @@ class SpeechParts(Task):
     settings_type = SpeechSettings
     commands = COMMANDS
     saved_type = SpeechConfig
+    messages = SpeechMessages
     preprocessing_type = SpeechPreprocessing
     value_name, input_name = COLUMNS
     asset_names = FILES

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from elman.decode.alphabet import BLANK, Alphabet
 from elman.decode.hypothesis import Hypothesis, text_of
 from elman.decode.transducer_search import TransducerBeam, TransducerGreedy
 from elman.tasks.session_state import part, prefixed
 from elman.tasks.speech.frontend import Array
 from elman.tasks.transcription.decoding import Decoder, taken
+
+_MOST_WAITING = 100  # steps
 
 
 class Segments:
@@ -19,12 +23,21 @@ class Segments:
     Where the cuts are depends on the scores alone, not on the pieces in which they come.
 
     **Arguments:** `silence`: steps that end a segment, None for a single one; `n`: hypotheses of
-    each segment.
+    each segment; `quick`: a decoder of CTC whose text is the partial one, so that `decoder` takes
+    the steps in long pieces and is waited for at a segment's end alone.
     """
 
-    def __init__(self, decoder: Decoder, silence: int | None = None, n: int = 1) -> None:
-        self.decoder, self.silence, self.n = decoder, silence, n
+    def __init__(
+        self,
+        decoder: Decoder,
+        silence: int | None = None,
+        n: int = 1,
+        quick: Decoder | None = None,
+    ) -> None:
+        self.decoder, self.silence, self.n, self.quick = decoder, silence, n, quick
         self._state: Any = decoder.start()
+        self._quick: Any = None if quick is None else quick.start()
+        self._waiting: list[Array] = []  # steps that only `quick` has taken
         self._begin = self._seen = 0  # the segment's first step, and the steps so far
         self._spoken, self._quiet = False, 0
         of_transducer = isinstance(decoder, (TransducerGreedy, TransducerBeam))
@@ -56,7 +69,7 @@ class Segments:
     @property
     def partial(self) -> str:
         """The text so far of the segment that has not ended."""
-        text: str = self._state.text
+        text: str = (self._quick or self._state).text
         return text
 
     def finish(self) -> list[Hypothesis]:
@@ -66,7 +79,10 @@ class Segments:
     @property
     def state(self) -> dict[str, Any]:
         """All that is remembered, as tensors and plain values by name."""
+        self._catch_up()
+        quick = {} if self._quick is None else prefixed("quick", self._quick.state)
         return {
+            **quick,
             "begin": self._begin,
             "seen": self._seen,
             "spoken": self._spoken,
@@ -79,6 +95,8 @@ class Segments:
         self._begin, self._seen = saved["begin"], saved["seen"]
         self._spoken, self._quiet = saved["spoken"], saved["quiet"]
         self._state.restore(part("search", saved))
+        if self._quick is not None:
+            self._quick.restore(part("quick", saved))
 
     def _ends(self, scores: Array) -> list[int]:
         """The steps before which a segment ends."""
@@ -101,16 +119,29 @@ class Segments:
         return True
 
     def _advance(self, scores: Array) -> None:
-        if len(scores):
-            self._state.advance(taken(self.decoder, scores))
-            self._seen += len(scores)
+        if not len(scores):
+            return
+        self._seen += len(scores)
+        self._waiting.append(scores)
+        if self.quick is not None:
+            self._quick.advance(taken(self.quick, scores))
+            if sum(map(len, self._waiting)) < _MOST_WAITING:
+                return
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._waiting:
+            self._state.advance(taken(self.decoder, np.concatenate(self._waiting)))
+            self._waiting = []
 
     def _close(self) -> list[Hypothesis]:
+        self._catch_up()
         best = [
             _later(each, self._begin * self.decoder.frame_seconds)
             for each in self._state.best(self.n)
         ]
         self._state, self._begin = self.decoder.start(), self._seen
+        self._quick = None if self.quick is None else self.quick.start()
         return best
 
 

@@ -13,13 +13,16 @@ from elman.data.sound.samples import as_array, checked, scale_problem
 from elman.decode.hypothesis import Hypothesis, Word
 from elman.decode.saved_search import flattened, unflattened
 from elman.errors import DataError, SettingsError
+from elman.nn.state import State, as_tuple
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.speech.frontend import Array
-from elman.tasks.speech.network import LookAhead
+from elman.tasks.speech.network import LookAhead, LookAheadStream
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.transcripts import predicted
+from elman.tasks.steps import Run, Steps, alone
+from elman.train.inference import inference
 
 if TYPE_CHECKING:
     from elman.tasks.speech.task import Speech
@@ -51,9 +54,9 @@ class Listener:
         self._front = task.front.stream()
         ahead = self._model.recurrent
         self._ahead = ahead.stream() if isinstance(ahead, LookAhead) else None
-        self._state: Any = None
+        self._state: State = ()
 
-    def accept(self, sound: NDArray[Any]) -> Array:
+    def accepting(self, sound: NDArray[Any]) -> Steps[Array]:
         """The log probabilities, (n, V) float32, that are known after more sound; n may be 0.
 
         **Arguments:** `sound`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits;
@@ -61,7 +64,7 @@ class Listener:
         """
         return self._network(self._front.accept(self._frames(as_array(sound, "the sound"))))
 
-    def finish(self) -> Array:
+    def finishing(self) -> Steps[Array]:
         """The rest, after the last sound."""
         steps = []
         if self._sound is not None:
@@ -86,7 +89,7 @@ class Listener:
     @property
     def state(self) -> dict[str, Any]:
         """All that is remembered, as tensors and plain values by name."""
-        saved = prefixed("front", self._front.state) | flattened(self._state, "recurrent")
+        saved = prefixed("front", self._front.state) | flattened(self._state or None, "recurrent")
         if self._sound is not None:
             if self._sound.is_resampling:
                 raise SettingsError(
@@ -103,25 +106,29 @@ class Listener:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from the `state` of another of the same model."""
         self._front.restore(part("front", saved))
-        self._state = unflattened(saved, "recurrent", self._device)
+        self._state = as_tuple(unflattened(saved, "recurrent", self._device))
         if self._sound is not None:
             self._features.restore(part("features", saved))
         if self._ahead is not None:
             self._ahead.restore(part("ahead", saved), self._device)
 
-    @torch.inference_mode()
-    def _network(self, steps: Array, *, last: bool = False) -> Array:
-        model = self._model
-        if not len(steps) and (self._ahead is None or not last):
+    def _network(self, steps: Array, *, last: bool = False) -> Steps[Array]:
+        if self._ahead is not None:
+            return self._looking_ahead(self._ahead, steps, last=last)
+        if not len(steps):
             return np.empty((0, self._width), np.float32)
-        x = model.encoder(torch.from_numpy(steps).unsqueeze(1).to(self._device))
-        if self._ahead is None:
-            output, self._state = model.recurrent(x, self._state)
-        else:
-            output = self._ahead.accept(x, last=last)
-        if not len(output):
-            return np.empty((0, self._width), np.float32)
-        scores: Array = model.head(output).squeeze(1).cpu().numpy()
+        inputs = torch.from_numpy(steps).unsqueeze(1)
+        output, self._state = yield Run(self._model, inputs, self._state)
+        scores: Array = output.squeeze(1).cpu().numpy()
+        return scores
+
+    def _looking_ahead(self, ahead: LookAheadStream, steps: Array, *, last: bool) -> Array:
+        with inference(self._model) as device:
+            x = self._model.encoder(torch.from_numpy(steps).unsqueeze(1).to(device))
+            output = ahead.accept(x, last=last) if last or len(steps) else x[:0]
+            if not len(output):
+                return np.empty((0, self._width), np.float32)
+            scores: Array = self._model.head(output).squeeze(1).cpu().numpy()
         return scores
 
 
@@ -157,10 +164,14 @@ class SpeechSession:
         **Returns:** as `value` the text so far; as `new` what was added to it, None where a beam
         search has changed its mind about an earlier part.
         """
+        return alone(self.accepting(chunk))
+
+    def accepting(self, chunk: NDArray[Any]) -> Steps[Update]:
+        """As `accept`, for a server that computes for many sessions."""
         if self.hypothesis is not None:
             raise SettingsError("this session is finished: make another one")
         start = time.perf_counter()
-        self._take(self._decoding.accept(self._listener.accept(chunk)))
+        self._take(self._decoding.accept((yield from self._listener.accepting(chunk))))
         before, self._text = self._text, self._whole()
         self.seconds += time.perf_counter() - start
         grown = self._text.startswith(before)
@@ -168,9 +179,13 @@ class SpeechSession:
 
     def finish(self) -> Prediction:
         """The whole text, after the last sound."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`, for a server that computes for many sessions."""
         if self.hypothesis is None:
             start = time.perf_counter()
-            self._take(self._decoding.accept(self._listener.finish()))
+            self._take(self._decoding.accept((yield from self._listener.finishing())))
             self._take([self._decoding.finish()])
             self.hypothesis = joined([[each] for each in self.segments], self._task.alphabet)[0]
             self.seconds += time.perf_counter() - start
@@ -208,7 +223,7 @@ class SpeechSession:
         """Take over the state of another session; of a new one only."""
         with restoring(self._task, state):
             given = state["options"]
-            different = [name for name, value in self._options.items() if given[name] != value]
+            different = [name for name, value in self._options.items() if given.get(name) != value]
         if different:
             raise SettingsError(
                 f"state is not of a session with these options: {', '.join(different)} differ"

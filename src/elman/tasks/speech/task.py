@@ -5,12 +5,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from elman.data.values import shown
 from elman.decode.ngram import NGram
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.tasks.language import Language
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
@@ -148,6 +149,7 @@ class Speech(SpeechParts):
         lm: NGram | Path | str | None = None,
         lm_weight: float | None = None,
         pause: float | None = None,
+        partial: Literal["beam", "greedy"] = "beam",
         state: Mapping[str, Any] | None = None,
     ) -> SpeechSession:
         """A session that takes sound as it comes; it ends with the text of `transcribe`.
@@ -155,6 +157,9 @@ class Speech(SpeechParts):
         **Arguments:**
 
         - `rate`: samples a second of what will come, those of the model if None.
+        - `partial`: what the texts on the way are found by: the beam search, or "greedy", so that
+          the beam search of CTC, which costs more than the network, is waited for at the end of a
+          segment alone.
         - `state`: of an earlier session of this model with the same options, to go on from there.
         - All else as in `transcribe`; after a pause the session's `segments` grows.
         """
@@ -162,13 +167,18 @@ class Speech(SpeechParts):
         lm = None if lm is None else words_for(self.alphabet, lm)
         asked = DecodeOptions(1, hot_words, language, language_weight, lm, lm_weight, pause)
         silence = asked.silence(self.settings.step_seconds)
+        if partial not in ("beam", "greedy"):
+            raise SettingsError(f"partial must be beam or greedy, got {shown(partial)}")
+        decoding = self._decoding(self._known)
+        quick = decoding.greedy() if partial == "greedy" and decoding.reader is None else None
         session = SpeechSession(
             self,
             Listener(self, rate),
-            Segments(self._decoding(self._known).best(asked), silence),
+            Segments(decoding.best(asked), silence, quick=quick),
             rate=self.acoustic.rate if rate is None and self.acoustic is not None else rate,
             pause=silence,
             beam=self.settings.beam,
+            **({} if partial == "beam" else {"partial": partial}),
             **asked.identity(self.words if lm is None else lm),
         )
         if state is not None:

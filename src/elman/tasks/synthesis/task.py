@@ -24,6 +24,7 @@ from elman.tasks.synthesis.batches import PointBatches, Points, Sample, by_lengt
 from elman.tasks.synthesis.flags import COMMANDS
 from elman.tasks.synthesis.generation import Style, Written, write
 from elman.tasks.synthesis.likelihood import log_likelihood
+from elman.tasks.synthesis.messages import SynthesisMessages
 from elman.tasks.synthesis.network import WriterNetwork
 from elman.tasks.synthesis.plan import plan
 from elman.tasks.synthesis.preprocessing import Strokes, SynthesisPreprocessing
@@ -68,6 +69,7 @@ class Synthesis(Task):
     value_name, input_name = "nll", "name"
     settings_type = SynthesisSettings
     commands = COMMANDS
+    messages = SynthesisMessages
     saved_type = SynthesisConfig
     preprocessing_type = SynthesisPreprocessing
     fixed = ("condition", "components", "window", "embedding_size", "spacing")

@@ -10,6 +10,7 @@ from elman.errors import SettingsError
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
+from elman.tasks.steps import Ask, Steps, alone
 from elman.tasks.translate.batches import by_length
 from elman.tasks.translate.decoding import DecodeOptions, Translator
 from elman.train.inference import inference
@@ -69,27 +70,37 @@ class TranslateSession:
 
         **Returns:** `value`: all translations, a line each; `new`: what came to them.
         """
+        return alone(self.accepting(chunk))
+
+    def accepting(self, chunk: str) -> Steps[Update]:
+        """As `accept`, for a server that computes for many sessions."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         if not isinstance(chunk, str):
             raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
-        *lines, self._pending = (self._pending + chunk).split("\n")
-        self._read += chunk
-        new = "".join(f"{text}\n" for text in self._translated(lines))
+        *lines, pending = (self._pending + chunk).split("\n")
+        texts = yield from self._translated(lines)
+        new = "".join(f"{text}\n" for text in texts)
+        self._pending, self._read = pending, self._read + chunk
         self._written += new
         return Update(self._written, new)
 
     def finish(self) -> Prediction:
         """All translations, the last line's among them; the session takes no more."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`, for a server that computes for many sessions."""
         if not self._finished and self._pending:
-            self._written += "".join(self._translated([self._pending]))
+            self._written += "".join((yield from self._translated([self._pending])))
         self._pending, self._finished = "", True
         return Prediction(self._written, input=self._read)
 
-    def _translated(self, lines: list[str]) -> list[str]:
+    def _translated(self, lines: list[str]) -> Steps[list[str]]:
         if not lines:
             return []
-        return [str(each.value) for each in self._task.predictions(lines, **self._options)]
+        found = yield Ask(self._task.predictions, lines, self._options)
+        return [str(each.value) for each in found]
 
     @property
     def state(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from elman.tasks.translate.decoding import DecodeOptions, Translator, token_nats
 from elman.tasks.translate.flags import COMMANDS
 from elman.tasks.translate.from_language import settings_of, take
 from elman.tasks.translate.length_penalty import chosen, sample
+from elman.tasks.translate.messages import TranslateMessages
 from elman.tasks.translate.metrics import scores, sentence_chrf
 from elman.tasks.translate.network import translator
 from elman.tasks.translate.plan import plan
@@ -71,6 +72,7 @@ class Translate(Task):
     settings_type = TranslateSettings
     commands = COMMANDS
     saved_type = TranslateConfig
+    messages = TranslateMessages
     calibration_changes_metrics = False
     preprocessing_type = TranslatePreprocessing
     asset_names = (SOURCE, TARGET)

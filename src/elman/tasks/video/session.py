@@ -11,11 +11,11 @@ from elman.data.arguments import check_number
 from elman.data.values import as_array, is_tensor
 from elman.data.video.frame_format import Frame, as_frames, formatted
 from elman.errors import DataError, SettingsError
-from elman.nn.state import as_tuple
 from elman.tasks.ensemble import networks
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
+from elman.tasks.steps import Run, Steps, alone
 from elman.train.inference import inference
 from elman.train.tree import map_tensors, move
 
@@ -69,11 +69,15 @@ class VideoSession:
         **Arguments:** `frames`: (n, H, W) or (n, H, W, C), or one frame, (H, W) or (H, W, C), of
         uint8 or floats from 0 to 1; they may be of any size.
         """
+        return alone(self.accepting(frames))
+
+    def accepting(self, frames: Any) -> Steps[Update]:
+        """As `accept`, for a server that computes for many sessions."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         taken = self._at_rate(_checked(frames))
         if taken:
-            self._read(np.stack(taken))
+            yield from self._read(np.stack(taken))
         waits = max(_EVERY, self._answered // _GROWTH)
         if self._taken and (self._value is None or self._runs or self._since >= waits):
             self._value, self._answered = self._answer().value, self._taken
@@ -81,6 +85,11 @@ class VideoSession:
 
     def finish(self) -> Prediction:
         """The answer for the whole clip; an `error` where no frame has come."""
+        return alone(self.finishing())
+
+    def finishing(self) -> Steps[Prediction]:
+        """As `finish`; nothing is left to be computed with others."""
+        yield from ()
         self._finished = True
         return self._answer() if self._taken else Prediction(None, "no frame has come")
 
@@ -117,28 +126,28 @@ class VideoSession:
                 found += [formatted(frame, wanted)] * times
         return found
 
-    def _read(self, frames: Frame) -> None:
+    def _read(self, frames: Frame) -> Steps[None]:
         """Encode frames (n, H, W, C) and step on."""
         seen = list(self._seen)
-        with inference(self._task.model) as device:
-            own = move(torch.from_numpy(frames), device)
-            for i, network in enumerate(self._networks):
-                values = network.encoder.scaled(own)
+        for i, network in enumerate(self._networks):
+            with inference(network) as device:
+                values = network.encoder.scaled(move(torch.from_numpy(frames), device))
                 first = values[:1] if self._before is None else move(self._before, device)
                 before = torch.cat([first, values[:-1]])
                 features = network.encoder.features(values, before).unsqueeze(1)
-                seen[i] = self._stepped(network, features, seen[i])
+            seen[i] = yield from self._stepped(network, features, seen[i])
         self._seen, self._before = seen, values[-1:]
         self._taken += len(frames)
 
-    def _stepped(self, network: Any, features: Tensor, seen: Seen | None) -> Seen:
+    def _stepped(self, network: Any, features: Tensor, seen: Seen | None) -> Steps[Seen]:
         if not self._runs:
             earlier = [] if seen is None or seen.features is None else [seen.features]
             return Seen(torch.cat([*earlier, features]))
-        before: Any = None if seen is None else seen.recurrent
-        output, state = network.recurrent(features, before)
-        pooling = network.head.pooling.gather(output, None if seen is None else seen.pooling)
-        return Seen(None, as_tuple(state), pooling)
+        before = () if seen is None else seen.recurrent
+        output, state = yield Run(network.recurrent, features, before)
+        with inference(network):
+            pooling = network.head.pooling.gather(output, None if seen is None else seen.pooling)
+        return Seen(None, state, pooling)
 
     def _answer(self) -> Prediction:
         task = self._task

@@ -22,6 +22,7 @@ from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
 from elman.tasks.video.flags import COMMANDS
 from elman.tasks.video.forecasting import Forecasting
+from elman.tasks.video.messages import VideoMessages
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.tasks.video.saved import VideoConfig
 from elman.tasks.video.session import VideoSession
@@ -54,6 +55,7 @@ class Video(Task):
     settings_type = VideoSettings
     commands = COMMANDS
     saved_type = VideoConfig
+    messages = VideoMessages
     preprocessing_type = VideoPreprocessing
     fixed = (
         *("kind", "size", "rate", "colour", "fit", "differences", "channels", "features"),

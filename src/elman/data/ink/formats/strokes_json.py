@@ -65,6 +65,14 @@ def read_json_strokes(path: Path) -> Iterator[Sample]:
         yield _sample(each, f"{name}[{i}]" if is_list else name)
 
 
+def ink_of_json(value: Any, name: str) -> Ink:
+    """The ink of a drawing that JSON holds, see `read_json_strokes`; DataError calls it `name`."""
+    found = _sample(value, name).ink
+    if isinstance(found, str):
+        raise DataError(found)
+    return found
+
+
 def _of_line(line: str, name: str) -> Sample:
     try:
         value = json.loads(line)

@@ -1,0 +1,13 @@
+"""What clients send to a served language model: texts."""
+
+from typing import ClassVar
+
+from elman.tasks.text_messages import TextMessages
+
+
+class LanguageMessages(TextMessages):
+    """A text to go on from; whole texts are scored."""
+
+    session_options: ClassVar[tuple[str, ...]] = (
+        *("length", "temperature", "top_k", "top_p", "seed", "stop"),
+    )
