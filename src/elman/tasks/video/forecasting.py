@@ -11,15 +11,20 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.errors import SettingsError
-from elman.tasks.plan import Plan, length
+from elman.tasks.plan import Plan, length, units
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.forecaster import Forecaster
 from elman.tasks.video.frame_metrics import frame_metrics
-from elman.tasks.video.plan import form_of, usual_of
+from elman.tasks.video.hold_out import later_held_out
+from elman.tasks.video.optical_flow import extrapolated
+from elman.tasks.video.plan import form_of, own_size, usual_of
 from elman.tasks.video.preprocessing import VideoPreprocessing
-from elman.tasks.video.windows import TrainingWindows, Window, Windows
+from elman.tasks.video.settings import sides
+from elman.tasks.video.start_forecast import simple, start_of
+from elman.tasks.video.training_windows import TrainingWindows
+from elman.tasks.video.windows import Window, Windows
 from elman.train import Step
 from elman.train.inference import ByLength
 from elman.train.objective import Objective
@@ -28,8 +33,9 @@ if TYPE_CHECKING:
     from elman.tasks.video.task import Video
 
 _CHANNELS = 64
+_FEW = 500  # windows side by side, below which the network is smaller
 _STEPS = 1500
-_LOOKED_AT = 50  # clips, to choose persistence
+_CROP = 64  # pixels of a side
 
 
 class Forecasting:
@@ -41,36 +47,45 @@ class Forecasting:
         self.task, self.settings = task, task.settings
 
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
-        """Training and validation data; clips of one source stay together."""
-        return data.split(self.settings.held_out, self.settings.seed)
+        """Training and validation data; clips of one source stay together, and where there is
+        but one source its later frames are held out."""
+        settings = self.settings
+        if len(set(data.clips.groups)) > 1:
+            return data.split(settings.held_out, settings.seed)
+        return later_held_out(data, settings.held_out, settings.inputs, settings.horizon)
 
     def plan(self, train: VideoData) -> Plan:
         """By the sizes of the clips, and whether their frames are like the last one."""
         settings, asked = self.settings, self.task.asked
         usual = usual_of(train.clips.clips)
         chosen, frames = form_of(usual, asked)
-        if "size" not in asked:
-            chosen["size"] = max(8, chosen["size"] - chosen["size"] % settings.patch)
+        size = chosen["size"] = asked.get("size") or own_size(usual)
         chosen["kind"] = "predict"
-        chosen["persistence"] = lasts(train, settings.inputs, settings.horizon)
+        form = settings.model_copy(update={**chosen, **asked})
+        chosen["persistence"], chosen["flow"] = start_of(train.clips.clips, form)
+        height, width = sides(size)
+        crop = asked.get("crop") or _CROP
+        if max(height, width) > crop:
+            chosen["crop"] = crop
+        crops = -(-height // crop) * -(-width // crop)
         batch_size = asked.get("batch_size") or 8
-        count = len(train) * max(1, (frames - settings.inputs) // settings.horizon)
-        chosen |= {"batch_size": batch_size, "num_layers": 2, "hidden_size": _CHANNELS}
-        chosen |= length(count, batch_size, steps=_STEPS, preset=settings.preset, longest=1000)
+        windows = len(train) * max(1, (frames - settings.inputs) // settings.horizon)
+        is_small = windows < _FEW
+        chosen |= {"batch_size": batch_size, "num_layers": 1 if is_small else 2}
+        chosen["hidden_size"] = units(_CHANNELS / 2 if is_small else _CHANNELS, settings.preset)
+        chosen |= length(crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000)
+        channels = 1 if form.colour == "grey" else 3
+        megabytes = len(train) * frames * height * width * channels / 1e6
         facts = (
             f"{len(train):,} clips, usually {usual.frames:,} frames of {usual.height} x"
-            f" {usual.width}"
+            f" {usual.width}; decoded about {megabytes:,.0f} MB"
         )
         return Plan(facts, chosen)
 
     def build(self, preprocessing: VideoPreprocessing) -> Forecaster:
         """The encoder and the forecaster."""
-        pixels, patch = preprocessing.pixels, self.settings.patch
-        if pixels.height % patch or pixels.width % patch:
-            raise SettingsError(
-                f"patch={patch}: it must divide the size of the frames, {pixels.height}"
-            )
-        return Forecaster(self.settings, self.task.cell or self.settings.cell, pixels.channels)
+        cell = self.task.cell or self.settings.cell
+        return Forecaster(self.settings, cell, preprocessing.pixels.channels)
 
     def batches(
         self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
@@ -78,22 +93,25 @@ class Forecasting:
         """Windows at random places, or side by side; of data to go on with, its last frames."""
         windows = self._windows(preprocessing, data)
         if training:
-            return windows.training()
+            return TrainingWindows(windows)
         return windows.last() if data.goes_on else windows.in_order()
 
     def loss(self, model: Forecaster, batch: Window, state: None) -> Step:
         """Mean squared error of the pixels that hold data, plus the mean absolute one times
         `mae`."""
-        error = (model(batch.inputs) - batch.targets) * batch.weight
-        count = batch.weight.sum().clamp(min=1) * batch.targets.shape[2]
-        loss = (error**2).sum() / count
+        error = model(batch.inputs) - batch.targets
+        loss = (batch.weight * error**2).sum()
         if self.settings.mae:
-            loss = loss + self.settings.mae * error.abs().sum() / count
-        return Step(loss, len(batch.lengths), state)
+            loss = loss + self.settings.mae * (batch.weight * error.abs()).sum()
+        count = (batch.weight > 0).sum().clamp(min=1) * batch.targets.shape[2]
+        return Step(loss / count, len(batch.lengths), state)
 
     def outputs(self, model: Forecaster, batch: Window) -> list[Tensor]:
         """The frames of each window, (m, C, H, W) of 0 to 1."""
-        return list(model(batch.inputs).clamp(0, 1).unbind(1))
+        predicted = model(batch.inputs).clamp(0, 1)
+        if batch.flow is not None:
+            predicted = extrapolated(predicted, batch.flow)
+        return list(predicted.unbind(1))
 
     def average(self, outputs: Sequence[Any]) -> Any:
         """The mean of the frames."""
@@ -133,17 +151,15 @@ class Forecasting:
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:  # noqa: ARG002
         """The last frame, the mean of the frames given, and nothing."""
+        windows = self._windows(self.task._known, held_out)
+        places, found = windows.places(), []
         started = time.perf_counter()
-        whole = self._actual(self.task._known, held_out)
-        simple = {
-            "persistence": whole.inputs[-1:],
-            "mean of the frames given": whole.inputs.mean(0, keepdim=True),
-            "black": torch.zeros_like(whole.inputs[:1]),
-        }
-        found = []
-        for name, frame in simple.items():
-            scores = squared(frame.expand_as(whole.targets), whole)
-            seconds = time.perf_counter() - started
+        each = [windows.at_rest([place]) for place in places]
+        forecasts = [simple(window) for window in each]
+        seconds = time.perf_counter() - started
+        for name in forecasts[0]:
+            pairs = zip(forecasts, each, strict=True)
+            scores = np.concatenate([squared(own[name], window) for own, window in pairs])
             metrics = {"mse": float(scores.mean())}
             found.append(Baseline(name, metrics, scores, seconds, metric="mse", maximize=False))
         return found
@@ -164,7 +180,7 @@ class Forecasting:
 
     def _actual(self, preprocessing: VideoPreprocessing, data: VideoData) -> Window:
         windows = self._windows(preprocessing, data)
-        return windows.batch(windows.places())
+        return windows.at_rest(windows.places())
 
 
 def squared(predicted: Tensor, whole: Window) -> NDArray[np.float64]:
@@ -172,17 +188,3 @@ def squared(predicted: Tensor, whole: Window) -> NDArray[np.float64]:
     error = ((predicted - whole.targets) * whole.weight) ** 2
     found: NDArray[np.float64] = error.sum((2, 3, 4)).mean(0).double().numpy()
     return found
-
-
-def lasts(data: VideoData, inputs: int, horizon: int) -> bool:
-    """Whether later frames are nearer to the last one given than to the mean of those given and to
-    black."""
-    sums = np.zeros(3)
-    places = np.linspace(0, len(data) - 1, min(len(data), _LOOKED_AT)).round().astype(int)
-    for i in places.tolist():
-        frames = data.clips.clips[i].frames(size=32, grey=True).astype(np.float64)
-        begin = min(inputs, max(1, len(frames) - 1))
-        later, given = frames[begin : begin + horizon], frames[:begin]
-        guesses = given[-1], given.mean(0), np.zeros_like(given[0])
-        sums += [((later - guess) ** 2).sum() for guess in guesses]
-    return bool(sums[0] < min(sums[1], sums[2]))

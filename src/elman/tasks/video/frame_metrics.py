@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _WINDOW = 7  # pixels of a side, over which structures are compared
+_ROUNDING = 1e-3  # of a grade of brightness
 _MOST_DECIBELS = 100.0
 
 
@@ -15,8 +17,10 @@ def frame_metrics(
     """Metrics of frames, (m, N, C, H, W) of 0 to 1, where `weight`, (m, N, 1, H, W), is 1.
 
     **Returns:** `mse` and `mae`, summed over the pixels of a frame as the field does, a mean of all
-    frames; `mse_1`, ... of each lead; `psnr` in dB and `ssim` (Wang et al. 2004), means of frames;
-    `csi_20`, ... the critical success index at each threshold, of 0 to 255.
+    frames; `mse_1`, ... of each lead; `pixel_mse`, the mean of all pixels; `psnr` in dB and `ssim`
+    (Wang et al. 2004), means of frames; `csi_20_1`, ... the critical success index of each lead at
+    a threshold, of 0 to 255: hits to hits, misses and false alarms; `csi_20`, the mean of leads.
+    A lead without any of these counts as 1.
     """
     error = (predicted - actual) * weight
     squared, absolute = (each.sum((2, 3, 4)) for each in (error**2, error.abs()))
@@ -26,10 +30,13 @@ def frame_metrics(
     decibels = -10 * (squared / count).clamp(min=1e-10).log10()
     found["psnr"] = float(decibels.clamp(max=_MOST_DECIBELS).mean())
     found["ssim"] = ssim((predicted * weight).flatten(0, 1), (actual * weight).flatten(0, 1))
+    found["pixel_mse"] = float(squared.sum() / count.sum())
     for threshold in thresholds:
-        a, p = (each * 255 >= threshold for each in (actual, predicted))
-        hits, either = ((each & (weight > 0)).sum() for each in (a & p, a | p))
-        found[f"csi_{threshold:g}"] = float(hits / either) if either else 1.0
+        a, p = (each * 255 >= threshold - _ROUNDING for each in (actual, predicted))
+        hits, either = ((each & (weight > 0)).sum((1, 2, 3, 4)) for each in (a & p, a | p))
+        csi = torch.where(either > 0, hits / either.clamp(min=1), 1.0)
+        found[f"csi_{threshold:g}"] = float(csi.mean())
+        found |= {f"csi_{threshold:g}_{i}": float(each) for i, each in enumerate(csi, 1)}
     return found
 
 

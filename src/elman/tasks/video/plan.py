@@ -1,5 +1,6 @@
 """A video task's settings from its clips: their size, rate and colours, how long, how large."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -13,8 +14,10 @@ from elman.data.video.pictures import pictures_in
 from elman.errors import DataError
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.video.dataset import VideoData
+from elman.tasks.video.settings import sides
 
-_LARGEST = 64  # pixels of a side
+_SMALLEST, _LARGEST = 8, 64  # pixels of a side
+_LARGEST_PREDICTED = 1024
 _LONGEST = 64  # frames of a usual clip
 _LOOKED_AT = 100  # clips
 _DECODED = 12  # clips of which the first frames are looked at
@@ -43,7 +46,7 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     if usual.rate is not None and not given.get("rate") and frames > _LONGEST:
         chosen["rate"] = round(usual.rate * _LONGEST / usual.frames, 6)
         frames = _LONGEST
-    pixels = frames * chosen["size"] ** 2
+    pixels = frames * math.prod(sides(chosen["size"]))
     batch = int(np.clip(count // 16, 4, 32))
     batch_size = given.get("batch_size") or int(np.clip(_PIXELS // pixels, 2, batch))
     an_epoch = count / batch_size
@@ -62,15 +65,25 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
 
 
 def form_of(usual: Usual, given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Size, rate and colours of frames like the clips' own, and the frames of a usual clip."""
-    size = given.get("size") or int(np.clip(min(usual.height, usual.width), 8, _LARGEST))
-    chosen: dict[str, Any] = {"size": size}
+    """Size, rate and colours of frames like the clips' own, and the frames of a usual clip.
+
+    The size is that of a square.
+    """
+    side = int(np.clip(min(usual.height, usual.width), _SMALLEST, _LARGEST))
+    chosen: dict[str, Any] = {"size": given.get("size") or side}
     frames = usual.frames
     if usual.rate is not None:
-        chosen["rate"] = given.get("rate") or round(usual.rate, 6)
+        chosen["rate"] = given.get("rate") or float(f"{usual.rate:.6g}")
         frames = max(1, round(usual.frames * chosen["rate"] / usual.rate))
     chosen["colour"] = "colour" if usual.has_colour else "grey"
     return chosen, frames
+
+
+def own_size(usual: Usual) -> int | str:
+    """The clips' height and width, made smaller alike where one is beyond 1,024."""
+    scale = min(1.0, _LARGEST_PREDICTED / max(usual.height, usual.width))
+    height, width = (max(_SMALLEST, round(scale * side)) for side in (usual.height, usual.width))
+    return height if height == width else f"{height}x{width}"
 
 
 def usual_of(clips: list[Clip]) -> Usual:

@@ -45,15 +45,13 @@ class VideoPreprocessing:
             if settings.kind != "predict":
                 check_labels(train.labels, start.labels)
             return cls(start.format, start.pixels, start.labels, settings.cache)
-        assert settings.size is not None
         grey = settings.colour == "grey"
-        wanted = FrameFormat.of(settings.rate, settings.size, grey, settings.fit)
+        wanted = FrameFormat.of(settings.rate, settings.sides, grey, settings.fit)
         data = train.decoded(wanted, settings.cache)
         assert data.frames is not None
-        size = settings.size, settings.size
         return cls(
             wanted,
-            Pixels(*size, wanted.channels, *_range(data.frames)),
+            Pixels(*settings.sides, wanted.channels, *_range(data.frames)),
             [] if settings.kind == "predict" else sorted(set(data.labels)),
             settings.cache,
         )

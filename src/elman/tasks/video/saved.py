@@ -6,7 +6,7 @@ from pydantic import Field
 
 from elman.tasks.schema import SavedConfig
 
-Side = Annotated[int, Field(ge=8, le=512)]
+Side = Annotated[int, Field(ge=8, le=4096)]
 Deviation = Annotated[float, Field(gt=0, le=10)]
 
 
