@@ -18,6 +18,7 @@ from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.forecaster import Forecaster
 from elman.tasks.video.frame_metrics import frame_metrics
 from elman.tasks.video.hold_out import later_held_out
+from elman.tasks.video.matching import matched
 from elman.tasks.video.optical_flow import extrapolated
 from elman.tasks.video.plan import form_of, own_size, usual_of
 from elman.tasks.video.preprocessing import VideoPreprocessing
@@ -63,6 +64,7 @@ class Forecasting:
         chosen["kind"] = "predict"
         form = settings.model_copy(update={**chosen, **asked})
         chosen["persistence"], chosen["flow"] = start_of(train.clips.clips, form)
+        chosen["matching"] = bool(settings.thresholds) and chosen["persistence"]
         height, width = sides(size)
         crop = asked.get("crop") or _CROP
         if max(height, width) > crop:
@@ -73,7 +75,9 @@ class Forecasting:
         is_small = windows < _FEW
         chosen |= {"batch_size": batch_size, "num_layers": 1 if is_small else 2}
         chosen["hidden_size"] = units(_CHANNELS / 2 if is_small else _CHANNELS, settings.preset)
-        chosen |= length(crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000)
+        chosen |= length(
+            crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000
+        )
         channels = 1 if form.colour == "grey" else 3
         megabytes = len(train) * frames * height * width * channels / 1e6
         facts = (
@@ -108,10 +112,13 @@ class Forecasting:
 
     def outputs(self, model: Forecaster, batch: Window) -> list[Tensor]:
         """The frames of each window, (m, C, H, W) of 0 to 1."""
-        predicted = model(batch.inputs).clamp(0, 1)
+        predicted = model(batch.inputs)
+        last = batch.inputs[-1:].expand_as(predicted)
         if batch.flow is not None:
-            predicted = extrapolated(predicted, batch.flow)
-        return list(predicted.unbind(1))
+            predicted, last = (extrapolated(each, batch.flow) for each in (predicted, last))
+        if self.settings.matching:
+            predicted = matched(predicted, last, batch.known[-1])
+        return list(predicted.clamp(0, 1).unbind(1))
 
     def average(self, outputs: Sequence[Any]) -> Any:
         """The mean of the frames."""

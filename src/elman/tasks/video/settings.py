@@ -36,7 +36,7 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "kind"),
-            *("size", "rate", "colour", "persistence", "flow", "crop", "balance", "num_layers"),
+            *("size", "rate", "colour", "persistence", "flow", "crop", "matching", "num_layers"),
         }
     )
 
@@ -123,12 +123,24 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         description="Side of the windows that are cut out of larger frames to train on; if none 64"
         " where frames are predicted. Predicted are whole frames.",
     )
-    balance: float | None = Field(
+    zoom: float = Field(
+        3.0,
+        ge=1,
+        le=10,
+        description="How much smaller, at most, things are shown in windows cut out to train on.",
+    )
+    matching: bool | None = Field(
         None,
+        description="Give the frames predicted the distribution of brightness of the last one"
+        " (probability matching); if none where there are thresholds, and changes of the last frame"
+        " are predicted.",
+    )
+    balance: float = Field(
+        0.0,
         ge=0,
         le=1,
         description="How much more rare brightness counts in the loss than common one: its"
-        " frequency to the power of minus this. If none XX.",
+        " frequency to the power of minus this (Shi et al. 2017).",
     )
     mae: float = Field(
         0.0, ge=0, le=1000, description="Weight of the absolute error beside the squared one."

@@ -38,9 +38,10 @@ class TrainingWindows:
         height, width = windows.frames[0].shape[1:3]
         side = settings.crop or max(height, width)
         self.crop = min(side, height), min(side, width)
+        self.zoom = max(1.0, min(settings.zoom, height / self.crop[0], width / self.crop[1]))
         crops = -(-height // self.crop[0]) * -(-width // self.crop[1])
         self.places = [place for place in windows.places() for _ in range(crops)]
-        self.weights = brightness_weights(windows.frames, windows.valid, settings.balance or 0.0)
+        self.weights = brightness_weights(windows.frames, windows.valid, settings.balance)
         self._flows: dict[Place, Tensor] = {}
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class TrainingWindows:
             yield self._batch(own, draws)
 
     def _batch(self, places: list[Place], random: np.random.Generator) -> Window:
-        pairs = [self._cut(place, self._corner(place, random)) for place in places]
+        pairs = [self._cut(place, *self._chosen(place, random)) for place in places]
         frames, known = (torch.stack(each, 1) for each in zip(*pairs, strict=True))
         window = parted(frames, known, self.windows.inputs)
         if self.weights is None:
@@ -67,29 +68,43 @@ class TrainingWindows:
         brightness = (255 * window.targets.mean(2, keepdim=True)).round().long()
         return window._replace(weight=window.weight * self.weights[brightness])
 
-    def _corner(self, place: Place, random: np.random.Generator) -> tuple[int, int]:
-        """A corner at random; of some tried, that of a window with more contrast in the last frame
-        given is likelier."""
+    def _chosen(
+        self, place: Place, random: np.random.Generator
+    ) -> tuple[tuple[float, float], float]:
+        """The corner of a window at random, and the pixels from one of its pixels to the next.
+
+        Of some corners tried, that of a window with more contrast in the last frame given is
+        likelier.
+        """
         i, start = place
         last = self.windows.frames[i][start + self.windows.inputs - 1]
-        spare = [side - own for side, own in zip(last.shape[:2], self.crop, strict=True)]
-        if not any(spare):
-            return 0, 0
-        corners = random.integers(0, np.array(spare) + 1, (_TRIED, 2))
-        height, width = self.crop
-        contrast = np.array([last[y : y + height, x : x + width].std() + 1 for y, x in corners])
+        step = float(np.exp(random.uniform(0, np.log(self.zoom))))
+        height, width = (step * (side - 1) for side in self.crop)
+        spare = np.array(last.shape[:2]) - 1 - (height, width)
+        if not (spare > 0).any():
+            return (0, 0), step
+        corners = random.uniform(0, spare, (_TRIED, 2))
+        if step == 1:
+            corners = corners.round()
+        parts = (
+            last[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1] for y, x in corners
+        )
+        contrast = np.array([part.std() + 1 for part in parts])
         y, x = corners[random.choice(_TRIED, p=contrast / contrast.sum())].tolist()
-        return y, x
+        return (y, x), step
 
-    def _cut(self, place: Place, corner: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _cut(self, place: Place, corner: tuple[float, float], step: float) -> tuple[Tensor, Tensor]:
         """The frames of a window and where they hold data, both (T, C, h, w)."""
-        windows, (y, x), (height, width) = self.windows, corner, self.crop
-        if not windows.settings.flow:
-            return windows.tensors(place, slice(y, y + height), slice(x, x + width))
-        whole = windows.frames[place[0]].shape[1:3]
-        flow = of_size(self._flow(place), torch.Size(whole))
-        here = grid(torch.Size(self.crop), flow, corner).unsqueeze(0)
-        at = timeline(flow, windows.inputs, windows.settings.horizon, here).squeeze(1)
+        windows, size = self.windows, torch.Size(self.crop)
+        if not windows.settings.flow and step == 1:
+            rows, columns = (
+                slice(int(a), int(a) + side) for a, side in zip(corner, size, strict=True)
+            )
+            return windows.tensors(place, rows, columns)
+        whole = torch.Size(windows.frames[place[0]].shape[1:3])
+        flow = of_size(self._flow(place), whole)
+        here = step * grid(size, flow) + flow.new_tensor(corner).reshape(2, 1, 1)
+        at = timeline(flow, windows.inputs, windows.settings.horizon, here.unsqueeze(0)).squeeze(1)
         # Only the part of the frames that is passed on the way is read.
         low = [max(0, int(each)) for each in at.amin((0, 2, 3)).floor().tolist()]
         high = [int(each) + 2 for each in at.amax((0, 2, 3)).tolist()]
@@ -99,7 +114,9 @@ class TrainingWindows:
         return sampled(frames, at), (sampled(known, at) > _WHOLE).float()
 
     def _flow(self, place: Place) -> Tensor:
-        """The flow of the frames given, as far as it is smooth, (1, 2, h, w)."""
+        """The flow of the frames given, as far as it is smooth, (1, 2, h, w); 0 at rest."""
+        if not self.windows.settings.flow:
+            return torch.zeros(1, 2, 1, 1)
         if place not in self._flows:
             flow = self.windows.at_rest([place]).motion()
             size = [-(-side // _COARSE) for side in flow.shape[2:]]
