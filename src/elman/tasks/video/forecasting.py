@@ -15,6 +15,7 @@ from elman.tasks.plan import Plan, length, units
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
+from elman.tasks.video.forecast_report import ForecastRun
 from elman.tasks.video.forecaster import Forecaster
 from elman.tasks.video.frame_metrics import frame_metrics
 from elman.tasks.video.hold_out import later_held_out
@@ -22,7 +23,7 @@ from elman.tasks.video.matching import matched
 from elman.tasks.video.optical_flow import extrapolated
 from elman.tasks.video.plan import form_of, own_size, usual_of
 from elman.tasks.video.preprocessing import VideoPreprocessing
-from elman.tasks.video.settings import sides
+from elman.tasks.video.settings import VideoSettings, sides
 from elman.tasks.video.start_forecast import simple, start_of
 from elman.tasks.video.training_windows import TrainingWindows
 from elman.tasks.video.windows import Window, Windows
@@ -65,6 +66,8 @@ class Forecasting:
         form = settings.model_copy(update={**chosen, **asked})
         chosen["persistence"], chosen["flow"] = start_of(train.clips.clips, form)
         chosen["matching"] = bool(settings.thresholds) and chosen["persistence"]
+        if chosen["flow"]:
+            chosen["residual_scale"] = round(residual_scale(train, frames, settings), 2)
         height, width = sides(size)
         crop = asked.get("crop") or _CROP
         if max(height, width) > crop:
@@ -114,6 +117,8 @@ class Forecasting:
         """The frames of each window, (m, C, H, W) of 0 to 1."""
         predicted = model(batch.inputs)
         last = batch.inputs[-1:].expand_as(predicted)
+        if self.settings.persistence:
+            predicted = torch.lerp(last, predicted, self.settings.residual_scale)
         if batch.flow is not None:
             predicted, last = (extrapolated(each, batch.flow) for each in (predicted, last))
         if self.settings.matching:
@@ -177,9 +182,26 @@ class Forecasting:
         """The squared error of a frame in each window."""
         return squared(torch.stack(list(output), 1), self._actual(preprocessing, data))
 
-    def report_parts(self, train: VideoData, held_out: VideoData) -> Own:  # noqa: ARG002
-        """Nothing but what all tasks show."""
-        return Own()
+    def report_parts(self, train: VideoData, held_out: VideoData) -> Own:
+        """Forecasts beside what came, errors by lead, the data."""
+        known = self.task._known
+        return ForecastRun(self.task, known.decoded(train), known.decoded(held_out)).own()
+
+    def simple_metrics(self, data: VideoData) -> dict[str, dict[str, float]]:
+        """The metrics of forecasts without a model, by their names."""
+        windows = self._windows(self.task._known, data)
+        each = [windows.at_rest([place]) for place in windows.places()]
+        forecasts = [simple(window) for window in each]
+        targets, weight = (torch.cat([own[k] for own in each], 1) for k in (1, 2))
+        return {
+            name: frame_metrics(
+                torch.cat([own[name] for own in forecasts], 1),
+                targets,
+                weight,
+                self.settings.thresholds,
+            )
+            for name in forecasts[0]
+        }
 
     def _windows(self, preprocessing: VideoPreprocessing, data: VideoData) -> Windows:
         decoded = preprocessing.decoded(data)
@@ -195,3 +217,12 @@ def squared(predicted: Tensor, whole: Window) -> NDArray[np.float64]:
     error = ((predicted - whole.targets) * whole.weight) ** 2
     found: NDArray[np.float64] = error.sum((2, 3, 4)).mean(0).double().numpy()
     return found
+
+
+def residual_scale(train: VideoData, frames: int, settings: VideoSettings) -> float:
+    """The less, the fewer windows there are to learn from: n / (n + 1) of n apart in time.
+
+    The flow's extrapolation holds for other events, too; what few windows teach may not.
+    """
+    count = max(1, len(train) * frames // (settings.inputs + settings.horizon))
+    return count / (count + 1)

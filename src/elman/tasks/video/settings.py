@@ -36,7 +36,17 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "kind"),
-            *("size", "rate", "colour", "persistence", "flow", "crop", "matching", "num_layers"),
+            *(
+                "size",
+                "rate",
+                "colour",
+                "persistence",
+                "flow",
+                "crop",
+                "matching",
+                "residual_scale",
+                "num_layers",
+            ),
         }
     )
 
@@ -134,6 +144,13 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         description="Give the frames predicted the distribution of brightness of the last one"
         " (probability matching); if none where there are thresholds, and changes of the last frame"
         " are predicted.",
+    )
+    residual_scale: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the learnt change that is added to the last frame in predictions; if"
+        " not given less than 1 where frames move along the flow and few windows are trained on.",
     )
     balance: float = Field(
         0.0,

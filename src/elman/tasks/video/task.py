@@ -102,6 +102,17 @@ class Video(Task):
         nothing = np.full(len(self.labels), np.nan, np.float32)
         return np.stack(in_place(found, dataset, lambda _: nothing))
 
+    def simple_forecasts(self, data: Any) -> dict[str, dict[str, float]]:
+        """The metrics of forecasts without a model, to hold those of `evaluate` against.
+
+        Of models that predict frames: "persistence", the last frame; "optical flow", the last frame
+        moved along the flow of those given; "mean of the frames given"; "black".
+        """
+        self._check_trained()
+        if not isinstance(self._part, Forecasting):
+            raise SettingsError("a model that tells labels has no simple forecasts")
+        return self._part.simple_metrics(self.read(data, labelled=True))
+
     def session(
         self, *, rate: float | None = None, state: Mapping[str, Any] | None = None
     ) -> VideoSession:
