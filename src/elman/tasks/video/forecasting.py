@@ -192,16 +192,13 @@ class Forecasting:
         windows = self._windows(self.task._known, data)
         each = [windows.at_rest([place]) for place in windows.places()]
         forecasts = [simple(window) for window in each]
-        targets, weight = (torch.cat([own[k] for own in each], 1) for k in (1, 2))
-        return {
-            name: frame_metrics(
-                torch.cat([own[name] for own in forecasts], 1),
-                targets,
-                weight,
-                self.settings.thresholds,
-            )
-            for name in forecasts[0]
-        }
+        actual = torch.cat([window.targets for window in each], 1)
+        weight = torch.cat([window.weight for window in each], 1)
+        found = {}
+        for name in forecasts[0]:
+            predicted = torch.cat([own[name] for own in forecasts], 1)
+            found[name] = frame_metrics(predicted, actual, weight, self.settings.thresholds)
+        return found
 
     def _windows(self, preprocessing: VideoPreprocessing, data: VideoData) -> Windows:
         decoded = preprocessing.decoded(data)

@@ -102,7 +102,7 @@ def timeline(flow: Tensor, before: int, after: int, places: Tensor) -> Tensor:
     """Where what is at `places` in the last of `before` frames is in all of them and in `after`
     more, (before + after, B, 2, h, w)."""
     earlier, later = paths(flow, 1 - before, places), paths(flow, after, places)
-    now = places.expand(1, len(flow), -1, -1, -1)
+    now = places.expand(len(flow), -1, -1, -1).unsqueeze(0)
     return torch.cat([earlier.flip(0), now, later])
 
 
@@ -117,7 +117,9 @@ def sampled(maps: Tensor, places: Tensor, *, outside: str = "zeros") -> Tensor:
 
 def extrapolated(frames: Tensor, flow: Tensor) -> Tensor:
     """Frames (m, B, C, H, W), as they are in coordinates that moved with the flow for 1 to m
-    frames, in those at rest (semi-Lagrangian)."""
+    frames, in those at rest (semi-Lagrangian). What comes in is like the edge that it comes over.
+    """
     size = frames.shape[3:]
     places = paths(flow, -len(frames), grid(size, frames).unsqueeze(0))
-    return sampled(frames.flatten(0, 1), places.flatten(0, 1)).reshape(frames.shape)
+    found = sampled(frames.flatten(0, 1), places.flatten(0, 1), outside="border")
+    return found.reshape(frames.shape)

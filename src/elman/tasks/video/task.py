@@ -21,6 +21,7 @@ from elman.tasks.unreadable import in_place
 from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
 from elman.tasks.video.flags import COMMANDS
+from elman.tasks.video.forecast_session import ForecastSession
 from elman.tasks.video.forecasting import Forecasting
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.tasks.video.saved import VideoConfig
@@ -115,15 +116,17 @@ class Video(Task):
 
     def session(
         self, *, rate: float | None = None, state: Mapping[str, Any] | None = None
-    ) -> VideoSession:
+    ) -> VideoSession | ForecastSession:
         """A session that takes frames as they come; it ends with the answer of `predict`.
+
+        That of a model that predicts gives the next frames after each one that comes.
 
         **Arguments:** `rate`: frames a second that will come, of which those at the model's rate
         are read; all of them if None. `state`: of another session, to go on with.
         """
         self._check_trained()
-        self._check_classifies("sessions")
-        return VideoSession(self, rate=rate, state=state)
+        kind = ForecastSession if self.settings.kind == "predict" else VideoSession
+        return kind(self, rate=rate, state=state)
 
     # the parts of a task
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,14 @@ _TRIED = 8  # places for a crop; those with more contrast are chosen more often
 _WHOLE = 0.99  # share of a pixel that must hold data
 _COARSE = 4  # pixels, a side, of which a flow is kept
 _KEPT = 1 << 28  # bytes of flows
+
+
+class Cut(NamedTuple):
+    """A window's corner, and the pixels of the frame from one of its pixels to the next."""
+
+    y: float
+    x: float
+    step: float
 
 
 class TrainingWindows:
@@ -60,7 +69,12 @@ class TrainingWindows:
             yield self._batch(own, draws)
 
     def _batch(self, places: list[Place], random: np.random.Generator) -> Window:
-        pairs = [self._cut(place, *self._chosen(place, random)) for place in places]
+        cuts = [self._chosen(place, random) for place in places]
+        if self.windows.settings.flow or self.zoom > 1:
+            at = self._timelines(places, cuts)
+            pairs = [self._moved(place, at[:, i]) for i, place in enumerate(places)]
+        else:
+            pairs = [self._still(*each) for each in zip(places, cuts, strict=True)]
         frames, known = (torch.stack(each, 1) for each in zip(*pairs, strict=True))
         window = parted(frames, known, self.windows.inputs)
         if self.weights is None:
@@ -68,10 +82,8 @@ class TrainingWindows:
         brightness = (255 * window.targets.mean(2, keepdim=True)).round().long()
         return window._replace(weight=window.weight * self.weights[brightness])
 
-    def _chosen(
-        self, place: Place, random: np.random.Generator
-    ) -> tuple[tuple[float, float], float]:
-        """The corner of a window at random, and the pixels from one of its pixels to the next.
+    def _chosen(self, place: Place, random: np.random.Generator) -> Cut:
+        """A window at random.
 
         Of some corners tried, that of a window with more contrast in the last frame given is
         likelier.
@@ -82,7 +94,7 @@ class TrainingWindows:
         height, width = (step * (side - 1) for side in self.crop)
         spare = np.array(last.shape[:2]) - 1 - (height, width)
         if not (spare > 0).any():
-            return (0, 0), step
+            return Cut(0, 0, step)
         corners = random.uniform(0, spare, (_TRIED, 2))
         if step == 1:
             corners = corners.round()
@@ -91,27 +103,32 @@ class TrainingWindows:
         )
         contrast = np.array([part.std() + 1 for part in parts])
         y, x = corners[random.choice(_TRIED, p=contrast / contrast.sum())].tolist()
-        return (y, x), step
+        return Cut(y, x, step)
 
-    def _cut(self, place: Place, corner: tuple[float, float], step: float) -> tuple[Tensor, Tensor]:
-        """The frames of a window and where they hold data, both (T, C, h, w)."""
-        windows, size = self.windows, torch.Size(self.crop)
-        if not windows.settings.flow and step == 1:
-            rows, columns = (
-                slice(int(a), int(a) + side) for a, side in zip(corner, size, strict=True)
-            )
-            return windows.tensors(place, rows, columns)
-        whole = torch.Size(windows.frames[place[0]].shape[1:3])
-        flow = of_size(self._flow(place), whole)
-        here = step * grid(size, flow) + flow.new_tensor(corner).reshape(2, 1, 1)
-        at = timeline(flow, windows.inputs, windows.settings.horizon, here.unsqueeze(0)).squeeze(1)
+    def _still(self, place: Place, cut: Cut) -> tuple[Tensor, Tensor]:
+        """The frames of a window at rest and where they hold data, both (T, C, h, w)."""
+        (height, width), y, x = self.crop, int(cut.y), int(cut.x)
+        return self.windows.tensors(place, slice(y, y + height), slice(x, x + width))
+
+    def _moved(self, place: Place, at: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of what is at some places in each frame, (T, 2, h, w)."""
         # Only the part of the frames that is passed on the way is read.
         low = [max(0, int(each)) for each in at.amin((0, 2, 3)).floor().tolist()]
         high = [int(each) + 2 for each in at.amax((0, 2, 3)).tolist()]
         rows, columns = (slice(a, max(a, b) + 1) for a, b in zip(low, high, strict=True))
-        frames, known = windows.tensors(place, rows, columns)
+        frames, known = self.windows.tensors(place, rows, columns)
         at = at - at.new_tensor(low).reshape(2, 1, 1)
-        return sampled(frames, at), (sampled(known, at) > _WHOLE).float()
+        found = sampled(frames, at, outside="border")
+        return found, (sampled(known, at) > _WHOLE).float()
+
+    def _timelines(self, places: list[Place], cuts: list[Cut]) -> Tensor:
+        """Where the content of windows is in each frame, (T, B, 2, h, w)."""
+        size = torch.Size(self.windows.frames[places[0][0]].shape[1:3])
+        flow = torch.cat([of_size(self._flow(place), size) for place in places])
+        corners = flow.new_tensor([(cut.y, cut.x) for cut in cuts]).reshape(-1, 2, 1, 1)
+        steps = flow.new_tensor([cut.step for cut in cuts]).reshape(-1, 1, 1, 1)
+        here = corners + steps * grid(torch.Size(self.crop), flow)
+        return timeline(flow, self.windows.inputs, self.windows.settings.horizon, here)
 
     def _flow(self, place: Place) -> Tensor:
         """The flow of the frames given, as far as it is smooth, (1, 2, h, w); 0 at rest."""

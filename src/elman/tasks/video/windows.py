@@ -120,7 +120,8 @@ def moved(frames: Tensor, flow: Tensor) -> Tensor:
     """Frames (n, B, C, H, W) with their content where the flow brings it until the last one."""
     places = grid(frames.shape[3:], frames).unsqueeze(0)
     when = timeline(flow, len(frames), 0, places)
-    return sampled(frames.flatten(0, 1), when.flatten(0, 1)).reshape(frames.shape)
+    found = sampled(frames.flatten(0, 1), when.flatten(0, 1), outside="border")
+    return found.reshape(frames.shape)
 
 
 def _mask(clip: Clip, frames: Frame, fit: str) -> NDArray[np.bool_] | None:
