@@ -73,10 +73,14 @@ class VideoSession:
             self._value, self._answered = self._answer().value, self._intake.taken
         return Update(self._value)
 
+    def answer(self) -> Prediction:
+        """The answer for the clip so far, with its probability; an `error` before any frame."""
+        return self._answer() if self._intake.taken else Prediction(None, "no frame has come")
+
     def finish(self) -> Prediction:
         """The answer for the whole clip; an `error` where no frame has come."""
         self._finished = True
-        return self._answer() if self._intake.taken else Prediction(None, "no frame has come")
+        return self.answer()
 
     @property
     def state(self) -> dict[str, Any]:

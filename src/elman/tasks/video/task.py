@@ -58,7 +58,7 @@ class Video(Task):
     preprocessing_type = VideoPreprocessing
     fixed = (
         *("kind", "size", "rate", "colour", "fit", "differences", "channels", "features"),
-        *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence"),
+        *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence", "flow"),
     )
     found_after_training = ("head.temperature",)
 
