@@ -81,12 +81,8 @@ class Forecasting:
         chosen |= length(
             crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000
         )
-        channels = 1 if form.colour == "grey" else 3
-        megabytes = len(train) * frames * height * width * channels / 1e6
-        facts = (
-            f"{len(train):,} clips, usually {usual.frames:,} frames of {usual.height} x"
-            f" {usual.width}; decoded about {megabytes:,.0f} MB"
-        )
+        pixels = height * width * (1 if form.colour == "grey" else 3)
+        facts = f"{len(train):,} clips, {usual.described(len(train), frames, pixels)}"
         return Plan(facts, chosen)
 
     def build(self, preprocessing: VideoPreprocessing) -> Forecaster:

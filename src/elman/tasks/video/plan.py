@@ -36,6 +36,13 @@ class Usual:
     frames: int
     has_colour: bool
 
+    def described(self, count: int, frames: int, size: int) -> str:
+        """What so many clips are, and what they take in the cache as `frames` of `size` bytes."""
+        return (
+            f"usually {self.frames:,} frames of {self.height} x {self.width}; in all about"
+            f" {count * frames:,} frames, decoded {count * frames * size / 1e6:,.0f} MB"
+        )
+
 
 def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these clips, beside the settings that were given."""
@@ -56,11 +63,8 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     chosen |= length(count, batch_size, steps=steps, preset=preset, longest=300)
     chosen["hidden_size"] = units(96 if classes <= 20 else 128, preset)
     channels = 3 if (given.get("colour") or chosen["colour"]) == "colour" else 1
-    megabytes = count * pixels * channels / 1e6
-    facts = (
-        f"{count:,} clips of {classes} classes, usually {usual.frames:,} frames of"
-        f" {usual.height} x {usual.width}; decoded about {megabytes:,.0f} MB"
-    )
+    size = math.prod(sides(chosen["size"])) * channels
+    facts = f"{count:,} clips of {classes} classes, {usual.described(count, frames, size)}"
     return Plan(facts, chosen)
 
 
