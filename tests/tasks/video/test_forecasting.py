@@ -38,7 +38,7 @@ def drifting(count: int, height: int, width: int, seed: int = 0) -> Any:
 
 @pytest.fixture(scope="module")
 def task() -> Video:
-    return Video(**SMALL).fit(gliding(64), progress=False)
+    return Video(**SMALL, size=16).fit(gliding(64), progress=False)
 
 
 def test_frames_are_predicted_better_than_the_last_one(task: Video) -> None:
@@ -190,7 +190,7 @@ def along() -> Video:
 
 
 def test_frames_of_any_height_and_width(along: Video, tmp_path: Path) -> None:
-    assert along.settings.size == "50x37"
+    assert along.settings.size is None
     assert (along.settings.flow, along.settings.persistence, along.settings.crop) == (
         True,
         True,
@@ -206,6 +206,27 @@ def test_frames_of_any_height_and_width(along: Video, tmp_path: Path) -> None:
     simple = along.simple_forecasts([clip])
     assert simple["optical flow"]["mse"] < 0.5 * simple["persistence"]["mse"]
     assert simple["persistence"]["csi_128_1"] > simple["persistence"]["csi_128_2"]
+
+
+def test_clips_of_several_sizes(along: Video) -> None:
+    clips = [drifting(9, *size, seed=3) for size in ((50, 37), (40, 61), (50, 37))]
+    found = along.predict(clips)
+    assert [each.shape[1:3] for each in found] == [(50, 37), (40, 61), (50, 37)]
+    for clip, each in zip(clips, found, strict=True):
+        alone = along.predict([clip])[0].astype(int)
+        assert np.abs(alone - each).max() <= 1
+    metrics = along.evaluate(clips)
+    apart = [along.evaluate([clip]) for clip in clips]
+    for name in ("mse", "mae", "mse_2", "psnr"):
+        assert metrics[name] == pytest.approx(np.mean([each[name] for each in apart]), rel=1e-3)
+    assert 0 < metrics["ssim"] <= 1
+    settings = {**SMALL, "epochs": 2, "patch": 3}
+    task = Video(**settings).fit(clips, clips, progress=False)
+    assert task.predict(clips[1:2])[0].shape == (2, 40, 61, 1)
+    session = along.session()
+    session.accept(clips[0])
+    with pytest.raises(DataError, match="40 x 61, and those before were not"):
+        session.accept(clips[1])
 
 
 def test_later_frames_of_one_source_are_held_out(along: Video, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.frame_metrics import frame_metrics
 from elman.tasks.video.start_forecast import FLOW, LAST, simple
-from elman.tasks.video.windows import Window, Windows
+from elman.tasks.video.windows import Window, Windows, together
 
 if TYPE_CHECKING:
     from elman.tasks.video.task import Video
@@ -93,10 +93,11 @@ class ForecastRun:
             own if method is None else simple(window)[method] for _, window, own in self._found
         ]
         actual, weight = (
-            torch.cat([getattr(window, name) for _, window, _ in self._found], 1)
+            together([getattr(window, name).squeeze(1) for _, window, _ in self._found])
             for name in ("targets", "weight")
         )
-        return frame_metrics(torch.cat(predicted, 1), actual, weight, thresholds)
+        whole = together([each.squeeze(1) for each in predicted])
+        return frame_metrics(whole, actual, weight, thresholds)
 
     @cached_property
     def _found(self) -> list[tuple[tuple[int, int], Window, Tensor]]:

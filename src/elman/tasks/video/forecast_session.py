@@ -8,7 +8,7 @@ import torch
 
 from elman.data import Clip, Clips
 from elman.data.video.frame_format import Frame
-from elman.errors import SettingsError
+from elman.errors import DataError, SettingsError
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
@@ -50,6 +50,9 @@ class ForecastSession:
         taken = self._intake.take(frames)
         if len(taken):
             kept = [] if self._frames is None else [self._frames]
+            if kept and kept[0].shape[1:] != taken.shape[1:]:
+                height, width = taken.shape[1:3]
+                raise DataError(f"the frames are {height} x {width}, and those before were not")
             self._frames = np.concatenate([*kept, taken])[-self._needed :]
             self._value = self._predicted()
         return Update(self._value)

@@ -21,14 +21,13 @@ from elman.tasks.video.frame_metrics import frame_metrics
 from elman.tasks.video.hold_out import later_held_out
 from elman.tasks.video.matching import matched
 from elman.tasks.video.optical_flow import extrapolated
-from elman.tasks.video.plan import form_of, own_size, usual_of
+from elman.tasks.video.plan import form_of, reduced, usual_of
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.tasks.video.settings import VideoSettings, sides
 from elman.tasks.video.start_forecast import simple, start_of
 from elman.tasks.video.training_windows import TrainingWindows
-from elman.tasks.video.windows import Window, Windows
+from elman.tasks.video.windows import ByShape, Window, Windows, together
 from elman.train import Step
-from elman.train.inference import ByLength
 from elman.train.objective import Objective
 
 if TYPE_CHECKING:
@@ -61,14 +60,17 @@ class Forecasting:
         settings, asked = self.settings, self.task.asked
         usual = usual_of(train.clips.clips)
         chosen, frames = form_of(usual, asked)
-        size = chosen["size"] = asked.get("size") or own_size(usual)
+        if size := asked.get("size") or reduced(usual, train.clips.clips):
+            chosen["size"] = size
+        else:
+            del chosen["size"]
         chosen["kind"] = "predict"
         form = settings.model_copy(update={**chosen, **asked})
         chosen["persistence"], chosen["flow"] = start_of(train.clips.clips, form)
         chosen["matching"] = bool(settings.thresholds) and chosen["persistence"]
         if chosen["flow"]:
             chosen["residual_scale"] = round(residual_scale(train, frames, settings), 2)
-        height, width = sides(size)
+        height, width = sides(size) if size else (usual.height, usual.width)
         crop = asked.get("crop") or _CROP
         if max(height, width) > crop:
             chosen["crop"] = crop
@@ -92,7 +94,7 @@ class Forecasting:
 
     def batches(
         self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
-    ) -> TrainingWindows | ByLength[Window]:
+    ) -> TrainingWindows | ByShape:
         """Windows at random places, or side by side; of data to go on with, its last frames."""
         windows = self._windows(preprocessing, data)
         if training:
@@ -142,7 +144,7 @@ class Forecasting:
     ) -> dict[str, float]:
         """See `frame_metrics`; and the loss."""
         whole = self._actual(preprocessing, data)
-        predicted = torch.stack(list(output), 1)
+        predicted = together(output)
         found = frame_metrics(predicted, whole.targets, whole.weight, self.settings.thresholds)
         error = (predicted - whole.targets) * whole.weight
         count = whole.weight.sum().clamp(min=1) * whole.targets.shape[2]
@@ -176,7 +178,7 @@ class Forecasting:
         self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
     ) -> NDArray[np.float64]:
         """The squared error of a frame in each window."""
-        return squared(torch.stack(list(output), 1), self._actual(preprocessing, data))
+        return squared(together(output), self._actual(preprocessing, data))
 
     def report_parts(self, train: VideoData, held_out: VideoData) -> Own:
         """Forecasts beside what came, errors by lead, the data."""
@@ -188,12 +190,12 @@ class Forecasting:
         windows = self._windows(self.task._known, data)
         each = [windows.at_rest([place]) for place in windows.places()]
         forecasts = [simple(window) for window in each]
-        actual = torch.cat([window.targets for window in each], 1)
-        weight = torch.cat([window.weight for window in each], 1)
+        whole = windows.at_rest(windows.places())
         found = {}
         for name in forecasts[0]:
-            predicted = torch.cat([own[name] for own in forecasts], 1)
-            found[name] = frame_metrics(predicted, actual, weight, self.settings.thresholds)
+            predicted = together([own[name].squeeze(1) for own in forecasts])
+            thresholds = self.settings.thresholds
+            found[name] = frame_metrics(predicted, whole.targets, whole.weight, thresholds)
         return found
 
     def _windows(self, preprocessing: VideoPreprocessing, data: VideoData) -> Windows:

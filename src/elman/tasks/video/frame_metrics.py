@@ -29,7 +29,8 @@ def frame_metrics(
     count = (weight.sum((2, 3, 4)) * actual.shape[2]).clamp(min=1)
     decibels = -10 * (squared / count).clamp(min=1e-10).log10()
     found["psnr"] = float(decibels.clamp(max=_MOST_DECIBELS).mean())
-    found["ssim"] = ssim((predicted * weight).flatten(0, 1), (actual * weight).flatten(0, 1))
+    one, other = ((each * weight).flatten(0, 1) for each in (predicted, actual))
+    found["ssim"] = ssim(one, other, weight.flatten(0, 1))
     found["pixel_mse"] = float(squared.sum() / count.sum())
     for threshold in thresholds:
         a, p = (each * 255 >= threshold - _ROUNDING for each in (actual, predicted))
@@ -40,8 +41,10 @@ def frame_metrics(
     return found
 
 
-def ssim(one: Tensor, other: Tensor) -> float:
+def ssim(one: Tensor, other: Tensor, weight: Tensor | None = None) -> float:
     """Structural similarity of pictures (N, C, H, W) of 0 to 1, over squares of 7 pixels.
+
+    With `weight`, (N, 1, H, W), over those squares where it is 1; NaN where none is.
 
     >>> import torch
     >>> picture = torch.rand(1, 1, 16, 16)
@@ -56,4 +59,7 @@ def ssim(one: Tensor, other: Tensor) -> float:
     low, high = 0.01**2, 0.03**2
     top = (2 * a * b + low) * (2 * xy + high)
     values: Tensor = top / ((a**2 + b**2 + low) * (xx + yy + high))
-    return float(values.mean())
+    if weight is None:
+        return float(values.mean())
+    whole = (F.avg_pool2d(weight, side, 1) > 1 - 0.5 / side**2).expand_as(values)
+    return float(values[whole].mean())

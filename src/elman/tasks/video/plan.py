@@ -17,7 +17,7 @@ from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.settings import sides
 
 _SMALLEST, _LARGEST = 8, 64  # pixels of a side
-_LARGEST_PREDICTED = 1024
+_LARGEST_FILE = 1024  # pixels of a side, of which frames are predicted
 _LONGEST = 64  # frames of a usual clip
 _LOOKED_AT = 100  # clips
 _DECODED = 12  # clips of which the first frames are looked at
@@ -83,11 +83,17 @@ def form_of(usual: Usual, given: Mapping[str, Any]) -> tuple[dict[str, Any], int
     return chosen, frames
 
 
-def own_size(usual: Usual) -> int | str:
-    """The clips' height and width, made smaller alike where one is beyond 1,024."""
-    scale = min(1.0, _LARGEST_PREDICTED / max(usual.height, usual.width))
+def reduced(usual: Usual, clips: list[Clip]) -> int | str | None:
+    """The size of frames of large files, both sides made smaller alike; None of others."""
+    scale = _LARGEST_FILE / max(usual.height, usual.width)
+    if scale >= 1 or not all(_is_file(clip) for clip in clips):
+        return None
     height, width = (max(_SMALLEST, round(scale * side)) for side in (usual.height, usual.width))
     return height if height == width else f"{height}x{width}"
+
+
+def _is_file(clip: Clip) -> bool:
+    return clip.path is not None and clip.path.suffix.lower() in SUFFIXES
 
 
 def usual_of(clips: list[Clip]) -> Usual:

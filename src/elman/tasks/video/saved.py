@@ -17,6 +17,7 @@ class VideoConfig(SavedConfig):
     rate: float | None = Field(gt=0, le=1000)
     grey: bool
     fit: Literal["resize", "crop", "letterbox"]
+    own_size: bool = False
     height: Side
     width: Side
     mean: float = Field(ge=0, le=1)

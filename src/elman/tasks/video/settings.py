@@ -57,9 +57,9 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     )
     size: int | str | None = Field(
         None,
-        description="Height and width that frames are brought to, in pixels, as 64 or 96x128; if"
-        " none those of the clips, as a square of 64 at most to tell labels, of 1,024 a side at"
-        " most to predict.",
+        description="Height and width that frames are brought to, in pixels, as 64 or 96x128. If"
+        " none a square like those of the clips, of 64 at most, to tell labels; to predict each"
+        " clip keeps its own, but for files beyond 1,024 a side.",
     )
     rate: float | None = Field(
         None,
@@ -195,10 +195,9 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         return found[0] if len(set(found)) == 1 else f"{found[0]}x{found[1]}"
 
     @property
-    def sides(self) -> tuple[int, int]:
-        """Height and width of frames, once they are known."""
-        assert self.size is not None
-        return sides(self.size)
+    def sides(self) -> tuple[int, int] | None:
+        """Height and width of frames; None if each clip keeps its own."""
+        return None if self.size is None else sides(self.size)
 
 
 def sides(size: int | str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Windows of clips to train on: at random places, cut out of large frames, weighted."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -44,14 +45,18 @@ class TrainingWindows:
                 stacklevel=2,
             )
         self.size, self.seed = settings.batch_size, settings.seed
-        height, width = windows.frames[0].shape[1:3]
+        height, width = (min(own.shape[k] for own in windows.frames) for k in (1, 2))
         side = settings.crop or max(height, width)
         self.crop = min(side, height), min(side, width)
         self.zoom = max(1.0, min(settings.zoom, height / self.crop[0], width / self.crop[1]))
-        crops = -(-height // self.crop[0]) * -(-width // self.crop[1])
-        self.places = [place for place in windows.places() for _ in range(crops)]
+        self.places = [place for place in windows.places() for _ in range(self._crops(place))]
         self.weights = brightness_weights(windows.frames, windows.valid, settings.balance)
         self._flows: dict[Place, Tensor] = {}
+
+    def _crops(self, place: Place) -> int:
+        """How many windows cover a frame."""
+        shape = self.windows.frames[place[0]].shape[1:3]
+        return math.prod(-(-side // own) for side, own in zip(shape, self.crop, strict=True))
 
     def __len__(self) -> int:
         return -(-len(self.places) // self.size)
@@ -123,7 +128,11 @@ class TrainingWindows:
 
     def _timelines(self, places: list[Place], cuts: list[Cut]) -> Tensor:
         """Where the content of windows is in each frame, (T, B, 2, h, w)."""
-        size = torch.Size(self.windows.frames[places[0][0]].shape[1:3])
+        sizes = {torch.Size(self.windows.frames[i].shape[1:3]) for i, _ in places}
+        if len(sizes) > 1:
+            alone = zip(places, cuts, strict=True)
+            return torch.cat([self._timelines([place], [cut]) for place, cut in alone], 1)
+        (size,) = sizes
         flow = torch.cat([of_size(self._flow(place), size) for place in places])
         corners = flow.new_tensor([(cut.y, cut.x) for cut in cuts]).reshape(-1, 2, 1, 1)
         steps = flow.new_tensor([cut.step for cut in cuts]).reshape(-1, 1, 1, 1)

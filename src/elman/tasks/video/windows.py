@@ -1,10 +1,12 @@
 """Stretches of clips: frames that are given, and those that come next."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,9 +15,8 @@ from elman.data.video.frame_format import Frame
 from elman.errors import DataError
 from elman.tasks.video.optical_flow import grid, optical_flow, sampled, timeline
 from elman.tasks.video.settings import VideoSettings
-from elman.train.inference import ByLength
 
-_PIXELS = 16 * 64 * 64  # of one frame of all windows in a batch of inference
+_TOGETHER, _PIXELS = 16, 64 * 64  # windows in a batch of inference, if of so many pixels a frame
 Place = tuple[int, int]  # the number of a clip and the first frame of a window
 
 
@@ -71,18 +72,16 @@ class Windows:
             )
         return found
 
-    def in_order(self) -> ByLength[Window]:
+    def in_order(self) -> "ByShape":
         """The windows of `places`."""
         return self._batches(self.places())
 
-    def last(self) -> ByLength[Window]:
+    def last(self) -> "ByShape":
         """The last frames of each clip, whose next ones are not known."""
         return self._batches([(i, len(own) - self.inputs) for i, own in enumerate(self.frames)])
 
-    def _batches(self, places: list[Place]) -> ByLength[Window]:
-        largest = max(own.shape[1] * own.shape[2] for own in self.frames)
-        size = max(1, min(16, _PIXELS // largest))
-        return ByLength([1] * len(places), size, lambda n: self.batch([places[i] for i in n]))
+    def _batches(self, places: list[Place]) -> "ByShape":
+        return ByShape(self, places)
 
     def batch(self, places: Sequence[Place]) -> Window:
         """The windows at some places; with `flow` the frames given are moved along it."""
@@ -90,9 +89,12 @@ class Windows:
         return window.in_motion() if self.settings.flow else window
 
     def at_rest(self, places: Sequence[Place]) -> Window:
-        """The windows at some places, nothing moved."""
+        """The windows at some places, nothing moved.
+
+        Smaller ones have no data below and to the right.
+        """
         tensors = zip(*map(self.tensors, places), strict=True)
-        frames, known = (torch.stack(each, 1) for each in tensors)
+        frames, known = (together(each) for each in tensors)
         return parted(frames, known, self.inputs)
 
     def tensors(
@@ -108,6 +110,45 @@ class Windows:
         if (mask := self.valid[i]) is not None:
             known[:, 0] = torch.from_numpy(np.array(mask[stretch, rows, columns])).float()
         return frames * known, known
+
+
+class ByShape:
+    """Batches of windows whose frames are of one height and width, for inference."""
+
+    def __init__(self, windows: Windows, places: Sequence[Place]) -> None:
+        self.windows, self.places = windows, places
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for number, (i, _) in enumerate(places):
+            alike.setdefault(windows.frames[i].shape[1:3], []).append(number)
+        self._groups = [
+            own[i : i + size]
+            for shape, own in alike.items()
+            for size in [max(1, min(_TOGETHER, _TOGETHER * _PIXELS // math.prod(shape)))]
+            for i in range(0, len(own), size)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Window]:  # noqa: ARG002
+        """The batches from the one numbered `start`."""
+        for group in self._groups[start:]:
+            yield self.windows.batch([self.places[i] for i in group])
+
+    def in_order(self) -> list[int]:
+        """The number of each window, in the order in which the batches bring them."""
+        return [number for group in self._groups for number in group]
+
+
+def together(frames: Sequence[Tensor]) -> Tensor:
+    """Frames (T, C, H, W) each as (T, N, C, H, W), smaller ones with black below and to the right.
+
+    >>> together([torch.ones(5, 1, 8, 9), torch.ones(5, 1, 6, 12)]).shape
+    torch.Size([5, 2, 1, 8, 12])
+    """
+    height, width = (max(each.shape[k] for each in frames) for k in (2, 3))
+    around = [(0, width - each.shape[3], 0, height - each.shape[2]) for each in frames]
+    return torch.stack([F.pad(*each) for each in zip(frames, around, strict=True)], 1)
 
 
 def parted(frames: Tensor, known: Tensor, inputs: int) -> Window:
