@@ -20,7 +20,7 @@ from elman.tasks.hooks import Hooks
 from elman.tasks.plan import time_words
 from elman.tasks.start import take_weights, weights_hash
 from elman.train import Result, TrainingInterrupted, fit
-from elman.train.duration import seconds_a_step
+from elman.train.duration import peak_memory, seconds_a_step
 from elman.train.inference import infer
 from elman.train.pace import run_improves
 from elman.train.settings import usual_epochs
@@ -134,6 +134,8 @@ class Training:
         seconds += looks * (time.monotonic() - began)
         steps, seconds = steps * (1 + len(others)), seconds * (1 + len(others))
         text = f"Time: {steps:,} steps in about {time_words(seconds)} on this machine"
+        if (most := peak_memory()) is not None:
+            text += f", in about {most / 1e9:.1f} GB of memory"
         if settings.budget is not None and seconds > settings.budget:
             text += f"; fewer, as the budget is {time_words(settings.budget)}"
         return text

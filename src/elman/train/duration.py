@@ -1,5 +1,6 @@
-"""How long a step of training takes on this machine, tried on a copy of the model."""
+"""How long a step of training takes on this machine, tried on a copy of the model, and memory."""
 
+import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -48,3 +49,17 @@ def seconds_a_step(
     marks.append(time.monotonic())
     steps = marks[1:] if len(marks) > 2 else marks
     return (steps[-1] - steps[0]) / (len(steps) - 1)
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has held so far; None where the system does not say.
+
+    >>> peak_memory() != 0
+    True
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most

@@ -176,6 +176,31 @@ def test_the_command_line(task: Video, tmp_path: Path, capsys: pytest.CaptureFix
     assert "no such file" in second
 
 
+def test_answers_while_a_clip_runs(
+    task: Video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task.save(tmp_path / "model")
+    clip = motions(1, frames=7)[0][0]
+    write_clip(clip, tmp_path / "left.mp4", rate=5)
+    words = ["predict", str(tmp_path / "model"), str(tmp_path / "left.mp4"), "--every"]
+    main([*words, "0.4s"])
+    header, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert header == ["time", "label", "probability", "name"]
+    assert [float(row[0]) for row in rows] == [0.4, 0.8, 1.2, 1.4]
+    whole = task.predictions(str(tmp_path / "left.mp4"))[0]
+    assert rows[-1][1] == whole.value
+    assert float(rows[-1][2]) == pytest.approx(whole.details["probability"], abs=1e-3)
+    main([*words, "10"])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    for wrong, reason in (("0", "above 0"), ("a", "not a duration"), ("1s --n 2", "without --n")):
+        with pytest.raises(SystemExit):
+            main([*words, *wrong.split()])
+        assert reason in capsys.readouterr().err
+    np.save(tmp_path / "left.npy", clip)
+    main([*words[:2], str(tmp_path / "left.npy"), "--every", "1"])
+    assert "has no times of its frames" in capsys.readouterr().err
+
+
 def test_the_report_shows_confusions(tmp_path: Path) -> None:
     task = Video(**{**SMALL, "epochs": 2}).fit(motions(64), folder=tmp_path / "run", progress=False)
     assert task.report_page is not None

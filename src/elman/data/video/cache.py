@@ -18,7 +18,7 @@ from elman.data.datasets.download import cache_folder
 from elman.data.values import shown
 from elman.data.video.clip import Clip
 from elman.data.video.clips import Clips
-from elman.data.video.frame_format import Fit, Frame, FrameFormat
+from elman.data.video.frame_format import Fit, Frame, FrameFormat, is_rate
 from elman.data.video.pictures import pictures_in
 from elman.errors import DataError, SettingsError
 from elman.files import write_atomic
@@ -217,7 +217,7 @@ class CachedFrames(Sequence[Frame]):
 def _is_as_wanted(clip: Clip, wanted: FrameFormat) -> bool:
     assert clip.array is not None
     is_whole = not clip.start and clip.end is None
-    same_rate = wanted.rate is None or clip.rate is None or clip.rate == wanted.rate
+    same_rate = wanted.rate is None or clip.rate is None or is_rate(clip.rate, wanted.rate)
     same_size = wanted.size in (None, clip.array.shape[1:3])
     return is_whole and same_rate and same_size and clip.array.shape[3] == wanted.channels
 

@@ -13,7 +13,14 @@ from elman.data.text.files import is_there
 from elman.data.values import shown
 from elman.data.video import decode, pictures
 from elman.data.video.decode import Timed, steady
-from elman.data.video.frame_format import Fit, Frame, FrameFormat, as_frames, formatted
+from elman.data.video.frame_format import (
+    Fit,
+    Frame,
+    FrameFormat,
+    as_frames,
+    formatted,
+    is_rate,
+)
 from elman.errors import DataError, SettingsError
 
 _LARGEST = 1 << 32  # bytes of frames that are put into one array
@@ -153,7 +160,8 @@ class Clip:
             step = 1 / self.rate
             timed = (Timed(i * step, step, frame) for i, frame in enumerate(frames))
             ahead = (each for each in timed if each.time + step > self.start + 1e-9)
-            chosen = steady(ahead, wanted.rate, self.start, self.end)
+            is_own = wanted.rate is not None and is_rate(self.rate, wanted.rate)
+            chosen = steady(ahead, None if is_own else wanted.rate, self.start, self.end)
         is_empty = True
         for frame in chosen:
             is_empty = False

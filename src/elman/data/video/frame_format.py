@@ -1,5 +1,6 @@
 """What frames shall be: their rate, size, colours, and how they are brought to that size."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,6 +91,15 @@ class Geometry:
             begin[0] : begin[0] + count[0], begin[1] : begin[1] + count[1]
         ]
         return out
+
+
+def is_rate(rate: float, wanted: float) -> bool:
+    """Whether a rate is the wanted one, which may have been rounded to six figures.
+
+    >>> is_rate(1 / 300, 0.00333333), is_rate(30, 29.97)
+    (True, False)
+    """
+    return math.isclose(rate, wanted, rel_tol=1e-5)
 
 
 def sides_of(size: Any, argument: str = "size") -> tuple[int, int] | None:

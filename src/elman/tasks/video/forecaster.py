@@ -27,16 +27,23 @@ class Forecaster(nn.Module):
         self.encoder = _layers(settings, cell, width)
         self.forecaster = _layers(settings, cell, width)
         self.output = nn.Conv2d(settings.hidden_size, width, 1)
+        if self.persistence:  # training begins with the last frame itself
+            nn.init.zeros_(self.output.weight)
+            assert self.output.bias is not None
+            nn.init.zeros_(self.output.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
         """The frames that come next, not limited to 0 to 1."""
-        patches = patches_of(frames, self.patch)
+        height, width = frames.shape[3:]
+        around = (0, -width % self.patch, 0, -height % self.patch)
+        patches = patches_of(F.pad(frames, around), self.patch)
         _, state = self.encoder(patches)
         last = patches[-1:]
         hidden, _ = self.forecaster(last.expand(self.horizon, *last.shape[1:]), state)
         found = self.output(hidden.flatten(0, 1))
         found = found.reshape(*hidden.shape[:2], *found.shape[1:])
-        return frames_of(found + last if self.persistence else found, self.patch)
+        predicted = frames_of(found + last if self.persistence else found, self.patch)
+        return predicted[..., :height, :width]
 
 
 def _layers(settings: VideoSettings, cell: Cell | str, channels: int) -> ConvRecurrent:

@@ -11,25 +11,32 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.errors import SettingsError
-from elman.tasks.plan import Plan, length
+from elman.tasks.plan import Plan, length, units
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
+from elman.tasks.video.forecast_report import ForecastRun
 from elman.tasks.video.forecaster import Forecaster
 from elman.tasks.video.frame_metrics import frame_metrics
-from elman.tasks.video.plan import form_of, usual_of
+from elman.tasks.video.hold_out import later_held_out
+from elman.tasks.video.matching import matched
+from elman.tasks.video.optical_flow import extrapolated
+from elman.tasks.video.plan import form_of, reduced, usual_of
 from elman.tasks.video.preprocessing import VideoPreprocessing
-from elman.tasks.video.windows import TrainingWindows, Window, Windows
+from elman.tasks.video.settings import VideoSettings, sides
+from elman.tasks.video.start_forecast import simple, start_of
+from elman.tasks.video.training_windows import TrainingWindows
+from elman.tasks.video.windows import ByShape, Window, Windows, together
 from elman.train import Step
-from elman.train.inference import ByLength
 from elman.train.objective import Objective
 
 if TYPE_CHECKING:
     from elman.tasks.video.task import Video
 
 _CHANNELS = 64
+_FEW = 500  # windows side by side, below which the network is smaller
 _STEPS = 1500
-_LOOKED_AT = 50  # clips, to choose persistence
+_CROP = 64  # pixels of a side
 
 
 class Forecasting:
@@ -41,59 +48,81 @@ class Forecasting:
         self.task, self.settings = task, task.settings
 
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
-        """Training and validation data; clips of one source stay together."""
-        return data.split(self.settings.held_out, self.settings.seed)
+        """Training and validation data; clips of one source stay together, and where there is
+        but one source its later frames are held out."""
+        settings = self.settings
+        if len(set(data.clips.groups)) > 1:
+            return data.split(settings.held_out, settings.seed)
+        return later_held_out(data, settings.held_out, settings.inputs, settings.horizon)
 
     def plan(self, train: VideoData) -> Plan:
         """By the sizes of the clips, and whether their frames are like the last one."""
         settings, asked = self.settings, self.task.asked
         usual = usual_of(train.clips.clips)
         chosen, frames = form_of(usual, asked)
-        if "size" not in asked:
-            chosen["size"] = max(8, chosen["size"] - chosen["size"] % settings.patch)
+        if size := asked.get("size") or reduced(usual, train.clips.clips):
+            chosen["size"] = size
+        else:
+            del chosen["size"]
         chosen["kind"] = "predict"
-        chosen["persistence"] = lasts(train, settings.inputs, settings.horizon)
+        form = settings.model_copy(update={**chosen, **asked})
+        chosen["persistence"], chosen["flow"] = start_of(train.clips.clips, form)
+        chosen["matching"] = bool(settings.thresholds) and chosen["persistence"]
+        if chosen["flow"]:
+            chosen["residual_scale"] = round(residual_scale(train, frames, settings), 2)
+        height, width = sides(size) if size else (usual.height, usual.width)
+        crop = asked.get("crop") or _CROP
+        if max(height, width) > crop:
+            chosen["crop"] = crop
+        crops = -(-height // crop) * -(-width // crop)
         batch_size = asked.get("batch_size") or 8
-        count = len(train) * max(1, (frames - settings.inputs) // settings.horizon)
-        chosen |= {"batch_size": batch_size, "num_layers": 2, "hidden_size": _CHANNELS}
-        chosen |= length(count, batch_size, steps=_STEPS, preset=settings.preset, longest=1000)
-        facts = (
-            f"{len(train):,} clips, usually {usual.frames:,} frames of {usual.height} x"
-            f" {usual.width}"
+        windows = len(train) * max(1, (frames - settings.inputs) // settings.horizon)
+        is_small = windows < _FEW
+        chosen |= {"batch_size": batch_size, "num_layers": 1 if is_small else 2}
+        chosen["hidden_size"] = units(_CHANNELS / 2 if is_small else _CHANNELS, settings.preset)
+        chosen |= length(
+            crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000
         )
+        pixels = height * width * (1 if form.colour == "grey" else 3)
+        facts = f"{len(train):,} clips, {usual.described(len(train), frames, pixels)}"
         return Plan(facts, chosen)
 
     def build(self, preprocessing: VideoPreprocessing) -> Forecaster:
         """The encoder and the forecaster."""
-        pixels, patch = preprocessing.pixels, self.settings.patch
-        if pixels.height % patch or pixels.width % patch:
-            raise SettingsError(
-                f"patch={patch}: it must divide the size of the frames, {pixels.height}"
-            )
-        return Forecaster(self.settings, self.task.cell or self.settings.cell, pixels.channels)
+        cell = self.task.cell or self.settings.cell
+        return Forecaster(self.settings, cell, preprocessing.pixels.channels)
 
     def batches(
         self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
-    ) -> TrainingWindows | ByLength[Window]:
+    ) -> TrainingWindows | ByShape:
         """Windows at random places, or side by side; of data to go on with, its last frames."""
         windows = self._windows(preprocessing, data)
         if training:
-            return windows.training()
+            return TrainingWindows(windows)
         return windows.last() if data.goes_on else windows.in_order()
 
     def loss(self, model: Forecaster, batch: Window, state: None) -> Step:
         """Mean squared error of the pixels that hold data, plus the mean absolute one times
         `mae`."""
-        error = (model(batch.inputs) - batch.targets) * batch.weight
-        count = batch.weight.sum().clamp(min=1) * batch.targets.shape[2]
-        loss = (error**2).sum() / count
+        error = model(batch.inputs) - batch.targets
+        loss = (batch.weight * error**2).sum()
         if self.settings.mae:
-            loss = loss + self.settings.mae * error.abs().sum() / count
-        return Step(loss, len(batch.lengths), state, batch.weight.sum())
+            loss = loss + self.settings.mae * (batch.weight * error.abs()).sum()
+        weighed = (batch.weight > 0).sum()
+        loss = loss / (weighed.clamp(min=1) * batch.targets.shape[2])
+        return Step(loss, len(batch.lengths), state, weighed)
 
     def outputs(self, model: Forecaster, batch: Window) -> list[Tensor]:
         """The frames of each window, (m, C, H, W) of 0 to 1."""
-        return list(model(batch.inputs).clamp(0, 1).unbind(1))
+        predicted = model(batch.inputs)
+        last = batch.inputs[-1:].expand_as(predicted)
+        if self.settings.persistence:
+            predicted = torch.lerp(last, predicted, self.settings.residual_scale)
+        if batch.flow is not None:
+            predicted, last = (extrapolated(each, batch.flow) for each in (predicted, last))
+        if self.settings.matching:
+            predicted = matched(predicted, last, batch.known[-1])
+        return list(predicted.clamp(0, 1).unbind(1))
 
     def average(self, outputs: Sequence[Any]) -> Any:
         """The mean of the frames."""
@@ -116,7 +145,7 @@ class Forecasting:
     ) -> dict[str, float]:
         """See `frame_metrics`; and the loss."""
         whole = self._actual(preprocessing, data)
-        predicted = torch.stack(list(output), 1)
+        predicted = together(output)
         found = frame_metrics(predicted, whole.targets, whole.weight, self.settings.thresholds)
         error = (predicted - whole.targets) * whole.weight
         count = whole.weight.sum().clamp(min=1) * whole.targets.shape[2]
@@ -133,17 +162,15 @@ class Forecasting:
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:  # noqa: ARG002
         """The last frame, the mean of the frames given, and nothing."""
+        windows = self._windows(self.task._known, held_out)
+        places, found = windows.places(), []
         started = time.perf_counter()
-        whole = self._actual(self.task._known, held_out)
-        simple = {
-            "persistence": whole.inputs[-1:],
-            "mean of the frames given": whole.inputs.mean(0, keepdim=True),
-            "black": torch.zeros_like(whole.inputs[:1]),
-        }
-        found = []
-        for name, frame in simple.items():
-            scores = squared(frame.expand_as(whole.targets), whole)
-            seconds = time.perf_counter() - started
+        each = [windows.at_rest([place]) for place in places]
+        forecasts = [simple(window) for window in each]
+        seconds = time.perf_counter() - started
+        for name in forecasts[0]:
+            pairs = zip(forecasts, each, strict=True)
+            scores = np.concatenate([squared(own[name], window) for own, window in pairs])
             metrics = {"mse": float(scores.mean())}
             found.append(Baseline(name, metrics, scores, seconds, metric="mse", maximize=False))
         return found
@@ -152,11 +179,25 @@ class Forecasting:
         self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
     ) -> NDArray[np.float64]:
         """The squared error of a frame in each window."""
-        return squared(torch.stack(list(output), 1), self._actual(preprocessing, data))
+        return squared(together(output), self._actual(preprocessing, data))
 
-    def report_parts(self, train: VideoData, held_out: VideoData) -> Own:  # noqa: ARG002
-        """Nothing but what all tasks show."""
-        return Own()
+    def report_parts(self, train: VideoData, held_out: VideoData) -> Own:
+        """Forecasts beside what came, errors by lead, the data."""
+        known = self.task._known
+        return ForecastRun(self.task, known.decoded(train), known.decoded(held_out)).own()
+
+    def simple_metrics(self, data: VideoData) -> dict[str, dict[str, float]]:
+        """The metrics of forecasts without a model, by their names."""
+        windows = self._windows(self.task._known, data)
+        each = [windows.at_rest([place]) for place in windows.places()]
+        forecasts = [simple(window) for window in each]
+        whole = windows.at_rest(windows.places())
+        found = {}
+        for name in forecasts[0]:
+            predicted = together([own[name].squeeze(1) for own in forecasts])
+            thresholds = self.settings.thresholds
+            found[name] = frame_metrics(predicted, whole.targets, whole.weight, thresholds)
+        return found
 
     def _windows(self, preprocessing: VideoPreprocessing, data: VideoData) -> Windows:
         decoded = preprocessing.decoded(data)
@@ -164,7 +205,7 @@ class Forecasting:
 
     def _actual(self, preprocessing: VideoPreprocessing, data: VideoData) -> Window:
         windows = self._windows(preprocessing, data)
-        return windows.batch(windows.places())
+        return windows.at_rest(windows.places())
 
 
 def squared(predicted: Tensor, whole: Window) -> NDArray[np.float64]:
@@ -174,15 +215,10 @@ def squared(predicted: Tensor, whole: Window) -> NDArray[np.float64]:
     return found
 
 
-def lasts(data: VideoData, inputs: int, horizon: int) -> bool:
-    """Whether later frames are nearer to the last one given than to the mean of those given and to
-    black."""
-    sums = np.zeros(3)
-    places = np.linspace(0, len(data) - 1, min(len(data), _LOOKED_AT)).round().astype(int)
-    for i in places.tolist():
-        frames = data.clips.clips[i].frames(size=32, grey=True).astype(np.float64)
-        begin = min(inputs, max(1, len(frames) - 1))
-        later, given = frames[begin : begin + horizon], frames[:begin]
-        guesses = given[-1], given.mean(0), np.zeros_like(given[0])
-        sums += [((later - guess) ** 2).sum() for guess in guesses]
-    return bool(sums[0] < min(sums[1], sums[2]))
+def residual_scale(train: VideoData, frames: int, settings: VideoSettings) -> float:
+    """The less, the fewer windows there are to learn from: n / (n + 1) of n apart in time.
+
+    The flow's extrapolation holds for other events, too; what few windows teach may not.
+    """
+    count = max(1, len(train) * frames // (settings.inputs + settings.horizon))
+    return count / (count + 1)

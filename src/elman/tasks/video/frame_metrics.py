@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _WINDOW = 7  # pixels of a side, over which structures are compared
+_ROUNDING = 1e-3  # of a grade of brightness
 _MOST_DECIBELS = 100.0
 
 
@@ -15,8 +17,10 @@ def frame_metrics(
     """Metrics of frames, (m, N, C, H, W) of 0 to 1, where `weight`, (m, N, 1, H, W), is 1.
 
     **Returns:** `mse` and `mae`, summed over the pixels of a frame as the field does, a mean of all
-    frames; `mse_1`, ... of each lead; `psnr` in dB and `ssim` (Wang et al. 2004), means of frames;
-    `csi_20`, ... the critical success index at each threshold, of 0 to 255.
+    frames; `mse_1`, ... of each lead; `pixel_mse`, the mean of all pixels; `psnr` in dB and `ssim`
+    (Wang et al. 2004), means of frames; `csi_20_1`, ... the critical success index of each lead at
+    a threshold, of 0 to 255: hits to hits, misses and false alarms; `csi_20`, the mean of leads.
+    A lead without any of these counts as 1.
     """
     error = (predicted - actual) * weight
     squared, absolute = (each.sum((2, 3, 4)) for each in (error**2, error.abs()))
@@ -25,16 +29,22 @@ def frame_metrics(
     count = (weight.sum((2, 3, 4)) * actual.shape[2]).clamp(min=1)
     decibels = -10 * (squared / count).clamp(min=1e-10).log10()
     found["psnr"] = float(decibels.clamp(max=_MOST_DECIBELS).mean())
-    found["ssim"] = ssim((predicted * weight).flatten(0, 1), (actual * weight).flatten(0, 1))
+    one, other = ((each * weight).flatten(0, 1) for each in (predicted, actual))
+    found["ssim"] = ssim(one, other, weight.flatten(0, 1))
+    found["pixel_mse"] = float(squared.sum() / count.sum())
     for threshold in thresholds:
-        a, p = (each * 255 >= threshold for each in (actual, predicted))
-        hits, either = ((each & (weight > 0)).sum() for each in (a & p, a | p))
-        found[f"csi_{threshold:g}"] = float(hits / either) if either else 1.0
+        a, p = (each * 255 >= threshold - _ROUNDING for each in (actual, predicted))
+        hits, either = ((each & (weight > 0)).sum((1, 2, 3, 4)) for each in (a & p, a | p))
+        csi = torch.where(either > 0, hits / either.clamp(min=1), 1.0)
+        found[f"csi_{threshold:g}"] = float(csi.mean())
+        found |= {f"csi_{threshold:g}_{i}": float(each) for i, each in enumerate(csi, 1)}
     return found
 
 
-def ssim(one: Tensor, other: Tensor) -> float:
+def ssim(one: Tensor, other: Tensor, weight: Tensor | None = None) -> float:
     """Structural similarity of pictures (N, C, H, W) of 0 to 1, over squares of 7 pixels.
+
+    With `weight`, (N, 1, H, W), over those squares where it is 1; NaN where none is.
 
     >>> import torch
     >>> picture = torch.rand(1, 1, 16, 16)
@@ -49,4 +59,7 @@ def ssim(one: Tensor, other: Tensor) -> float:
     low, high = 0.01**2, 0.03**2
     top = (2 * a * b + low) * (2 * xy + high)
     values: Tensor = top / ((a**2 + b**2 + low) * (xx + yy + high))
-    return float(values.mean())
+    if weight is None:
+        return float(values.mean())
+    whole = (F.avg_pool2d(weight, side, 1) > 1 - 0.5 / side**2).expand_as(values)
+    return float(values[whole].mean())

@@ -1,5 +1,6 @@
 """A video task's settings from its clips: their size, rate and colours, how long, how large."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -13,8 +14,10 @@ from elman.data.video.pictures import pictures_in
 from elman.errors import DataError
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.video.dataset import VideoData
+from elman.tasks.video.settings import sides
 
-_LARGEST = 64  # pixels of a side
+_SMALLEST, _LARGEST = 8, 64  # pixels of a side
+_LARGEST_FILE = 1024  # pixels of a side, of which frames are predicted
 _LONGEST = 64  # frames of a usual clip
 _LOOKED_AT = 100  # clips
 _DECODED = 12  # clips of which the first frames are looked at
@@ -33,6 +36,13 @@ class Usual:
     frames: int
     has_colour: bool
 
+    def described(self, count: int, frames: int, size: int) -> str:
+        """What so many clips are, and what they take in the cache as `frames` of `size` bytes."""
+        return (
+            f"usually {self.frames:,} frames of {self.height} x {self.width}; in all about"
+            f" {count * frames:,} frames, decoded {count * frames * size / 1e6:,.0f} MB"
+        )
+
 
 def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these clips, beside the settings that were given."""
@@ -43,7 +53,7 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     if usual.rate is not None and not given.get("rate") and frames > _LONGEST:
         chosen["rate"] = round(usual.rate * _LONGEST / usual.frames, 6)
         frames = _LONGEST
-    pixels = frames * chosen["size"] ** 2
+    pixels = frames * math.prod(sides(chosen["size"]))
     batch = int(np.clip(count // 16, 4, 32))
     batch_size = given.get("batch_size") or int(np.clip(_PIXELS // pixels, 2, batch))
     an_epoch = count / batch_size
@@ -53,24 +63,37 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     chosen |= length(count, batch_size, steps=steps, preset=preset, longest=300)
     chosen["hidden_size"] = units(96 if classes <= 20 else 128, preset)
     channels = 3 if (given.get("colour") or chosen["colour"]) == "colour" else 1
-    megabytes = count * pixels * channels / 1e6
-    facts = (
-        f"{count:,} clips of {classes} classes, usually {usual.frames:,} frames of"
-        f" {usual.height} x {usual.width}; decoded about {megabytes:,.0f} MB"
-    )
+    size = math.prod(sides(chosen["size"])) * channels
+    facts = f"{count:,} clips of {classes} classes, {usual.described(count, frames, size)}"
     return Plan(facts, chosen)
 
 
 def form_of(usual: Usual, given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Size, rate and colours of frames like the clips' own, and the frames of a usual clip."""
-    size = given.get("size") or int(np.clip(min(usual.height, usual.width), 8, _LARGEST))
-    chosen: dict[str, Any] = {"size": size}
+    """Size, rate and colours of frames like the clips' own, and the frames of a usual clip.
+
+    The size is that of a square.
+    """
+    side = int(np.clip(min(usual.height, usual.width), _SMALLEST, _LARGEST))
+    chosen: dict[str, Any] = {"size": given.get("size") or side}
     frames = usual.frames
     if usual.rate is not None:
-        chosen["rate"] = given.get("rate") or round(usual.rate, 6)
+        chosen["rate"] = given.get("rate") or float(f"{usual.rate:.6g}")
         frames = max(1, round(usual.frames * chosen["rate"] / usual.rate))
     chosen["colour"] = "colour" if usual.has_colour else "grey"
     return chosen, frames
+
+
+def reduced(usual: Usual, clips: list[Clip]) -> int | str | None:
+    """The size of frames of large files, both sides made smaller alike; None of others."""
+    scale = _LARGEST_FILE / max(usual.height, usual.width)
+    if scale >= 1 or not all(_is_file(clip) for clip in clips):
+        return None
+    height, width = (max(_SMALLEST, round(scale * side)) for side in (usual.height, usual.width))
+    return height if height == width else f"{height}x{width}"
+
+
+def _is_file(clip: Clip) -> bool:
+    return clip.path is not None and clip.path.suffix.lower() in SUFFIXES
 
 
 def usual_of(clips: list[Clip]) -> Usual:

@@ -45,15 +45,14 @@ class VideoPreprocessing:
             if settings.kind != "predict":
                 check_labels(train.labels, start.labels)
             return cls(start.format, start.pixels, start.labels, settings.cache)
-        assert settings.size is not None
         grey = settings.colour == "grey"
-        wanted = FrameFormat.of(settings.rate, settings.size, grey, settings.fit)
+        wanted = FrameFormat.of(settings.rate, settings.sides, grey, settings.fit)
         data = train.decoded(wanted, settings.cache)
         assert data.frames is not None
-        size = settings.size, settings.size
+        height, width = data.frames[0].shape[1:3]
         return cls(
             wanted,
-            Pixels(*size, wanted.channels, *_range(data.frames)),
+            Pixels(height, width, wanted.channels, *_range(data.frames)),
             [] if settings.kind == "predict" else sorted(set(data.labels)),
             settings.cache,
         )
@@ -92,6 +91,7 @@ class VideoPreprocessing:
     def to_config(self) -> dict[str, Any]:
         """Labels, the form of frames and their range."""
         form = {"rate": self.format.rate, "grey": self.format.grey, "fit": self.format.fit}
+        form["own_size"] = self.format.size is None
         pixels = self.pixels._asdict()
         del pixels["channels"]
         return {"labels": self.labels, **form, **pixels}
@@ -105,7 +105,8 @@ class VideoPreprocessing:
         """From a model's folder, whose configuration `VideoConfig` has checked."""
         config = saved.config
         size = config["height"], config["width"]
-        wanted = FrameFormat.of(config["rate"], size, config["grey"], config["fit"])
+        kept = None if config.get("own_size") else size
+        wanted = FrameFormat.of(config["rate"], kept, config["grey"], config["fit"])
         figures = (config[name] for name in ("mean", "deviation", "motion"))
         pixels = Pixels(*size, wanted.channels, *figures)
         return cls(wanted, pixels, config["labels"], settings.cache)

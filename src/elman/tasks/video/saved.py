@@ -6,7 +6,7 @@ from pydantic import Field
 
 from elman.tasks.schema import SavedConfig
 
-Side = Annotated[int, Field(ge=8, le=512)]
+Side = Annotated[int, Field(ge=8, le=4096)]
 Deviation = Annotated[float, Field(gt=0, le=10)]
 
 
@@ -17,6 +17,7 @@ class VideoConfig(SavedConfig):
     rate: float | None = Field(gt=0, le=1000)
     grey: bool
     fit: Literal["resize", "crop", "letterbox"]
+    own_size: bool = False
     height: Side
     width: Side
     mean: float = Field(ge=0, le=1)

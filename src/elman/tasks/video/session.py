@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from elman.data.arguments import check_number
-from elman.data.values import as_array, is_tensor
-from elman.data.video.frame_format import Frame, as_frames, formatted
-from elman.errors import DataError, SettingsError
+from elman.data.video.frame_format import Frame
+from elman.errors import SettingsError
 from elman.tasks.ensemble import networks
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
 from elman.tasks.steps import Run, Steps, alone
+from elman.tasks.video.intake import FrameIntake
 from elman.train.inference import inference
 from elman.train.tree import map_tensors, move
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
 _EVERY = 8  # frames, at least, between two readings of the whole
 _GROWTH = 8  # the whole is read again when it is longer by an eighth
-_SLACK = 1e-3  # seconds, as decoding rounds times
-_COLOURS = (1, 3, 4)
 
 
 class Seen(NamedTuple):
@@ -48,15 +44,13 @@ class VideoSession:
     def __init__(
         self, task: "Video", *, rate: float | None = None, state: Mapping[str, Any] | None = None
     ) -> None:
-        if rate is not None:
-            check_number("rate", rate, 1e-4, 1e5)
         self._task, self._known = task, task.preprocessing
+        self._intake = FrameIntake(self._known.format, rate)
         self._networks: list[Any] = list(networks(task.model))
-        self._rate = rate
         self._runs = not task.settings.bidirectional
         self._seen: list[Seen | None] = [None] * len(self._networks)
         self._before: Tensor | None = None  # the last frame, scaled, (1, C, H, W)
-        self._came, self._taken, self._answered = 0, 0, 0
+        self._answered = 0
         self._value: str | None = None
         self._finished = False
         if state is not None:
@@ -75,13 +69,17 @@ class VideoSession:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
-        taken = self._at_rate(_checked(frames))
-        if taken:
-            yield from self._read(np.stack(taken))
+        taken = self._intake.take(frames)
+        if len(taken):
+            yield from self._read(taken)
         waits = max(_EVERY, self._answered // _GROWTH)
-        if self._taken and (self._value is None or self._runs or self._since >= waits):
-            self._value, self._answered = self._answer().value, self._taken
+        if self._intake.taken and (self._value is None or self._runs or self._since >= waits):
+            self._value, self._answered = self._answer().value, self._intake.taken
         return Update(self._value)
+
+    def answer(self) -> Prediction:
+        """The answer for the clip so far, with its probability; an `error` before any frame."""
+        return self._answer() if self._intake.taken else Prediction(None, "no frame has come")
 
     def finish(self) -> Prediction:
         """The answer for the whole clip; an `error` where no frame has come."""
@@ -91,14 +89,13 @@ class VideoSession:
         """As `finish`; nothing is left to be computed with others."""
         yield from ()
         self._finished = True
-        return self._answer() if self._taken else Prediction(None, "no frame has come")
+        return self.answer()
 
     @property
     def state(self) -> dict[str, Any]:
         """All that is remembered, for `session(state=...)`."""
-        numbers = {"came": self._came, "taken": self._taken, "answered": self._answered}
-        found: dict[str, Any] = {**origin(self._task), **numbers, "rate": self._rate}
-        found |= {"value": self._value, "finished": self._finished}
+        found: dict[str, Any] = {**origin(self._task), **self._intake.state}
+        found |= {"answered": self._answered, "value": self._value, "finished": self._finished}
         if self._before is not None:
             found["before"] = self._before
         for i, seen in enumerate(self._seen):
@@ -108,23 +105,7 @@ class VideoSession:
 
     @property
     def _since(self) -> int:
-        return self._taken - self._answered
-
-    def _at_rate(self, frames: Frame) -> list[Frame]:
-        """The frames that the model reads, at its own rate, in its form."""
-        wanted = self._known.format
-        found: list[Frame] = []
-        for frame in frames:
-            self._came += 1
-            if self._rate is None or wanted.rate is None:
-                times = 1
-            else:
-                slack = min(_SLACK, 0.5 / wanted.rate)
-                shown_until = (self._came / self._rate - slack) * wanted.rate
-                times = max(int(np.ceil(shown_until)), self._came == 1) - self._taken - len(found)
-            if times > 0:
-                found += [formatted(frame, wanted)] * times
-        return found
+        return self._intake.taken - self._answered
 
     def _read(self, frames: Frame) -> Steps[None]:
         """Encode frames (n, H, W, C) and step on."""
@@ -137,7 +118,6 @@ class VideoSession:
                 features = network.encoder.features(values, before).unsqueeze(1)
             seen[i] = yield from self._stepped(network, features, seen[i])
         self._seen, self._before = seen, values[-1:]
-        self._taken += len(frames)
 
     def _stepped(self, network: Any, features: Tensor, seen: Seen | None) -> Steps[Seen]:
         if not self._runs:
@@ -168,11 +148,11 @@ class VideoSession:
         return cast("Tensor", network.head(output))
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._came, self._taken = int(state["came"]), int(state["taken"])
+        self._intake.restore(state)
         self._answered, self._finished = int(state["answered"]), bool(state["finished"])
-        self._rate, self._value = state["rate"], state["value"]
+        self._value = state["value"]
         device = self._task.device
-        if self._taken:
+        if self._intake.taken:
             self._before = state["before"].to(device)
         for i in range(len(self._networks)):
             own = {
@@ -182,16 +162,6 @@ class VideoSession:
             }
             if own:
                 self._seen[i] = _seen_of(own)
-
-
-def _checked(frames: Any) -> Frame:
-    """One frame or several as (n, H, W, C) uint8."""
-    values = as_array(frames) if is_tensor(frames) else np.asarray(frames)
-    if values.ndim == 2 or (values.ndim == 3 and values.shape[2] in _COLOURS):
-        values = values[None]
-    if values.ndim in (3, 4) and not len(values):
-        raise DataError("there is no frame in what was given")
-    return as_frames(values, "the frames")
 
 
 def _named(number: int, seen: Seen) -> dict[str, Tensor]:

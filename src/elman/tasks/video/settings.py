@@ -1,12 +1,15 @@
 """The settings of the task `Video`."""
 
-from typing import ClassVar, Literal
+import re
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from elman.tasks.search_space import RECURRENT, Range, Space
 from elman.tasks.settings import HeldOutSetting, PlanSettings, RecurrentSettings, with_defaults
 from elman.train.settings import TrainSettings
+
+_SMALLEST, _LARGEST = 8, 4096  # pixels of a side
 
 
 @with_defaults(
@@ -41,7 +44,17 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "kind"),
-            *("size", "rate", "colour", "persistence", "num_layers"),
+            *(
+                "size",
+                "rate",
+                "colour",
+                "persistence",
+                "flow",
+                "crop",
+                "matching",
+                "residual_scale",
+                "num_layers",
+            ),
         }
     )
 
@@ -50,12 +63,11 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         description="What is asked of a clip: its label, or the frames that come next; if auto its"
         " label where clips have labels.",
     )
-    size: int | None = Field(
+    size: int | str | None = Field(
         None,
-        ge=8,
-        le=512,
-        description="Height and width that frames are brought to, in pixels; that of the clips, 64"
-        " at most, if none.",
+        description="Height and width that frames are brought to, in pixels, as 64 or 96x128. If"
+        " none a square like those of the clips, of 64 at most, to tell labels; to predict each"
+        " clip keeps its own, but for files beyond 1,024 a side.",
     )
     rate: float | None = Field(
         None,
@@ -117,6 +129,44 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         description="Predict what is added to the last frame; if none where later frames are nearer"
         " to it than to the mean of those given and to black.",
     )
+    flow: bool | None = Field(
+        None,
+        description="Move frames along their optical flow first, and predict what changes beside"
+        " that; if none where this alone foretells more than the last frame does.",
+    )
+    crop: int | None = Field(
+        None,
+        ge=8,
+        le=4096,
+        description="Side of the windows that are cut out of larger frames to train on; if none 64"
+        " where frames are predicted. Predicted are whole frames.",
+    )
+    zoom: float = Field(
+        3.0,
+        ge=1,
+        le=10,
+        description="How much smaller, at most, things are shown in windows cut out to train on.",
+    )
+    matching: bool | None = Field(
+        None,
+        description="Give the frames predicted the distribution of brightness of the last one"
+        " (probability matching); if none where there are thresholds, and changes of the last frame"
+        " are predicted.",
+    )
+    residual_scale: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the learnt change that is added to the last frame in predictions; if"
+        " not given less than 1 where frames move along the flow and few windows are trained on.",
+    )
+    balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How much more rare brightness counts in the loss than common one: its"
+        " frequency to the power of minus this (Shi et al. 2017).",
+    )
     mae: float = Field(
         0.0, ge=0, le=1000, description="Weight of the absolute error beside the squared one."
     )
@@ -136,3 +186,33 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         None,
         description="Folder of decoded frames, 10 GiB at most; one in the user's cache if none.",
     )
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _sides(cls, value: Any) -> Any:
+        """One number, or two with an x between them."""
+        if value is None:
+            return None
+        words = "x".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+        sides = re.fullmatch(r"(\d+)(?:\s*x\s*(\d+))?", words.strip())
+        if isinstance(value, (bool, float)) or sides is None:
+            raise ValueError(f"height and width as 64 or 96x128 are needed, got {value!r}")
+        found = [int(side) for side in sides.groups() if side is not None]
+        if not all(_SMALLEST <= side <= _LARGEST for side in found):
+            raise ValueError(f"sides are from {_SMALLEST} to {_LARGEST:,} pixels, got {value!r}")
+        return found[0] if len(set(found)) == 1 else f"{found[0]}x{found[1]}"
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Height and width of frames; None if each clip keeps its own."""
+        return None if self.size is None else sides(self.size)
+
+
+def sides(size: int | str) -> tuple[int, int]:
+    """Height and width of a setting `size`.
+
+    >>> sides(64), sides("96x128")
+    ((64, 64), (96, 128))
+    """
+    height, _, width = str(size).partition("x")
+    return int(height), int(width or height)

@@ -21,6 +21,7 @@ from elman.tasks.unreadable import in_place
 from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
 from elman.tasks.video.flags import COMMANDS
+from elman.tasks.video.forecast_session import ForecastSession
 from elman.tasks.video.forecasting import Forecasting
 from elman.tasks.video.messages import VideoMessages
 from elman.tasks.video.preprocessing import VideoPreprocessing
@@ -59,7 +60,7 @@ class Video(Task):
     preprocessing_type = VideoPreprocessing
     fixed = (
         *("kind", "size", "rate", "colour", "fit", "differences", "channels", "features"),
-        *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence"),
+        *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence", "flow"),
     )
     found_after_training = ("head.temperature",)
 
@@ -104,17 +105,30 @@ class Video(Task):
         nothing = np.full(len(self.labels), np.nan, np.float32)
         return np.stack(in_place(found, dataset, lambda _: nothing))
 
+    def simple_forecasts(self, data: Any) -> dict[str, dict[str, float]]:
+        """The metrics of forecasts without a model, to hold those of `evaluate` against.
+
+        Of models that predict frames: "persistence", the last frame; "optical flow", the last frame
+        moved along the flow of those given; "mean of the frames given"; "black".
+        """
+        self._check_trained()
+        if not isinstance(self._part, Forecasting):
+            raise SettingsError("a model that tells labels has no simple forecasts")
+        return self._part.simple_metrics(self.read(data, labelled=True))
+
     def session(
         self, *, rate: float | None = None, state: Mapping[str, Any] | None = None
-    ) -> VideoSession:
+    ) -> VideoSession | ForecastSession:
         """A session that takes frames as they come; it ends with the answer of `predict`.
+
+        That of a model that predicts gives the next frames after each one that comes.
 
         **Arguments:** `rate`: frames a second that will come, of which those at the model's rate
         are read; all of them if None. `state`: of another session, to go on with.
         """
         self._check_trained()
-        self._check_classifies("sessions")
-        return VideoSession(self, rate=rate, state=state)
+        kind = ForecastSession if self.settings.kind == "predict" else VideoSession
+        return kind(self, rate=rate, state=state)
 
     # the parts of a task
 

@@ -1,11 +1,12 @@
 """Stretches of clips: frames that are given, and those that come next."""
 
-import warnings
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,30 +14,45 @@ from elman.data import Clip
 from elman.data.batching import share
 from elman.data.video.frame_format import Frame
 from elman.errors import DataError
+from elman.tasks.video.optical_flow import grid, optical_flow, sampled, timeline
 from elman.tasks.video.settings import VideoSettings
-from elman.train.inference import ByLength
+
+_TOGETHER, _PIXELS = 16, 64 * 64  # windows in a batch of inference, if of so many pixels a frame
+Place = tuple[int, int]  # the number of a clip and the first frame of a window
 
 
 class Window(NamedTuple):
     """A batch: frames given, (n, B, C, H, W) of 0 to 1, and those to predict, (m, B, C, H, W).
 
-    `weight`: 1 where there is data to be predicted, else 0, (m, B, 1, H, W).
+    `weight`: of each pixel to be predicted, 0 where there is no data, (m, B, 1, H, W). `known`: 1
+    where the frames given hold data, else 0, (n, B, 1, H, W). `flow`: where frames are moved along
+    it to where their content is at the last one given, their motion, (B, 2, H, W).
     """
 
     inputs: Tensor
     targets: Tensor
     weight: Tensor
+    known: Tensor
     lengths: Tensor
+    flow: Tensor | None = None
+
+    def motion(self) -> Tensor:
+        """The optical flow of frames at rest."""
+        return optical_flow(self.inputs.mean(2), self.known[:, :, 0])
+
+    def in_motion(self) -> "Window":
+        """The frames given, moved along their flow."""
+        flow = self.motion()
+        return self._replace(inputs=moved(self.inputs, flow), flow=flow)
 
     def shard(self, number: int, count: int) -> "Window | None":
         """Shard `number` of `count`; None if empty."""
         part = share(len(self.lengths), number, count)
         if part is None:
             return None
-        inputs, targets, weight = (
-            each[:, part] for each in (self.inputs, self.targets, self.weight)
-        )
-        return Window(inputs, targets, weight, self.lengths[part])
+        frames = (self.inputs, self.targets, self.weight, self.known)
+        flow = None if self.flow is None else self.flow[part]
+        return Window(*(each[:, part] for each in frames), self.lengths[part], flow)
 
 
 class Windows:
@@ -51,9 +67,8 @@ class Windows:
         ]
         self.inputs, self.length = settings.inputs, settings.inputs + settings.horizon
 
-    def places(self) -> list[tuple[int, int]]:
-        """The number of the clip and the first frame of each window, side by side but for the
-        frames given."""
+    def places(self) -> list[Place]:
+        """The windows side by side but for the frames given."""
         found = [
             (i, start)
             for i, own in enumerate(self.frames)
@@ -67,61 +82,97 @@ class Windows:
             )
         return found
 
-    def training(self) -> "TrainingWindows":
-        """Windows at random places."""
-        return TrainingWindows(self)
-
-    def in_order(self) -> ByLength[Window]:
+    def in_order(self) -> "ByShape":
         """The windows of `places`."""
-        places = self.places()
-        return ByLength([1] * len(places), 16, lambda n: self.batch([places[i] for i in n]))
+        return self._batches(self.places())
 
-    def last(self) -> ByLength[Window]:
+    def last(self) -> "ByShape":
         """The last frames of each clip, whose next ones are not known."""
-        places = [(i, len(own) - self.inputs) for i, own in enumerate(self.frames)]
-        return ByLength([1] * len(places), 16, lambda n: self.batch([places[i] for i in n]))
+        return self._batches([(i, len(own) - self.inputs) for i, own in enumerate(self.frames)])
 
-    def batch(self, places: Sequence[tuple[int, int]]) -> Window:
-        """The windows at some places."""
-        stretches = [self.frames[i][start : start + self.length] for i, start in places]
-        whole = torch.from_numpy(np.stack(stretches, 1)).permute(0, 1, 4, 2, 3).float() / 255
-        begin = self.inputs
-        inputs, targets = whole[:begin], whole[begin:]
-        weight = torch.ones(len(targets), len(places), 1, *whole.shape[3:])
-        for column, (i, start) in enumerate(places):
-            if (mask := self.valid[i]) is not None:
-                chosen = mask[start + begin : start + self.length]
-                weight[:, column, 0] = torch.from_numpy(chosen.astype(np.float32))
-        return Window(inputs, targets, weight, torch.full((len(places),), begin))
+    def _batches(self, places: list[Place]) -> "ByShape":
+        return ByShape(self, places)
+
+    def batch(self, places: Sequence[Place]) -> Window:
+        """The windows at some places; with `flow` the frames given are moved along it."""
+        window = self.at_rest(places)
+        return window.in_motion() if self.settings.flow else window
+
+    def at_rest(self, places: Sequence[Place]) -> Window:
+        """The windows at some places, nothing moved.
+
+        Smaller ones have no data below and to the right.
+        """
+        tensors = zip(*map(self.tensors, places), strict=True)
+        frames, known = (together(each) for each in tensors)
+        return parted(frames, known, self.inputs)
+
+    def tensors(
+        self, place: Place, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> tuple[Tensor, Tensor]:
+        """A window's frames, (T, C, h, w) of 0 to 1 and black where there is no data, and 1 where
+        there is, else 0, (T, 1, h, w)."""
+        i, start = place
+        stretch = slice(start, start + self.length)
+        frames = torch.from_numpy(np.array(self.frames[i][stretch, rows, columns]))
+        frames = frames.permute(0, 3, 1, 2).float() / 255
+        known = torch.ones_like(frames[:, :1])
+        if (mask := self.valid[i]) is not None:
+            known[:, 0] = torch.from_numpy(np.array(mask[stretch, rows, columns])).float()
+        return frames * known, known
 
 
-class TrainingWindows:
-    """Batches of windows at random places, in another order each epoch."""
+class ByShape:
+    """Batches of windows whose frames are of one height and width, for inference."""
 
-    def __init__(self, windows: Windows) -> None:
-        self.windows = windows
-        self.places = windows.places()
-        short = sum(len(own) < windows.length for own in windows.frames)
-        if short:
-            warnings.warn(
-                f"left out: {short:,} of {len(windows.frames):,} clips with fewer than"
-                f" {windows.length} frames",
-                stacklevel=2,
-            )
-        self.size, self.seed = windows.settings.batch_size, windows.settings.seed
+    def __init__(self, windows: Windows, places: Sequence[Place]) -> None:
+        self.windows, self.places = windows, places
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for number, (i, _) in enumerate(places):
+            alike.setdefault(windows.frames[i].shape[1:3], []).append(number)
+        self._groups = [
+            own[i : i + size]
+            for shape, own in alike.items()
+            for size in [max(1, min(_TOGETHER, _TOGETHER * _PIXELS // math.prod(shape)))]
+            for i in range(0, len(own), size)
+        ]
 
     def __len__(self) -> int:
-        return -(-len(self.places) // self.size)
+        return len(self._groups)
 
-    def epoch(self, e: int, start: int = 0) -> Iterator[Window]:
-        """The batches of epoch `e`, from the one numbered `start`."""
-        random = np.random.default_rng([self.seed, e])
-        order = random.permutation(len(self.places))
-        spare = [len(self.windows.frames[i]) - self.windows.length for i, _ in self.places]
-        begins = random.integers(0, np.array(spare) + 1)
-        places = [(self.places[k][0], int(begins[k])) for k in order.tolist()]
-        for batch in range(start, len(self)):
-            yield self.windows.batch(places[batch * self.size : (batch + 1) * self.size])
+    def epoch(self, e: int, start: int = 0) -> Iterator[Window]:  # noqa: ARG002
+        """The batches from the one numbered `start`."""
+        for group in self._groups[start:]:
+            yield self.windows.batch([self.places[i] for i in group])
+
+    def in_order(self) -> list[int]:
+        """The number of each window, in the order in which the batches bring them."""
+        return [number for group in self._groups for number in group]
+
+
+def together(frames: Sequence[Tensor]) -> Tensor:
+    """Frames (T, C, H, W) each as (T, N, C, H, W), smaller ones with black below and to the right.
+
+    >>> together([torch.ones(5, 1, 8, 9), torch.ones(5, 1, 6, 12)]).shape
+    torch.Size([5, 2, 1, 8, 12])
+    """
+    height, width = (max(each.shape[k] for each in frames) for k in (2, 3))
+    around = [(0, width - each.shape[3], 0, height - each.shape[2]) for each in frames]
+    return torch.stack([F.pad(*each) for each in zip(frames, around, strict=True)], 1)
+
+
+def parted(frames: Tensor, known: Tensor, inputs: int) -> Window:
+    """Frames (T, B, C, H, W) and where they hold data, as those given and those to predict."""
+    lengths = torch.full((frames.shape[1],), inputs)
+    return Window(frames[:inputs], frames[inputs:], known[inputs:], known[:inputs], lengths)
+
+
+def moved(frames: Tensor, flow: Tensor) -> Tensor:
+    """Frames (n, B, C, H, W) with their content where the flow brings it until the last one."""
+    places = grid(frames.shape[3:], frames).unsqueeze(0)
+    when = timeline(flow, len(frames), 0, places)
+    found = sampled(frames.flatten(0, 1), when.flatten(0, 1), outside="border")
+    return found.reshape(frames.shape)
 
 
 def _mask(clip: Clip, frames: Frame, fit: str) -> NDArray[np.bool_] | None:
