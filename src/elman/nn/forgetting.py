@@ -11,6 +11,7 @@ from elman.nn.chunks import Run, Sequences, States, side_by_side
 
 _WINDOWS = 4  # that are compared at most
 _WINDOW = 256  # of a sequence's steps one is a step of a window
+_ROUNDING = 4  # units in the last place, by which equal states may differ for ever
 _FEWEST = 8  # steps of a window, where there are so many
 
 
@@ -38,6 +39,7 @@ def forgetting(run: Run, given: Sequences, tolerance: float, longest: int) -> Fo
         starts = [place + turn * window for place in places]
         return side_by_side([given.steps(start, start + window) for start in starts])
 
+    tolerance = max(tolerance, _ROUNDING * torch.finfo(given.x.dtype).eps)
     _, usual = run(at(0), None)
     initial = run.initial(at(0).x)
     rows, work = usual[0].shape[-2], usual[0].shape[-2] * window
