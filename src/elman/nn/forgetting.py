@@ -27,11 +27,15 @@ class Forgetting(NamedTuple):
 def forgetting(run: Run, given: Sequences, tolerance: float, longest: int) -> Forgetting:
     """Run the same steps from two states and see how fast they come together.
 
-    At two places of the sequences, from a usual state and from the initial one; in windows, and
-    not beyond the one that shows that more than `longest` steps are needed.
+    At two places of the longer sequences, from a usual state and from the initial one, as if there
+    were no resets; in windows, and not beyond the one that shows that more than `longest` steps are
+    needed.
     """
+    given = _longer(given)
     window = max(len(given.x) // _WINDOW, min(_FEWEST, len(given.x) // (_WINDOWS + 1)), 1)
     windows = min(_WINDOWS, len(given.x) // window - 1)
+    if windows < 1:
+        return Forgetting(None, 0)
     free = len(given.x) - (windows + 1) * window
     places = sorted({free // 3, 2 * free // 3})
 
@@ -61,6 +65,15 @@ def forgetting(run: Run, given: Sequences, tolerance: float, longest: int) -> Fo
             break
         before = now
     return Forgetting(math.ceil(steps) if math.isfinite(steps) else None, work)
+
+
+def _longer(given: Sequences) -> Sequences:
+    """Those sequences that have more than half of the steps of the longest, as far as all go."""
+    if given.lengths is None:
+        return Sequences(given.x)
+    index = (2 * given.lengths > given.lengths.max()).nonzero().flatten()
+    steps = int(given.lengths[index].min()) if len(index) else 0
+    return Sequences(given.x[:steps, index])
 
 
 def largest(states: States) -> list[Tensor]:
