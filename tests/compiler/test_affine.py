@@ -95,7 +95,7 @@ def test_an_affine_cell_is_one_in_numbers_too() -> None:
         x = torch.randn(4, 1, 2, dtype=torch.float64)
         s, t = ([torch.rand(1, 1, 3, dtype=torch.float64) for _ in layer.cell.state] for _ in "st")
         mixed = [0.3 * a + 0.7 * b for a, b in zip(s, t, strict=True)]
-        outputs = []
-        for state in (s, t, mixed):
-            outputs.append(layer(x, tuple(state) if len(state) > 1 else state[0])[0])
-        torch.testing.assert_close(outputs[2], 0.3 * outputs[0] + 0.7 * outputs[1])
+        of_s, of_t, of_mixed = (
+            layer(x, tuple(state) if len(state) > 1 else state[0])[0] for state in (s, t, mixed)
+        )
+        torch.testing.assert_close(of_mixed, 0.3 * of_s + 0.7 * of_t)

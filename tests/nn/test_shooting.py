@@ -423,13 +423,15 @@ def test_auto_takes_what_pays() -> None:
     def chosen(cell: str, steps: int, batch: int, hidden: int, **options: Any) -> int:
         layer = elman.layer(cell, 2, hidden, device="meta", **options)
         x = torch.empty(1, 1, 1).expand(steps, batch, 2)
-        layer.eval()
         return parallel_time.worthwhile(layer, x)
 
     assert chosen("gru", 8192, 1, 256) > 1
     assert chosen("lstm", 8192, 1, 512, num_layers=2) > 1
     assert chosen("gru", 200, 1, 256) == 1
     assert chosen("gru", 8192, 16, 256) == 1
+    assert chosen("gru", 8192, 2, 256) == 1  # in training
+    with torch.no_grad():
+        assert chosen("gru", 8192, 2, 256) > 1
     assert chosen("gru", 8192, 1, 16) == 1
     assert chosen("mingru", 8192, 1, 256) == 1
     assert chosen("gru", 8192, 1, 256, bidirectional=True) == 1

@@ -51,33 +51,34 @@ def side_by_side(parts: Sequence[Sequences]) -> Sequences:
 
 
 class Chunks(NamedTuple):
-    """How count * steps steps of a batch become steps of count * batch rows, chunk by chunk.
+    """How number * steps steps of a batch become steps of number * batch rows, chunk by chunk.
 
-    >>> chunks = Chunks(count=2, steps=3, batch=1)
+    >>> chunks = Chunks(number=2, steps=3, batch=1)
     >>> chunks.split(torch.arange(6).view(6, 1, 1))[..., 0]
     tensor([[0, 3],
             [1, 4],
             [2, 5]])
     """
 
-    count: int
+    number: int
     steps: int
     batch: int
 
     def split(self, whole: Tensor) -> Tensor:
-        """(T, ..., batch, features) as (steps, ..., count * batch, features)."""
-        parts = whole.unflatten(0, (self.count, self.steps)).movedim(0, -3)
-        return parts.flatten(-3, -2)
+        """(T, ..., batch, features) as (steps, ..., number * batch, features)."""
+        parts = whole.reshape(self.number, self.steps, *whole.shape[1:])
+        return parts.movedim(0, -3).flatten(-3, -2)
 
     def join(self, rows: Tensor) -> Tensor:
         """The reverse of `split`."""
-        return rows.unflatten(-2, (self.count, self.batch)).movedim(-3, 0).flatten(0, 1)
+        parts = rows.reshape(*rows.shape[:-2], self.number, self.batch, rows.shape[-1])
+        return parts.movedim(-3, 0).flatten(0, 1)
 
     def split_all(self, given: Sequences) -> Sequences:
         """A batch's sequences as rows."""
         x, lengths, resets = given
         if lengths is not None:
-            starts = torch.arange(self.count, device=lengths.device).unsqueeze(1) * self.steps
+            starts = torch.arange(self.number, device=lengths.device).unsqueeze(1) * self.steps
             lengths = (lengths - starts).clamp(0, self.steps).flatten()
         if resets is not None:
             resets = self.split(resets.unsqueeze(-1)).squeeze(-1)
@@ -87,6 +88,6 @@ class Chunks(NamedTuple):
         """Of each sequence the row in which it ends, (batch,)."""
         columns = torch.arange(self.batch, device=device)
         if lengths is None:
-            return columns + (self.count - 1) * self.batch
-        chunk = ((lengths - 1).clamp(min=0) // self.steps).clamp(max=self.count - 1)
+            return columns + (self.number - 1) * self.batch
+        chunk = ((lengths - 1).clamp(min=0) // self.steps).clamp(max=self.number - 1)
         return chunk * self.batch + columns

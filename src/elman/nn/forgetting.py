@@ -54,7 +54,8 @@ def forgetting(run: Run, given: Sequences, tolerance: float, longest: int) -> Fo
         here = at(turn)
         _, pair = run(side_by_side([here, here]), pair)
         work += 2 * rows * window
-        one, other = (tuple(each.split(rows, -2)[i] for each in pair) for i in (0, 1))
+        one = tuple(each[..., :rows, :] for each in pair)
+        other = tuple(each[..., rows:, :] for each in pair)
         now = float(differences(one, other, scales).amax())
         if now <= tolerance:
             return Forgetting(turn * window, work)

@@ -191,15 +191,15 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         """
         chunks = self.chunks if chunks is None else chunks
         if chunks != 1:
-            found = parallel_time.run(
+            chunked = parallel_time.run(
                 self,
                 *(x, state, lengths, resets),
                 every_state=return_states,
                 chunks=chunks,
                 tolerance=self.tolerance if tolerance is None else tolerance,
             )
-            if found is not None:
-                return found
+            if chunked is not None:
+                return chunked
         if resets is None and not return_states:
             usual = self._usual_batch(x, state, lengths)
             if usual is not None:

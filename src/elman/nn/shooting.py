@@ -136,7 +136,7 @@ def _gap(tried: Trajectory, tolerance: float) -> tuple[float, Tensor]:
     tolerance."""
     chunks, lengths = tried.chunks, tried.rows.lengths
     batch = chunks.batch
-    index = torch.arange(batch, chunks.count * batch, device=tried.rows.x.device)
+    index = torch.arange(batch, chunks.number * batch, device=tried.rows.x.device)
     if lengths is not None:  # of the rest nobody sees the state
         index = index[lengths[batch:] > 0]
     if not len(index):

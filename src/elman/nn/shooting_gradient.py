@@ -54,17 +54,17 @@ class Link:
             into[..., :-batch, :] += each
         total = self._backward([*flows, *into_ends])
         scale = max(_largest(flows), _largest(into_ends))
-        for _ in range(found.chunks.count - 1):
+        for _ in range(found.chunks.number - 1):
             missing = [
                 (0 if g is None else g[..., batch:, :]) - a
                 for g, a in zip(total[1 : 1 + len(assumed)], assumed, strict=True)
             ]
             if max(float(m.abs().amax()) for m in missing) <= self.tolerance * scale:
                 break
-            into = [torch.zeros_like(each) for each in found.ends]
-            for each, m in zip(into, missing, strict=True):
+            late = [torch.zeros_like(each) for each in found.ends]
+            for each, m in zip(late, missing, strict=True):
                 each[..., :-batch, :] = m
-            more = self._backward([*[None] * count, *into])
+            more = self._backward([*[None] * count, *late])
             total = [_sum(a, b) for a, b in zip(total, more, strict=True)]
             assumed = [a + m for a, m in zip(assumed, missing, strict=True)]
         states = [None if g is None else g[..., :batch, :] for g in total[1 : 1 + len(assumed)]]
