@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from elman.bench.clock import interleaved
-from elman.bench.compare import Comparison
+from elman.bench.compare import Comparison, check_seconds
 from elman.bench.measurement import Row, sizes
 from elman.bench.workload import Shape, check, of_module, ours, work
 from elman.cells import resolve
@@ -32,9 +32,11 @@ def time_comparisons(
     shapes: Sequence[Shape] = SHAPES,
     modes: Sequence[str] = MODES,
     chunks: int | None = None,
+    seconds: float = 1.0,
 ) -> list[Comparison]:
     """Of each cell, shape and mode the layer with so many chunks (of all sequences 8 if None)
-    against itself without; then the minimal GRU against torch's GRU.
+    against itself without; then the minimal GRU against torch's GRU. Bad arguments are told at once,
+    `seconds` too, which each comparison is to take.
 
     >>> [each.title for each in time_comparisons(["gru"], [(64, 1, 4, 4)], ["train"])]
     ['gru 64,1,4,4 chunks train', 'mingru 4096,1,64,64 affine train']
@@ -44,6 +46,7 @@ def time_comparisons(
     for mode in modes:
         if mode not in MODES:
             raise SettingsError(f'mode "{mode}" is unknown; there are {", ".join(MODES)}')
+    check_seconds(seconds)
     if chunks is not None and chunks < 2:
         raise SettingsError(f"chunks must be at least 2, got {chunks}")
     found = [

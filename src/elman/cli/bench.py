@@ -108,6 +108,7 @@ def bench_time(
             [bench.parse_shape(shape) for shape in shapes] or parallel.SHAPES,
             modes or parallel.MODES,
             chunks,
+            seconds,
         ),
         seconds,
         as_json=json,
