@@ -17,7 +17,7 @@ from elman.math import minimum, relu
 from elman.nn import parallel_time
 from shared.oracle import flat
 
-CELLS = ("gru", "lstm", "rnn", "peephole_lstm", "mingru", "sru", "qrnn", "slstm")
+CELLS = ("gru", "lstm", "rnn", "peephole_lstm", "indrnn", "mingru", "sru", "qrnn", "slstm")
 
 
 def forgetful(cell: Any, *sizes: int, **options: Any) -> Any:
@@ -25,7 +25,7 @@ def forgetful(cell: Any, *sizes: int, **options: Any) -> Any:
     layer = elman.layer(cell, *sizes, dtype=torch.float64, **options)
     with torch.no_grad():
         for name, value in layer.named_parameters():
-            if name.startswith("weight_hh"):
+            if name.startswith(("weight_hh", "u_")):
                 value.mul_(0.3)
             if name.startswith("bias_ih"):
                 for gate, of_gate in zip(
