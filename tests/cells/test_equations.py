@@ -73,6 +73,40 @@ def minlstm(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
     return {"h": f / (f + i) * s["h"] + i / (f + i) * x["n"]}
 
 
+def lru(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
+    factor = np.exp(-np.exp(p["nu"]) + 1j * p["theta"])
+    entering = np.sqrt(1 - np.abs(factor) ** 2) * (x["re"] + 1j * x["im"])
+    new = factor * (s["h"] + 1j * s["im"]) + entering
+    return {"h": new.real, "im": new.imag}
+
+
+def rglru(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
+    a = sigma(p["decay"]) ** (8 * sigma(x["r"]))
+    return {"h": a * s["h"] + np.sqrt(1 - a**2) * (sigma(x["i"]) * x["x"])}
+
+
+def sru(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
+    f, reset = (sigma(x[k] + p["v_" + k] * s["c"]) for k in "fr")
+    c = f * s["c"] + (1 - f) * x["c"]
+    return {"h": reset * c + (1 - reset) * x["x"], "c": c}
+
+
+def qrnn(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
+    f = sigma(x["f"])
+    c = f * s["c"] + (1 - f) * np.tanh(x["z"])
+    return {"h": sigma(x["o"]) * c, "c": c}
+
+
+def slstm(x: Named, r: Named, s: Named, p: Named) -> dict[str, Array]:
+    """Its exponentials undone: with C = c exp(m) and N = n exp(m) there is no m."""
+    i, f, z, o = (x[k] + r[k] for k in "ifzo")
+    size = np.exp(s["m"])
+    whole = sigma(f) * size * s["c"] + np.exp(i) * np.tanh(z)
+    total = sigma(f) * size * s["n"] + np.exp(i)
+    m = np.where(s["n"] == 0, i, np.maximum(np.log(sigma(f)) + s["m"], i))
+    return {"h": sigma(o) * whole / total, "c": whole / np.exp(m), "n": total / np.exp(m), "m": m}
+
+
 EQUATIONS: dict[str, Callable[[Named, Named, Named, Named], dict[str, Array]]] = {
     "rnn": rnn,
     "rnn_relu": rnn_relu,
@@ -84,6 +118,11 @@ EQUATIONS: dict[str, Callable[[Named, Named, Named, Named], dict[str, Array]]] =
     "indrnn": indrnn,
     "mingru": mingru,
     "minlstm": minlstm,
+    "lru": lru,
+    "rglru": rglru,
+    "sru": sru,
+    "qrnn": qrnn,
+    "slstm": slstm,
 }
 
 

@@ -26,6 +26,11 @@ GATES = {
     "indrnn": [("h", "relu")],
     "mingru": [("z", "sigmoid")],
     "minlstm": [("f", "sigmoid"), ("i", "sigmoid")],
+    "lru": [],
+    "rglru": [("r", "sigmoid"), ("i", "sigmoid")],
+    "sru": [("f", "sigmoid"), ("r", "sigmoid")],
+    "qrnn": [("z", "tanh"), ("f", "sigmoid"), ("o", "sigmoid")],
+    "slstm": [("z", "tanh"), ("o", "sigmoid")],
 }
 
 

@@ -59,3 +59,32 @@ def test_bad_words(here: Any, words: tuple[str, ...], expected: str) -> None:
     assert done.stderr.startswith("elman: error: ")
     assert done.stderr.count("\n") == 1
     assert expected in done.stderr
+
+
+def test_time(here: Any) -> None:
+    done = here("bench", "time", "--cells", "gru", "--shapes", "64,1,4,4", "--seconds", "0")
+    assert done.returncode == 0, done.stderr
+    _, *rows = (line.split("\t") for line in done.stdout.splitlines())
+    assert [row[:4] for row in rows] == [
+        ["gru", "64,1,4,4", "chunks inference", "whole"],
+        ["gru", "64,1,4,4", "chunks train", "whole"],
+        ["mingru", "4096,1,64,64", "affine inference", "nn.GRU"],
+        ["mingru", "4096,1,64,64", "affine train", "nn.GRU"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--cells", "lstmm"), 'cell "lstmm" is unknown'),
+        (("--modes", "step"), 'mode "step" is unknown'),
+        (("--shapes", "3,2,4"), "a shape is four numbers"),
+        (("--chunks", "1"), "chunks must be at least 2"),
+        (("--seconds", "-1"), "seconds must be"),
+    ],
+)
+def test_bad_words_of_time(here: Any, words: tuple[str, ...], expected: str) -> None:
+    done = here("bench", "time", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert expected in done.stderr

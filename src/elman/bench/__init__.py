@@ -1,5 +1,6 @@
 """Speed of the layers on this machine, side by side with other ways of running them."""
 
+from elman.bench.chunks import time_comparisons as time_comparisons
 from elman.bench.clock import interleaved as interleaved
 from elman.bench.compare import CELLS as CELLS
 from elman.bench.compare import MODES as MODES

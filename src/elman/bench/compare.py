@@ -80,8 +80,7 @@ def comparisons(
     for mode in modes:
         if mode not in MODES:
             raise SettingsError(f'mode "{mode}" is unknown; there are {", ".join(MODES)}')
-    if not (seconds >= 0 and math.isfinite(seconds)):
-        raise SettingsError(f"seconds must be a number from 0 on, got {seconds}")
+    check_seconds(seconds)
     chosen = choose(rivals)
     found = []
     for cell in dict.fromkeys(cells):
@@ -99,6 +98,12 @@ def comparisons(
             title = f"cells {sizes(shape)} gates"
             found.append(Comparison(title, partial(self_comparison.gates, shape)))
     return found
+
+
+def check_seconds(seconds: float) -> None:
+    """Errors unless it is a time to measure for."""
+    if not (seconds >= 0 and math.isfinite(seconds)):
+        raise SettingsError(f"seconds must be a number from 0 on, got {seconds}")
 
 
 def _shapes(mode: str, shapes: Sequence[Shape]) -> list[Shape]:

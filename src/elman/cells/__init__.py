@@ -4,10 +4,15 @@ from elman.cells.cell import Cell as Cell
 from elman.cells.cifg import CIFG as CIFG
 from elman.cells.gru import GRU as GRU
 from elman.cells.indrnn import IndRNN as IndRNN
+from elman.cells.lru import LRU as LRU
 from elman.cells.lstm import LSTM as LSTM
 from elman.cells.mgu import MGU as MGU
 from elman.cells.mingru import MinGRU as MinGRU
 from elman.cells.minlstm import MinLSTM as MinLSTM
 from elman.cells.peephole import PeepholeLSTM as PeepholeLSTM
+from elman.cells.qrnn import QRNN as QRNN
+from elman.cells.rglru import RGLRU as RGLRU
 from elman.cells.rnn import RNN as RNN
 from elman.cells.rnn import ReLURNN as ReLURNN
+from elman.cells.slstm import SLSTM as SLSTM
+from elman.cells.sru import SRU as SRU

@@ -7,12 +7,17 @@ from elman.cells.cell import Cell
 from elman.cells.cifg import CIFG
 from elman.cells.gru import GRU
 from elman.cells.indrnn import IndRNN
+from elman.cells.lru import LRU
 from elman.cells.lstm import LSTM
 from elman.cells.mgu import MGU
 from elman.cells.mingru import MinGRU
 from elman.cells.minlstm import MinLSTM
 from elman.cells.peephole import PeepholeLSTM
+from elman.cells.qrnn import QRNN
+from elman.cells.rglru import RGLRU
 from elman.cells.rnn import RNN, ReLURNN
+from elman.cells.slstm import SLSTM
+from elman.cells.sru import SRU
 from elman.errors import SettingsError, SettingTypeError
 
 BUILTIN: Mapping[str, type[Cell]] = MappingProxyType(
@@ -27,6 +32,11 @@ BUILTIN: Mapping[str, type[Cell]] = MappingProxyType(
         "indrnn": IndRNN,
         "mingru": MinGRU,
         "minlstm": MinLSTM,
+        "lru": LRU,
+        "rglru": RGLRU,
+        "sru": SRU,
+        "qrnn": QRNN,
+        "slstm": SLSTM,
     }
 )
 

@@ -71,6 +71,51 @@ def bench_layers(
     )
 
 
+@bench_app.command(name="time")
+def bench_time(
+    *,
+    cells: Annotated[
+        tuple[str, ...], _several("Cells to measure; gru and lstm if none are named.")
+    ] = (),
+    shapes: Annotated[
+        tuple[str, ...],
+        _several("T,B,I,H each, such as 8192,1,256,256: steps, batch, inputs, hidden units."),
+    ] = (),
+    modes: Annotated[tuple[str, ...], _several("Of inference, train; both by default.")] = (),
+    chunks: Annotated[
+        int | None,
+        Parameter(help="Chunks of each sequence; if none are named, 8 of a batch's sequences."),
+    ] = None,
+    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
+    json: AsJson = False,
+    markdown: Annotated[
+        bool,
+        Parameter(help="Print tables for a README.", negative="", show_default=False),
+    ] = False,
+) -> None:
+    """Compare long sequences run as chunks at the same time with the same sequences as a whole.
+
+    Then the minimal GRU, an affine recurrence, with torch.nn.GRU.
+
+    Example: `elman bench time --cells gru --shapes 8192,1,256,256 --modes inference`
+    """
+    from elman import bench
+    from elman.bench import chunks as parallel
+
+    bench.report(
+        bench.time_comparisons(
+            cells or parallel.CELLS,
+            [bench.parse_shape(shape) for shape in shapes] or parallel.SHAPES,
+            modes or parallel.MODES,
+            chunks,
+            seconds,
+        ),
+        seconds,
+        as_json=json,
+        as_markdown=markdown,
+    )
+
+
 @bench_app.command(name="memory")
 def bench_memory(
     *,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import compiled, parameters, reference, torch_kernels
+from elman.nn import compiled, parallel_time, parameters, reference, torch_kernels
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
 from elman.nn.fast_path import Prepared
@@ -25,7 +25,7 @@ from elman.nn.validation import check, check_input
 AnyState = Tensor | tuple[Tensor, ...]
 
 
-class Recurrent(Stack):
+class Recurrent(parallel_time.ChunkedTime, Stack):
     """One or more stacked layers of a cell, over time; `elman.layer` makes it.
 
     `RNN`, `LSTM` and `GRU` are this with their cell chosen, and the signature, parameter names
@@ -56,6 +56,8 @@ class Recurrent(Stack):
     - `forget_bias`: first value of the forget gate's bias (Gers et al. 2000: 1).
     - `init`: `"uniform"`, `"orthogonal"` or `"identity"`; see `elman.nn.parameters.initialise`.
     - `learn_initial_state`: make the state before the first step a parameter.
+    - `chunks`, `tolerance`: what `forward` takes by these names, for calls that name none. May be
+      set later.
 
     **Example:**
 
@@ -90,6 +92,8 @@ class Recurrent(Stack):
         forget_bias: float | None = None,
         init: str = "uniform",
         learn_initial_state: bool = False,
+        chunks: int | str = 1,
+        tolerance: float = 1e-6,
     ) -> None:
         super().__init__()
         self.cell = resolve(cell)
@@ -102,6 +106,7 @@ class Recurrent(Stack):
         self.layer_norm, self.residual = layer_norm, residual
         self.forget_bias, self.init = forget_bias, init
         self.learn_initial_state = learn_initial_state
+        self.chunks, self.tolerance = chunks, tolerance
         self.backend = backend
         self.backend_used: str | None = None
         self._compiles = compiled.lack() is None
@@ -158,6 +163,8 @@ class Recurrent(Stack):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
         return_states: bool = False,
+        chunks: int | str | None = None,
+        tolerance: float | None = None,
     ) -> tuple[Any, ...]:
         """Run over whole sequences.
 
@@ -173,10 +180,26 @@ class Recurrent(Stack):
           so that the state before it is the initial one (zeros unless learnt). The backward
           direction starts anew on the other side of the same border. On padding it does nothing.
         - `return_states`: also return every state at every step.
+        - `chunks`: cut long sequences into so many chunks, which are run at the same time, as
+          `elman.nn.shooting` describes; `"auto"` where that has been measured to pay, 1 never.
+          Where a layer does not forget fast enough it is run as a whole; `shooting_report` tells.
+        - `tolerance`: largest difference of the states at the chunks' borders, as a share of the
+          states' largest value.
 
         **Returns:** `(output, state)` or `(output, state, states)`. The output has the form of
         x; `states` has the form of `state` with a first dimension T before it, and is 0 on padding.
         """
+        chunks = self.chunks if chunks is None else chunks
+        if chunks != 1:
+            chunked = parallel_time.run(
+                self,
+                *(x, state, lengths, resets),
+                every_state=return_states,
+                chunks=chunks,
+                tolerance=self.tolerance if tolerance is None else tolerance,
+            )
+            if chunked is not None:
+                return chunked
         if resets is None and not return_states:
             usual = self._usual_batch(x, state, lengths)
             if usual is not None:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
+from elman.compiler import UntraceableError, equations
+from elman.compiler.affine import is_affine
 from elman.nn.inputs import Input, from_batch
 from elman.nn.reference import State
 from elman.nn.validation import check_backend, rates
@@ -42,6 +44,21 @@ class Stack(nn.Module):
     @zoneout.setter
     def zoneout(self, value: float | Mapping[str, float] | tuple[float, ...]) -> None:
         self._zoneout_rates = rates(value, self.cell)
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the state is carried on by an affine map that the input alone decides, so that a
+        scan over time could compute it; as of `elman.compiler.affine`, False for what cannot be
+        traced.
+
+        >>> import elman
+        >>> elman.layer("mingru", 3, 4).is_affine, elman.layer("gru", 3, 4).is_affine
+        (True, False)
+        """
+        try:
+            return is_affine(equations(self.cell))
+        except UntraceableError:
+            return False
 
     @property
     def _directions(self) -> int:
