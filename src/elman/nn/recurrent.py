@@ -227,7 +227,7 @@ class Recurrent(Stack):
             came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
             raise SettingsError(f"x_t must have shape (B, input_size), got {came}")
         if not torch.is_grad_enabled():
-            usual = self._prepared(self, x_t, state, None)
+            usual = self._prepared.step(self, x_t, state)
             if usual is not None:
                 return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
