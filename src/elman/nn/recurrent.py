@@ -17,6 +17,7 @@ from elman.nn.dropout import locked_dropout
 from elman.nn.fast_path import Prepared
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
+from elman.nn.projection import Direction
 from elman.nn.recording import in_graph
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.stack import Stack
@@ -275,7 +276,7 @@ class Recurrent(Stack):
             masks = (self._zoneout(x, s), self._mask_of_h(s[0]))
             extras = Extras(lengths, resets, anew, *masks)
             w = self._weights(at + turn)
-            directions.append(compiled.Direction(w, x, s, extras, turn == 1))
+            directions.append(Direction(w, x, s, extras, turn == 1))
         w, _, s, extras, _ = directions[0]
         check_input(x, s, w)
         self.backend_used = choose(self, w, x, s, extras, every_state=every_state)
