@@ -17,6 +17,8 @@ from elman.compiler.schedule import plan
 from elman.nn.lengths import mask_of
 from elman.nn.reference import Extras, State, Weights
 
+_LARGE = 1 << 23  # multiplications in a step
+
 
 class Direction(NamedTuple):
     """One direction of a layer and what it runs on."""
@@ -39,6 +41,16 @@ def obstacle(w: Weights, extras: Extras, *, in_graph: bool) -> str | None:
     if extras.h_mask is not None or extras.zoneout is not None:
         return "proj_size is not compiled with recurrent_dropout or zoneout"
     return None
+
+
+def pays(w: Weights, x: Tensor) -> bool:
+    """Whether running it so takes less time than step by step: the matrix R P is larger than R and
+    P, which costs more than it saves where much is multiplied and nothing differentiated."""
+    assert w.hh is not None
+    assert w.hr is not None
+    projected, hidden = w.hr.shape
+    large = x.shape[1] * len(w.hh) * hidden >= _LARGE and hidden > 2 * projected
+    return torch.is_grad_enabled() or not large
 
 
 def is_foldable(step: Equations) -> bool:
