@@ -61,6 +61,17 @@ class Session:
             return torch.zeros(self._batch, self._size, dtype=like.dtype)
 
     @cached_property
+    def _end(self) -> Tensor:
+        """As the states of `infer` after all steps are, (1, segments, H)."""
+        with torch.inference_mode(False):
+            return self.weights.operands.x.new_empty(1, self._place.segments, self._size)
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """As a state's sequence is, (rows and segments, H), without memory."""
+        return self._end.new_empty(1).expand(self._place.rows + self._place.segments, self._size)
+
+    @cached_property
     def _order(self) -> Tensor | None:
         """Of each sequence its segment, (B,); None if they are the same."""
         packing = self._place.packing
@@ -150,8 +161,8 @@ class Session:
         sequences, last = [], []
         for i, keep in enumerate(arguments.keeps):
             begin = self._first(first[i])
-            end = x.new_empty(1, place.segments, size)
-            rows = x.new_empty(place.rows + place.segments, size) if keep else end
+            end = torch.empty_like(self._end)
+            rows = torch.empty_like(self._rows) if keep else end
             own[at[f"S{i}"]], own[at[f"First{i}"]] = rows.data_ptr(), begin.data_ptr()
             own[at[f"Last{i}"]] = end.data_ptr()
             held.append(begin)

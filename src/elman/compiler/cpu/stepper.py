@@ -54,10 +54,7 @@ class Stepper:
             arguments[place] = bases[base] + offset
         count = self._threads
         for (one, team), address in zip(self._runs, memory.addresses, strict=True):
-            if count == 1:
-                one(address, 0, 1)
-            else:
-                threads.run(one, team, address, count)
+            threads.run(one, team, address, count)
         self._free.append(memory)
         return output, last
 
