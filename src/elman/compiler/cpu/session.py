@@ -145,7 +145,7 @@ class Session:
     ) -> Task[tuple[Tensor, list[Tensor]]]:
         """The output, of that shape if there is one step, else (T, B, H), and the last states,
         (1, B, H); of contiguous x, (T, B, I), and the first states, (B, H), None for 0."""
-        place, size, arguments = self._place, self._size, self.arguments
+        place, arguments = self._place, self.arguments
         own, at = arguments.copy(), arguments.at
         o, whole, held = self.weights.operands, arguments.modes.input == MATMUL, []
         gathered = None
