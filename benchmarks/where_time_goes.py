@@ -1,5 +1,5 @@
 """Where the time of a compiled layer goes: the kernels, the weights' gradients, and all the Python
-around them, its weights packed; and what packing them takes, which a change of them asks for.
+around them; and what packing all weights takes, which a training step on many rows does.
 
     python benchmarks/where_time_goes.py
 
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import elman
-from elman.compiler.cpu import threads
+from elman.compiler.cpu import scratch, threads
 from elman.compiler.cpu.session import Session
 
 CASES = (
@@ -54,16 +54,16 @@ def main() -> None:
 
 
 def packing(layer: elman.nn.Recurrent) -> float:
-    """Median seconds to pack all weights for both passes, as after every step of an optimizer."""
+    """Median seconds to pack all weights for both passes."""
     kept = layer._prepared._kept
     assert kept is not None
     times = []
     for _ in range(30):
         start = time.perf_counter()
-        for each in kept.packed:
-            each.changed()
-            for use in ("forward", "backward"):
-                each.addresses(use, 1)
+        for each in kept.sources:
+            o, pack = each.operands, each.kernel.pack
+            scratch.give(pack("input", o.ih, each.size), pack("single", o.ih, each.size))
+            scratch.give(pack("forward", o.hh, each.size), pack("single", o.hh, each.size))
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 

@@ -168,3 +168,54 @@ def test_a_copy_keeps_nothing_of_the_original() -> None:
             parameter.zero_()
         assert layer(x)[0].abs().max() == 0
         assert other(x)[0].abs().max() > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("is_ragged", [False, True])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"bidirectional": True}])
+@pytest.mark.parametrize(
+    ("cell", "inputs", "hidden"), [("lstm", 256, 130), ("gru", 450, 100), ("mingru", 260, 260)]
+)
+def test_large_products_with_the_input(
+    cell: str, inputs: int, hidden: int, options: dict[str, bool], is_ragged: bool, threads: int
+) -> None:
+    """Those that torch makes before the kernel runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        layer, plain = pair(cell, inputs, hidden, dtype=D, **options)
+        x = torch.randn(12, 7, inputs, dtype=D)
+        given = {"lengths": torch.tensor([12, 1, 5, 9, 12, 3, 7])} if is_ragged else {}
+        results = [gradients(each, x, **given) for each in (layer, plain)]
+        for a, b in zip(*results, strict=True):
+            assert_close(a, b, rtol=1e-8, atol=1e-9)
+        with torch.no_grad():
+            for a, b in zip(layer(x, **given), plain(x, **given), strict=True):
+                assert_close(a, b, rtol=1e-9, atol=1e-10)
+    finally:
+        torch.set_num_threads(before)
+    assert layer.backend_used == "compiled"
+
+
+def test_padding_does_not_touch_large_products() -> None:
+    layer, _ = pair("lstm", 256, 130)
+    x = torch.randn(20, 6, 256)
+    lengths = torch.tensor([20, 2, 15, 20, 9, 20])
+    with torch.no_grad():
+        expected, _ = layer(x, lengths=lengths)
+        for at, length in enumerate(lengths.tolist()):
+            x[length:, at] = torch.nan
+        actual, _ = layer(x, lengths=lengths)
+    assert torch.equal(actual, expected)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "peephole_lstm"])
+@pytest.mark.parametrize("steps", [16, 40, 100])
+def test_long_sequences_of_few(cell: str, batch: int, steps: int) -> None:
+    """Whose weights are read as they are stored, or packed a panel at a time, or all at once."""
+    layer, plain = pair(cell, 21, 37, num_layers=2, bidirectional=True, dtype=D)
+    x = torch.randn(steps, batch, 21, dtype=D)
+    with torch.no_grad():
+        for a, b in zip(layer(x), plain(x), strict=True):
+            assert_close(a, b, rtol=1e-9, atol=1e-10)

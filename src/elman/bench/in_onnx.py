@@ -56,8 +56,9 @@ def start(job: Work) -> Run:
     return lambda: [session.run(["Y"], given)[0][:, 0]]
 
 
-def model(job: Work) -> Any:
-    """The onnx model of one node, from `X` (T, B, I) and states to `Y` (T, 1, B, H)."""
+def model(job: Work, *, states: bool = False) -> Any:
+    """The onnx model of one node, from `X` (T, B, I) and states to `Y` (T, 1, B, H), and if
+    `states` to the last ones, too, (1, B, H)."""
     from onnx import TensorProto, helper, numpy_helper
 
     layer, node = job.layer, _NODES[type(job.layer.cell)]
@@ -72,13 +73,14 @@ def model(job: Work) -> Any:
         "R": arranged("weight_hh"),
         "B": torch.cat([arranged("bias_ih"), arranged("bias_hh")]),
     }
-    states = [f"initial_{name}" for name in layer.cell.state]
-    inputs = ["X", "W", "R", "B", "", *states]
+    initial = [f"initial_{name}" for name in layer.cell.state]
+    last = [f"last_{name}" for name in layer.cell.state] if states else []
+    inputs = ["X", "W", "R", "B", "", *initial]
     if node.peepholes:
         constants["P"] = torch.cat([weights[name] for name in node.peepholes])
         inputs.append("P")
     one = helper.make_node(
-        node.operator, inputs, ["Y"], hidden_size=layer.hidden_size, **node.attributes
+        node.operator, inputs, ["Y", *last], hidden_size=layer.hidden_size, **node.attributes
     )
 
     def described(name: str, *shape: int) -> Any:
@@ -89,8 +91,11 @@ def model(job: Work) -> Any:
     graph = helper.make_graph(
         [one],
         "layer",
-        [described("X", steps, batch, features), *(described(n, 1, batch, size) for n in states)],
-        [described("Y", steps, 1, batch, size)],
+        [described("X", steps, batch, features), *(described(n, 1, batch, size) for n in initial)],
+        [
+            described("Y", steps, 1, batch, size),
+            *(described(name, 1, batch, size) for name in last),
+        ],
         [
             numpy_helper.from_array(np.expand_dims(value.numpy(), 0), name)
             for name, value in constants.items()

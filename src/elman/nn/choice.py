@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
-from elman.nn import compiled, torch_kernels
+from elman.nn import compiled, projection, torch_kernels
 from elman.nn.backends import warn_once
 from elman.nn.recording import in_graph, recorded
 from elman.nn.reference import Extras, State, Weights
@@ -53,6 +53,8 @@ def choose(
             or layer._traced.settings != _settings(layer)
         ):
             obstacle = "equations that change are not compiled within torch.compile"
+        if obstacle is None and auto and w.hr is not None and not projection.pays(w, x):
+            return "reference"
         if obstacle is None:
             return "compiled"
         if not auto:

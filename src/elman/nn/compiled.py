@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,10 @@ from elman.cells import Cell
 from elman.compiler import Equations, UntraceableError, equations
 from elman.compiler.cpu import torch_ops
 from elman.compiler.operands import Operands
+from elman.nn import projection
 from elman.nn.lengths import mask_of
 from elman.nn.precision import LOW, as_float, has_autocast, low_precision, rounded
+from elman.nn.projection import Direction
 from elman.nn.reference import Extras, State, Weights, product
 from elman.nn.torch_kernels import inside_transform
 
@@ -63,8 +64,8 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
             return f"tensors lie on {x.device} and on {tensor.device}"
         if tensor.dtype not in kinds:
             return f"kernels are for numbers of one kind, {_KINDS}"
-    if w.hr is not None:
-        return "proj_size is not compiled"
+    if w.hr is not None and (lacks := projection.obstacle(w, extras, in_graph=in_graph)):
+        return lacks
     if x.numel() == 0:
         return "the input is empty"
     if target == "gpu" and (lacks := _known_gpu_lack()):
@@ -79,6 +80,8 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
         step = _equations(cell, w, extras)
     except UntraceableError as error:
         return str(error)
+    if w.hr is not None and not projection.is_foldable(step):
+        return "proj_size is compiled for cells that use x and r of a gate as their sum alone"
     if target == "gpu":
         from elman.compiler.gpu import recurrence
 
@@ -103,16 +106,6 @@ def multiplies_pairs() -> bool:
     from elman.compiler.cpu.target import host, multiplies_pairs_rightly
 
     return host().gains_by_pairs and multiplies_pairs_rightly()
-
-
-class Direction(NamedTuple):
-    """One direction of a layer and what it runs on."""
-
-    w: Weights
-    x: Tensor
-    s: State
-    extras: Extras
-    reverse: bool
 
 
 def run(
@@ -146,7 +139,7 @@ def run(
 
     step = _equations(cell, directions[0].w, directions[0].extras)
     given = [
-        recurrence.Direction(_operands(w, x, s, e), e.lengths, e.resets, reverse)
+        recurrence.Direction(_operands(w, x, s, e, reverse=reverse), e.lengths, e.resets, reverse)
         for w, x, s, e, reverse in directions
     ]
     if target == "gpu":
@@ -155,14 +148,18 @@ def run(
         results = on_gpu.run(step, given, every_state=every_state)
     else:
         results = recurrence.run(step, given, every_state=every_state, half=half)
-    return [_halves(each, len(cell.state)) for each in results]
+    parts = [_halves(each, len(cell.state)) for each in results]
+    if directions[0].w.hr is None:
+        return parts
+    pairs = zip(parts, directions, strict=True)
+    return [projection.projected(found, each) for found, each in pairs]
 
 
 def run_in_graph(text: str, direction: Direction, *, every_state: bool) -> tuple[State, State]:
     """As `run`, by an operator that torch.compile keeps whole; `text` from `texts_of`."""
     w, x, s, extras, reverse = direction
     found = torch_ops.run(
-        _operands(w, x, s, extras).flat(),
+        _operands(w, x, s, extras, reverse=reverse).flat(),
         text,
         len(s),
         lengths=extras.lengths,
@@ -177,7 +174,9 @@ def _halves(found: list[Tensor], states: int) -> tuple[State, State]:
     return tuple(found[:-states]), tuple(found[-states:])
 
 
-def _operands(w: Weights, x: Tensor, s: State, extras: Extras) -> Operands:
+def _operands(w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool) -> Operands:
+    if w.hr is not None:
+        return projection.operands(w, x, s, extras, reverse=reverse)
     ih: Tensor | None = w.ih
     bias = w.bias_ih
     if w.norm_ih is not None:  # of all steps at once, before the recurrence

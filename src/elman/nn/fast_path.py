@@ -1,4 +1,4 @@
-"""A layer's usual runs, with weights packed and arguments prepared from call to call."""
+"""A layer's usual runs, with arguments prepared from call to call."""
 
 import operator
 from dataclasses import dataclass
@@ -12,23 +12,40 @@ from elman.compiler.operands import Operands
 from elman.nn.compiled import obstacle, target_of
 from elman.nn.lengths import check_lengths
 from elman.nn.precision import low_precision
-from elman.nn.recording import in_graph, recorded
+from elman.nn.recording import alone, in_graph
 from elman.nn.reference import Extras, State, Weights
-from elman.nn.torch_kernels import inside_transform, is_fastest
+from elman.nn.torch_kernels import is_fastest
 
 if TYPE_CHECKING:
     from elman.nn.recurrent import Recurrent
 
 _MOST_SHAPES = 16
-_FEW = 16  # rows of input that do not pay for packing weights and comparing them
+_bytes_of = operator.attrgetter("nbytes")
+# A layer's settings on which its usual runs depend, as they stand among its attributes.
+_settings_of = operator.itemgetter(
+    "_backend",
+    "training",
+    "cell",
+    "num_layers",
+    "input_size",
+    "hidden_size",
+    "bidirectional",
+    "proj_size",
+    "layer_norm",
+    "_zoneout_rates",
+    "dropout",
+    "recurrent_dropout",
+    "weight_dropout",
+    "residual",
+    "learn_initial_state",
+)
 
 
 class Prepared:
     """Runs all layers and directions, with and without gradients, for whatever shapes come.
 
-    The weights are those that the layer has at the call, however they came to be so. For few rows
-    the kernels read them where they are stored; for many they are packed, and packed anew if they
-    are no longer equal to a copy.
+    The weights are those that the layer has at the call, however they came to be so: every call
+    reads them where they are stored, and nothing is kept of their values.
     """
 
     def __init__(self) -> None:
@@ -41,19 +58,11 @@ class Prepared:
         state: Tensor | State | None,
         lengths: Tensor | None,
     ) -> tuple[Tensor, Any] | None:
-        """The output and last state of x, (T, B, I), or of one step, (B, I); None where no kernel
-        can do it, or where the layer is more than its equations."""
-        if not layer._compiles or layer.backend == "reference" or in_graph() or recorded():
+        """The output and last state of x, (T, B, I); None where no kernel can do it, or where the
+        layer is more than its equations."""
+        if in_graph() or not alone() or not _is_usual(layer, x):
             return None
-        if layer.layer_norm or any(layer.zoneout) or layer.proj_size:
-            return None
-        if target_of(x) != "cpu":
-            return None
-        if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
-            return None
-        steps, (batch, features) = (1 if x.dim() == 2 else len(x)), x.shape[-2:]
-        if features != layer.input_size or not x.numel():
-            return None
+        steps, batch = x.shape[:2]
         if state is None and layer.learn_initial_state:
             return None
         parts = (state,) if isinstance(state, Tensor) else state
@@ -73,6 +82,10 @@ class Prepared:
             if layer.residual or not least or not lengths.is_cpu:
                 return None
             lengths = None if least == steps else lengths
+        if steps == 1 and lengths is None and not torch.is_grad_enabled():
+            one = self.step(layer, x.squeeze(0), state)
+            if one is not None:
+                return one[0].unsqueeze(0), one[1]
         if layer.backend == "auto" and is_fastest(layer.cell, x, steps, Extras(lengths)):
             return None
         found = self._run(layer, x, parts, lengths)
@@ -82,34 +95,64 @@ class Prepared:
             layer.backend_used = "compiled"
         return found[0], found[1] if len(found[1]) > 1 else found[1][0]
 
+    def step(
+        self, layer: "Recurrent", x: Tensor, state: Tensor | State | None
+    ) -> tuple[Tensor, Any] | None:
+        """As `__call__` of one step, (B, I), without gradients, by what earlier steps prepared."""
+        if in_graph() or not alone() or type(x) is not Tensor:
+            return None
+        kept = self._kept
+        steps = None if kept is None else kept.steps.get(x.shape)
+        if kept is None or steps is None or not (steps.fits(layer) and kept.fits(layer)):
+            kept = self._kept_for(layer, x) if _is_usual(layer, x) else None
+            steps = None if kept is None else kept.steps_for(layer, x)
+            if kept is None or steps is None:
+                return None
+        dtype = kept.dtype
+        if x.dtype is not dtype or not x.is_cpu:
+            return None
+        parts = None
+        if state is None:
+            if layer.learn_initial_state:
+                return None
+        else:
+            parts = (state,) if type(state) is Tensor else state
+            if not isinstance(parts, (tuple, list)) or len(parts) != steps.states:
+                return None
+            shape = steps.shape
+            for part in parts:
+                if type(part) is not Tensor or part.dtype is not dtype:
+                    return None
+                if part.shape != shape or not part.is_cpu:
+                    return None
+        output, last = steps.run(x, parts)
+        if layer.backend_used != "compiled":
+            layer.backend_used = "compiled"
+        return output, tuple(last) if len(last) > 1 else last[0]
+
     def _run(
         self, layer: "Recurrent", x: Tensor, state: State | None, lengths: Tensor | None
     ) -> tuple[Tensor, State] | None:
-        if low_precision(x) is not None or inside_transform():
+        if low_precision(x) is not None:
             return None
         trains = torch.is_grad_enabled()
-        kept = self._kept
-        if kept is None or not kept.fits(layer):
-            kept = self._kept = _keep(layer, x)
-            if kept is None:
-                return None
+        kept = self._kept_for(layer, x)
+        if kept is None:
+            return None
         if type(x) is not Tensor or x.dtype is not kept.dtype:
             return None
         for part in state or ():
             if part.dtype is not kept.dtype:
                 return None
-        shape = (1, len(x)) if x.dim() == 2 else x.shape[:2]
-        direct = shape[0] * shape[1] < _FEW
-        if not direct:
-            kept.refresh()
-        if lengths is None and (x.dim() == 2 or len(x) == 1) and not trains:
-            singles = kept.singles_for(layer, x.shape[-2])
-            if singles is not None:
-                return _step(singles, x, state)
-        sessions = kept.sessions_for(layer, shape, lengths, direct=direct)
+        sessions = kept.sessions_for(layer, x.shape[:2], lengths)
         if trains and _any_gradient(x, *kept.weights, *(state or ())):
             return _train(layer, kept, sessions, x, state)
         return _infer(layer, kept, sessions, x, state)
+
+    def _kept_for(self, layer: "Recurrent", x: Tensor) -> "_Kept | None":
+        if self._kept is None or not self._kept.fits(layer):
+            self._kept = _keep(layer, x)
+        return self._kept
 
     def __deepcopy__(self, memo: Any) -> "Prepared":
         return Prepared()
@@ -118,21 +161,15 @@ class Prepared:
         return Prepared, ()
 
 
-def _step(singles: list[Any], x: Tensor, state: State | None) -> tuple[Tensor, State]:
-    x = x.contiguous()
-    whole = x.dim() == 3  # the output then, too
-    ends = []
-    for at, single in enumerate(singles):
-        first = None
-        if state is not None:
-            parts = state if len(singles) == 1 else [part[at] for part in state]
-            first = [part.contiguous() for part in parts]
-        x, last = single(x, first)
-        ends.append(last)
-    x = x.unsqueeze(0) if whole else x
-    if len(ends) == 1:
-        return x, tuple(ends[0])
-    return x, tuple([torch.cat(each) for each in zip(*ends, strict=True)])
+def _is_usual(layer: "Recurrent", x: Tensor) -> bool:
+    """Whether a layer is no more than its equations, and x something that they can be run on."""
+    if not layer._compiles or layer.backend == "reference":
+        return False
+    if layer.layer_norm or any(layer.zoneout) or layer.proj_size:
+        return False
+    if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
+        return False
+    return target_of(x) == "cpu" and x.shape[-1] == layer.input_size and x.numel() > 0
 
 
 def _infer(
@@ -151,7 +188,6 @@ def _infer(
         outputs = [output for output, _ in found]
         last += [ends for _, ends in found]
         x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
-    x = x if x.dim() == len(shape) else x.squeeze(0)
     if len(last) == 1:
         return x, tuple(last[0])
     return x, tuple(torch.cat(each) for each in zip(*last, strict=True))
@@ -161,8 +197,6 @@ def _train(
     layer: "Recurrent", kept: "_Kept", sessions: list[list[Any]], x: Tensor, state: State | None
 ) -> tuple[Tensor, State]:
     side_by_side = kept.side_by_side(layer)
-    single = x.dim() == 2
-    x = x.unsqueeze(0) if single else x
     last: list[list[Tensor]] = []
     for index, directions in enumerate(sessions):
         parts: list[list[Tensor | None]] = []
@@ -181,7 +215,6 @@ def _train(
         outputs = [output for output, *_ in found]
         last += [ends for _, *ends in found]
         x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
-    x = x.squeeze(0) if single else x
     if len(last) == 1:
         return x, tuple([each.unsqueeze(0) for each in last[0]])
     return x, tuple(torch.stack(each) for each in zip(*last, strict=True))
@@ -200,42 +233,38 @@ class _Kept:
     names: tuple[str, ...]
     weights: list[nn.Parameter]
     directions: list[Weights]
-    packed: list[Any]
+    sources: list[Any]  # the directions' weights as the compiler has them
     run: Any  # of the compiler, which is loaded late
     train: Any
 
     def __post_init__(self) -> None:
         self.sessions: dict[tuple[Any, ...], list[list[Any]]] = {}
-        self.singles: dict[tuple[int, int], list[Any] | None] = {}  # by batch and threads
+        self.steps: dict[tuple[int, ...], _Steps] = {}  # by the shape of x
         # Held, so that nothing else comes to lie at the addresses that are compared.
         self._memory = [each.detach() for each in self.weights]
-        self._places = [w.data_ptr() for w in self.weights]
-        self._strides = [w.stride() for w in self.weights]
-        self._sizes = [w.nbytes for w in self.weights]
+        self._places = self._lie()
 
     def fits(self, layer: "Recurrent") -> bool:
         """Whether the layer's weights, where they lie, and its cell are the same ones."""
         own = layer._parameters
         return (
             all(map(operator.is_, self.weights, map(own.get, self.names)))
-            and not any(map(layer.__dict__.__contains__, self.names))
-            and [w.data_ptr() for w in self.weights] == self._places
-            and [w.stride() for w in self.weights] == self._strides
-            and [w.nbytes for w in self.weights] == self._sizes
+            and self._lie() == self._places
+            and layer.__dict__.keys().isdisjoint(self.names)
             and self.settings == layer.cell.__dict__
         )
 
-    def refresh(self) -> None:
-        """See to it that the weights' present values are packed."""
-        for each in self.packed:
-            each.refresh()
+    def _lie(self) -> list[Any]:
+        """Where the weights lie, how, and how much there is of them."""
+        own = self.weights
+        return [*map(Tensor.data_ptr, own), *map(Tensor.stride, own), *map(_bytes_of, own)]
 
     def side_by_side(self, layer: "Recurrent") -> bool:
         """Whether both directions are run at the same time."""
         return torch.get_num_threads() > 1 or not layer.bidirectional
 
     def sessions_for(
-        self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None, *, direct: bool
+        self, layer: "Recurrent", shape: tuple[int, ...], lengths: Tensor | None
     ) -> list[list[Any]]:
         """Of each layer its directions' sessions for a batch of this shape, (T, B)."""
         threads = torch.get_num_threads()
@@ -244,32 +273,52 @@ class _Kept:
         if found is None:
             if len(self.sessions) >= _MOST_SHAPES:
                 self.sessions.clear()
-            found = _sessions(layer, self.packed, shape, threads, lengths, direct=direct)
+            found = _sessions(layer, self.sources, shape, threads, lengths)
             self.sessions[key] = found
         return found
 
-    def singles_for(self, layer: "Recurrent", batch: int) -> list[Any] | None:
-        """Of each layer the quick way of one step, None where there is none."""
-        key = batch, torch.get_num_threads()
-        if key not in self.singles:
-            from elman.compiler.cpu.session import Single
+    def steps_for(self, layer: "Recurrent", x: Tensor) -> "_Steps | None":
+        """The steps of batches such as x, None where there are none so short."""
+        if layer.bidirectional or layer.residual or (layer.training and layer.dropout):
+            return None
+        from elman.compiler.cpu.stepper import Stepper
 
-            found = None
-            if not layer.bidirectional and not (layer.residual or layer.dropout):
-                whole = self.sessions_for(layer, (1, batch), None, direct=batch < _FEW)
-                sessions = [each for (each,) in whole]
-                found = [Single(each) for each in sessions if Single.fits(each)]
-                found = found if len(found) == len(sessions) else None
-            if len(self.singles) >= _MOST_SHAPES:
-                self.singles.clear()
-            self.singles[key] = found
-        return self.singles[key]
+        batch = len(x)
+        sessions = [each for (each,) in self.sessions_for(layer, (1, batch), None)]
+        if len(self.steps) >= _MOST_SHAPES:
+            self.steps.clear()
+        shape = (layer.num_layers, batch, layer.hidden_size)
+        found = _Steps(
+            _settings_of(layer.__dict__),
+            torch.get_num_threads(),
+            Stepper(sessions),
+            len(layer.cell.state),
+            shape,
+        )
+        self.steps[x.shape] = found
+        return found
+
+
+@dataclass
+class _Steps:
+    """Steps of batches of one size, as the layer and the number of threads were."""
+
+    settings: tuple[Any, ...]
+    threads: int
+    run: Any
+    states: int
+    shape: tuple[int, ...]
+
+    def fits(self, layer: "Recurrent") -> bool:
+        """Whether they still are so."""
+        now = _settings_of(layer.__dict__)
+        return self.settings == now and self.threads == torch.get_num_threads()
 
 
 def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
     from elman.compiler.cpu.autograd import train
-    from elman.compiler.cpu.packed_weights import Packed
     from elman.compiler.cpu.runtime import run
+    from elman.compiler.cpu.weights import Weights as Source
 
     own = [layer._parameters.get(name) for name in layer._names]
     if any(name in layer.__dict__ for name in layer._names):
@@ -277,7 +326,7 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
     weights = [each for each in own if type(each) is nn.Parameter and each.is_contiguous()]
     if len(weights) < len(own):
         return None
-    directions, packed = [], []
+    directions, sources = [], []
     for at in range(layer.num_layers * (2 if layer.bidirectional else 1)):
         w = layer._weights(at)
         like = x.new_empty(0, 0, w.ih.shape[1])
@@ -286,20 +335,18 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
         if obstacle(layer.cell, w, some, s, Extras()) is not None:
             return None
         rest = (w.bias_ih, w.bias_hh, None, None, w.params, s, (), ())
-        packed.append(Packed(equations(layer.cell), Operands(like, w.ih, w.hh, *rest)))
+        sources.append(Source(equations(layer.cell), Operands(like, w.ih, w.hh, *rest)))
         directions.append(w)
     settings = dict(layer.cell.__dict__)
-    return _Kept(x.dtype, settings, layer._names, weights, directions, packed, run, train)
+    return _Kept(x.dtype, settings, layer._names, weights, directions, sources, run, train)
 
 
 def _sessions(
     layer: "Recurrent",
-    packed: list[Any],
+    sources: list[Any],
     shape: tuple[int, ...],
     threads: int,
     lengths: Tensor | None,
-    *,
-    direct: bool,
 ) -> list[list[Any]]:
     from elman.compiler.cpu.session import Session
 
@@ -307,7 +354,7 @@ def _sessions(
     count = 2 if layer.bidirectional else 1
     threads = max(1, threads // count)
     each = [
-        Session(p, steps, batch, threads, reverse=at % count == 1, lengths=lengths, direct=direct)
-        for at, p in enumerate(packed)
+        Session(source, steps, batch, threads, reverse=at % count == 1, lengths=lengths)
+        for at, source in enumerate(sources)
     ]
     return [each[at : at + count] for at in range(0, len(each), count)]

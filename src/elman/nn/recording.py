@@ -1,6 +1,7 @@
 """Whether torch records what is run, instead of only running it."""
 
 import torch
+from torch.autograd import forward_ad
 
 
 def in_graph() -> bool:
@@ -14,3 +15,15 @@ def recorded() -> bool:
     if in_graph():
         return False
     return torch._C._is_tracing() or torch._C._len_torch_dispatch_stack() > 0
+
+
+def alone() -> bool:
+    """Whether operations do no more than they are: not recorded, not within torch.func or
+    forward-mode AD, and not under autocast. Not to be asked in a graph."""
+    return not (
+        torch._C._is_tracing()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or forward_ad._current_level >= 0
+        or torch.is_autocast_enabled("cpu")
+    )

@@ -17,6 +17,7 @@ from elman.nn.dropout import locked_dropout
 from elman.nn.fast_path import Prepared
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
+from elman.nn.projection import Direction
 from elman.nn.recording import in_graph
 from elman.nn.reference import Extras, State, Weights
 from elman.nn.stack import Stack
@@ -250,7 +251,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
             came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
             raise SettingsError(f"x_t must have shape (B, input_size), got {came}")
         if not torch.is_grad_enabled():
-            usual = self._prepared(self, x_t, state, None)
+            usual = self._prepared.step(self, x_t, state)
             if usual is not None:
                 return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
@@ -298,7 +299,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
             masks = (self._zoneout(x, s), self._mask_of_h(s[0]))
             extras = Extras(lengths, resets, anew, *masks)
             w = self._weights(at + turn)
-            directions.append(compiled.Direction(w, x, s, extras, turn == 1))
+            directions.append(Direction(w, x, s, extras, turn == 1))
         w, _, s, extras, _ = directions[0]
         check_input(x, s, w)
         self.backend_used = choose(self, w, x, s, extras, every_state=every_state)

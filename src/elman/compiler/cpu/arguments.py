@@ -10,20 +10,24 @@ from typing import Any
 from elman.compiler.cpu import bfloat16
 from elman.compiler.cpu.emit import I64, POINTER, Arguments, Code
 from elman.compiler.cpu.layout import HEAD, PER_STEP
-from elman.compiler.cpu.panels import MOST_ROWS, Panels
+from elman.compiler.cpu.panels import Panels
+from elman.compiler.cpu.tile import MOST_ROWS
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
 PART = (("arguments", POINTER), ("group", I64), ("part", I64), ("parts", I64))
-_PLACES = ("Table", "Barrier", "Packed", "X", "Saves", "M")
-_COMMON = ("hidden", "groups", "split", "stride", "direct", *_PLACES)
+_PLACES = ("Table", "Barrier", "Packed", "Panel", "X", "Saves", "M")
+_COMMON = ("hidden", "groups", "split", "stride", "direct", "direct_input", "room", *_PLACES)
 _NORM = ("U", "Rstd", "Gain")
 
 
 def forward_arguments(plan: Plan) -> Arguments:
     """Of the forward kernels.
 
-    - If `direct` is not 0, `Packed` and `PackedInput` are the weights as they are stored.
+    - If `direct` is not 0, `Packed` are the recurrent weights as they are stored; if it is 2, they
+      are packed panel by panel, by each thread in its own `room` of `Panel`. So `PackedInput` and
+      `direct_input`.
+    - If `merged` is not 0, the rows of consecutive steps lie one after the other.
     - `keep` is 1 for a state with a row at every step, 0 for one row. `First` and `Last` are the
       states before and after all steps, `Out` their padded sequences where they are asked for.
     - If `features` is not 0, the gate inputs are computed here, from `Input`, for `span` steps at
@@ -32,7 +36,7 @@ def forward_arguments(plan: Plan) -> Arguments:
       `FoldedBias` are added to them.
     - `U` are the recurrent products to be normalised, `Rstd` 1 / deviation, `Gain` the gains.
     """
-    own = ("Bias", "Feed", "features", "span", "once", "Input", "Rows", "PackedInput")
+    own = ("Bias", "Feed", "features", "span", "merged", "once", "Input", "Rows", "PackedInput")
     states = ("S", "keep", "First", "Last", "Out")
     biases = ("InputBias", "FoldedBias")
     return Arguments([*_COMMON, "Source", *own, *biases, *_numbered(plan, states)])
@@ -93,6 +97,8 @@ class Group:
         arguments.bind(code, code["arguments"])
         table = code.at(code["Table"], code.mul(code["group"], code["stride"]), I64)
         steps, base = code.load_int(table, 0), code.load_int(table, 1)
+        own = code.mul(code.add(code["group"], code["part"]), code["room"])
+        code.values["Panel"] = code.at(code["Panel"], own)
         if panels.shape.half:
             widest = code.sum((code["hidden"], plan.step.gates + 1), code["features"])
             code.values["Pairs"] = bfloat16.room(code, MOST_ROWS, widest)

@@ -5,7 +5,8 @@ from typing import Any
 from elman.compiler.cpu import math, norm
 from elman.compiler.cpu.arguments import Group, backward_arguments
 from elman.compiler.cpu.emit import I64, meet
-from elman.compiler.cpu.panels import Panels, Rows, Tile
+from elman.compiler.cpu.panels import Panels, Rows
+from elman.compiler.cpu.tile import Tile
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
@@ -59,7 +60,7 @@ def backward(panels: Panels, plan: Plan, tile: Tile, single: Tile) -> Any:
 
         both = (code.whole(0), code.whole(2))
         product = (code["Packed"], depth, both, rows_of, group.share, scratch)
-        panels.product(code, tile, *product, epilogue, transposed=False)
+        panels.product(code, tile, *product, epilogue, mode=code["direct"], transposed=False)
         if step.normed:
             norm.backward(group, here)
         meet(code, code.add(done, 1))
@@ -89,7 +90,8 @@ def _input_gradient(group: Group, tile: Tile, begin: Any, end: Any) -> None:
         code.store(code.load(scratch, place), code["Dinput"], offset, mask)
 
     product = (code["PackedInput"], width, (begin, end), rows_of, group.share, scratch)
-    group.panels.product(code, tile, *product, store, features, transposed=False)
+    mode = code["direct_input"]
+    group.panels.product(code, tile, *product, store, features, mode=mode, transposed=False)
 
 
 def _store(

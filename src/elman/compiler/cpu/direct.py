@@ -10,7 +10,10 @@ import llvmlite.ir as ir
 from elman.compiler.cpu.emit import I64, POINTER, Code, Shape
 
 _UNITS = 4  # weights' rows that share one pass over one or two rows of A
+ROWS = 12  # of A that pass over a block of the weight's rows while it is in the first cache
+_LINE = 64  # bytes that memory gives at a time
 _SUMS = 8  # that must be under way for the multipliers to be busy
+_BLOCK = 16  # bytes within which lanes are exchanged in one cycle
 _NAMES = ("width", "height", "a_stride", "depth", "first", "size")
 _PLACES = ("a", "weight", "scratch")
 
@@ -43,23 +46,74 @@ class Products:
 
     def _of_rows(self, code: Code, gates: int, _: int) -> None:
         """Each number of C is a product of two rows; a vector of them is summed at the end."""
-        lanes, depth, size = code.lanes, code["depth"], code["size"]
-        last, pairs = code.sub(size, 1), code.b.udiv(code["height"], code.whole(2))
-        with code.loop(0, code["width"]) as vector, code.loop(0, gates) as gate:
-            column = code.add(code["first"], code.mul(vector, lanes))
-            rows = [
-                code.mul(code.sum((gate, size), code.least(code.add(column, i), last)), depth)
-                for i in range(lanes)
+        for is_single in code.either(code.b.icmp_signed("==", code["height"], code.whole(1))):
+            if is_single:
+                self._of_row(code, gates)
+            else:
+                self._of_several_rows(code, gates)
+
+    def _of_row(self, code: Code, gates: int) -> None:
+        """The same of one row: each gate's rows of the weight are read in the order of their
+        addresses and those that follow are fetched, so that it takes little longer than memory
+        takes to give the weight."""
+        lanes, depth, size, first = code.lanes, code["depth"], code["size"], code["first"]
+        units = min(_BLOCK // code.shape.size, lanes)
+        turns = max(1, _SUMS // units)
+        whole = code.mul(code.b.udiv(depth, code.whole(turns * lanes)), turns * lanes)
+        line = _LINE // code.shape.size
+        with code.loop(0, gates) as gate, code.loop(0, code.mul(code["width"], lanes), units) as r:
+            unit = code.least(code.add(first, r), code.sub(size, 1))
+            left = code.sub(code.sub(size, unit), 1)
+            base = code.at(code["weight"], code.mul(code.sum((gate, size), unit), depth))
+            tops = [base] + [
+                code.at(base, code.mul(code.least(left, i), depth)) for i in range(1, units)
             ]
-            tops = [code.at(code["weight"], row) for row in rows]
-            for count, start, stop in ((2, 0, pairs), (1, code.mul(pairs, 2), code["height"])):
-                with code.loop(start, stop) as index:
-                    at = [code.add(code.mul(index, count), i) for i in range(count)]
-                    found = self._dots(code, [code.mul(m, code["a_stride"]) for m in at], tops)
-                    for m, value in zip(at, found, strict=True):
-                        in_row = code.sum((m, code["width"]), vector)
+            sums = [ir.Constant(code.vector, None)] * (units * turns)
+            with code.carrying(0, whole, turns * lanes, sums) as (k, carried):
+                for turn in range(turns):
+                    at = code.add(k, turn * lanes)
+                    if turn * lanes % line == 0:
+                        for top in tops:
+                            code.prefetch(top, code.sum(at, (depth, units)), cache=1)
+                    self._advance(code, at, None, tops, carried, turn * units)
+            with code.carrying(whole, depth, lanes, sums) as (k, carried):
+                self._advance(code, k, code.tail(code.sub(depth, k)), tops, carried, 0)
+            for place in range(units, units * turns):
+                sums[place % units] = code.b.fadd(sums[place % units], sums[place])
+            vector, lane = (divide(r, code.whole(lanes)) for divide in (code.b.udiv, code.b.urem))
+            place = code.add(code.mul(code.sum((vector, gates), gate), lanes), lane)
+            total = _block_sums(code, sums[:units])
+            code.b.store(total, code.at(code["scratch"], place), align=code.shape.size)
+
+    @staticmethod
+    def _advance(
+        code: Code, k: Any, mask: Any, tops: list[Any], sums: list[Any], start: int
+    ) -> None:
+        factor = code.load(code["a"], k, mask)
+        for i, top in enumerate(tops, start):
+            sums[i] = code.fma(factor, code.load(top, k, mask), sums[i])
+
+    def _of_several_rows(self, code: Code, gates: int) -> None:
+        lanes, depth, size, first = code.lanes, code["depth"], code["size"], code["first"]
+        last, most = code.sub(size, 1), _most_rows(code.shape)
+        with code.loop(0, gates) as gate, code.loop(0, code["width"]) as vector:
+            column = code.add(first, code.mul(vector, lanes))
+            begin = code.mul(gate, size)
+            rows = [code.add(begin, code.least(code.add(column, i), last)) for i in range(lanes)]
+            tops = [code.at(code["weight"], code.mul(row, depth)) for row in rows]
+            start = code.whole(0)
+            for count in range(most, 0, -1):
+                left = code.sub(code["height"], start)
+                stop = code.add(start, code.mul(code.b.udiv(left, code.whole(count)), count))
+                with code.loop(start, stop, count) as m:
+                    at = [code.add(m, i) for i in range(count)]
+                    offsets = [code.mul(each, code["a_stride"]) for each in at]
+                    found = self._dots(code, offsets, tops)
+                    for own, value in zip(at, found, strict=True):
+                        in_row = code.sum((own, code["width"]), vector)
                         place = code.mul(code.sum((in_row, gates), gate), lanes)
                         code.store(value, code["scratch"], place)
+                start = stop
 
     @staticmethod
     def _dots(code: Code, offsets: list[Any], tops: list[Any]) -> list[Any]:
@@ -75,13 +129,18 @@ class Products:
             size = units * count  # sums of a turn, those of the first row first
 
             def advance(
-                k: Any, mask: Any, turn: int, sums: list[Any], some: list[Any] = some
+                k: Any,
+                mask: Any,
+                turn: int,
+                sums: list[Any],
+                some: list[Any] = some,
+                size: int = size,
             ) -> None:
                 factors = [code.load(a, k, mask) for a in left]
                 for i, top in enumerate(some):
                     right = code.load(top, k, mask)
                     for row, factor in enumerate(factors):
-                        place = turn * units * count + row * units + i
+                        place = turn * size + row * units + i
                         sums[place] = code.fma(factor, right, sums[place])
 
             sums = [ir.Constant(code.vector, None)] * (size * turns)
@@ -130,16 +189,53 @@ class Products:
                     code.store(total, code["scratch"], place)
 
 
+def _most_rows(shape: Shape) -> int:
+    """Rows of A whose products with `_UNITS` rows of the weight fit the registers, with a vector
+    of each of the former and of one of the latter."""
+    units = min(_UNITS, shape.lanes)
+    return min(_UNITS, (shape.registers - 1) // (units + 1))
+
+
+def _block_sums(code: Code, vectors: list[Any]) -> Any:
+    """The sums of as many vectors as a block has lanes, a vector of them."""
+    block = len(vectors)
+    while len(vectors) > 1:
+        vectors = _pair_sums(code, vectors, block, within=True)
+    parts = [
+        ir.Constant(ir.VectorType(ir.IntType(32), block), list(range(start, start + block)))
+        for start in range(0, code.lanes, block)
+    ]
+    total, *rest = (code.b.shuffle_vector(vectors[0], vectors[0], part) for part in parts)
+    for each in rest:
+        total = code.b.fadd(total, each)
+    return total
+
+
 def _lane_sums(code: Code, vectors: list[Any]) -> Any:
     """The vector of the sums of as many vectors as it has lanes."""
-    lanes = code.lanes
-    if lanes == 1:
-        return vectors[0]
-    kind = ir.VectorType(ir.IntType(32), lanes)
-    even, odd = (ir.Constant(kind, [2 * i + turn for i in range(lanes)]) for turn in (0, 1))
+    block = min(code.lanes, _BLOCK // code.shape.size)
     while len(vectors) > 1:
-        vectors = [
-            code.b.fadd(code.b.shuffle_vector(a, b, even), code.b.shuffle_vector(a, b, odd))
-            for a, b in zip(vectors[::2], vectors[1::2], strict=True)
-        ]
+        # First within blocks, where exchanging lanes is cheap, then whole blocks.
+        within = len(vectors) * block > code.lanes
+        vectors = _pair_sums(code, vectors, block, within=within)
     return vectors[0]
+
+
+def _pair_sums(code: Code, vectors: list[Any], block: int, *, within: bool) -> list[Any]:
+    even, odd = (_halves(code.lanes, block, turn, within=within) for turn in (0, 1))
+    return [
+        code.b.fadd(code.b.shuffle_vector(a, b, even), code.b.shuffle_vector(a, b, odd))
+        for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+    ]
+
+
+def _halves(lanes: int, block: int, turn: int, *, within: bool) -> Any:
+    """Of two vectors the even (turn 0) or odd lanes of each pair of blocks, or such blocks."""
+    if within:
+        pairs = range(0, lanes, block)
+        order = [
+            b + side * lanes + i for b in pairs for side in (0, 1) for i in range(turn, block, 2)
+        ]
+    else:
+        order = [b + i for b in range(turn * block, 2 * lanes, 2 * block) for i in range(block)]
+    return ir.Constant(ir.VectorType(ir.IntType(32), lanes), order)

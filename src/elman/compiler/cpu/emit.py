@@ -196,11 +196,11 @@ class Code:
         """An int64 of an array."""
         return self.b.load(self.at(base, index, I64), typ=I64)
 
-    def prefetch(self, base: Any, offset: Any) -> None:
-        """Have an element's line brought into the second cache."""
+    def prefetch(self, base: Any, offset: Any, cache: int = 2) -> None:
+        """Have an element's line brought into the first or second cache."""
         function = self.external("llvm.prefetch.p0", VOID, [POINTER, I32, I32, I32])
-        read, second, data = (ir.Constant(I32, number) for number in (0, 2, 1))
-        self.b.call(function, [self.at(base, offset), read, second, data])
+        read, place, data = (ir.Constant(I32, number) for number in (0, 4 - cache, 1))
+        self.b.call(function, [self.at(base, offset), read, place, data])
 
     def load_scalar(self, base: Any, offset: Any) -> Any:
         """One number."""

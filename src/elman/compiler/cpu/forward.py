@@ -1,11 +1,13 @@
 """The forward loop over time."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from elman.compiler.cpu import math, norm
 from elman.compiler.cpu.arguments import Group, Step, forward_arguments
 from elman.compiler.cpu.emit import meet
-from elman.compiler.cpu.panels import Panels, Rows, Tile
+from elman.compiler.cpu.panels import Panels, Rows
+from elman.compiler.cpu.tile import Tile
 from elman.compiler.expression import Node, read
 from elman.compiler.schedule import Plan
 
@@ -19,11 +21,12 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
     _first_states(group)
     with code.loop(0, group.steps, code["span"]) as begin:
         end = code.least(code.add(begin, code["span"]), group.steps)
+        span = _Span.of(group, begin, end)
         with code.loop(0, code.least(code["features"], 1)):  # if there are any
-            _project(group, inputs, begin, end)
+            _project(group, inputs, span)
         with code.loop(begin, end) as t:
             here = group.step(t)
-            rows = _Places(group, here, t, begin)
+            rows = _Places(group, here, span, t)
 
             def keep_product(m: Any, column: Any, place: Any, mask: Any) -> None:
                 for q in range(len(step.recurrent)):
@@ -71,12 +74,13 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
             )
             once = (code.whole(0), code.whole(1))
             product = (code["Packed"], hidden, once, lambda _: left, group.share, scratch)
+            weights = {"mode": code["direct"], "transposed": True}
             if step.normed:
-                panels.product(code, tile, *product, keep_product, transposed=True)
+                panels.product(code, tile, *product, keep_product, **weights)
                 norm.forward(group, rows.product, here, saving=saving)
-                panels.product(code, nothing, *product, epilogue, transposed=True)
+                panels.product(code, nothing, *product, epilogue, **weights)
             else:
-                panels.product(code, tile, *product, epilogue, transposed=True)
+                panels.product(code, tile, *product, epilogue, **weights)
             meet(code, code.add(t, 1))
             _scatter(group, here, rows.now)
     _last_states(group)
@@ -86,13 +90,13 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
 class _Places:
     """Rows of the buffers at one step, some of which keep a row for every step, some do not."""
 
-    def __init__(self, group: Group, here: Step, t: Any, begin: Any) -> None:
+    def __init__(self, group: Group, here: Step, span: "_Span", t: Any) -> None:
         code, base, self.group = group.code, group.base, group
         states = range(group.plan.step.states)
         single = [code.is_zero(code[f"keep{i}"]) for i in states]
         self.before = [code.b.select(one, base, here.before) for one in single]
         self.now = [code.b.select(one, base, here.now) for one in single]
-        self.gates = _gates_row(group, here, t, begin)
+        self.gates = span.gates_row(here, t)
         self.products = code.b.select(code.is_zero(code["once"]), here.at, base)
 
     def product(self, m: Any, q: int, column: Any) -> Any:
@@ -102,15 +106,57 @@ class _Places:
         return code.sum((row, len(self.group.plan.step.recurrent), hidden), (q, hidden), column)
 
 
-def _gates_row(group: Group, here: Step, t: Any, begin: Any) -> Any:
-    code = group.code
-    passing = code.sum(group.base, (code.sub(t, begin), code["once"]))
-    return code.b.select(code.is_zero(code["once"]), here.at, passing)
+@dataclass
+class _Span:
+    """The steps [begin, end) whose gate inputs are computed together, `rows` in number if merged,
+    the first of which is row `start`."""
+
+    group: Group
+    begin: Any
+    end: Any
+    start: Any
+    rows: Any
+
+    @classmethod
+    def of(cls, group: Group, begin: Any, end: Any) -> "_Span":
+        """These steps, whichever way the rows go."""
+        code = group.code
+        first, last = group.step(begin), group.step(code.sub(end, 1))
+        start = code.least(first.at, last.at)
+        ends = [code.add(each.at, each.rows) for each in (first, last)]
+        stop = code.b.select(code.less(*ends), ends[1], ends[0])
+        return cls(group, begin, end, start, code.sub(stop, start))
+
+    def gates_row(self, here: Step, t: Any) -> Any:
+        """The first row of a step's gate inputs in X."""
+        code = self.group.code
+        passed = code.mul(code.sub(t, self.begin), here.rows)
+        own = code.b.select(self.merged, code.sub(here.at, self.start), passed)
+        return code.b.select(self.kept, here.at, code.add(self._first, own))
+
+    def merged_row(self) -> Any:
+        """The same of all steps."""
+        return self.group.code.b.select(self.kept, self.start, self._first)
+
+    @property
+    def _first(self) -> Any:
+        """Where the group's gate inputs lie if they are not kept."""
+        return self.group.code.mul(self.group.base, self.group.code["span"])
+
+    @property
+    def kept(self) -> Any:
+        return self.group.code.is_zero(self.group.code["once"])
+
+    @property
+    def merged(self) -> Any:
+        code = self.group.code
+        return code.b.icmp_signed("!=", code["merged"], code.whole(0))
 
 
-def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
+def _project(group: Group, tile: Tile, span: _Span) -> None:
     """The gate inputs of some steps, from the rows of the layer's input."""
     code, gates = group.code, group.plan.step.gates
+    begin, end = span.begin, span.end
     hidden, features = code["hidden"], code["features"]
     scratch = group.panels.scratch(code, tile)
     padded = code.is_given(code["Rows"])
@@ -123,12 +169,15 @@ def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
     rows_in = code.b.select(padded, code["Rows"], code["Input"])
     first: Any = None
 
+    merged = span.merged
+
     def rows_of(t: Any) -> Rows:
         nonlocal first
         here = group.step(t)
-        first = _gates_row(group, here, t, begin)
-        a = code.at(rows_in, code.mul(here.at, features))
-        return Rows(a, features, features, code.whole(0), here.rows)
+        first = code.b.select(merged, span.merged_row(), span.gates_row(here, t))
+        top = code.b.select(merged, span.start, here.at)
+        a = code.at(rows_in, code.mul(top, features))
+        return Rows(a, features, features, 0, code.b.select(merged, span.rows, here.rows))
 
     def store(m: Any, column: Any, place: Any, mask: Any) -> None:
         for g in range(gates):
@@ -144,11 +193,12 @@ def _project(group: Group, tile: Tile, begin: Any, end: Any) -> None:
         tile,
         code["PackedInput"],
         features,
-        (begin, end),
+        (begin, code.b.select(merged, code.add(begin, 1), end)),
         rows_of,
         group.share,
         scratch,
         store,
+        mode=code["direct_input"],
         transposed=True,
     )
 

@@ -12,7 +12,8 @@ from elman.compiler.cpu.arguments import backward_arguments, forward_arguments
 from elman.compiler.cpu.backward import backward
 from elman.compiler.cpu.emit import I32, I64, POINTER, Arguments, Code, Shape
 from elman.compiler.cpu.forward import forward
-from elman.compiler.cpu.panels import Panels, Tile
+from elman.compiler.cpu.panels import Panels
+from elman.compiler.cpu.tile import Tile
 from elman.compiler.schedule import Plan
 
 
@@ -33,11 +34,18 @@ def build(plan: Plan, shape: Shape) -> str:
         _spread(module, shape, name, forward_arguments(plan), part)
     part = backward(panels, plan, narrow, single)
     _spread(module, shape, "backward", backward_arguments(plan), part)
-    panels.pack("pack_input", inputs, transposed=True)
-    panels.pack("pack_single", single, transposed=False)
+    panels.packing.pack("pack_input", inputs, transposed=True)
+    panels.packing.pack("pack_single", single, transposed=False)
     if gates:
-        panels.pack("pack_forward", wide, transposed=True)
+        panels.packing.pack("pack_forward", wide, transposed=True)
     return str(module)
+
+
+def panel_widths(plan: Plan, shape: Shape) -> tuple[int, int]:
+    """Most columns in a panel of the recurrent and of the input's weights."""
+    tiles = (Tile.of(count, shape) for count in (len(plan.step.recurrent), plan.step.gates))
+    wide, inputs = (tile.gates * tile.vectors * shape.lanes for tile in tiles)
+    return wide, inputs
 
 
 def _spread(module: ir.Module, shape: Shape, name: str, arguments: Arguments, part: Any) -> None:

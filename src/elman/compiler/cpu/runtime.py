@@ -56,7 +56,7 @@ class Kernel:
     ) -> None:
         assert dtype in (torch.float32, torch.float64)
         self.plan: Plan = plan(step)
-        shape = machine.shape(double=dtype == torch.float64, half=half)
+        self.shape = shape = machine.shape(double=dtype == torch.float64, half=half)
         self.lanes = shape.lanes
         self.arguments = {
             "train": arguments.forward_arguments(self.plan),
@@ -86,21 +86,17 @@ class Kernel:
         team, count = address.get(f"{name}_pair"), blocks[0].threads
         threads.run_pair(one, team, ctypes.addressof(pair), both, count)
 
-    def pack(
-        self, kind: str, weight: Tensor, hidden: int, parts: int = 1, into: Tensor | None = None
-    ) -> Tensor:
+    def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
         """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
         for the product with the state and the input, `single` either one for that with its
-        gradients. `into` are older panels of that kind, to be written over."""
+        gradients. In memory that `scratch` may be given afterwards."""
         weight = weight.contiguous()
         columns, depth = weight.shape
         if kind == "single":
             columns, depth, hidden = depth, columns, depth
         padded = -(-hidden // self.lanes) * self.lanes
         deep = -(-depth // 2) * 2  # bfloat16 comes in pairs
-        packed = into
-        if packed is None:
-            packed = scratch.take(weight, deep * (columns // hidden), padded)
+        packed = scratch.take(weight, deep * (columns // hidden), padded)
         self._pack[f"pack_{kind}"](weight.data_ptr(), packed.data_ptr(), depth, hidden, parts)
         return packed
 
@@ -183,10 +179,14 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
     values = {
         "hidden": size,
         "direct": 0,
+        "direct_input": 0,
+        "room": 0,
+        "Panel": 0,
         "Packed": _address(packed),
         "X": gates.data_ptr(),
         "features": 0 if x is None else x.shape[1],
         "span": span,
+        "merged": int(merges(layout)),
         "once": segments if once else 0,
         "Input": _address(x),
         "Rows": _address(gathered),
@@ -266,6 +266,11 @@ def span_of(layout: Layout) -> int:
     return max(1, min(layout.steps, _ROWS // max(1, rows)))
 
 
+def merges(layout: Layout) -> bool:
+    """Whether the rows of consecutive steps of a group lie one after the other."""
+    return layout.packing is not None or len(layout.table) == 1
+
+
 def _address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
@@ -309,6 +314,9 @@ def backward(
     values = {
         "hidden": size,
         "direct": 0,
+        "direct_input": 0,
+        "room": 0,
+        "Panel": 0,
         "Packed": _address(packed),
         "X": tape.gates.data_ptr(),
         "Saves": _address(tape.saves),

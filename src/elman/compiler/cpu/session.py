@@ -1,5 +1,5 @@
-"""A direction of a layer on batches of one layout: its weights packed, its arguments prepared, and
-little else around the kernels."""
+"""A direction of a layer on batches of one layout: its arguments prepared, and little else around
+the kernels."""
 
 import ctypes
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.compiler.cpu import layout, runtime, scratch, threads
-from elman.compiler.cpu.packed_weights import Packed
+from elman.compiler.cpu import layout, runtime, scratch
 from elman.compiler.cpu.recurrence import threads_for
 from elman.compiler.cpu.runtime import Block, Tape, Task
+from elman.compiler.cpu.weights import MATMUL, PACKED, PANELS, Modes, Weights, modes_of
 from elman.compiler.operands import FIXED, Call
 
 
@@ -20,22 +20,20 @@ class Session:
     """Runs of one shape, (T, B), with lengths (B,), from 1 on, or without.
 
     It does what `runtime.forward` and `runtime.backward` do where nothing is masked, reset,
-    normalised or zoned out. `direct` kernels read the weights as they are stored, the others as
-    panels, of which `Packed.refresh` takes care.
+    normalised or zoned out. Every call reads the weights as they are then.
     """
 
     def __init__(
         self,
-        packed: Packed,
+        weights: Weights,
         steps: int,
         batch: int,
         threads: int,
         *,
         reverse: bool,
         lengths: Tensor | None = None,
-        direct: bool = False,
     ) -> None:
-        step, size = packed.step, packed.size
+        step, size = weights.step, weights.size
         split, groups, count = threads_for(step, size, steps, batch, threads)
         # One step is the same in both directions; its old state, not behind a row, comes first.
         place = (
@@ -44,21 +42,34 @@ class Session:
             else layout.ragged(lengths, None, (steps, batch), reverse, groups)
         )
         self.call = Call(step, place, False, split, count)
-        self._packed, self.kernel, self._plan = packed, packed.kernel, packed.kernel.plan
+        self.weights, self.kernel, self._plan = weights, weights.kernel, weights.kernel.plan
         self._place, self._size, self._batch = place, size, batch
         self.threads = count if split else min(count, len(place.table))
         self._span = runtime.span_of(place)
         # The new state needs no row beside the old one.
         self._once = steps == 1 and not split and place.packing is None
-        self._direct = direct
-        self._turns = {"forward": -1, "backward": -1}  # of the weights that were packed last
+        self._modes = {
+            kind: modes_of(weights, steps, batch, training=kind != "infer")
+            for kind in ("infer", "train", "backward")
+        }
 
     @cached_property
     def zeros(self) -> Tensor:
         """A state that nobody writes to, (B, H)."""
         with torch.inference_mode(False):
-            like = self._packed.operands.x
+            like = self.weights.operands.x
             return torch.zeros(self._batch, self._size, dtype=like.dtype)
+
+    @cached_property
+    def _end(self) -> Tensor:
+        """As the states of `infer` after all steps are, (1, segments, H)."""
+        with torch.inference_mode(False):
+            return self.weights.operands.x.new_empty(1, self._place.segments, self._size)
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """As a state's sequence is, (rows and segments, H), without memory."""
+        return self._end.new_empty(1).expand(self._place.rows + self._place.segments, self._size)
 
     @cached_property
     def _order(self) -> Tensor | None:
@@ -73,7 +84,8 @@ class Session:
     def arguments(self) -> "_Arguments":
         """Those of `infer`."""
         keeps = [self.call.split or (i == 0 and not self._once) for i in range(self._states)]
-        return self._prepared("infer", {"once": self._place.segments}, keeps)
+        whole = self._modes["infer"].input == MATMUL
+        return self._prepared("infer", {"once": 0 if whole else self._place.segments}, keeps)
 
     @cached_property
     def _train(self) -> "_Arguments":
@@ -86,38 +98,40 @@ class Session:
     @property
     def gates(self) -> int:
         """How many numbers a row of gate inputs has."""
-        return self._packed.step.gates * self._size
+        return self.weights.step.gates * self._size
 
     @property
     def _states(self) -> int:
-        return self._packed.step.states
+        return self.weights.step.states
 
     def _prepared(self, kind: str, own: dict[str, int], keeps: list[bool]) -> "_Arguments":
-        packed, place = self._packed, self._place
+        weights, place = self.weights, self._place
+        modes = self._modes[kind]
         values = {
             "hidden": self._size,
             "groups": len(place.table),
             "split": int(self.call.split),
-            "direct": int(self._direct),
+            "direct": modes.recurrent,
+            "direct_input": modes.input,
+            "room": weights.room(),
             "stride": place.table.shape[1],
             "Table": place.table.ctypes.data,
             "Source": place.source.data_ptr(),
-            "features": packed.features,
+            "features": 0 if modes.input == MATMUL else weights.features,
             "span": self._span,
+            "merged": int(runtime.merges(place)),
             **own,
             **{f"keep{i}": int(keep) for i, keep in enumerate(keeps)},
-            **{f"P{i}": p.data_ptr() for i, p in enumerate(packed.operands.params)},
+            **{f"P{i}": p.data_ptr() for i, p in enumerate(weights.operands.params)},
         }
-        use = "backward" if kind == "backward" else "forward"
-        values["Packed"], values["PackedInput"] = (
-            packed.stored_addresses() if self._direct else packed.addresses(use, self._parts)
-        )
-        if use == "forward":
+        if kind != "backward":
             values |= self._biases()
-        return _Arguments(self.kernel.arguments[kind].names, values, keeps)
+        hh, ih = weights.addresses()
+        values |= {"Packed": hh, "PackedInput": ih}
+        return _Arguments(self.kernel.arguments[kind].names, values, keeps, modes)
 
     def _biases(self) -> dict[str, int]:
-        o, step = self._packed.operands, self._packed.step
+        o, step = self.weights.operands, self.weights.step
         nothing = runtime.zeros(o.x.dtype, max(step.gates, len(step.recurrent)) * self._size)
         recurrent = nothing if o.bias_hh is None else o.bias_hh
         return {
@@ -131,20 +145,24 @@ class Session:
     ) -> Task[tuple[Tensor, list[Tensor]]]:
         """The output, of that shape if there is one step, else (T, B, H), and the last states,
         (1, B, H); of contiguous x, (T, B, I), and the first states, (B, H), None for 0."""
-        place, size, arguments = self._place, self._size, self.arguments
+        place, arguments = self._place, self.arguments
         own, at = arguments.copy(), arguments.at
-        gates = scratch.take(x, place.segments * self._span, self.gates)
-        own[at["X"]], own[at["Input"]] = gates.data_ptr(), x.data_ptr()
-        self.pack("forward")
-        gathered, held = None, []
+        o, whole, held = self.weights.operands, arguments.modes.input == MATMUL, []
+        gathered = None
         if place.packing is not None:
-            gathered = scratch.take(x, place.rows, self._packed.features)
+            gathered = scratch.take(x, place.rows, self.weights.features)
             own[at["Rows"]] = gathered.data_ptr()
+        room = place.rows if whole else place.segments * self._span
+        gates = scratch.take(x, room, self.gates)
+        own[at["X"]], own[at["Input"]] = gates.data_ptr(), x.data_ptr()
+        if whole:
+            self._multiply(x, (o.ih, o.bias_ih, o.bias_hh), gates, gathered)
+        panels = self._panels("infer", own, at, o.hh, o.ih)
         sequences, last = [], []
         for i, keep in enumerate(arguments.keeps):
             begin = self._first(first[i])
-            end = x.new_empty(1, place.segments, size)
-            rows = x.new_empty(place.rows + place.segments, size) if keep else end
+            end = torch.empty_like(self._end)
+            rows = torch.empty_like(self._rows) if keep else end
             own[at[f"S{i}"]], own[at[f"First{i}"]] = rows.data_ptr(), begin.data_ptr()
             own[at[f"Last{i}"]] = end.data_ptr()
             held.append(begin)
@@ -158,7 +176,7 @@ class Session:
             output = self._output(own, at, x, sequences[0])
         yield self.kernel, "infer", Block(ctypes.addressof(own), self.threads, own)
         del held
-        scratch.give(gates, gathered)
+        scratch.give(gates, gathered, *panels)
         order = self._order
         return output, last if order is None else [each.index_select(1, order) for each in last]
 
@@ -172,15 +190,17 @@ class Session:
         x = x.contiguous()
         gates = scratch.take(x, place.rows, self.gates)
         own[at["X"]], own[at["Input"]] = gates.data_ptr(), x.data_ptr()
-        self.pack("forward")
         saves = None
         if plan.extra_saves:
             saves = scratch.take(x, place.rows, plan.extra_saves * size)
             own[at["Saves"]] = saves.data_ptr()
-        rows_in = x
+        rows_in, gathered = x, None
         if place.packing is not None:
-            rows_in = x.new_empty(place.rows, self._packed.features)
+            rows_in = gathered = x.new_empty(place.rows, self.weights.features)
             own[at["Rows"]] = rows_in.data_ptr()
+        if arguments.modes.input == MATMUL:
+            self._multiply(x, (flat[1], flat[3], flat[4]), gates, gathered)
+        panels = self._panels("train", own, at, flat[2], flat[1])
         sequences, last, held = [], [], []
         for i, state in enumerate(self._states_of(flat)):
             begin = self._first(state)
@@ -192,10 +212,10 @@ class Session:
             sequences.append(rows)
             last.append(end)
         own[at["Feed"]] = sequences[0].data_ptr()
-        self._point(own, at, flat)
         output = self._output(own, at, x, sequences[0])
         yield self.kernel, "train", Block(ctypes.addressof(own), self.threads, own)
         del held
+        scratch.give(*panels)
         order = self._order
         ends = last if order is None else [each.index_select(0, order) for each in last]
         rows_in = rows_in.view(place.rows, -1)
@@ -222,12 +242,12 @@ class Session:
             dr = scratch.take(x, place.rows, len(hh))
         own[at["X"]] = own[at["Dx"]] = dx.data_ptr()
         own[at["Dr"]] = dr.data_ptr()
-        self.pack("backward")
-        self._point(own, at, flat)
+        panels = self._panels("backward", own, at, hh, flat[1] if wanted[0] else None)
         if tape.saves is not None:
             own[at["Saves"]] = tape.saves.data_ptr()
         d_input = d_params = None
-        if wanted[0]:
+        whole = arguments.modes.input == MATMUL
+        if wanted[0] and not whole:
             d_input = torch.empty_like(x, memory_format=torch.contiguous_format)
             if place.packing is not None:
                 d_input.zero_()
@@ -247,7 +267,10 @@ class Session:
             own[at[f"row{i}"]] = 0 if asked is None else size
         yield self.kernel, "backward", Block(ctypes.addressof(own), self.threads, own)
         del flow
+        scratch.give(*panels)
         found: list[Tensor | None] = [None] * len(flat)
+        if wanted[0] and whole and flat[1] is not None:
+            d_input = place.scatter(dx @ flat[1])
         found[0] = d_input
         found[1:5] = self._of_weights(tape, dx, dr, wanted)
         states = FIXED + plan.step.params
@@ -278,26 +301,61 @@ class Session:
             bias_hh = bias_ih if dr is dx and bias_ih is not None else dr.sum(0)
         return [ih, hh, bias_ih, bias_hh]
 
-    def pack(self, use: str) -> None:
-        """See to it that the kernels find the weights as they are now."""
-        turn = self._packed.turn
-        if not self._direct and self._turns[use] != turn:
-            self._packed.addresses(use, self._parts)
-            self._turns[use] = turn
+    def _multiply(
+        self,
+        x: Tensor,
+        weights: tuple[Tensor | None, Tensor | None, Tensor | None],
+        gates: Tensor,
+        gathered: Tensor | None,
+    ) -> None:
+        """All gate inputs by torch: the rows of x, (T, B, I), times the input's weights, plus the
+        biases; `gathered` is where padded rows are brought together."""
+        ih, bias, recurrent = weights
+        assert ih is not None
+        rows = x.view(-1, x.shape[-1])
+        if gathered is not None:
+            rows = torch.index_select(rows, 0, self._place.source, out=gathered)
+        if self._plan.folded and recurrent is not None:
+            bias = recurrent if bias is None else bias + recurrent
+        if bias is None:
+            torch.mm(rows, ih.t(), out=gates)
+        else:
+            torch.addmm(bias, rows, ih.t(), out=gates)
 
-    def _point(self, own: Any, at: dict[str, int], flat: Sequence[Tensor | None]) -> None:
-        """Where the weights of a call are, which may have moved since the one before."""
-        ih, hh = flat[1], flat[2]
-        if self._direct and ih is not None:
-            own[at["PackedInput"]] = ih.data_ptr()
-            own[at["Packed"]] = 0 if hh is None else hh.data_ptr()
+    def _panels(
+        self, kind: str, own: Any, at: dict[str, int], hh: Tensor | None, ih: Tensor | None
+    ) -> list[Tensor]:
+        """Have the kernel find the recurrent and the input's weights as they are now: where they
+        are stored, or in the panels that are returned, which are to be given to `scratch`."""
+        modes, held = self._modes[kind], []
+        names = ("single", "single") if kind == "backward" else ("forward", "input")
+        for name, place, weight, mode in zip(
+            names, ("Packed", "PackedInput"), (hh, ih), modes, strict=True
+        ):
+            if weight is None or mode == MATMUL:
+                continue
+            found = weight
+            if mode == PACKED:
+                found = self.kernel.pack(name, weight, self._size, self._parts)
+                held.append(found)
+            own[at[place]] = found.data_ptr()
+        if PANELS in modes:
+            like = self.weights.operands.x
+            held.append(scratch.take(like, self.panel_count, self.weights.room()))
+            own[at["Panel"]] = held[-1].data_ptr()
+        return held
+
+    @property
+    def panel_count(self) -> int:
+        """Threads, or groups of rows, that make panels of their own."""
+        return max(len(self._place.table), self._parts)
 
     @property
     def _parts(self) -> int:
         return self.threads if self.call.split else 1
 
     def _states_of(self, flat: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-        return flat[FIXED + self._packed.step.params :]
+        return flat[FIXED + self.weights.step.params :]
 
     def _first(self, state: Tensor | None) -> Tensor:
         """A state before the first step as the kernel finds it, one row a segment."""
@@ -332,12 +390,14 @@ class _Arguments:
     """A kernel's block of arguments, to be copied for a call and completed; with room for what
     threads meet at."""
 
-    def __init__(self, names: Sequence[str], values: dict[str, int], keeps: list[bool]) -> None:
-        known = [values.get(name, 0) for name in names]
-        self._block = (ctypes.c_int64 * (len(names) + 1))(*known, 0)
+    def __init__(
+        self, names: Sequence[str], values: dict[str, int], keeps: list[bool], modes: Modes
+    ) -> None:
+        self.values = [values.get(name, 0) for name in names]
+        self._block = (ctypes.c_int64 * (len(names) + 1))(*self.values, 0)
         self._barrier = names.index("Barrier"), 8 * len(names)
         self.at = {name: index for index, name in enumerate(names)}
-        self.keeps = keeps
+        self.keeps, self.modes = keeps, modes
 
     def copy(self) -> Any:
         """The block of one call."""
@@ -345,69 +405,3 @@ class _Arguments:
         index, offset = self._barrier
         own[index] = ctypes.addressof(own) + offset
         return own
-
-
-_MOST_ROOM = 1 << 14  # bytes for gate inputs that are copied with the arguments
-
-
-class Single:
-    """A session of one step without lengths, made for small batches."""
-
-    def __init__(self, session: Session) -> None:
-        arguments = session.arguments
-        self._session, self._keeps = session, arguments.keeps
-        at = arguments.at
-        plain = arguments.copy()
-        self._length = ctypes.sizeof(plain)
-        self._block = (ctypes.c_int64 * (len(plain) + -(-_room(session) // 8)))(*plain)
-        self._kind = type(self._block)
-        self._x, self._input, self._feed, self._out = (
-            at[name] for name in ("X", "Input", "Feed", "Out0")
-        )
-        self._barrier = at["Barrier"], self._length - 8
-        self._places = [
-            (at[f"S{i}"], at[f"First{i}"], at[f"Last{i}"], keep)
-            for i, keep in enumerate(self._keeps)
-        ]
-        self._one = session.kernel.entry["infer"]
-        self._team = session.kernel.address.get("infer_team")
-        self._threads = session.threads
-
-    @staticmethod
-    def fits(session: Session) -> bool:
-        """Whether the batch is small enough."""
-        return _room(session) <= _MOST_ROOM
-
-    def __call__(self, x: Tensor, first: Sequence[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
-        """The output, (B, H), and the new states, (1, B, H); of x, B rows of I, and states of B
-        rows, None for 0, all contiguous."""
-        session = self._session
-        first = [session.zeros] * len(self._keeps) if first is None else first
-        own = self._kind.from_buffer_copy(self._block)
-        address = ctypes.addressof(own)
-        session.pack("forward")
-        index, offset = self._barrier
-        own[index], own[self._x] = address + offset, address + self._length
-        own[self._input] = x.data_ptr()
-        last, held = [], []
-        shape = (1, *session.zeros.shape)
-        for (rows_at, first_at, last_at, keep), state in zip(self._places, first, strict=True):
-            end = x.new_empty(shape)
-            rows = x.new_empty((2, *shape[1:])) if keep else end
-            own[rows_at], own[first_at], own[last_at] = (
-                rows.data_ptr(),
-                state.data_ptr(),
-                end.data_ptr(),
-            )
-            last.append(end)
-            held.append(rows)
-        own[self._feed] = (held if self._keeps[0] else first)[0].data_ptr()
-        output = x.new_empty(shape[1:])
-        own[self._out] = output.data_ptr()
-        threads.run(self._one, self._team, address, self._threads)
-        return output, last
-
-
-def _room(session: Session) -> int:
-    """Bytes of a step's gate inputs."""
-    return session.gates * session.call.layout.batch * session.zeros.element_size()
