@@ -51,8 +51,9 @@ class Window(NamedTuple):
         if part is None:
             return None
         frames = (self.inputs, self.targets, self.weight, self.known)
+        inputs, targets, weight, known = (each[:, part] for each in frames)
         flow = None if self.flow is None else self.flow[part]
-        return Window(*(each[:, part] for each in frames), self.lengths[part], flow)
+        return Window(inputs, targets, weight, known, self.lengths[part], flow)
 
 
 class Windows:
