@@ -58,16 +58,16 @@ def export(
     >>> [path.name for path in done.files]
     ['sequence.onnx', 'step.onnx', 'preprocess.json']
     """
-    build = target(to)
+    chosen = target(to)
     if form not in (None, *FORMS):
         raise ExportError(f"form={shown(form)}: it is {' or '.join(FORMS)}, or None for both")
     with modes_kept(_network(model)):
         _network(model).eval()
         spec = _spec(model)
         names = _names(spec, form)
-        folder, main = _place(path_of(path, "path"), to, names)
+        folder, main = _place(path_of(path, "path"), chosen.ending, names)
         options = Options(Path(main).stem if main else "model", int8, machine)
-        built = build({name: spec.graph(name) for name in names}, options)
+        built = chosen.load()({name: spec.graph(name) for name in names}, options)
         notes: list[str] = []
         checked: tuple[Checked, ...] = ()
         real = [] if data is None or spec.batches is None else spec.batches(data)
@@ -115,16 +115,13 @@ def _names(spec: ExportSpec, form: str | None) -> list[str]:
     return [name for name in spec.graphs if name == form or name not in FORMS]
 
 
-def _place(path: Path, to: str, names: list[str]) -> tuple[Path, str | None]:
-    """The folder, and the file's name where only one is asked for."""
-    if path.suffix != _ENDINGS.get(to):
+def _place(path: Path, ending: str, names: list[str]) -> tuple[Path, str | None]:
+    """The folder, and the name of the file that the others are named after, if one is given."""
+    if path.suffix != ending:
         return path, None
-    if to == "onnx" and len(names) > 1:
+    if ending == ".onnx" and len(names) > 1:
         raise ExportError(
             f"{path} holds one graph, and there are {' and '.join(names)}: choose a form, or name a"
             " folder"
         )
     return path.parent, path.name
-
-
-_ENDINGS = {"onnx": ".onnx", "c": ".c", "wasm": ".wasm", "library": ".a"}
