@@ -23,12 +23,12 @@ class Options:
 
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.
-    - `machine`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
     """
 
     name: str = "model"
     int8: bool = False
-    machine: str | None = None
+    target: str | None = None
 
 
 class Built(Protocol):
@@ -68,10 +68,10 @@ TARGETS = {
 }
 
 
-def target(name: str) -> Target:
+def named(name: str) -> Target:
     """A target by name; ExportError for another name.
 
-    >>> target("onnx").ending
+    >>> named("onnx").ending
     '.onnx'
     """
     if not isinstance(name, str) or name not in TARGETS:
