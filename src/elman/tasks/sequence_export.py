@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 
@@ -14,6 +14,10 @@ from elman.nn.graph_layers import declare_states
 from elman.nn.graph_modules import describe
 from elman.nn.state import as_tuple
 from elman.tasks.model import SequenceModel
+from elman.train.inference import infer
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -174,3 +178,12 @@ def named_inputs(encoder: nn.Module, inputs: Any) -> dict[str, Tensor]:
     if own is not None:
         return dict(own(inputs))
     return {"x" if inputs.is_floating_point() else "tokens": inputs}
+
+
+def measured(task: "Task", data: Any, outputs: Callable[[Any], Any]) -> dict[str, float]:
+    """The task's metrics of labelled data whose batches another runs."""
+    known = task.preprocessing
+    dataset = task.read(data, labelled=True)
+    batches = task.batches(known, dataset, training=False)
+    found = infer(task.model, batches, lambda _, batch: outputs(batch))
+    return task.metrics(found, known, dataset)
