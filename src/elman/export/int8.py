@@ -45,7 +45,7 @@ def _share(worse: float) -> str:
 def _difference(spec: ExportSpec, name: str, run: Run, quantised: Run) -> float:
     """The largest difference of an output on generated inputs, relative to its largest value."""
     found = [0.0]
-    for _, inputs in cases(spec.graph(name)):
+    for _, inputs in cases(spec, name):
         expected, actual = run(inputs), quantised(inputs)
         for output, value in expected.items():
             if value.numel() and value.dtype == torch.float32:

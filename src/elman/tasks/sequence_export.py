@@ -12,6 +12,7 @@ from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_layers import declare_states
 from elman.nn.graph_modules import describe
+from elman.nn.graph_ops import apply, softmax
 from elman.nn.state import as_tuple
 from elman.tasks.model import SequenceModel
 from elman.train.inference import infer
@@ -35,6 +36,20 @@ class Ending:
 def named(name: str) -> Ending:
     """The head's output alone."""
     return Ending(lambda _, y: {name: y}, lambda _, y: {name: y})
+
+
+def probabilities(*, several: bool = False) -> Ending:
+    """`scores` as the head gives them, and `probabilities`, of several labels each its own."""
+
+    def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
+        both = apply(graph, "sigmoid", scores) if several else softmax(graph, scores, -1)
+        return {"scores": scores, "probabilities": both}
+
+    def native(_: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
+        both = scores.sigmoid() if several else scores.softmax(-1)
+        return {"scores": scores, "probabilities": both}
+
+    return Ending(graph_of, native)
 
 
 def sequence_spec(
@@ -155,15 +170,20 @@ def _run_step(
     model: SequenceModel, ending: Ending, inputs: Mapping[str, Tensor], graph: Graph
 ) -> dict[str, Tensor]:
     given = tuple(inputs[name] for name in model.recurrent.cell.state)
-    one = {value.name: inputs[value.name].unsqueeze(0) for value in graph.inputs}
-    encoded = model.encoder(encoder_inputs(model.encoder, one)).squeeze(0)
-    output, after = model.recurrent.step(encoded, given)
     own: dict[str, Tensor] = {}
+    reads = cast("Any", getattr(model.encoder, "stepped", None))
+    if reads is None:
+        one = {value.name: inputs[value.name].unsqueeze(0) for value in graph.inputs}
+        encoded = model.encoder(encoder_inputs(model.encoder, one)).squeeze(0)
+    else:
+        encoded, own = reads(inputs)
+    output, after = model.recurrent.step(encoded, given)
     stepped = cast("Any", getattr(model.head, "stepped", None))
     if stepped is None:
         y = model.head(output.unsqueeze(0)).squeeze(0)
     else:
-        y, own = stepped(output, inputs)
+        y, pooled = stepped(output, inputs)
+        own = {**own, **pooled}
     return {**ending.native(inputs, y), **_states(model, as_tuple(after)), **own}
 
 
