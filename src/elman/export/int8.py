@@ -20,9 +20,10 @@ def judge(
     """
     if data is None or spec.metrics is None or spec.objective is None:
         errors = [_difference(spec, name, runs[name], quantised[name]) for name in quantised]
+        why = "no validation data was given" if data is None else "the model has none to measure"
         return (
             f"int8: outputs differ by up to {max(errors):.1e} of their largest value; no metric was"
-            " measured, as no validation data was given"
+            f" compared: {why}"
         )
     name, more_is_better = spec.objective
     before, after = (spec.metrics(each, data)[name] for each in (runs, quantised))

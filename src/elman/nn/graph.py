@@ -34,6 +34,7 @@ The kinds of operations, `x -> y` meaning one input and one output:
 | `around` | x (T, B, F) -> (T, B, N, F): the steps at N `offsets` from each, 0 beyond the ends | `offsets` |
 | `conv` | x (N, C, *S), weight (O, C/groups, *K)[, bias (O,)] -> (N, O, *S') | `stride`, `padding`, `dilation`: tuples; `groups` |
 | `max_pool`, `mean_pool` | x (N, C, *S) -> (N, C, *S') | `kernel`, `stride`, `padding`: tuples |
+| `steps` | like (T, ...) -> (T,) float32: 0, 1, 2 ... | |
 | `step_mask` | lengths (B,), like (T, B, ...) -> (T, B) bool: which steps are real | |
 | `last_step` | x (T, B, ...), lengths -> (B, ...): each sequence's last real step, 0 if it has none | |
 | `recurrent` | x (T, B, I), lengths[, states (D, B, .)...] -> y (T, B, D*P), last states | `directions` |

@@ -210,6 +210,7 @@ _KINDS: dict[str, Callable[..., Tensor]] = {
     "conv": _conv,
     "max_pool": _pool("max"),
     "mean_pool": _pool("avg"),
+    "steps": lambda like: torch.arange(len(like)).float(),
     "step_mask": _step_mask,
     "last_step": _last_step,
 }

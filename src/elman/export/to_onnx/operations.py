@@ -154,6 +154,12 @@ def _pool(operator: str, **options: Any) -> Callable[..., str]:
     return pool
 
 
+def _steps(writer: Writer, _: Operation, like: str) -> str:
+    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
+    end = writer.add("Squeeze", writer.size(like, 0))
+    return writer.add("Cast", writer.add("Range", zero, end, one), to=TYPES["float32"])
+
+
 def _step_mask(writer: Writer, _: Operation, lengths: str, like: str) -> str:
     zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
     end = writer.add("Squeeze", writer.size(like, 0))
@@ -206,6 +212,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "conv": _conv,
     "max_pool": _pool("MaxPool"),
     "mean_pool": _pool("AveragePool", count_include_pad=1),
+    "steps": _steps,
     "step_mask": _step_mask,
     "last_step": _last_step,
 }
