@@ -141,7 +141,7 @@ def _place(path: Path, to: Target, names: list[str]) -> tuple[Path, str | None]:
     other = [name for name, each in TARGETS.items() if each.ending == path.suffix]
     if path.suffix != to.ending and other:
         raise ExportError(
-            f"{path} ends in {path.suffix}, which {other[0]} has; here a folder is needed, or a name"
+            f"{path} ends in {path.suffix}, as files of {other[0]} do: name a folder, or a file"
             f" that ends in {to.ending}"
         )
     if path.suffix != to.ending:
