@@ -1,12 +1,12 @@
 """The parity gate: what differs from the model is not written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from elman.errors import ExportError
-from elman.export.cases import Inputs, cases, initial
+from elman.export.cases import Inputs, cases, drawn, initial
 from elman.export.report import Checked
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph
@@ -16,6 +16,7 @@ LIMIT = 1e-5
 _LEAST = 1e-3  # outputs are compared as if the largest were at least this
 _LAST_DIGIT, _DRAWS = 2.0**-23, 4
 _MARGIN = 8  # times what rounding changes, as runtimes round more than once
+_WALK = 16
 _STEPS = 12  # of a sequence that is run whole and step by step
 
 
@@ -31,7 +32,7 @@ def check(
     """
     names, found = list(names), []
     for name in names:
-        given = list(cases(spec, name))
+        given = [*cases(spec, name), *_walk(spec, name)]
         if name == next(iter(spec.graphs)):
             given += [(f"batch {i + 1} of the data", each) for i, each in enumerate(real)]
         compared = [_compared(spec, name, runs[name], *case) for case in given]
@@ -46,6 +47,22 @@ def _compared(spec: ExportSpec, name: str, run: Run, case: str, inputs: Inputs) 
     with torch.inference_mode():
         expected = spec.native[name](inputs)
     return _judged(spec.graph(name), name, run(inputs), expected, case, inputs)
+
+
+def _walk(spec: ExportSpec, name: str) -> Iterator[tuple[str, Inputs]]:
+    """Steps of the model one after the other, so that states are met as they come."""
+    graph = spec.graph(name)
+    if graph.form != "step" or not graph.states:
+        return
+    generator = torch.Generator().manual_seed(2)
+    states = initial(graph, 2)
+    for t in range(_WALK):
+        inputs = {v.name: drawn(spec, graph, v, {"B": 2}, generator) for v in graph.inputs}
+        inputs |= states
+        yield f"step {t + 1} of a sequence", inputs
+        with torch.inference_mode():
+            found = spec.native[name](inputs)
+        states = {before.name: found[after.name] for before, after in graph.states}
 
 
 def _stepped(spec: ExportSpec, run: Run) -> Checked:
