@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 FLOORS = (
     {"cli"},
-    {"serve"},
+    {"serve", "export"},
     {"quickstart", "bench", "tune"},
     {"tasks"},
     {"baselines"},

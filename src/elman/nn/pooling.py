@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.messages import shown
+from elman.nn import graph_pooling
+from elman.nn.graph import Graph, Value
 from elman.nn.lengths import last_step, mask_of
 
 Kind = Literal["attention", "mean", "max", "mean_max", "last"]
@@ -49,6 +51,8 @@ class Pooling(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((output.shape[1],), len(output), device=output.device)
+        if not len(output):  # a step of padding, as there is nothing to take the largest of
+            output = output.new_zeros(1, *output.shape[1:])
         lengths = lengths.to(output.device)
         padding = ~mask_of(lengths, len(output)).unsqueeze(-1)
         output = output.masked_fill(padding, 0)
@@ -111,6 +115,10 @@ class Pooling(nn.Module):
         if "max" in seen:
             parts.append(seen["max"])
         return torch.cat(parts, -1)
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:
+        """Pooling in a graph to export: of one step with those before, which become its states."""
+        return graph_pooling.describe(graph, self, output, lengths)
 
     def _attended(self, output: Tensor, before: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
         """Sums weighed by the exponentials of the scores, less the highest score so far."""

@@ -11,10 +11,19 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import compiled, parallel_time, parameters, reference, torch_kernels
+from elman.nn import (
+    compiled,
+    graph_layers,
+    parallel_time,
+    parameters,
+    reference,
+    torch_kernels,
+)
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
+from elman.nn.export_spec import ExportSpec
 from elman.nn.fast_path import Prepared
+from elman.nn.graph import Graph, Value
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.projection import Direction
@@ -256,6 +265,31 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
                 return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def first_states(self, batch: int) -> State:
+        """The states that sequences begin with, (layers * directions, batch, .) each."""
+        x = self._parameters[self._names[0]].new_zeros(1, batch, 1)  # type: ignore[union-attr]
+        count = range(self.num_layers * self._directions)
+        parts = zip(*(self._initial(at, x) for at in count), strict=True)
+        return tuple(torch.stack(each) for each in parts)
+
+    def graph_states(self, graph: Graph) -> tuple[Value, ...]:
+        """The states as those of a graph."""
+        return graph_layers.declare_states(graph, self)
+
+    def to_graph(
+        self,
+        graph: Graph,
+        x: Value,
+        states: tuple[Value, ...] = (),
+        lengths: Value | None = None,
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """The layer in a graph to export: see `elman.nn.graph_layers.describe`."""
+        return graph_layers.describe(graph, self, x, states, lengths)
+
+    def export_spec(self) -> ExportSpec:
+        """The layer's graphs, of a sequence and of one step: what `elman.export` writes."""
+        return graph_layers.export_spec(self)
 
     def _usual_batch(
         self, x: Input, state: AnyState | None, lengths: Tensor | None
