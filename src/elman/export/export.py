@@ -73,7 +73,9 @@ def export(
         real = [] if data is None or spec.batches is None else spec.batches(data)
         if built.unchecked is None:
             batches = [each for each, _ in zip(real, range(_BATCHES), strict=False)]
-            checked = check(spec, names, built.runs, batches)
+            checked = check(
+                spec, [each for each in names if each in built.runs], built.runs, batches
+            )
         else:
             notes.append(f"not compared with the model: {built.unchecked}")
     report = "\n".join([*map(str, checked), *notes])

@@ -49,6 +49,7 @@ class Built(Protocol):
 
 Target = Callable[[Mapping[str, Graph], Options], Built]
 TARGETS = {
+    "c": "elman.export.to_c.target:build",
     "onnx": "elman.export.to_onnx.target:build",
 }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from elman.export.c.sizes import ZERO, Size, of
+from elman.export.to_c.sizes import ZERO, Size, of
 from elman.nn.graph import Graph, Operation, Value
 
 _SAME = ("identity", "reshape")  # kinds whose output is the input, under another name or shape
@@ -83,4 +83,3 @@ class Memory:
         return operation.kind in _SAME and self.root(operation.inputs[0]) == self.root(
             operation.outputs[0]
         )
-

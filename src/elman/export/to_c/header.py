@@ -2,9 +2,9 @@
 
 import textwrap
 
-from elman.export.c import public
-from elman.export.c.code import factor
-from elman.export.c.interface import Interface
+from elman.export.to_c import public
+from elman.export.to_c.code import factor
+from elman.export.to_c.interface import Interface
 
 _WIDTH = 96
 
@@ -13,11 +13,11 @@ def text(interface: Interface, note: str) -> str:
     """The header; `note` are lines of what is known of the model."""
     name, upper = interface.name, interface.name.upper()
     about = [
-        f"A recurrent network in C99, exported by elman: {name}.c needs the standard library alone,",
-        "allocates nothing and has no global variables that change, so that calls with different",
-        "memory may run at the same time. Link with -lm.",
+        f"A recurrent network in C99, exported by elman: {name}.c needs the standard library",
+        "alone, allocates nothing and has no global variables that change, so that calls with",
+        "different memory may run at the same time. Link with -lm.",
     ]
-    comment = [" ".join(about), *note.splitlines(), _weights(interface)]
+    comment = [" ".join(about), _weights(interface), *_harmless(note).splitlines()]
     parts = [
         _comment(*comment),
         f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
@@ -47,6 +47,14 @@ def _comment(*paragraphs: str) -> str:
     for paragraph in paragraphs:
         lines += textwrap.wrap(paragraph, _WIDTH)
     return "/* " + "\n * ".join(lines) + " */\n"
+
+
+def _harmless(note: str) -> str:
+    """Text that neither ends a comment nor begins another one."""
+    for mark in ("/*", "*/", "??"):
+        while mark in note:
+            note = note.replace(mark, f"{mark[0]} {mark[1]}")
+    return note
 
 
 def _weights(interface: Interface) -> str:

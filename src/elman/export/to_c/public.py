@@ -1,9 +1,9 @@
 """The functions of a source that a program calls."""
 
-from elman.export.c.code import factor
-from elman.export.c.interface import Interface
-from elman.export.c.literals import array
-from elman.export.c.weights import HEADER
+from elman.export.to_c.code import factor
+from elman.export.to_c.interface import Interface
+from elman.export.to_c.literals import array
+from elman.export.to_c.weights import HEADER
 from elman.nn.graph import Array
 
 
@@ -61,7 +61,11 @@ def _scratch_size(interface: Interface) -> str:
 
 
 def _reset(interface: Interface, first: dict[str, Array]) -> str:
-    lines, arrays, offset = ["float *const floats = state;", "if (state == NULL)", "    return;"], "", 0
+    lines, arrays, offset = (
+        ["float *const floats = state;", "if (state == NULL)", "    return;"],
+        "",
+        0,
+    )
     for state in interface.states:
         place = f"floats + {offset}" if offset else "floats"
         if first[state.name].any():

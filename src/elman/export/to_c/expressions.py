@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from elman.compiler.expression import Input, Node, order
-from elman.export.c.literals import number
+from elman.export.to_c.literals import number
 
 ON_WHOLE_NUMBERS = ("add", "sub", "mul", "neg", "where")  # what int32_t takes as it stands
 _OPERATORS = {
@@ -51,7 +51,7 @@ def statements(
     `read` is how an input is read in C.
     """
     names: dict[Node, str] = {}
-    lines = []
+    lines: list[str] = []
     for node in order(outputs):
         if isinstance(node.leaf, float):
             names[node] = operand(node.leaf)

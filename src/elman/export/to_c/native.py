@@ -1,6 +1,7 @@
 """An exported source compiled on this machine and called, to compare its numbers."""
 
 import ctypes
+import math
 import os
 import shutil
 import subprocess
@@ -15,8 +16,8 @@ import torch
 from torch import Tensor
 
 from elman.errors import ExportError
-from elman.export.c.interface import LENGTHS
-from elman.export.c.source import Source
+from elman.export.to_c.interface import LENGTHS
+from elman.export.to_c.source import Source
 from elman.nn.graph import Graph, Value
 
 _COMPILERS = ("cc", "gcc", "clang")
@@ -43,8 +44,7 @@ class Native:
         self.graph, self.source = graph, source
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             for name, content in source.files().items():
-                data = content.encode() if isinstance(content, str) else content
-                (Path(folder) / name).write_bytes(data)
+                (Path(folder) / name).write_bytes(content)
             name = source.interface.name
             command = [compiler, *_FLAGS, *flags, f"{name}.c", "-o", f"{name}.so", "-lm"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -58,23 +58,20 @@ class Native:
         """Inputs and states by name to outputs and new states, as `elman.nn.graph_run.run`."""
         batch = self._batch(inputs)
         parts = [self._one(inputs, at) for at in range(batch)]
-        steps = max((int(part["steps"]) for part in parts), default=0)
+        steps = max((part["steps"] for part in parts), default=0)
         if LENGTHS in inputs:
             steps = next(len(inputs[v.name]) for v in self.graph.inputs if v.shape[0] == "T")
         found = {}
         values = [*self.graph.outputs, *(after for _, after in self.graph.states)]
+        sizes: dict[int | str, int] = {"B": batch, "T": steps}
         for value in values:
             axis = value.shape.index("B")
-            shape = [
-                {"B": batch, "T": steps}.get(size, size) for size in value.shape  # type: ignore
-            ]
-            whole = np.zeros(shape, np.float32)
+            whole = np.zeros([int(sizes.get(size, size)) for size in value.shape], np.float32)
             for at, part in enumerate(parts):
                 own = np.moveaxis(whole, axis, 0)[at]
-                numbers = part[value.name]
                 if value.shape[0] == "T":
-                    own = own[: int(part["steps"])]
-                own[...] = numbers.reshape(own.shape)
+                    own = own[: part["steps"]]
+                own[...] = part[value.name].reshape(own.shape)
             found[value.name] = torch.from_numpy(whole)
         return found
 
@@ -139,13 +136,11 @@ def _cut(value: Value, tensor: Tensor, at: int) -> Any:
 
 
 def _count(value: Value, steps: int) -> int:
-    sizes = ({"B": 1, "T": steps}.get(size, size) for size in value.shape)  # type: ignore
-    return int(np.prod([int(size) for size in sizes]))
+    sizes: dict[int | str, int] = {"B": 1, "T": steps}
+    return math.prod(int(sizes.get(size, size)) for size in value.shape)
 
 
 def _pointer(argument: Any) -> Any:
     if isinstance(argument, int):
         return ctypes.c_size_t(argument)
     return ctypes.c_void_p(argument.ctypes.data)
-
-

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from elman.export.c.sizes import ONE, ZERO, Size
+from elman.export.to_c.sizes import ONE, ZERO, Size
 
 
 class Code:
@@ -60,9 +60,7 @@ class Code:
         ]
         merged: list[tuple[Size, list[Size]]] = []
         for size, steps in dims:
-            if merged and all(
-                a == b * size for a, b in zip(merged[-1][1], steps, strict=True)
-            ):
+            if merged and all(a == b * size for a, b in zip(merged[-1][1], steps, strict=True)):
                 merged[-1] = (merged[-1][0] * size, steps)
             else:
                 merged.append((size, steps))
