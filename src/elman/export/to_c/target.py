@@ -30,9 +30,9 @@ class Sources:
 def build(graphs: Mapping[str, Graph], options: Options) -> Sources:
     """The source of the step where the model has one, which also runs over sequences; else of the
     whole sequence."""
-    if options.machine is not None:
+    if options.target is not None:
         raise ExportError(
-            f"machine={options.machine}: C is the same for all machines; name it to the compiler"
+            f"target={options.target}: C is the same for all machines; name it to the compiler"
         )
     name = next((each for each in ("step", "sequence") if each in graphs), None)
     if name is None:

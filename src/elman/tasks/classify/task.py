@@ -16,6 +16,7 @@ from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
+from elman.tasks.classify.export import export_spec
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
@@ -81,6 +82,7 @@ class Classify(Task):
         *("acoustic", "bins", "sample_rate"),
     )
     found_after_training = ("head.temperature", "head.ngram_weight")
+    export_spec = export_spec
 
     @property
     def labels(self) -> list[str]:
@@ -232,8 +234,8 @@ class Classify(Task):
 
     def found(self, name: str, value: Any) -> bool:
         """The sample rate of sound, or the size of the vocabulary."""
-        known: dict[str, Any] = {"vocabulary_size": self.vocabulary and self.vocabulary.size}
-        known["sample_rate"] = self.sound and self.sound.rate
+        known: dict[str, Any] = {"sample_rate": self.sound and self.sound.rate}
+        known["vocabulary_size"] = self.vocabulary and self.vocabulary.size
         return bool(value == known.get(name))
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
