@@ -9,7 +9,7 @@ from elman.export.to_c.code import moved
 from elman.export.to_c.interface import LENGTHS, Interface
 from elman.export.to_c.operations import write
 from elman.export.to_c.program import Program, identifier
-from elman.export.to_c.sizes import of
+from elman.export.to_c.sizes import definitions, of
 from elman.nn.graph import Graph
 
 
@@ -80,12 +80,13 @@ def _compute(program: Program) -> None:
 def _function(program: Program, interface: Interface) -> str:
     """The function that computes everything."""
     statements, lines, offset = program.code.text(), [], 0
+    lines += definitions(re.findall(r"\b\w+_less_\d+\b", statements))
     if re.search(rf"\b{LENGTHS}\b", statements):
         lines.append(f"const int32_t {LENGTHS}[1] = {{(int32_t)steps}};")
     for state in interface.states:
         place = f"state + {offset}" if offset else "state"
         lines.append(f"float *const {state.name} = {place};")
-        offset += state.count.fixed or 0
+        offset += state.count.number or 0
     if program.work:
         lines.append(f"float *const layer_work = {moved('work', program.memory.size)};")
     body = "".join(f"    {line}\n" for line in lines) + statements
