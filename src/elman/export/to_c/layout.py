@@ -64,17 +64,22 @@ def gather(program: Program, operation: Operation) -> None:
 
 
 def step_mask(program: Program, operation: Operation) -> None:
-    """Which steps are real: all of them, as a call computes one sequence."""
+    """Which steps come before the end of the sequence."""
+    lengths, _ = operation.inputs
     (y,) = operation.outputs
-    program.code.line(f"memset({program.pointer(y)}, 1, {of(y.shape).c});")
+    with program.code.loop(of(y.shape)) as i:
+        real = f"(unsigned char)((int32_t){i} < {program.element(lengths, '0')})"
+        program.code.line(f"{program.element(y, i)} = {real};")
 
 
 def last_step(program: Program, operation: Operation) -> None:
     """The last step of a sequence; 0 of an empty one."""
-    x, (y,) = operation.inputs[0], operation.outputs
+    (x, lengths), (y,) = operation.inputs, operation.outputs
     size, code = of(y.shape), program.code
-    with code.block("if (steps > 0)"):
-        source = f"{program.pointer(x)} + (steps - 1) * ({size.c})"
+    length, limit = program.element(lengths, "0"), dimensions(x.shape)[0]
+    program.check_range(length, limit + ONE)
+    with code.block(f"if ({length} > 0)"):
+        source = at(program.pointer(x), f"(size_t)({length} - 1)", size)
         program.copy(program.pointer(y), source, size)
     with code.block("else"):
         program.clear(program.pointer(y), size)
