@@ -32,6 +32,10 @@ def export(
         str | None,
         Parameter(help="The machine that code is made for, as x86-64-v3 or aarch64."),
     ] = None,
+    separate_weights: Annotated[
+        bool,
+        Parameter(help="In C, keep the weights in a binary file of their own.", negative=()),
+    ] = False,
     data: Source = None,
     max_loss: Annotated[
         float, Parameter(help="With --int8, the share by which the metric may be worse.")
@@ -45,7 +49,12 @@ def export(
     if sequence and streaming:
         raise SettingsError("--sequence and --streaming: give one of them, or none for both")
     form = "sequence" if sequence else "step" if streaming else None
-    options: dict[str, Any] = {"int8": int8, "target": target, "max_loss": max_loss}
+    options: dict[str, Any] = {
+        "int8": int8,
+        "target": target,
+        "separate_weights": separate_weights,
+        "max_loss": max_loss,
+    }
     task = load(model)
     with readable(data, suffix_for(Commands.of(type(task)), task.settings)) as source:
         print(write(task, out, to, form=form, data=source, **options))

@@ -1,5 +1,6 @@
 """Export a model: build, compare with the model, then write."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def export(
     form: str | None = None,
     int8: bool = False,
     target: str | None = None,
+    separate_weights: bool = False,
     data: Any = None,
     max_loss: float = 0.005,
 ) -> Exported:
@@ -43,6 +45,7 @@ def export(
       for streaming); all that the model has if None.
     - `int8`: weights as whole numbers of 8 bits.
     - `target`: the machine that code is made for, such as "x86-64-v3"; not for ONNX.
+    - `separate_weights`: in C, keep the weights in a binary file beside the source, not within it.
     - `data`: validation data, on which the files are compared with the model, and int8's metric is
       measured.
     - `max_loss`: with `int8`, by which share the task's metric may be worse.
@@ -68,7 +71,7 @@ def export(
         place.check(folder, place.beside(main))
         name = Path(main).stem if main else "model"
         files, checked, notes = _built(
-            spec, names, chosen, Options(name, int8, target), data, max_loss
+            spec, names, chosen, Options(name, int8, target, separate_weights), data, max_loss
         )
     if main is not None and len(files) == 1:
         files = {main: next(iter(files.values()))}
@@ -83,13 +86,13 @@ def _built(
 ) -> tuple[dict[str, bytes], tuple[Checked, ...], list[str]]:
     """The files' contents, after they were compared with the model."""
     build, graphs = to.load(), {name: spec.graph(name) for name in names}
-    built = build(graphs, Options(options.name, False, options.target))
+    built = build(graphs, replace(options, int8=False))
     checked: tuple[Checked, ...] = ()
     notes = []
     if built.unchecked is None:
         given = [] if data is None or spec.batches is None else spec.batches(data)
         real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]
-        checked = check(spec, names, built.runs, real)
+        checked = check(spec, [name for name in names if name in built.runs], built.runs, real)
     else:
         notes.append(f"not compared with the model: {built.unchecked}")
     if options.int8:

@@ -24,11 +24,13 @@ class Options:
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.
     - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    - `separate_weights`: whether the weights stand in a binary file of their own.
     """
 
     name: str = "model"
     int8: bool = False
     target: str | None = None
+    separate_weights: bool = False
 
 
 class Built(Protocol):
@@ -64,6 +66,7 @@ class Target(NamedTuple):
 
 
 TARGETS = {
+    "c": Target("elman.export.to_c.target:build", ".c"),
     "onnx": Target("elman.export.to_onnx.target:build", ".onnx"),
 }
 
