@@ -33,5 +33,9 @@ class FileError(ElmanError, OSError):
     """A file or folder cannot be written, or is not elman's to write over."""
 
 
+class ExportError(ElmanError):
+    """A model cannot be exported as asked; says why and what would do."""
+
+
 class TrainingDivergedError(ElmanError):
     """Training produced NaN, infinity or an exploding loss; says at which step and where."""

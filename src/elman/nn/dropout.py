@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.nn.graph import Graph, Value
+
 
 def locked_dropout(x: Tensor, p: float) -> Tensor:
     """Zero a share p of the features of each sequence, the same ones at every step of (T, B, F)."""
@@ -30,6 +32,10 @@ class LockedDropout(nn.Module):
             return x
         return locked_dropout(x, self.p)
 
+    def to_graph(self, graph: Graph, x: Value) -> Value:  # noqa: ARG002
+        """The same value: nothing is dropped without training."""
+        return x
+
     def extra_repr(self) -> str:
         """The share."""
         return f"p={self.p}"
@@ -53,3 +59,7 @@ class TokenDropout(nn.Module):
         return tokens.masked_fill(
             torch.rand_like(tokens, dtype=torch.float) < self.p, self.replacement
         )
+
+    def to_graph(self, graph: Graph, tokens: Value) -> Value:  # noqa: ARG002
+        """The same value: nothing is replaced without training."""
+        return tokens

@@ -125,11 +125,16 @@ class Graph:
     first: dict[str, Array] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)  # name of a value -> its numbers
     operations: list[Operation] = field(default_factory=list)
+    below: dict[str, int] = field(default_factory=dict)  # what ids of an int64 input stay below
 
-    def input(self, name: str, shape: Shape, dtype: DType = "float32") -> Value:
-        """An input of the network that is no state."""
+    def input(
+        self, name: str, shape: Shape, dtype: DType = "float32", below: int | None = None
+    ) -> Value:
+        """An input of the network that is no state; ids are from 0 to `below`, without it."""
         value = Value(name, shape, dtype)
         self.inputs.append(value)
+        if below is not None:
+            self.below[name] = below
         return value
 
     def output(self, name: str, value: Value) -> None:
@@ -182,7 +187,7 @@ class Graph:
 
 def _plain(numbers: Array) -> Array:
     kind = {"f": np.float32, "b": np.bool_}.get(numbers.dtype.kind, np.int64)
-    return np.ascontiguousarray(numbers, kind)
+    return np.array(numbers, kind, order="C")
 
 
 def _dtype(numbers: Array) -> DType:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.messages import shown
+from elman.nn import graph_pooling
+from elman.nn.graph import Graph, Value
 from elman.nn.lengths import last_step, mask_of
 
 Kind = Literal["attention", "mean", "max", "mean_max", "last"]
@@ -111,6 +113,10 @@ class Pooling(nn.Module):
         if "max" in seen:
             parts.append(seen["max"])
         return torch.cat(parts, -1)
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:
+        """Pooling in a graph to export: of one step with those before, which become its states."""
+        return graph_pooling.describe(graph, self, output, lengths)
 
     def _attended(self, output: Tensor, before: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
         """Sums weighed by the exponentials of the scores, less the highest score so far."""

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import compiled, parameters, reference, torch_kernels
+from elman.nn import compiled, graph_layers, parameters, reference, torch_kernels
 from elman.nn.choice import choose, trace_equations
 from elman.nn.dropout import locked_dropout
+from elman.nn.export_spec import ExportSpec
 from elman.nn.fast_path import Prepared
+from elman.nn.graph import Graph, Value
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.recording import in_graph
@@ -232,6 +234,20 @@ class Recurrent(Stack):
                 return usual
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def to_graph(
+        self,
+        graph: Graph,
+        x: Value,
+        states: tuple[Value, ...] = (),
+        lengths: Value | None = None,
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """The layer in a graph to export: see `elman.nn.graph_layers.describe`."""
+        return graph_layers.describe(graph, self, x, states, lengths)
+
+    def export_spec(self) -> ExportSpec:
+        """The layer's graphs, of a sequence and of one step: what `elman.export` writes."""
+        return graph_layers.export_spec(self)
 
     def _usual_batch(
         self, x: Input, state: AnyState | None, lengths: Tensor | None
