@@ -1,0 +1,57 @@
+"""What writes each kind of operation of a graph in C."""
+
+from collections.abc import Callable
+
+from elman.compiler.expression import ARITY
+from elman.errors import ExportError
+from elman.export.c import (
+    convolution,
+    elementwise,
+    layers,
+    layout,
+    products,
+    reductions,
+)
+from elman.export.c.program import Program
+from elman.nn.graph import Operation
+
+_KINDS: dict[str, Callable[[Program, Operation], None]] = {
+    **dict.fromkeys(ARITY, elementwise.apply),
+    "identity": elementwise.identity,
+    "reshape": elementwise.identity,
+    "cast": elementwise.cast,
+    "linear": products.linear,
+    "matmul": products.matmul,
+    "embedding": products.embedding,
+    "layer_norm": products.layer_norm,
+    "softmax": reductions.softmax,
+    "masked_softmax": reductions.softmax,
+    "log_softmax": reductions.log_softmax,
+    **dict.fromkeys(("sum", "mean", "max"), reductions.reduced),
+    "concat": layout.concat,
+    "slice": layout.cut,
+    "transpose": layout.transpose,
+    "repeat": layout.repeat,
+    "gather": layout.gather,
+    "step_mask": layout.step_mask,
+    "last_step": layout.last_step,
+    "conv": convolution.conv,
+    **dict.fromkeys(("max_pool", "mean_pool"), convolution.pool),
+    "recurrent": layers.sequence,
+    "recurrent_step": layers.step,
+}
+
+
+def write(program: Program, operation: Operation) -> None:
+    """Add the statements of an operation to the program.
+
+    **Raises:** `ExportError` for what has no form in C.
+    """
+    if operation.kind not in _KINDS:
+        raise ExportError(f'the operation "{operation.kind}" has no form in C: export to="onnx"')
+    for value in operation.outputs:
+        program.declare(value)
+    if program.memory.is_alias(operation):
+        return
+    with program.code.block(f"/* {operation.kind} */"):
+        _KINDS[operation.kind](program, operation)
