@@ -17,6 +17,7 @@ class Constants:
     def __init__(self, module: ir.Module) -> None:
         self._module = module
         self._known: dict[bytes, Any] = {}
+        self.count = 0  # bytes
 
     def place(self, numbers: Array) -> Any:
         """The address of an array's numbers, as float32 or int32."""
@@ -27,6 +28,7 @@ class Constants:
             size = ir.ArrayType(ir.IntType(8), max(len(content), 1))
             found = ir.GlobalVariable(self._module, size, f"numbers_{len(self._known)}")
             found.linkage, found.global_constant, found.align = "internal", True, _ALIGNMENT
+            self.count += len(content)
             found.initializer = ir.Constant(size, bytearray(content or b"\0"))
             self._known[key] = found
         return self._known[key]

@@ -39,6 +39,12 @@ class Tile:
         return cls(6, 2, 4, 3) if shape.lanes == 8 else cls(6, 1, 2, 3)
 
 
+def filled(numbers: Array, lanes: int) -> Array:
+    """Zeros added, so that whole vectors can be read from every place."""
+    room = -len(numbers) % lanes + lanes
+    return np.concatenate([numbers, np.zeros(room, np.float32)])
+
+
 class Product:
     """W, its rows filled up to whole vectors, packed into a module."""
 
@@ -50,6 +56,7 @@ class Product:
         full = np.concatenate([matrix, np.zeros((missing, self.depth), np.float32)])
         height = self.tile.vectors * self.lanes
         panels = [full[top : top + height].T.ravel() for top in range(0, len(full), height)]
+        self.size = self.vectors * self.lanes  # numbers of y with those filled up
         self._packed = constants.place(np.concatenate(panels) if panels else full)
 
     def write(self, code: Writer, x: Any, bias: Any, out: Any) -> None:

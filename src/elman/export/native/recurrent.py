@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from elman.compiler.cpu import math
+from elman.compiler.cpu.emit import Shape
 from elman.compiler.expression import Node, make, order, read
 from elman.compiler.trace import Equations, parse_equations
 from elman.export.native.constants import Constants
 from elman.export.native.norm import normalise
-from elman.export.native.products import Product
+from elman.export.native.products import Product, filled
 from elman.export.native.writer import Writer
 from elman.nn.graph import Array, Direction
 
@@ -51,17 +52,17 @@ class Layer:
     `state_size` numbers, which holds it between steps.
     """
 
-    def __init__(self, constants: Constants, code: Writer, direction: Direction) -> None:
+    def __init__(self, constants: Constants, shape: Shape, direction: Direction) -> None:
         self.step = parse_equations(direction.equations)
-        self.direction, shape = direction, code.shape
-        self.hidden, lanes = direction.hidden_size, code.shape.lanes
+        self.direction = direction
+        self.hidden, lanes = direction.hidden_size, shape.lanes
         normed = direction.norm_ih is not None or direction.norm_hh is not None
         self.sums = Sums({}, tuple(range(self.step.gates))) if normed else Sums.of(self.step)
         self.alone = tuple(q for q in range(len(self.step.recurrent)) if q not in self.sums.nodes)
         self.lanes = lanes
 
         def place(numbers: Array | None) -> Any:
-            return None if numbers is None else constants.place(self._filled(numbers))
+            return None if numbers is None else constants.place(filled(numbers, lanes))
 
         blocks = self._blocks
         self.inputs = Product(constants, shape, blocks(direction.weight_ih, self.sums.order))
@@ -140,10 +141,6 @@ class Layer:
     def _blocks(self, numbers: Array, chosen: Sequence[int]) -> Array:
         parts = [numbers[i * self.hidden : (i + 1) * self.hidden] for i in chosen]
         return np.concatenate(parts)
-
-    def _filled(self, numbers: Array) -> Array:
-        room = self.up(len(numbers)) - len(numbers)
-        return np.concatenate([numbers, np.zeros(room, np.float32)])
 
 
 def _bias(direction: Direction, step: Equations, together: Sequence[int]) -> Array | None:

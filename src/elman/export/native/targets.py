@@ -30,6 +30,11 @@ class Target:
         return Shape(False, self.lanes, self.registers, x86=False, posix=False, team=False)
 
     @property
+    def word(self) -> int:
+        """Bits of an address and of C's size_t."""
+        return 32 if self.triple.startswith(("wasm32", "thumb", "arm", "riscv32")) else 64
+
+    @property
     def is_wasm(self) -> bool:
         """Whether its object files are WebAssembly's."""
         return self.triple.startswith("wasm")

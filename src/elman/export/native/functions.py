@@ -1,0 +1,237 @@
+"""The module of a graph: what computes it, and the functions that a program calls.
+
+They are those of the C target: `NAME_state_size`, `NAME_reset`, and `NAME_step` and `NAME_run` of
+a graph of one step, or `NAME_scratch_size` and `NAME_run` of one of sequences.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.ir as ir
+
+from elman.compiler.cpu.emit import I32, I64, POINTER, VOID
+from elman.errors import ExportError
+from elman.export.c.interface import LENGTHS, Interface
+from elman.export.c.literals import ELEMENTS
+from elman.export.c.program import identifier
+from elman.export.c.interface import Parameter
+from elman.export.c.sizes import Size, of
+from elman.export.native.operations import write
+from elman.export.native.program import Parts, Program
+from elman.export.native.targets import Target
+from elman.export.native.writer import Writer
+from elman.nn.graph import Graph, Value
+
+OK, NULL, RANGE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Module:
+    """LLVM IR, the functions in it that are called, and what a caller has to know."""
+
+    code: str
+    functions: tuple[str, ...]
+    interface: Interface
+
+
+def build(graph: Graph, name: str, target: Target) -> Module:
+    """Write a graph for a machine, one sequence at a time.
+
+    **Raises:** `ExportError` for what has no native code.
+    """
+    for value in (*graph.inputs, *graph.outputs):
+        if value.dtype == "bool":
+            raise ExportError(f"{value.name} is of truth values, which native code does not pass on")
+    return _Builder(graph, name, target).build()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, name: str, target: Target) -> None:
+        self.graph, self.name, self.target = graph, name, target
+        self.module = ir.Module("elman")
+        self.parts = Parts(self.module)
+        self.is_step = graph.form == "step"
+        self.inputs = [_parameter(v) for v in graph.inputs if v.name != LENGTHS]
+        self.outputs = [_parameter(v) for v in graph.outputs]
+        self.states = [_parameter(before) for before, _ in graph.states]
+        for state in self.states:
+            if state.count.fixed is None or state.kind != "float":
+                raise ExportError(
+                    f'the state "{state.name}" grows with the input and has no native code: use'
+                    ' to="onnx"'
+                )
+        self.state_numbers = sum(each.count.fixed or 0 for each in self.states)
+        self.word = ir.IntType(target.word)
+
+    def build(self) -> Module:
+        program, compute = self._compute()
+        interface = Interface(
+            self.name,
+            self.graph.form,
+            tuple(self.inputs),
+            tuple(self.outputs),
+            tuple(self.states),
+            program.memory.size + _size(program.extra),
+            external=False,
+            int8=False,
+            weight_bytes=self.parts.constants.count,
+            limits=tuple(self.graph.below.items()),
+        )
+        functions = []
+        if self.is_step or self.states:
+            functions += [self._number("state_size", interface.memory_floats), self._reset()]
+        room = program.memory.size
+        if self.is_step:
+            functions += [self._step(compute, room), self._run_steps()]
+        else:
+            functions += [self._scratch_size(interface.scratch), self._run(compute, room)]
+        # Addresses lie inside what they begin at: with `nuw` the machine may add the offset.
+        code = str(self.module).replace("getelementptr inbounds", "getelementptr inbounds nuw")
+        return Module(code, tuple(functions), interface)
+
+    def _compute(self) -> tuple[Program, Any]:
+        """The function of the graph itself: `state`, `work`, `room`, `steps`, inputs, outputs."""
+        arrays = [*self.inputs, *self.outputs]
+        names = [("state", POINTER), ("work", POINTER), ("room", POINTER), ("steps", I64)]
+        names += [(f"array_{each.name}", POINTER) for each in arrays]
+        code = Writer(self.module, self.target.shape, f"{self.name}_compute", names)
+        given, offset = {}, 0
+        for (before, _), state in zip(self.graph.states, self.states, strict=True):
+            given[before.name] = code.at(code["state"], offset)
+            offset += state.count.fixed or 0
+        for value in (*self.graph.inputs, *self.graph.outputs):
+            if value.name == LENGTHS:
+                given[LENGTHS] = code.entry.alloca(I32)
+                code.b.store(code.b.trunc(code["steps"], I32), given[LENGTHS])
+            else:
+                given[value.name] = code[f"array_{identifier(value.name)}"]
+        program = Program(self.graph, code, self.parts, given)
+        for operation in self.graph.operations:
+            write(program, operation)
+        for before, after in self.graph.states:
+            code.copy_exact(program.pointer(after), given[before.name], code.size(of(before.shape)))
+        return program, code.finish()
+
+    def _exported(self, name: str, parameters: Sequence[tuple[str, ir.Type]], result: Any) -> Writer:
+        shape, name = self.target.shape, f"{self.name}_{name}"
+        return Writer(self.module, shape, name, parameters, exported=True, result=result)
+
+    def _number(self, name: str, numbers: int) -> str:
+        code = self._exported(name, (), self.word)
+        code.finish(ir.Constant(self.word, numbers * 4))
+        return f"{self.name}_{name}"
+
+    def _scratch_size(self, numbers: Size) -> str:
+        code = self._exported("scratch_size", [("steps", self.word)], self.word)
+        code.values["steps"] = self._wide(code, code["steps"])
+        size = code.mul(code.size(numbers), 4)
+        code.finish(code.b.trunc(size, self.word) if self.word != I64 else size)
+        return f"{self.name}_scratch_size"
+
+    def _reset(self) -> str:
+        code, offset = self._exported("reset", [("state", POINTER)], VOID), 0
+        with self._unless_null(code, ["state"], None):
+            for (before, _), state in zip(self.graph.states, self.states, strict=True):
+                first, count = self.graph.first[before.name], state.count.fixed or 0
+                target = code.at(code["state"], offset)
+                if first.any():
+                    code.copy_exact(self.parts.constants.place(first), target, count)
+                else:
+                    code.fill(target, count, 0.0)
+                offset += count
+        code.finish()
+        return f"{self.name}_reset"
+
+    def _step(self, compute: Any, room: Size) -> str:
+        arrays = [*self.inputs, *self.outputs]
+        names = ["state", *(f"array_{each.name}" for each in arrays)]
+        code = self._exported("step", [(name, POINTER) for name in names], I32)
+        with self._unless_null(code, names, NULL):
+            one = code.whole(1)
+            self._check(code, one)
+            work = code.at(code["state"], self.state_numbers)
+            own = [code["state"], work, code.at(work, code.size(room)), one]
+            code.b.call(compute, [*own, *(code[name] for name in names[1:])])
+        self.step_function = code.finish(ir.Constant(I32, OK))
+        return f"{self.name}_step"
+
+    def _run_steps(self) -> str:
+        kinds = [("state", POINTER), *self._arrays()]
+        code = self._exported("run", kinds, I32)
+        names = [name for name, kind in kinds if kind == POINTER]
+        with self._unless_null(code, names, NULL):
+            with code.loop(0, self._wide(code, code["steps"])) as t:
+                moved = [
+                    code.at(code[f"array_{each.name}"], code.mul(t, each.count.fixed or 0))
+                    for each in (*self.inputs, *self.outputs)
+                ]
+                status = code.b.call(self.step_function, [code["state"], *moved])
+                self._return_if(code, code.b.icmp_signed("!=", status, ir.Constant(I32, OK)), status)
+        code.finish(ir.Constant(I32, OK))
+        return f"{self.name}_run"
+
+    def _run(self, compute: Any, room: Size) -> str:
+        state = [("state", POINTER)] if self.states else []
+        kinds = [*state, ("scratch", POINTER), *self._arrays()]
+        code = self._exported("run", kinds, I32)
+        names = [name for name, kind in kinds if kind == POINTER]
+        with self._unless_null(code, names, NULL):
+            code.values["steps"] = steps = self._wide(code, code["steps"])
+            too_long = code.b.icmp_unsigned(">", steps, code.whole(2**31 - 1))
+            self._return_if(code, too_long, ir.Constant(I32, RANGE))
+            self._check(code, steps)
+            scratch = code["scratch"]
+            memory = code["state"] if self.states else scratch
+            arrays = [code[f"array_{each.name}"] for each in (*self.inputs, *self.outputs)]
+            places = [memory, scratch, code.at(scratch, code.size(room)), steps]
+            code.b.call(compute, [*places, *arrays])
+        code.finish(ir.Constant(I32, OK))
+        return f"{self.name}_run"
+
+    def _arrays(self) -> list[tuple[str, ir.Type]]:
+        inputs = [(f"array_{each.name}", POINTER) for each in self.inputs]
+        outputs = [(f"array_{each.name}", POINTER) for each in self.outputs]
+        return [*inputs, ("steps", self.word), *outputs]
+
+    def _wide(self, code: Writer, steps: Any) -> Any:
+        return steps if self.word == I64 else code.b.zext(steps, I64)
+
+    def _check(self, code: Writer, steps: Any) -> None:
+        """Return an error where an id is not below its limit."""
+        code.values["steps"] = steps
+        for each in self.inputs:
+            below = self.graph.below.get(each.name)
+            if below is None:
+                continue
+            with code.loop(0, code.size(each.count)) as i:
+                place = code.at(code[f"array_{each.name}"], i, I32)
+                given = code.b.load(place, typ=I32, align=4)
+                outside = code.b.icmp_unsigned(">=", given, ir.Constant(I32, below))
+                self._return_if(code, outside, ir.Constant(I32, RANGE))
+
+    @contextmanager
+    def _unless_null(self, code: Writer, names: Sequence[str], result: int | None) -> Iterator[None]:
+        for name in names:
+            value = None if result is None else ir.Constant(I32, result)
+            self._return_if(code, code.b.not_(code.is_given(code[name])), value)
+        yield
+
+    def _return_if(self, code: Writer, condition: Any, result: Any) -> None:
+        early, on = (code.function.append_basic_block(name) for name in ("early", "on"))
+        code.b.cbranch(condition, early, on)
+        code.b.position_at_end(early)
+        if result is None:
+            code.b.ret_void()
+        else:
+            code.b.ret(result)
+        code.b.position_at_end(on)
+
+
+def _parameter(value: Value) -> Parameter:
+    return Parameter(identifier(value.name), ELEMENTS[value.dtype], of(value.shape), constant=False)
+
+
+def _size(count: int) -> Size:
+    return Size((count,) if count else ())
