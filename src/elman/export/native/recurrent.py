@@ -10,6 +10,7 @@ from elman.compiler.cpu import math
 from elman.compiler.cpu.emit import Shape
 from elman.compiler.expression import Node, make, order, read
 from elman.compiler.trace import Equations, parse_equations
+from elman.errors import ExportError
 from elman.export.native.constants import Constants
 from elman.export.native.norm import normalise
 from elman.export.native.products import Product, filled
@@ -55,6 +56,11 @@ class Layer:
     def __init__(self, constants: Constants, shape: Shape, direction: Direction) -> None:
         self.step = parse_equations(direction.equations)
         self.direction = direction
+        if direction.weight_hr is not None and read("s", 0) in order(self.step.new):
+            raise ExportError(
+                "a projected layer whose equations use the previous output elementwise, as zoneout"
+                " of it does, has no native code: train without one of them"
+            )
         self.hidden, lanes = direction.hidden_size, shape.lanes
         normed = direction.norm_ih is not None or direction.norm_hh is not None
         self.sums = Sums({}, tuple(range(self.step.gates))) if normed else Sums.of(self.step)
