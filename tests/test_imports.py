@@ -8,6 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 FLOORS = (
     {"cli"},
+    {"export"},
     {"quickstart", "bench"},
     {"tasks"},
     {"baselines"},

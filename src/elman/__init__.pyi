@@ -3,6 +3,7 @@ from elman import compiler as compiler
 from elman import data as data
 from elman import diagnose as diagnose
 from elman import errors as errors
+from elman import export as export
 from elman import files as files
 from elman import math as math
 from elman import nn as nn

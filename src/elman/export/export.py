@@ -1,0 +1,130 @@
+"""Export a model: build, compare with the model, then write."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from elman.errors import ExportError
+from elman.export import place
+from elman.export.parity import check
+from elman.export.report import Checked, Exported
+from elman.export.targets import Options, target
+from elman.folders import path_of
+from elman.messages import shown
+from elman.nn.export_spec import ExportSpec
+from elman.nn.modes import modes_kept
+from elman.version import __version__
+
+FORMS = ("sequence", "step")
+_BATCHES = 3  # of the data, on which a target is compared with the model
+
+
+def export(
+    model: Any,
+    path: Path | str,
+    to: str = "onnx",
+    *,
+    form: str | None = None,
+    int8: bool = False,
+    machine: str | None = None,
+    data: Any = None,
+    max_loss: float = 0.005,
+) -> Exported:
+    """Write a model as files for another runtime, if their numbers are the model's.
+
+    **Arguments:**
+
+    - `model`: a trained task, as `elman.load` gives it, a layer, a `SequenceModel` or an
+      `EncoderDecoder`; another module with a method `export_spec`.
+    - `path`: a folder, or a file's name with the target's ending, such as "digits.onnx", where
+      only one graph is written.
+    - `to`: the target, a name in `elman.export.targets.TARGETS`.
+    - `form`: `"sequence"` (whole sequences with lengths) or `"step"` (one step with its state,
+      for streaming); all that the model has if None.
+    - `int8`: weights as whole numbers of 8 bits.
+    - `machine`: for which machine code is made; for targets that are code.
+    - `data`: validation data, on which the files are compared with the model, and int8's metric is
+      measured.
+    - `max_loss`: with `int8`, by which share the task's metric may be worse.
+
+    **Returns:** an `Exported`: files, errors, notes. Raises `ExportError` where the model or one
+    of its parts cannot be exported or a number differs, and `FileError` where a file cannot be
+    written; then nothing is written.
+
+    >>> import tempfile, elman
+    >>> done = export(elman.GRU(3, 5), tempfile.mkdtemp(), to="onnx")
+    >>> [path.name for path in done.files]
+    ['sequence.onnx', 'step.onnx', 'preprocess.json']
+    """
+    build = target(to)
+    if form not in (None, *FORMS):
+        raise ExportError(f"form={shown(form)}: it is {' or '.join(FORMS)}, or None for both")
+    with modes_kept(_network(model)):
+        _network(model).eval()
+        spec = _spec(model)
+        names = _names(spec, form)
+        folder, main = _place(path_of(path, "path"), to, names)
+        options = Options(Path(main).stem if main else "model", int8, machine)
+        built = build({name: spec.graph(name) for name in names}, options)
+        notes: list[str] = []
+        checked: tuple[Checked, ...] = ()
+        real = [] if data is None or spec.batches is None else spec.batches(data)
+        if built.unchecked is None:
+            batches = [each for each, _ in zip(real, range(_BATCHES), strict=False)]
+            checked = check(spec, names, built.runs, batches)
+        else:
+            notes.append(f"not compared with the model: {built.unchecked}")
+    report = "\n".join([*map(str, checked), *notes])
+    about = {"elman": __version__, **spec.metadata, "parity": report}
+    files = built.files(about)
+    if main is not None:
+        files = {main if len(files) == 1 else name: each for name, each in files.items()}
+    described = {"elman": __version__, "parity": report.splitlines(), **spec.preprocessing}
+    json.dumps(described)
+    paths = place.write(folder, files, described, place.beside(main))
+    return Exported(paths, checked, tuple(notes))
+
+
+def _network(model: Any) -> nn.Module:
+    found = model if isinstance(model, nn.Module) else getattr(model, "model", None)
+    if not isinstance(found, nn.Module):
+        raise ExportError(
+            f"model is a {type(model).__name__}: a trained task, a layer or a SequenceModel is"
+            " needed"
+        )
+    return found
+
+
+def _spec(model: Any) -> ExportSpec:
+    if not hasattr(model, "export_spec"):
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported: it has no export_spec; layers,"
+            " SequenceModel, EncoderDecoder and tasks have one"
+        )
+    spec: ExportSpec = model.export_spec()
+    return spec
+
+
+def _names(spec: ExportSpec, form: str | None) -> list[str]:
+    """The graphs that are asked for."""
+    if form is None:
+        return list(spec.graphs)
+    spec.graph(form)
+    return [name for name in spec.graphs if name == form or name not in FORMS]
+
+
+def _place(path: Path, to: str, names: list[str]) -> tuple[Path, str | None]:
+    """The folder, and the file's name where only one is asked for."""
+    if path.suffix != _ENDINGS.get(to):
+        return path, None
+    if to == "onnx" and len(names) > 1:
+        raise ExportError(
+            f"{path} holds one graph, and there are {' and '.join(names)}: choose a form, or name a"
+            " folder"
+        )
+    return path.parent, path.name
+
+
+_ENDINGS = {"onnx": ".onnx", "c": ".c", "wasm": ".wasm", "library": ".a"}

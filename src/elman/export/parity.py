@@ -1,0 +1,123 @@
+"""The parity gate: what differs from the model is not written."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from elman.errors import ExportError
+from elman.export.cases import Inputs, cases, initial
+from elman.export.report import Checked
+from elman.nn.export_spec import ExportSpec, Run
+from elman.nn.graph import Graph
+from elman.nn.graph_run import run as interpreted
+
+LIMIT = 1e-5
+_LEAST = 1e-3  # outputs are compared as if the largest were at least this
+_STEPS = 12  # of a sequence that is run whole and step by step
+
+
+def check(
+    spec: ExportSpec, names: Iterable[str], runs: Mapping[str, Run], real: Iterable[Inputs] = ()
+) -> tuple[Checked, ...]:
+    """Compare runs of graphs with the model on generated and on real inputs of the first graph.
+
+    Where float32 itself is less exact, as in a chaotic network, the limit of 1e-5 is four times
+    the difference between float32 and float64 of the same computation.
+
+    Raises `ExportError` where a number differs by more.
+    """
+    names, found = list(names), []
+    for name in names:
+        graph = spec.graph(name)
+        given = list(cases(graph))
+        if name == next(iter(spec.graphs)):
+            given += [(f"batch {i + 1} of the data", each) for i, each in enumerate(real)]
+        compared = [_compared(spec, name, runs[name], *case) for case in given]
+        worst = max(compared, key=lambda each: each.error)
+        found.append(Checked(name, worst.error, worst.where, len(given), worst.limit))
+    if {"sequence", "step"} <= set(spec.graphs) and "step" in names:
+        found.append(_stepped(spec, runs["step"]))
+    return tuple(found)
+
+
+def _compared(spec: ExportSpec, name: str, run: Run, case: str, inputs: Inputs) -> Checked:
+    with torch.inference_mode():
+        expected = spec.native[name](inputs)
+    return _judged(spec.graph(name), name, run(inputs), expected, case, inputs)
+
+
+def _stepped(spec: ExportSpec, run: Run) -> Checked:
+    """A whole sequence of the model beside the target's steps, each from the state before."""
+    sequence, step = spec.graph("sequence"), spec.graph("step")
+    whole = next(
+        inputs
+        for _, inputs in cases(sequence, seed=1)
+        if len(inputs["lengths"]) == 1 and int(inputs["lengths"][0]) > _STEPS
+    )
+    whole = {
+        value.name: whole[value.name][:_STEPS] if "T" in value.shape else whole[value.name]
+        for value in sequence.inputs
+    }
+    whole["lengths"] = torch.tensor([_STEPS])
+    states = initial(step, 1)
+    with torch.inference_mode():
+        expected = spec.native["sequence"]({**whole, **initial(sequence, 1)})
+    outputs: dict[str, Tensor] = {}
+    for t in range(_STEPS):
+        given = {value.name: whole[value.name][t] for value in step.inputs}
+        outputs = run({**given, **states})
+        states = {before.name: outputs[after.name] for before, after in step.states}
+    last = {
+        value.name: expected[value.name][-1] if "T" in value.shape else expected[value.name]
+        for value in sequence.outputs
+    }
+    both = {name: value for name, value in outputs.items() if name in last}
+    return _judged(
+        sequence, "steps", both, last, f"{_STEPS} steps against a sequence", {}, doubted=False
+    )
+
+
+def _judged(
+    graph: Graph,
+    name: str,
+    actual: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    case: str,
+    inputs: Inputs,
+    *,
+    doubted: bool = True,
+) -> Checked:
+    errors = {output: _error(actual[output], expected[output]) for output in actual}
+    worst = max(errors, key=lambda output: errors[output])
+    error, limit = errors[worst], LIMIT
+    if error > limit and doubted:
+        limit = max(limit, 4 * _rounding(graph, inputs))
+    if not error <= limit:
+        raise ExportError(
+            f"{name}: {worst} differs from the model's by {error:.1e} of its largest value, more"
+            f" than {limit:.0e}, for {case}: nothing is written"
+        )
+    return Checked(name, error, case, 1, limit)
+
+
+def _error(actual: Tensor, expected: Tensor) -> float:
+    if actual.shape != expected.shape:
+        raise ExportError(
+            f"an output has shape {tuple(actual.shape)}, the model's {tuple(expected.shape)}:"
+            " nothing is written"
+        )
+    if not expected.numel():
+        return 0.0
+    if not expected.dtype.is_floating_point:
+        return float((actual != expected).any())
+    if bool((actual.isnan() ^ expected.isnan()).any()):
+        return float("inf")
+    expected, actual = expected.double().nan_to_num(), actual.double().nan_to_num()
+    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=_LEAST))
+
+
+def _rounding(graph: Graph, inputs: Inputs) -> float:
+    """How far float32 is from float64 on these inputs."""
+    single, double = (interpreted(graph, inputs, kind) for kind in (torch.float32, torch.float64))
+    return max(_error(single[name], double[name]) for name in single)

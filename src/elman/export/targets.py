@@ -1,0 +1,66 @@
+"""What a model can be exported to: each target is one line here, imported when it is used.
+
+A target is a function `build(graphs, options) -> Built`. It gets graphs by name ("sequence",
+"step", "encode"), writes each operation in its own language, and returns something that can be run,
+so that its numbers are compared with the model's, and the files' contents. It raises `ExportError`
+for an operation that it does not have.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from elman.errors import ExportError
+from elman.messages import shown
+from elman.nn.export_spec import Run
+from elman.nn.graph import Graph
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a target is told besides the graphs.
+
+    - `name`: how the files begin that are not called by a graph's name, such as "model".
+    - `int8`: whether weights are whole numbers of 8 bits.
+    - `machine`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    """
+
+    name: str = "model"
+    int8: bool = False
+    machine: str | None = None
+
+
+class Built(Protocol):
+    """Files that are ready to be written, and what runs them."""
+
+    @property
+    def runs(self) -> Mapping[str, Run]:
+        """Of each graph by its name what computes it, from inputs and states by name to outputs
+        and new states; empty where it cannot be run here, which `unchecked` explains."""
+
+    @property
+    def unchecked(self) -> str | None:
+        """Why the files cannot be run on this machine, None if they can."""
+
+    def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
+        """The files by name; `about` is what they say of themselves where they have room for it."""
+
+
+Target = Callable[[Mapping[str, Graph], Options], Built]
+TARGETS = {
+    "onnx": "elman.export.to_onnx.target:build",
+}
+
+
+def target(name: str) -> Target:
+    """A target by name; ExportError for another name.
+
+    >>> target("onnx").__module__
+    'elman.export.to_onnx.target'
+    """
+    if not isinstance(name, str) or name not in TARGETS:
+        raise ExportError(f"to={shown(name)}: the targets are {', '.join(TARGETS)}")
+    module, _, function = TARGETS[name].partition(":")
+    found: Target = getattr(importlib.import_module(module), function)
+    return found
