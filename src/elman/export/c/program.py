@@ -70,7 +70,7 @@ class Program:
         region = self.memory.regions.get(self.memory.root(value))
         if region is None or self.memory.root(value) != value.name:
             return
-        kind, place = ELEMENTS[value.dtype], f"work + {region.offset.c}"
+        kind, place = ELEMENTS[value.dtype], moved("work", region.offset)
         place = place if kind == "float" else f"({kind} *)(void *)({place})"
         self.code.line(f"{kind} *const {identifier(value.name)} = {place};")
 

@@ -24,7 +24,7 @@ def work(direction: Direction) -> int:
 
 def function(name: str, direction: Direction, weights: Weights, runtime: Runtime) -> str:
     """The definition of `name(x, s0, s1..., work)`, which brings the states one step further."""
-    step = parse_equations(direction.equations)
+    step, base = parse_equations(direction.equations), name.removeprefix(runtime.prefix)
     hidden, gates, products = direction.hidden_size, step.gates, len(step.recurrent)
     projected = direction.weight_hr is not None
     code = Code(1)
@@ -33,15 +33,15 @@ def function(name: str, direction: Direction, weights: Weights, runtime: Runtime
         gain, bias = getattr(direction, f"norm_{kind}"), getattr(direction, f"bias_{kind}")
         rows = len(matrix)
         if gain is None and bias is not None:
-            fill(code, buffer, weights.vector(f"{name}_bias_{kind}", bias), rows)
+            fill(code, buffer, weights.vector(f"{base}_bias_{kind}", bias), rows)
         else:
             code.line(f"memset({buffer}, 0, {rows} * sizeof(float));")
-        code.line(weights.product(f"{name}_weight_{kind}", matrix, source, buffer))
+        code.line(weights.product(f"{base}_weight_{kind}", matrix, source, buffer))
         if gain is not None:
-            scale = weights.vector(f"{name}_norm_{kind}", gain)
+            scale = weights.vector(f"{base}_norm_{kind}", gain)
             code.line(f"{runtime.use('layer_norm')}({buffer}, {scale}, {rows}, {EPSILON}f);")
             if bias is not None:
-                shift = weights.vector(f"{name}_bias_{kind}", bias)
+                shift = weights.vector(f"{base}_bias_{kind}", bias)
                 with code.loop(Size((rows,))) as j:
                     code.line(f"{buffer}[{j}] += {shift}[{j}];")
 
@@ -62,7 +62,7 @@ def function(name: str, direction: Direction, weights: Weights, runtime: Runtime
             case "s" if leaf.index or not projected:
                 return f"s{leaf.index}[j]"
             case "p":
-                vector = weights.vector(f"{name}_param{leaf.index}", direction.params[leaf.index])
+                vector = weights.vector(f"{base}_param{leaf.index}", direction.params[leaf.index])
                 return f"{vector}[j]"
         raise ExportError(f"equations that read {leaf.kind} {leaf.index} have no form in C")
 
@@ -75,8 +75,11 @@ def function(name: str, direction: Direction, weights: Weights, runtime: Runtime
             code.line(f"{target}[j] = {value};")
     if direction.weight_hr is not None:
         code.line(f"memset(s0, 0, {direction.output_size} * sizeof(float));")
-        code.line(weights.product(f"{name}_weight_hr", direction.weight_hr, "raw", "s0"))
-    return f"static void {name}({parameters(step.states, weights)})\n{{\n{code.text()}}}\n"
+        code.line(weights.product(f"{base}_weight_hr", direction.weight_hr, "raw", "s0"))
+    text = code.text()
+    if not direction.weight_ih.size:
+        text = "    (void)x;\n" + text
+    return f"static void {name}({parameters(step.states, weights)})\n{{\n{text}}}\n"
 
 
 def parameters(states: int, weights: Weights) -> str:

@@ -1,0 +1,121 @@
+"""The header of an exported source, which is also its manual."""
+
+import textwrap
+
+from elman.export.c import public
+from elman.export.c.code import factor
+from elman.export.c.interface import Interface
+
+_WIDTH = 96
+
+
+def text(interface: Interface, note: str) -> str:
+    """The header; `note` are lines of what is known of the model."""
+    name, upper = interface.name, interface.name.upper()
+    about = [
+        f"A recurrent network in C99, exported by elman: {name}.c needs the standard library alone,",
+        "allocates nothing and has no global variables that change, so that calls with different",
+        "memory may run at the same time. Link with -lm.",
+    ]
+    comment = [" ".join(about), *note.splitlines(), _weights(interface)]
+    parts = [
+        _comment(*comment),
+        f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+        "/* What the functions return. */\n"
+        f"enum {{ {upper}_OK = 0, {upper}_NULL = 1, {upper}_RANGE = 2, {upper}_WEIGHTS = 3 }};\n",
+        *_constants(interface),
+    ]
+    if interface.external:
+        parts.append(
+            _comment(
+                f"Whether the content of {name}.bin, `size` bytes from an address that floats may"
+                f" have, is that of this source: {upper}_OK, or else {upper}_WEIGHTS, also on a"
+                " machine of another byte order. The other functions do not look."
+            )
+            + f"int {name}_check(const void *weights, size_t size);\n"
+        )
+    if interface.form == "step" or interface.states:
+        parts.append(_of_state(interface))
+    parts += _functions(interface)
+    parts.append("#ifdef __cplusplus\n}\n#endif\n\n#endif\n")
+    return "\n".join(parts)
+
+
+def _comment(*paragraphs: str) -> str:
+    lines = []
+    for paragraph in paragraphs:
+        lines += textwrap.wrap(paragraph, _WIDTH)
+    return "/* " + "\n * ".join(lines) + " */\n"
+
+
+def _weights(interface: Interface) -> str:
+    size = f"{interface.weight_bytes} bytes"
+    kind = "The weights take"
+    if interface.int8:
+        kind = "The matrices are kept as int8 with a scale for each row; the weights take"
+    return f"{kind} {size}{f', in {interface.name}.bin' if interface.external else ''}."
+
+
+def _constants(interface: Interface) -> list[str]:
+    upper = interface.name.upper()
+    lines = []
+    if interface.form == "step" or interface.states:
+        lines.append(f"#define {upper}_STATE_FLOATS {interface.memory_floats} /* of a state */")
+    for each in interface.arrays:
+        each_upper = each.name.upper()
+        if interface.form == "step":
+            lines.append(f"#define {upper}_{each_upper}_SIZE {each.count.c} /* elements a step */")
+        else:
+            lines.append(f"/* {each.name}: {each.count.c} elements */")
+    return ["\n".join(lines) + "\n"]
+
+
+def _of_state(interface: Interface) -> str:
+    name, upper = interface.name, interface.name.upper()
+    parts = ", ".join(f"{each.name} ({each.count.c})" for each in interface.states) or "nothing"
+    return (
+        _comment(
+            f"Bytes of a state: {upper}_STATE_FLOATS floats, which may also be declared as `float"
+            f" state[{upper}_STATE_FLOATS]`. It begins with {parts}, has no pointers, and may be"
+            " copied with memcpy to go on from there twice."
+        )
+        + f"size_t {name}_state_size(void);\n\n"
+        + _comment("Begin a new sequence. Must be called before the first step.")
+        + f"void {name}_reset(void *state);\n"
+    )
+
+
+def _functions(interface: Interface) -> list[str]:
+    upper = interface.name.upper()
+    errors = [f"{upper}_NULL if a pointer is NULL"]
+    errors += [
+        f"{upper}_RANGE if {name} holds an id outside 0 to {below - 1}"
+        for name, below in interface.limits
+    ]
+    returned = f"Returns {upper}_OK, {', '.join(errors)}. Inputs and outputs must not overlap."
+    if interface.form == "step":
+        arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
+        step = f"One time step: {arrays}. {returned} After an error the state is as it was."
+        run = (
+            "`steps` time steps, one after the other: the arrays hold those of all steps, the first"
+            " step first. At an error it stops; the steps before have been taken."
+        )
+        return [
+            _comment(step) + public.head(interface, "step") + ";\n",
+            _comment(run) + public.head(interface, "run") + ";\n",
+        ]
+    arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
+    state = (
+        " The states go on from those of the call before; call reset between sequences."
+        if interface.states
+        else ""
+    )
+    size = f"{factor(interface.scratch)} * sizeof(float)"
+    return [
+        _comment(f"Bytes of scratch memory for a sequence of `steps` steps: {size}.")
+        + f"size_t {interface.name}_scratch_size(size_t steps);\n",
+        _comment(f"A whole sequence of `steps` steps: {arrays}.{state} {returned}")
+        + public.head(interface, "run")
+        + ";\n",
+    ]
