@@ -68,12 +68,14 @@ def export(
         folder, main = _place(path_of(path, "path"), to, names)
         options = Options(Path(main).stem if main else "model", int8, machine)
         built = build({name: spec.graph(name) for name in names}, options)
-        notes: list[str] = []
+        notes = list(built.notes)
         checked: tuple[Checked, ...] = ()
         real = [] if data is None or spec.batches is None else spec.batches(data)
         if built.unchecked is None:
             batches = [each for each, _ in zip(real, range(_BATCHES), strict=False)]
-            checked = check(spec, names, built.runs, batches)
+            checked = check(
+                spec, [each for each in names if each in built.runs], built.runs, batches
+            )
         else:
             notes.append(f"not compared with the model: {built.unchecked}")
     report = "\n".join([*map(str, checked), *notes])

@@ -43,13 +43,19 @@ class Built(Protocol):
     def unchecked(self) -> str | None:
         """Why the files cannot be run on this machine, None if they can."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is to be known, such as that it was not run on the machine it is made for."""
+
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """The files by name; `about` is what they say of themselves where they have room for it."""
 
 
 Target = Callable[[Mapping[str, Graph], Options], Built]
 TARGETS = {
+    "library": "elman.export.to_library.target:build",
     "onnx": "elman.export.to_onnx.target:build",
+    "wasm": "elman.export.to_wasm.target:build",
 }
 
 

@@ -4,20 +4,21 @@ They are those of the C target: `NAME_state_size`, `NAME_reset`, and `NAME_step`
 a graph of one step, or `NAME_scratch_size` and `NAME_run` of one of sequences.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32, I64, POINTER, VOID
 from elman.errors import ExportError
-from elman.export.c.interface import LENGTHS, Interface
-from elman.export.c.literals import ELEMENTS
-from elman.export.c.program import identifier
-from elman.export.c.interface import Parameter
-from elman.export.c.sizes import Size, of
+from elman.export.to_c.interface import LENGTHS, Interface
+from elman.export.to_c.literals import ELEMENTS
+from elman.export.to_c.program import identifier
+from elman.export.to_c.interface import Parameter
+from elman.export.to_c.sizes import Size, of
 from elman.export.native.operations import write
 from elman.export.native.program import Parts, Program
 from elman.export.native.targets import Target
@@ -34,6 +35,7 @@ class Module:
     code: str
     functions: tuple[str, ...]
     interface: Interface
+    weights: None = None  # they are part of the code
 
 
 def build(graph: Graph, name: str, target: Target) -> Module:
@@ -70,7 +72,7 @@ class _Builder:
         interface = Interface(
             self.name,
             self.graph.form,
-            tuple(self.inputs),
+            tuple(replace(each, constant=True) for each in self.inputs),
             tuple(self.outputs),
             tuple(self.states),
             program.memory.size + _size(program.extra),
@@ -87,9 +89,7 @@ class _Builder:
             functions += [self._step(compute, room), self._run_steps()]
         else:
             functions += [self._scratch_size(interface.scratch), self._run(compute, room)]
-        # Addresses lie inside what they begin at: with `nuw` the machine may add the offset.
-        code = str(self.module).replace("getelementptr inbounds", "getelementptr inbounds nuw")
-        return Module(code, tuple(functions), interface)
+        return Module(_text(self.module), tuple(functions), interface)
 
     def _compute(self) -> tuple[Program, Any]:
         """The function of the graph itself: `state`, `work`, `room`, `steps`, inputs, outputs."""
@@ -227,6 +227,16 @@ class _Builder:
         else:
             code.b.ret(result)
         code.b.position_at_end(on)
+
+
+def _text(module: ir.Module) -> str:
+    """The module's code.
+
+    Addresses lie inside what they begin at, so that (`nuw`) the machine may add their offsets. And
+    no loop becomes a call of memset or memcpy, which a browser or a microcontroller may not have.
+    """
+    text = str(module).replace("getelementptr inbounds", "getelementptr inbounds nuw")
+    return re.sub(r"^(define .*)$", r'\1 "no-builtins"', text, flags=re.MULTILINE)
 
 
 def _parameter(value: Value) -> Parameter:

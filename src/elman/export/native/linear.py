@@ -1,6 +1,6 @@
 """Products with matrices."""
 
-from elman.export.c.sizes import ZERO, dimensions, of, strides
+from elman.export.to_c.sizes import ZERO, dimensions, of, strides
 from elman.export.native.program import Program, stretched
 from elman.nn.graph import Operation
 

@@ -8,8 +8,8 @@ import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32
 from elman.errors import ExportError
-from elman.export.c.memory import Memory
-from elman.export.c.sizes import ONE, ZERO, Size, dimensions, strides
+from elman.export.to_c.memory import Memory
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
 from elman.export.native.constants import Constants
 from elman.export.native.products import Product, filled
 from elman.export.native.recurrent import Layer

@@ -6,7 +6,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from elman.export.c.sizes import ONE, ZERO, dimensions, of, strides
+from elman.compiler.cpu.emit import I32
+from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
 from elman.export.native.elementwise import of_floats
 from elman.export.native.norm import normalise
 from elman.export.native.program import Place, Program, stretched
@@ -29,7 +30,8 @@ def reduced(program: Program, operation: Operation) -> None:
         value = of_floats(code, "maximum", before, own) if kind == "max" else code.b.fadd(before, own)
         program.store(value, to)
     if kind == "mean":
-        number = code.b.sitofp(code.whole(code.size(prod((shape[a] for a in axes), start=ONE))), code.scalar)
+        entries = code.whole(code.size(prod((shape[a] for a in axes), start=ONE)))
+        number = code.b.sitofp(code.b.trunc(entries, I32), code.scalar)
         for at in code.elements(count):
             code.store(code.b.fdiv(code.load(target, at), code.splat(number)), target, at)
 

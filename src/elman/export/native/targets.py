@@ -78,6 +78,14 @@ def resolve(name: str) -> Target:
     return NAMED[name]
 
 
+def runs_here(target: Target) -> bool:
+    """Whether code for the target runs on this machine: the vectors are not longer than its own."""
+    own = host()
+    return target == own or (
+        target.triple == _X86 == own.triple and target.lanes <= own.lanes
+    )
+
+
 def compile_object(target: Target, code: str) -> bytes:
     """The object file of a module of LLVM IR."""
     llvm.initialize_all_targets()

@@ -2,9 +2,9 @@
 
 from math import prod
 
-from elman.export.c.code import at
-from elman.export.c.program import Program, stretched
-from elman.export.c.sizes import ONE, ZERO, dimensions, of, strides
+from elman.export.to_c.code import at
+from elman.export.to_c.program import Program, stretched
+from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
 from elman.nn.graph import Operation, Value
 
 

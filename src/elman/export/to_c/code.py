@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from elman.export.c.sizes import ONE, ZERO, Size
+from elman.export.to_c.sizes import ONE, ZERO, Size
 
 
 class Code:

@@ -1,10 +1,10 @@
 """Products with matrices, rows of tables and layer normalisation."""
 
 from elman.errors import ExportError
-from elman.export.c.literals import number
-from elman.export.c.code import at
-from elman.export.c.program import Program, stretched
-from elman.export.c.sizes import ONE, ZERO, Size, dimensions, of, strides
+from elman.export.to_c.literals import number
+from elman.export.to_c.code import at
+from elman.export.to_c.program import Program, stretched
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, of, strides
 from elman.nn.graph import Operation
 
 

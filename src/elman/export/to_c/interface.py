@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from elman.errors import ExportError
-from elman.export.c.literals import ELEMENTS
-from elman.export.c.program import Program, identifier
-from elman.export.c.sizes import ONE, Size, of
+from elman.export.to_c.literals import ELEMENTS
+from elman.export.to_c.program import Program, identifier
+from elman.export.to_c.sizes import ONE, Size, of
 from elman.nn.graph import Form, Value
 
 LENGTHS = "lengths"  # an input that C has not: a call computes one sequence of `steps`

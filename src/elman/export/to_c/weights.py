@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from elman.errors import ExportError
-from elman.export.c.literals import array, c_type
-from elman.export.c.runtime import PANEL, Runtime
+from elman.export.to_c.literals import array, c_type
+from elman.export.to_c.runtime import PANEL, Runtime
 from elman.nn.graph import Array
 
 _ALIGNMENT = 16  # bytes, of each array in the file

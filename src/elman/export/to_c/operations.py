@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from elman.compiler.expression import ARITY
 from elman.errors import ExportError
-from elman.export.c import (
+from elman.export.to_c import (
     convolution,
     elementwise,
     layers,
@@ -12,7 +12,7 @@ from elman.export.c import (
     products,
     reductions,
 )
-from elman.export.c.program import Program
+from elman.export.to_c.program import Program
 from elman.nn.graph import Operation
 
 _KINDS: dict[str, Callable[[Program, Operation], None]] = {

@@ -1,10 +1,10 @@
 """Elementwise operations of a graph, with broadcasting, as loops in C."""
 
 from elman.errors import ExportError
-from elman.export.c import expressions
-from elman.export.c.literals import ELEMENTS
-from elman.export.c.program import Program, stretched
-from elman.export.c.sizes import dimensions, of, strides
+from elman.export.to_c import expressions
+from elman.export.to_c.literals import ELEMENTS
+from elman.export.to_c.program import Program, stretched
+from elman.export.to_c.sizes import dimensions, of, strides
 from elman.nn.graph import Operation
 
 

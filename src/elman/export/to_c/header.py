@@ -2,22 +2,24 @@
 
 import textwrap
 
-from elman.export.c import public
-from elman.export.c.code import factor
-from elman.export.c.interface import Interface
+from elman.export.to_c import public
+from elman.export.to_c.code import factor
+from elman.export.to_c.interface import Interface
 
 _WIDTH = 96
 
 
-def text(interface: Interface, note: str) -> str:
-    """The header; `note` are lines of what is known of the model."""
+def text(interface: Interface, note: str, about: str | None = None) -> str:
+    """The header; `note` are lines of what is known of the model, `about` says what the functions
+    are defined in if it is no C source."""
     name, upper = interface.name, interface.name.upper()
-    about = [
-        f"A recurrent network in C99, exported by elman: {name}.c needs the standard library alone,",
-        "allocates nothing and has no global variables that change, so that calls with different",
-        "memory may run at the same time. Link with -lm.",
-    ]
-    comment = [" ".join(about), *note.splitlines(), _weights(interface)]
+    if about is None:
+        about = (
+            f"A recurrent network in C99, exported by elman: {name}.c needs the standard library"
+            " alone, allocates nothing and has no global variables that change, so that calls with"
+            " different memory may run at the same time. Link with -lm."
+        )
+    comment = [about, *note.splitlines(), _weights(interface)]
     parts = [
         _comment(*comment),
         f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"

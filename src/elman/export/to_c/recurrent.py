@@ -5,11 +5,11 @@ import numpy as np
 from elman.compiler.expression import Input
 from elman.compiler.trace import parse_equations
 from elman.errors import ExportError
-from elman.export.c.code import Code
-from elman.export.c.expressions import statements
-from elman.export.c.runtime import Runtime
-from elman.export.c.sizes import Size
-from elman.export.c.weights import Weights
+from elman.export.to_c.code import Code
+from elman.export.to_c.expressions import statements
+from elman.export.to_c.runtime import Runtime
+from elman.export.to_c.sizes import Size
+from elman.export.to_c.weights import Weights
 from elman.nn.graph import Array, Direction
 
 EPSILON = 1e-5  # of the layer normalisation

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 
-from elman.export.c import recurrent
-from elman.export.c.code import Code, factor, moved
-from elman.export.c.expressions import operand
-from elman.export.c.literals import ELEMENTS
-from elman.export.c.memory import Memory
-from elman.export.c.runtime import Runtime
-from elman.export.c.sizes import ONE, ZERO, Size, dimensions, strides
-from elman.export.c.weights import Weights
+from elman.export.to_c import recurrent
+from elman.export.to_c.code import Code, factor, moved
+from elman.export.to_c.expressions import operand
+from elman.export.to_c.literals import ELEMENTS
+from elman.export.to_c.memory import Memory
+from elman.export.to_c.runtime import Runtime
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
+from elman.export.to_c.weights import Weights
 from elman.nn.graph import Array, Direction, Graph, Value
 
 _TAKEN = re.compile(

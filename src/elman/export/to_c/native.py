@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from elman.errors import ExportError
-from elman.export.c.interface import LENGTHS
-from elman.export.c.source import Source
+from elman.export.to_c.interface import LENGTHS
+from elman.export.to_c.source import Source
 from elman.nn.graph import Graph, Value
 
 _COMPILERS = ("cc", "gcc", "clang")

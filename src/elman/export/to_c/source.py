@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 
 from elman.errors import ExportError
-from elman.export.c import header, public
-from elman.export.c.code import moved
-from elman.export.c.interface import LENGTHS, Interface
-from elman.export.c.operations import write
-from elman.export.c.program import Program, identifier
-from elman.export.c.sizes import of
+from elman.export.to_c import header, public
+from elman.export.to_c.code import moved
+from elman.export.to_c.interface import LENGTHS, Interface
+from elman.export.to_c.operations import write
+from elman.export.to_c.program import Program, identifier
+from elman.export.to_c.sizes import of
 from elman.nn.graph import Graph
 
 

@@ -3,8 +3,8 @@
 from math import prod
 
 from elman.errors import ExportError
-from elman.export.c.program import Program, stretched
-from elman.export.c.sizes import ONE, ZERO, Size, dimensions, of, strides
+from elman.export.to_c.program import Program, stretched
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, of, strides
 from elman.nn.graph import Operation
 
 

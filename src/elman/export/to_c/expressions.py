@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from elman.compiler.expression import Input, Node, order
-from elman.export.c.literals import number
+from elman.export.to_c.literals import number
 
 ON_WHOLE_NUMBERS = ("add", "sub", "mul", "neg", "where")  # what int32_t takes as it stands
 _OPERATORS = {

@@ -1,0 +1,116 @@
+"""The files around a WebAssembly module: JavaScript that calls it, its types and a page."""
+
+import base64
+import html
+import json
+import re
+from importlib.resources import files as resources
+from typing import Any
+
+import numpy as np
+import torch
+
+from elman.export.cases import drawn, initial
+from elman.export.native.functions import Module
+from elman.export.one_by_one import LENGTHS
+from elman.export.to_c.interface import Interface, Parameter
+from elman.export.to_wasm.module import Linked
+from elman.export.to_wasm.node import encoded
+from elman.nn.graph import Graph
+from elman.nn.graph_run import run
+
+_STEPS = 20  # of the example in the page
+
+
+def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str, bytes]:
+    """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and `NAME.html`, by name."""
+    interface = module.interface
+    name = interface.name
+    description = _description(graph, interface, linked, about)
+    script = _filled("model.mjs", NAME=name, DESCRIPTION=_as_script(description))
+    page = _filled(
+        "page.html",
+        NAME=html.escape(name),
+        MODULE=script,
+        EXAMPLE=_as_script(_example(graph)),
+        WASM=base64.b64encode(linked.content).decode(),
+    )
+    texts = {f"{name}.mjs": script, f"{name}.d.ts": _types(interface), f"{name}.html": page}
+    return {f"{name}.wasm": linked.content, **{n: text.encode() for n, text in texts.items()}}
+
+
+def _description(
+    graph: Graph, interface: Interface, linked: Linked, about: str
+) -> dict[str, Any]:
+    """What the script has to know. Sizes are [a, b]: a + b times the number of steps."""
+    has_state = interface.form == "step" or bool(interface.states)
+    return {
+        "name": interface.name,
+        "file": f"{interface.name}.wasm",
+        "form": interface.form,
+        "inputs": [_array(each) | _below(graph, each) for each in interface.inputs],
+        "outputs": [_array(each) for each in interface.outputs],
+        "state": 4 * interface.memory_floats if has_state else 0,
+        "states": has_state,
+        "scratch": list(interface.scratch.terms),
+        "heap": -(-linked.heap // 64) * 64,
+        "about": about,
+    }
+
+
+def _array(parameter: Parameter) -> dict[str, Any]:
+    kind = "float" if parameter.kind == "float" else "int"
+    return {"name": parameter.name, "kind": kind, "count": list(parameter.count.terms)}
+
+
+def _below(graph: Graph, parameter: Parameter) -> dict[str, int]:
+    below = graph.below.get(parameter.name)
+    return {} if below is None else {"below": below}
+
+
+def _example(graph: Graph) -> dict[str, dict[str, str]]:
+    """Some steps from the first state on: inputs, and what the graph makes of them."""
+    generator, states = torch.Generator().manual_seed(0), initial(graph, 1)
+    sizes = {"T": _STEPS, "B": 1}
+    if graph.form == "sequence":
+        inputs = {v.name: drawn(graph, v, sizes, generator) for v in graph.inputs}
+        inputs[LENGTHS] = torch.tensor([_STEPS])
+        found = run(graph, {**inputs, **states})
+        steps = [(inputs, {value.name: found[value.name] for value in graph.outputs})]
+    else:
+        steps = []
+        for _ in range(_STEPS):
+            inputs = {v.name: drawn(graph, v, sizes, generator) for v in graph.inputs}
+            found = run(graph, {**inputs, **states})
+            states = {before.name: found[after.name] for before, after in graph.states}
+            steps.append((inputs, {value.name: found[value.name] for value in graph.outputs}))
+    return {
+        "inputs": {v.name: _joined([i[v.name] for i, _ in steps]) for v in graph.inputs if v.name != LENGTHS},
+        "outputs": {v.name: _joined([o[v.name] for _, o in steps]) for v in graph.outputs},
+    }
+
+
+def _joined(tensors: list[torch.Tensor]) -> str:
+    numbers = torch.cat([tensor.ravel() for tensor in tensors]).numpy()
+    return encoded(numbers.astype(np.float32 if numbers.dtype.kind == "f" else np.int32))
+
+
+def _types(interface: Interface) -> str:
+    def kind(parameter: Parameter) -> str:
+        return "Float32Array" if parameter.kind == "float" else "Int32Array"
+
+    inputs = "; ".join(f"{each.name}: ArrayLike<number>" for each in interface.inputs)
+    single = " | ArrayLike<number>" if len(interface.inputs) == 1 else ""
+    outputs = "\n".join(f"  {each.name}: {kind(each)};" for each in interface.outputs)
+    return _filled("model.d.ts", INPUTS=f"{{ {inputs} }}{single}", OUTPUTS=outputs)
+
+
+def _filled(resource: str, **parts: str) -> str:
+    """A file of this package with its parts filled in."""
+    text = (resources(__package__) / resource).read_text(encoding="utf-8")
+    return re.sub(r"__([A-Z]+)__", lambda found: parts.get(found[1], found[0]), text)
+
+
+def _as_script(value: Any) -> str:
+    """A value as JavaScript that may stand in a page."""
+    return json.dumps(value).replace("<", "\\u003c")
