@@ -51,6 +51,13 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
         Example: `elman diagnose runs/classify --data text_sst2:validation`
         """,
     ),
+    "export": (
+        "elman.cli.export:export",
+        """Export a trained model as files that need neither elman nor torch, with the same numbers.
+
+        Example: `elman export runs/classify --to onnx --out exported --data text_sst2:validation`
+        """,
+    ),
     "data": ("elman.cli.data:data_app", "The datasets that elman knows by name."),
     "bench": ("elman.cli.bench:bench_app", "Speed and memory on this machine."),
     "info": (

@@ -1,6 +1,5 @@
 """Export a model: build, compare with the model, then write."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,10 @@ from torch import nn
 
 from elman.errors import ExportError
 from elman.export import place
+from elman.export.int8 import judge
 from elman.export.parity import check
 from elman.export.report import Checked, Exported
-from elman.export.targets import Options, target
+from elman.export.targets import Options, Target, named
 from elman.folders import path_of
 from elman.messages import shown
 from elman.nn.export_spec import ExportSpec
@@ -28,7 +28,7 @@ def export(
     *,
     form: str | None = None,
     int8: bool = False,
-    machine: str | None = None,
+    target: str | None = None,
     data: Any = None,
     max_loss: float = 0.005,
 ) -> Exported:
@@ -37,14 +37,14 @@ def export(
     **Arguments:**
 
     - `model`: a trained task, as `elman.load` gives it, a layer, a `SequenceModel` or an
-      `EncoderDecoder`; another module with a method `export_spec`.
-    - `path`: a folder, or a file's name with the target's ending, such as "digits.onnx", where
-      only one graph is written.
-    - `to`: the target, a name in `elman.export.targets.TARGETS`.
+      `EncoderDecoder`; or another module with a method `export_spec`.
+    - `path`: a folder, or a file's name with the ending of `to`, such as "digits.onnx", where only
+      one graph is written.
+    - `to`: what is written, a name in `elman.export.targets.TARGETS`.
     - `form`: `"sequence"` (whole sequences with lengths) or `"step"` (one step with its state,
       for streaming); all that the model has if None.
     - `int8`: weights as whole numbers of 8 bits.
-    - `machine`: for which machine code is made; for targets that are code.
+    - `target`: the machine that code is made for, such as "x86-64-v3"; not for ONNX.
     - `data`: validation data, on which the files are compared with the model, and int8's metric is
       measured.
     - `max_loss`: with `int8`, by which share the task's metric may be worse.
@@ -58,35 +58,55 @@ def export(
     >>> [path.name for path in done.files]
     ['sequence.onnx', 'step.onnx', 'preprocess.json']
     """
-    build = target(to)
+    chosen = named(to)
     if form not in (None, *FORMS):
         raise ExportError(f"form={shown(form)}: it is {' or '.join(FORMS)}, or None for both")
-    with modes_kept(_network(model)):
-        _network(model).eval()
+    if not isinstance(max_loss, int | float) or not 0 <= max_loss <= 1:
+        raise ExportError(f"max_loss={shown(max_loss)}: a share from 0 to 1 is needed")
+    network = _network(model)
+    with modes_kept(network):
+        network.eval()
         spec = _spec(model)
         names = _names(spec, form)
-        folder, main = _place(path_of(path, "path"), to, names)
-        options = Options(Path(main).stem if main else "model", int8, machine)
-        built = build({name: spec.graph(name) for name in names}, options)
-        notes = list(built.notes)
-        checked: tuple[Checked, ...] = ()
-        real = [] if data is None or spec.batches is None else spec.batches(data)
-        if built.unchecked is None:
-            batches = [each for each, _ in zip(real, range(_BATCHES), strict=False)]
-            checked = check(
-                spec, [each for each in names if each in built.runs], built.runs, batches
-            )
-        else:
-            notes.append(f"not compared with the model: {built.unchecked}")
-    report = "\n".join([*map(str, checked), *notes])
-    about = {"elman": __version__, **spec.metadata, "parity": report}
-    files = built.files(about)
-    if main is not None:
-        files = {main if len(files) == 1 else name: each for name, each in files.items()}
-    described = {"elman": __version__, "parity": report.splitlines(), **spec.preprocessing}
-    json.dumps(described)
+        folder, main = _place(path_of(path, "path"), chosen, names)
+        place.check(folder, place.beside(main))
+        name = Path(main).stem if main else "model"
+        files, checked, notes = _built(
+            spec, names, chosen, Options(name, int8, target), data, max_loss
+        )
+    if main is not None and len(files) == 1:
+        files = {main: next(iter(files.values()))}
+    report = [*map(str, checked), *notes]
+    described = {"elman": __version__, "parity": report, **spec.preprocessing}
     paths = place.write(folder, files, described, place.beside(main))
     return Exported(paths, checked, tuple(notes))
+
+
+def _built(
+    spec: ExportSpec, names: list[str], to: Target, options: Options, data: Any, max_loss: float
+) -> tuple[dict[str, bytes], tuple[Checked, ...], list[str]]:
+    """The files' contents, after they were compared with the model."""
+    build, graphs = to.load(), {name: spec.graph(name) for name in names}
+    built = build(graphs, Options(options.name, False, options.target))
+    checked: tuple[Checked, ...] = ()
+    notes = list(built.notes)
+    if built.unchecked is None:
+        given = [] if data is None or spec.batches is None else spec.batches(data)
+        real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]
+        run = [each for each in names if each in built.runs]
+        checked = check(spec, run, built.runs, real)
+    else:
+        notes.append(f"not compared with the model: {built.unchecked}")
+    if options.int8:
+        runs, built = built.runs, build(graphs, options)
+        if built.unchecked is None:
+            notes.append(judge(spec, runs, built.runs, data, max_loss))
+    report = "\n".join([*map(str, checked), *notes])
+    return (
+        dict(built.files({"elman": __version__, **spec.metadata, "parity": report})),
+        checked,
+        notes,
+    )
 
 
 def _network(model: Any) -> nn.Module:
@@ -117,16 +137,13 @@ def _names(spec: ExportSpec, form: str | None) -> list[str]:
     return [name for name in spec.graphs if name == form or name not in FORMS]
 
 
-def _place(path: Path, to: str, names: list[str]) -> tuple[Path, str | None]:
-    """The folder, and the file's name where only one is asked for."""
-    if path.suffix != _ENDINGS.get(to):
+def _place(path: Path, to: Target, names: list[str]) -> tuple[Path, str | None]:
+    """The folder, and the name of the file that the others are named after, if one is given."""
+    if path.suffix != to.ending:
         return path, None
-    if to == "onnx" and len(names) > 1:
+    if to.ending == ".onnx" and len(names) > 1:
         raise ExportError(
             f"{path} holds one graph, and there are {' and '.join(names)}: choose a form, or name a"
             " folder"
         )
     return path.parent, path.name
-
-
-_ENDINGS = {"onnx": ".onnx", "c": ".c", "wasm": ".wasm", "library": ".a"}

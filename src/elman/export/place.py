@@ -1,13 +1,15 @@
 """Where an export's files are written: whole or not at all, and never over a user's own."""
 
+import errno
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from elman.errors import FileError
-from elman.files import is_file, read_json, sha256, write_atomic
+from elman.files import cannot_write, is_file, read_json, sha256, write_atomic, writing
 
 _MOST_BYTES = 256 * 2**20
 
@@ -28,7 +30,7 @@ def write(
 
     Raises `FileError` where a file of the same name stands that elman did not write.
     """
-    _check(folder, [*files, description], description)
+    check(folder, description, [*files, description])
     for name, content in files.items():
         write_atomic(folder / name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -37,17 +39,15 @@ def write(
     return (*(folder / name for name in files), folder / description)
 
 
-def _check(folder: Path, names: list[str], description: str) -> None:
-    """Refuse to write over files that are not as the description there says."""
-    known: dict[str, Any] = {}
-    if is_file(folder / description):
-        try:
-            found = read_json(folder / description, _MOST_BYTES)
-        except (OSError, ValueError):
-            found = None
-        if isinstance(found, dict) and found.get("elman") and isinstance(found.get("files"), dict):
-            known = {**found["files"], description: None}
-    for name in names:
+def check(folder: Path, description: str, names: Sequence[str] = ()) -> None:
+    """Raise `FileError` where the folder cannot be written to, or a file of these names stands
+    there that is not as the description says."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise cannot_write(folder, errno.EACCES)
+    known = _known(folder / description)
+    for name in names or (description,):
         path = folder / name
         if not path.exists() and not path.is_symlink():
             continue
@@ -57,3 +57,16 @@ def _check(folder: Path, names: list[str], description: str) -> None:
                 f"{path} would be written over, and elman did not export it or it was changed:"
                 " move it away, or choose another path"
             )
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """The hashes of the files that a description names; that of its own is not known."""
+    if not is_file(path):
+        return {}
+    try:
+        found = read_json(path, _MOST_BYTES)
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
+        return {}
+    return {**found["files"], path.name: None} if found.get("elman") else {}

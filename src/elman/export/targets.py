@@ -1,6 +1,6 @@
 """What a model can be exported to: each target is one line here, imported when it is used.
 
-A target is a function `build(graphs, options) -> Built`. It gets graphs by name ("sequence",
+A target has a function `build(graphs, options) -> Built`. It gets graphs by name ("sequence",
 "step", "encode"), writes each operation in its own language, and returns something that can be run,
 so that its numbers are compared with the model's, and the files' contents. It raises `ExportError`
 for an operation that it does not have.
@@ -9,7 +9,7 @@ for an operation that it does not have.
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from elman.errors import ExportError
 from elman.messages import shown
@@ -23,12 +23,12 @@ class Options:
 
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.
-    - `machine`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
     """
 
     name: str = "model"
     int8: bool = False
-    machine: str | None = None
+    target: str | None = None
 
 
 class Built(Protocol):
@@ -51,22 +51,35 @@ class Built(Protocol):
         """The files by name; `about` is what they say of themselves where they have room for it."""
 
 
-Target = Callable[[Mapping[str, Graph], Options], Built]
+Build = Callable[[Mapping[str, Graph], Options], Built]
+
+
+class Target(NamedTuple):
+    """Where a target's `build` is, and the ending of the file that its files are named after."""
+
+    where: str
+    ending: str
+
+    def load(self) -> Build:
+        """The function, imported now."""
+        module, _, function = self.where.partition(":")
+        found: Build = getattr(importlib.import_module(module), function)
+        return found
+
+
 TARGETS = {
-    "library": "elman.export.to_library.target:build",
-    "onnx": "elman.export.to_onnx.target:build",
-    "wasm": "elman.export.to_wasm.target:build",
+    "library": Target("elman.export.to_library.target:build", ".a"),
+    "onnx": Target("elman.export.to_onnx.target:build", ".onnx"),
+    "wasm": Target("elman.export.to_wasm.target:build", ".wasm"),
 }
 
 
-def target(name: str) -> Target:
+def named(name: str) -> Target:
     """A target by name; ExportError for another name.
 
-    >>> target("onnx").__module__
-    'elman.export.to_onnx.target'
+    >>> named("onnx").ending
+    '.onnx'
     """
     if not isinstance(name, str) or name not in TARGETS:
         raise ExportError(f"to={shown(name)}: the targets are {', '.join(TARGETS)}")
-    module, _, function = TARGETS[name].partition(":")
-    found: Target = getattr(importlib.import_module(module), function)
-    return found
+    return TARGETS[name]

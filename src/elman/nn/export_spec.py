@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from elman.errors import ExportError
 from elman.nn.graph import Graph
@@ -22,8 +22,8 @@ class ExportSpec:
     - `preprocessing`: what a program has to do before and after, as JSON's types.
     - `metadata`: what a file says of itself, such as the task and its labels.
     - `batches`: from data as the model reads it to the inputs of the first graph.
-    - `with_runs`: the model with its graphs computed by others, to measure what they are worth.
-    - `metrics`: from such a model and labelled data to the task's metrics.
+    - `metrics`: from what computes the graphs, and labelled data, to the task's metrics.
+    - `objective`: the metric that counts, and whether more of it is better.
     """
 
     graphs: Mapping[str, Graph]
@@ -32,8 +32,8 @@ class ExportSpec:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     batches: Callable[[Any], Iterable[dict[str, Tensor]]] | None = None
-    with_runs: Callable[[Mapping[str, Run]], nn.Module] | None = None
-    metrics: Callable[[nn.Module, Any], dict[str, float]] | None = None
+    metrics: Callable[[Mapping[str, Run], Any], dict[str, float]] | None = None
+    objective: tuple[str, bool] | None = None
 
     def graph(self, name: str) -> Graph:
         """A graph; ExportError where the model has no such form."""

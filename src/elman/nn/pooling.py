@@ -51,6 +51,8 @@ class Pooling(nn.Module):
         """
         if lengths is None:
             lengths = torch.full((output.shape[1],), len(output), device=output.device)
+        if not len(output):  # a step of padding, as there is nothing to take the largest of
+            output = output.new_zeros(1, *output.shape[1:])
         lengths = lengths.to(output.device)
         padding = ~mask_of(lengths, len(output)).unsqueeze(-1)
         output = output.masked_fill(padding, 0)

@@ -235,6 +235,13 @@ class Recurrent(Stack):
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
+    def first_states(self, batch: int) -> State:
+        """The states that sequences begin with, (layers * directions, batch, .) each."""
+        x = self._parameters[self._names[0]].new_zeros(1, batch, 1)  # type: ignore[union-attr]
+        count = range(self.num_layers * self._directions)
+        parts = zip(*(self._initial(at, x) for at in count), strict=True)
+        return tuple(torch.stack(each) for each in parts)
+
     def to_graph(
         self,
         graph: Graph,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from elman.errors import SettingsError
+from elman.errors import ExportError, SettingsError
 from elman.folders import CHECKPOINT, claim, is_checkpoint
 from elman.tasks.hooks import Hooks
 from elman.train.log import METRICS, is_log
@@ -29,6 +29,16 @@ class Ensemble(nn.Module):
 def networks(model: nn.Module) -> list[nn.Module]:
     """The networks of a model: the members of an ensemble, else the model itself."""
     return list(model.members) if isinstance(model, Ensemble) else [model]
+
+
+def only_network(task: "Task") -> Any:
+    """The network of a task to export; ExportError of several."""
+    found = networks(task.model)
+    if len(found) > 1:
+        raise ExportError(
+            f"a model of {len(found)} networks cannot be exported: train with seeds=1"
+        )
+    return found[0]
 
 
 def seeds_of(task: "Task") -> list[int]:

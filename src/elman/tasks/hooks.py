@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.baselines import Baseline
-from elman.errors import SettingsError
+from elman.errors import ExportError, SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.protocols import Memory, Preprocessing
@@ -179,6 +180,10 @@ class Hooks(ABC):
         """The network in a few words, for the model card's title."""
         settings = self.settings
         return settings.description if isinstance(settings, RecurrentSettings) else settings.cell
+
+    def export_spec(self) -> ExportSpec:
+        """The trained network's graphs and what comes before and after: for `elman.export`."""
+        raise ExportError(f"models of the task {self.name} cannot be exported")
 
     @abstractmethod
     def _example(self) -> Callable[[], object]:

@@ -5,6 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Recurrent, TokenDropout
+from elman.nn.export_spec import ExportSpec
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_ops import apply, embedding, weight
 from elman.nn.recurrent import AnyState
 from elman.nn.state import State, as_tuple
 
@@ -56,6 +59,15 @@ class TokenEncoder(nn.Module):
         dropped: Tensor = self.dropout(vectors)
         return dropped
 
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """`tokens`, ids (T, B), or (B,) in a graph of one step."""
+        lead = ("B",) if graph.form == "step" else ("T", "B")
+        return (graph.input("tokens", lead, "int64", below=self.embedding.num_embeddings),)
+
+    def to_graph(self, graph: Graph, tokens: Value) -> Value:
+        """The vectors in a graph to export."""
+        return embedding(graph, tokens, self.embedding.weight)
+
 
 class FeatureEncoder(nn.Module):
     """Feature vectors brought to mean 0 and deviation 1, by what the training data had.
@@ -75,6 +87,16 @@ class FeatureEncoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (T, B, F) to the same, standardised."""
         return (features - self.mean) / self.deviation
+
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """`x`, features (T, B, F), or (B, F) in a graph of one step."""
+        lead = ("B",) if graph.form == "step" else ("T", "B")
+        return (graph.input("x", (*lead, self.output_size)),)
+
+    def to_graph(self, graph: Graph, features: Value) -> Value:
+        """The standardised features in a graph to export."""
+        centred = apply(graph, "sub", features, weight(graph, "mean", self.mean))
+        return apply(graph, "div", centred, weight(graph, "deviation", self.deviation))
 
 
 class SequenceModel(nn.Module):
@@ -102,3 +124,9 @@ class SequenceModel(nn.Module):
         encoded = self.encoder(inputs.unsqueeze(0)).squeeze(0)
         output, last = self.recurrent.step(encoded, state)
         return self.head(output.unsqueeze(0)).squeeze(0), as_tuple(last)
+
+    def export_spec(self) -> ExportSpec:
+        """The model's graphs, of a sequence and of one step: what `elman.export` writes."""
+        from elman.tasks.sequence_export import sequence_spec
+
+        return sequence_spec(self)

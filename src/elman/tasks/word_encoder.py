@@ -1,6 +1,6 @@
 """Words as their own vector and those of their character n-grams (Bojanowski et al. 2017)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from elman.data.text.character_ngrams import character_ngrams
 from elman.data.text.subwords import Words
 from elman.data.text.vocabulary import PAD, UNKNOWN
 from elman.nn import LockedDropout, TokenDropout
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_ops import apply, cast, embedding, reduced
 
 ORDERS = (3, 4, 5)
 _LONGEST = 40  # characters of a word whose n-grams are read
@@ -109,3 +111,41 @@ class WordEncoder(nn.Module):
         vectors = self.embedding(words.ids) + self.ngrams(words.ngrams, words.starts)
         dropped: Tensor = self.dropout(F.embedding(numbers, vectors))
         return dropped
+
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """`tokens`, ids (T, B), and `ngrams`, buckets (T, B, N) filled up with their number."""
+        lead = ("B",) if graph.form == "step" else ("T", "B")
+        buckets = self.ngrams.num_embeddings
+        ids = graph.input("tokens", lead, "int64", below=self.embedding.num_embeddings)
+        return ids, graph.input("ngrams", (*lead, "N"), "int64", below=buckets + 1)
+
+    def to_graph(self, graph: Graph, ids: Value, ngrams: Value) -> Value:
+        """The vectors in a graph to export."""
+        own = embedding(graph, ids, self.embedding.weight)
+        table = torch.cat([self.ngrams.weight, self.ngrams.weight.new_zeros(1, self.output_size)])
+        total = reduced(graph, "sum", embedding(graph, ngrams, table), [-2])
+        buckets = graph.constant("buckets", np.array(self.ngrams.num_embeddings))
+        real = cast(graph, apply(graph, "lt", ngrams, buckets))
+        count = reduced(graph, "sum", real, [-1], keep=True)
+        mean = apply(graph, "div", total, apply(graph, "maximum", count, 1.0))
+        return apply(graph, "add", own, mean)
+
+    def from_named(self, inputs: Mapping[str, Tensor]) -> WordInputs:
+        """The inputs of a graph as `forward` takes them: each word is one of its own."""
+        ids, ngrams = inputs["tokens"], inputs["ngrams"].flatten(0, 1)
+        real = ngrams < self.ngrams.num_embeddings
+        ends = real.sum(1).cumsum(0)
+        starts = ends - real.sum(1)
+        return WordInputs(
+            torch.arange(ids.numel()).view(ids.shape), ids.flatten(), ngrams[real], starts
+        )
+
+    def to_named(self, words: WordInputs) -> dict[str, Tensor]:
+        """The inverse of `from_named`."""
+        ends = torch.cat([words.starts[1:], words.starts.new_tensor([len(words.ngrams)])])
+        counts = ends - words.starts
+        table = words.ngrams.new_full(
+            (len(counts), max(1, int(counts.max()))), self.ngrams.num_embeddings
+        )
+        table[torch.arange(table.shape[1]) < counts.unsqueeze(1)] = words.ngrams
+        return {"tokens": words.ids[words.numbers], "ngrams": table[words.numbers]}

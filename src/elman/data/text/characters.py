@@ -80,7 +80,8 @@ class Characters(Vocabulary):
         """A fresh decoder for ids that come one at a time."""
         return _CharacterStream(self)
 
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What `save` writes beside the kind."""
         return {"symbols": self.symbols, "lowercase": self.lowercase}
 
 

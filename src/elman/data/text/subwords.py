@@ -25,7 +25,7 @@ from elman.errors import SettingsError
 
 _PAD_WORD, _UNKNOWN_WORD = "<pad>", "<unk>"
 _EVERY_ONE_A_WORD = r"\p{Han}\p{Hiragana}\p{Katakana}ー"
-_WORD = (
+WORD_PATTERN = (
     rf"[{_EVERY_ONE_A_WORD}]"
     rf"|(?:(?![{_EVERY_ONE_A_WORD}])[\p{{L}}\p{{M}}\p{{N}}_])+(?:['’]\p{{L}}+)*"
     r"|[^\s\p{L}\p{M}\p{N}_]"
@@ -100,7 +100,8 @@ class Words(Vocabulary):
         """A fresh decoder for ids that come one at a time."""
         return _WordStream(self.words)
 
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What `save` writes beside the kind."""
         return {"words": self.words, "lowercase": self.lowercase}
 
 
@@ -169,7 +170,8 @@ class BytePairs(Vocabulary):
         """A fresh decoder for ids that come one at a time."""
         return _ByteStream(self._bytes)
 
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What `save` writes beside the kind."""
         return {"tokens": self.tokens, "merges": self.merges, "lowercase": self.lowercase}
 
 
@@ -204,7 +206,7 @@ class _ByteStream(Stream):
 
 
 def _word_splitter() -> Any:
-    return pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
+    return pre_tokenizers.Split(Regex(WORD_PATTERN), "removed", invert=True)
 
 
 def _normal(text: str, lowercase: bool) -> str:

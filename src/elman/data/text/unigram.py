@@ -32,7 +32,7 @@ LEAST_PIECES = 256 + _RESERVED
 _RARER = 10.0  # nats by which a byte is less likely than the least likely piece
 _DECIMALS = 4  # of a piece's log probability
 _STEP = 1e-4  # by which the library lets scores of characters differ that it has to keep
-_SPLIT = r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
+PIECE_PATTERN = r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
 
 
 class Unigrams(Vocabulary):
@@ -116,7 +116,8 @@ class Unigrams(Vocabulary):
         """A fresh decoder for ids that come one at a time."""
         return _PieceStream(self.tokens)
 
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What `save` writes beside the kind."""
         return {"tokens": self.tokens, "scores": self.scores, "lowercase": self.lowercase}
 
 
@@ -156,5 +157,5 @@ def _characters(texts: list[str], most: int, min_count: int) -> list[str]:
 
 def _tokenizer(model: models.Model) -> Tokenizer:
     found = Tokenizer(model)
-    found.pre_tokenizer = pre_tokenizers.Split(Regex(_SPLIT), "isolated")
+    found.pre_tokenizer = pre_tokenizers.Split(Regex(PIECE_PATTERN), "isolated")
     return found

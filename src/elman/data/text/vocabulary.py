@@ -70,7 +70,7 @@ class Vocabulary(ABC):
         """A fresh decoder for ids that come one at a time."""
 
     @abstractmethod
-    def _content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         """What `save` writes beside the kind."""
 
     def encode(self, text: str) -> IDs:
@@ -114,7 +114,7 @@ class Vocabulary(ABC):
         return vocabulary
 
     def _json(self) -> str:
-        return json.dumps({"version": 1, "kind": self.kind, **self._content()})
+        return json.dumps({"version": 1, "kind": self.kind, **self.content()})
 
 
 def build_vocabulary(

@@ -56,7 +56,7 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
     if options.int8:
         raise ExportError('a library has float32 weights alone: leave int8 away, or use to="c"')
     form = chosen(graphs)
-    target = resolve(options.machine or "host")
+    target = resolve(options.target or "host")
     module = written(graphs[form], options.name, target)
     content = compile_object(target, module.code)
     needed = undefined(content) if content[:4] == b"\x7fELF" else []

@@ -35,12 +35,17 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Models:
     missing = [name for name in ("onnx", "onnxruntime") if not find_spec(name)]
     if missing:
         raise ExportError(f"{missing[0]} is not installed: pip install 'elman[export]'")
-    if options.machine is not None:
+    if options.target is not None:
         raise ExportError(
-            f"machine={options.machine}: ONNX is the same for all machines; leave it away"
+            f"target={options.target}: ONNX is the same for all machines; leave it away"
         )
     from elman.export.to_onnx.model import to_model
     from elman.export.to_onnx.runtime import by_runtime
 
-    models = {name: to_model(graph, name) for name, graph in graphs.items()}
+    if options.int8:
+        from elman.export.to_onnx.int8 import DECOMPOSED, quantised
+
+        models = {n: quantised(to_model(graph, n, DECOMPOSED)) for n, graph in graphs.items()}
+    else:
+        models = {name: to_model(graph, name) for name, graph in graphs.items()}
     return Models(models, {name: by_runtime(model) for name, model in models.items()})

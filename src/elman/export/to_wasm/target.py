@@ -45,9 +45,9 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
     if options.int8:
         raise ExportError('WebAssembly has float32 weights alone: leave int8 away, or use to="onnx"')
     known = [name for name, target in NAMED.items() if target.is_wasm]
-    machine = options.machine or known[0]
+    machine = options.target or known[0]
     if machine not in known:
-        raise ExportError(f"machine={shown(machine)}: WebAssembly has {' and '.join(known)}")
+        raise ExportError(f"target={shown(machine)}: WebAssembly has {' and '.join(known)}")
     form = chosen(graphs)
     graph, target = graphs[form], NAMED[machine]
     module = written(graph, options.name, target)

@@ -1,9 +1,13 @@
 """The head of a classifier: one vector of many steps, and the scores of the classes."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Pooling
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_ops import apply, linear
 
 
 class ClassifyHead(nn.Module):
@@ -31,6 +35,26 @@ class ClassifyHead(nn.Module):
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The scores (logits) of each class."""
         return self.score(self.pooling(self.locked(output), lengths))
+
+    def stepped(
+        self, output: Tensor, inputs: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scores after one step more, (B, H), and what pooling remembers, as a graph of one
+        step has it: from states `pooling_<name>`, (1, B, .), to `new_pooling_<name>`."""
+        before = {
+            name.removeprefix("pooling_"): state[0]
+            for name, state in inputs.items()
+            if name.startswith("pooling_")
+        }
+        seen = self.pooling.gather(output.unsqueeze(0), before or None)
+        after = {f"new_pooling_{name}": seen[name].unsqueeze(0) for name in before}
+        return self.score(self.pooling.pooled(seen)), after
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None) -> Value:
+        """The scores in a graph to export."""
+        pooled = self.pooling.to_graph(graph, output, lengths)
+        scores = linear(graph, pooled, self.linear.weight, self.linear.bias)
+        return apply(graph, "div", scores, float(self.temperature))
 
     def with_ngrams(self, scores: Tensor, ngrams: Tensor | None) -> Tensor:
         """The network's scores and those of the n-grams, (B, classes) both."""

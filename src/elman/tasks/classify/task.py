@@ -12,10 +12,12 @@ from torch import Tensor
 from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
 from elman.tasks.classify.dataset import ClassifyData, read_data
+from elman.tasks.classify.export import export_spec
 from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
@@ -390,6 +392,10 @@ class Classify(Task):
     def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> Own:
         """Confusions, calibration, mistakes, suspicious labels, and the data."""
         return ClassifyRun(self, train, held_out).own()
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from tokens or features to scores and probabilities; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         if self.sound is not None:

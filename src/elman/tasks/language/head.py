@@ -5,6 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
+from elman.nn.graph_ops import linear
 
 
 class NextToken(nn.Module):
@@ -33,3 +36,8 @@ class NextToken(nn.Module):
         """The scores (logits); lengths do not matter to them."""
         weight = self._tied[0].weight if self.weight is None else self.weight
         return F.linear(self.fit_size(self.dropout(output)), weight, self.bias)
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:  # noqa: ARG002
+        """The scores in a graph to export."""
+        matrix = self._tied[0].weight if self.weight is None else self.weight
+        return linear(graph, describe(graph, self.fit_size, output), matrix, self.bias)

@@ -14,9 +14,11 @@ from elman.baselines import Baseline
 from elman.data import Chunks, Vocabulary, cache_folder
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.language.baselines import baselines
 from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText, LanguageTexts
+from elman.tasks.language.export import export_spec
 from elman.tasks.language.flags import COMMANDS
 from elman.tasks.language.head import NextToken
 from elman.tasks.language.plan import plan
@@ -312,6 +314,10 @@ class Language(Task):
     def report_parts(self, train: LanguageText, held_out: LanguageText) -> Own:
         """A sample, the most and least surprising lines, and the data."""
         return LanguageRun(self, train, held_out).own()
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from tokens to the next ones' scores, with states; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         return lambda: self.generate(length=1, seed=0)

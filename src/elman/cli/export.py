@@ -1,0 +1,55 @@
+"""The command that exports a trained model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from elman.cli.model import Model
+from elman.cli.standard_input import Source
+from elman.errors import SettingsError
+from elman.tasks import load
+
+if TYPE_CHECKING:
+    from elman.export import Exported
+
+
+def export(
+    model: Model,
+    /,
+    *,
+    to: Annotated[str, Parameter(help="What to write: onnx, c, wasm or library.")] = "onnx",
+    out: Annotated[
+        Path | None,
+        Parameter(help="A folder, or a file's name.", show_default=False),
+    ] = None,
+    sequence: Annotated[
+        bool, Parameter(help="Only the form for whole sequences.", negative=())
+    ] = False,
+    streaming: Annotated[
+        bool, Parameter(help="Only one step with its state, for streaming.", negative=())
+    ] = False,
+    int8: Annotated[bool, Parameter(help="Weights of 8 bits.", negative=())] = False,
+    target: Annotated[
+        str | None,
+        Parameter(help="The machine that code is made for, as x86-64-v3 or aarch64."),
+    ] = None,
+    data: Source = None,
+    max_loss: Annotated[
+        float, Parameter(help="With --int8, the share by which the metric may be worse.")
+    ] = 0.005,
+) -> None:
+    """Export a trained model."""
+    from elman.export import export as write
+
+    if out is None:
+        raise SettingsError("--out is missing: name a folder or a file to write")
+    if sequence and streaming:
+        raise SettingsError("--sequence and --streaming: give one of them, or none for both")
+    form = "sequence" if sequence else "step" if streaming else None
+    options: dict[str, Any] = {"int8": int8, "target": target, "data": data, "max_loss": max_loss}
+    _show(write(load(model), out, to, form=form, **options))
+
+
+def _show(done: "Exported") -> None:
+    print(done)
