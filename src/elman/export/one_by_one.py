@@ -86,6 +86,20 @@ class OneByOne:
         return Case(steps, given, np.concatenate([np.zeros(0, np.float32), *states]))
 
 
+def without_padding(
+    graph: Graph, outputs: Mapping[str, Tensor], inputs: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Outputs with 0 after each sequence's length: what such code computes says nothing of it."""
+    found = dict(outputs)
+    for value in graph.outputs:
+        if LENGTHS in inputs and value.shape[0] == "T":
+            tensor = outputs[value.name]
+            padding = torch.arange(len(tensor)).unsqueeze(1) >= inputs[LENGTHS]
+            padding = padding.view(*padding.shape, *(1,) * (tensor.dim() - 2))
+            found[value.name] = tensor.masked_fill(padding, 0)
+    return found
+
+
 def size(shape: Shape, steps: int) -> int:
     """How many numbers a value has of one sequence."""
     known: dict[Any, int] = {"B": 1, "T": steps}

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from elman.errors import ExportError
 from elman.export.cases import Inputs, cases, initial
+from elman.export.one_by_one import OneByOne, without_padding
 from elman.export.report import Checked
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph
@@ -44,7 +45,10 @@ def check(
 def _compared(spec: ExportSpec, name: str, run: Run, case: str, inputs: Inputs) -> Checked:
     with torch.inference_mode():
         expected = spec.native[name](inputs)
-    return _judged(spec.graph(name), name, run(inputs), expected, case, inputs)
+    graph, actual = spec.graph(name), run(inputs)
+    if isinstance(run, OneByOne):
+        expected, actual = (without_padding(graph, each, inputs) for each in (expected, actual))
+    return _judged(graph, name, actual, expected, case, inputs)
 
 
 def _stepped(spec: ExportSpec, run: Run) -> Checked:

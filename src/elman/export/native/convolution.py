@@ -36,20 +36,19 @@ def conv(program: Program, operation: Operation) -> None:
     area, spatial = dimensions(y.shape)[2:], dimensions(x.shape)[2:]
     inputs, places = code.size(dimensions(x.shape)[1]), _options(operation)
     sizes = [Size((size,)) for size in kernel.shape[2:]]
-    with code.scalars(), code.loop(0, code.size(dimensions(y.shape)[0])) as n:
-        with _over(code, area) as position:
-            for group in range(groups):
-                code.fill(room, window, 0.0)
-                with code.loop(0, own) as c:
-                    plane = code.sum((n, inputs), group * own, c)
-                    with _window(code, position, kernel.shape[2:], spatial, *places) as (at, k):
-                        value = code.load_scalar(source, _index(code, plane, at, spatial))
-                        code.store_scalar(value, room, _index(code, c, k, sizes))
-                products[group].write(code, room, shifts[group], result)
-                with code.loop(0, each) as o:
-                    plane = code.sum((n, len(kernel)), group * each, o)
-                    value = code.load_scalar(result, o)
-                    code.store_scalar(value, target, _index(code, plane, position, area))
+    with code.loop(0, code.size(dimensions(y.shape)[0])) as n, _over(code, area) as position:
+        for group in range(groups):
+            code.fill(room, window, 0.0)
+            with code.loop(0, own) as c:
+                plane = code.sum((n, inputs), group * own, c)
+                with _window(code, position, kernel.shape[2:], spatial, *places) as (at, k):
+                    value = code.load_scalar(source, _index(code, plane, at, spatial))
+                    code.store_scalar(value, room, _index(code, c, k, sizes))
+            products[group].write(code, room, shifts[group], result)
+            with code.loop(0, each) as o:
+                plane = code.sum((n, len(kernel)), group * each, o)
+                value = code.load_scalar(result, o)
+                code.store_scalar(value, target, _index(code, plane, position, area))
 
 
 def pool(program: Program, operation: Operation) -> None:

@@ -48,7 +48,8 @@ def cast(program: Program, operation: Operation) -> None:
     for to, place in program.nest((of(y.shape),), (y, strides((of(y.shape),))), (x, strides((of(x.shape),)))):
         value = program.load(place)
         if y.dtype == "float32":
-            value = _as_float(code, value)
+            convert = code.b.uitofp if x.dtype == "bool" else code.b.sitofp
+            value = value if x.dtype == "float32" else convert(value, code.vector)
         elif y.dtype == "int64" and x.dtype == "float32":
             value = code.b.fptosi(value, code.integers)
         elif y.dtype == "int64" and x.dtype == "bool":
@@ -97,7 +98,3 @@ def _as_float(code: Writer, value: Any) -> Any:
     if value.type == code.integers:
         return code.b.sitofp(value, code.vector)
     return value
-
-
-def _number_of(code: Writer, condition: Any) -> Any:
-    return code.b.uitofp(condition, code.vector)
