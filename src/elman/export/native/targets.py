@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 
 from elman.compiler.cpu.emit import Shape
 from elman.compiler.cpu.target import host as this_machine
-from elman.errors import SettingsError
+from elman.errors import ExportError
 
 _X86, _ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 
@@ -74,7 +74,7 @@ def resolve(name: str) -> Target:
         return host()
     if name not in NAMED or NAMED[name].is_wasm:
         known = ", ".join(each for each, target in NAMED.items() if not target.is_wasm)
-        raise SettingsError(f'target "{name[:60]}" is unknown; the known ones are host, {known}')
+        raise ExportError(f'target "{name[:60]}" is unknown; the known ones are host, {known}')
     return NAMED[name]
 
 

@@ -7,7 +7,7 @@ lies outside: the memory and the stack pointer, which are imported. The module h
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from elman.errors import SettingsError
+from elman.errors import ExportError
 
 PAGE = 1 << 16
 STACK = 1 << 16  # bytes for the stack
@@ -75,7 +75,7 @@ def link(content: bytes, exports: Sequence[str]) -> Linked:
     """The module with its own memory, which it exports with the named functions."""
     found = _read(content)
     if found.outside:
-        raise SettingsError(f"the module needs functions from outside: {', '.join(found.outside)}")
+        raise ExportError(f"the module needs functions from outside: {', '.join(found.outside)}")
     assert found.globals in ([], ["__stack_pointer"]), found.globals
     end = max((stop for _, stop in _segments(found)), default=0)
     top = -(-end // 16) * 16 + STACK
