@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from elman.nn.export_spec import ExportSpec
 from elman.nn.graph import Graph, Value
 
 Inputs = dict[str, Tensor]
@@ -12,22 +13,25 @@ LONGEST = 50  # steps
 _LENGTHS = ([1], [2], [LONGEST], [7, 0, 3, 1], [0, 0])
 
 
-def cases(graph: Graph, seed: int = 0) -> Iterator[tuple[str, Inputs]]:
-    """What a case is, and its inputs and states by name.
+def cases(spec: ExportSpec, name: str, seed: int = 0) -> Iterator[tuple[str, Inputs]]:
+    """What a case of a graph is, and its inputs and states by name.
 
     States are the first ones, and of recurrent layers random numbers, too.
     """
-    generator = torch.Generator().manual_seed(seed)
+    graph, generator = spec.graph(name), torch.Generator().manual_seed(seed)
     if graph.form == "step":
         for batch in (1, 3):
             for kind in ("first", "random") if graph.states else ("no",):
                 states = (
                     initial(graph, batch) if kind == "first" else random(graph, batch, generator)
                 )
-                inputs = {v.name: drawn(graph, v, {"B": batch}, generator) for v in graph.inputs}
+                inputs = {
+                    v.name: drawn(spec, graph, v, {"B": batch}, generator) for v in graph.inputs
+                }
                 yield f"a batch of {batch}, {kind} states", {**inputs, **states}
         return
-    for lengths in _LENGTHS:
+    for ragged in _LENGTHS:
+        lengths = [max(length, spec.shortest) for length in ragged]
         sizes = {"T": max(lengths), "B": len(lengths)}
         for kind in ("first", "random") if graph.states else ("no",):
             batch = len(lengths)
@@ -35,7 +39,7 @@ def cases(graph: Graph, seed: int = 0) -> Iterator[tuple[str, Inputs]]:
             inputs = {
                 value.name: torch.tensor(lengths)
                 if value.name == "lengths"
-                else drawn(graph, value, sizes, generator)
+                else drawn(spec, graph, value, sizes, generator)
                 for value in graph.inputs
             }
             yield f"lengths {lengths}, {kind} states", {**inputs, **states}
@@ -60,10 +64,16 @@ def random(graph: Graph, batch: int, generator: torch.Generator) -> Inputs:
 
 
 def drawn(
-    graph: Graph, value: Value, sizes: Mapping[str, int], generator: torch.Generator
+    spec: ExportSpec,
+    graph: Graph,
+    value: Value,
+    sizes: Mapping[str, int],
+    generator: torch.Generator,
 ) -> Tensor:
     """An input at random: normal numbers, ids below the graph's bound, or truth values."""
     shape = [size if isinstance(size, int) else sizes.get(size, 5) for size in value.shape]
+    if value.name in spec.draw:
+        return spec.draw[value.name](shape, generator)
     if value.dtype == "float32":
         return torch.randn(shape, generator=generator)
     below = 2 if value.dtype == "bool" else graph.below.get(value.name, 2)

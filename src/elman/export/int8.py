@@ -20,9 +20,10 @@ def judge(
     """
     if data is None or spec.metrics is None or spec.objective is None:
         errors = [_difference(spec, name, runs[name], quantised[name]) for name in quantised]
+        why = "no validation data was given" if data is None else "the model has none to measure"
         return (
             f"int8: outputs differ by up to {max(errors):.1e} of their largest value; no metric was"
-            " measured, as no validation data was given"
+            f" compared: {why}"
         )
     name, more_is_better = spec.objective
     before, after = (spec.metrics(each, data)[name] for each in (runs, quantised))
@@ -45,7 +46,7 @@ def _share(worse: float) -> str:
 def _difference(spec: ExportSpec, name: str, run: Run, quantised: Run) -> float:
     """The largest difference of an output on generated inputs, relative to its largest value."""
     found = [0.0]
-    for _, inputs in cases(spec.graph(name)):
+    for _, inputs in cases(spec, name):
         expected, actual = run(inputs), quantised(inputs)
         for output, value in expected.items():
             if value.numel() and value.dtype == torch.float32:

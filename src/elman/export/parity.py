@@ -30,8 +30,7 @@ def check(
     """
     names, found = list(names), []
     for name in names:
-        graph = spec.graph(name)
-        given = list(cases(graph))
+        given = list(cases(spec, name))
         if name == next(iter(spec.graphs)):
             given += [(f"batch {i + 1} of the data", each) for i, each in enumerate(real)]
         compared = [_compared(spec, name, runs[name], *case) for case in given]
@@ -56,7 +55,7 @@ def _stepped(spec: ExportSpec, run: Run) -> Checked:
     sequence, step = spec.graph("sequence"), spec.graph("step")
     whole = next(
         inputs
-        for _, inputs in cases(sequence, seed=1)
+        for _, inputs in cases(spec, "sequence", seed=1)
         if len(inputs["lengths"]) == 1 and int(inputs["lengths"][0]) > _STEPS
     )
     whole = {

@@ -1,11 +1,14 @@
 """Attention: for each query a weighted mean of a memory, padding left out."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
+from elman.nn import graph_attention
+from elman.nn.graph import Graph, Value
 from elman.nn.lengths import as_tensor, check_lengths, mask_of
 
 Kind = Literal["additive", "dot", "general"]
@@ -158,6 +161,14 @@ class Attention(nn.Module):
         weights = weights.masked_fill(padding, 0)  # where all is padding the softmax is not 0
         context = weights @ values.transpose(0, 1)
         return context.transpose(0, 1), weights.transpose(0, 1)
+
+    def memory_in_graph(self, graph: Graph, memory: Value, lengths: Value) -> dict[str, Value]:
+        """As `prepare` in a graph to export: the memory's parts by name."""
+        return graph_attention.prepare(graph, self, memory, lengths)
+
+    def attend_in_graph(self, graph: Graph, query: Value, memory: Mapping[str, Value]) -> Value:
+        """As `attend` in a graph to export: the context, (B, M), of one query, (B, Q)."""
+        return graph_attention.attend(graph, self, query, memory)
 
     def extra_repr(self) -> str:
         """Sizes and kind."""

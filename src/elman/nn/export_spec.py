@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from elman.errors import ExportError
 from elman.nn.graph import Graph
 
+Draw = Callable[[list[int], Generator], Tensor]
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]  # inputs and states to outputs, by name
 
 
@@ -24,6 +25,8 @@ class ExportSpec:
     - `batches`: from data as the model reads it to the inputs of the first graph.
     - `metrics`: from what computes the graphs, and labelled data, to the task's metrics.
     - `objective`: the metric that counts, and whether more of it is better.
+    - `shortest`: steps that each sequence must have.
+    - `draw`: of inputs that are not any numbers, what makes some of a shape.
     """
 
     graphs: Mapping[str, Graph]
@@ -34,6 +37,8 @@ class ExportSpec:
     batches: Callable[[Any], Iterable[dict[str, Tensor]]] | None = None
     metrics: Callable[[Mapping[str, Run], Any], dict[str, float]] | None = None
     objective: tuple[str, bool] | None = None
+    shortest: int = 0
+    draw: Mapping[str, Draw] = field(default_factory=dict)
 
     def graph(self, name: str) -> Graph:
         """A graph; ExportError where the model has no such form."""

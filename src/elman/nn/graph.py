@@ -15,6 +15,7 @@ The kinds of operations, `x -> y` meaning one input and one output:
 | kind | inputs -> outputs | attributes |
 |---|---|---|
 | a name in `elman.compiler.expression.ARITY` ("add", "tanh", "where", "lt" ...) | elementwise with numpy's broadcasting; comparisons give bool | |
+| `erf` | x -> the error function of each | |
 | `identity` | x -> x under another name, as outputs have | |
 | `cast` | x -> x in the output's dtype; bool to 0 and 1 | |
 | `linear` | x (..., I), weight (O, I)[, bias (O,)] -> (..., O) | |
@@ -30,8 +31,10 @@ The kinds of operations, `x -> y` meaning one input and one output:
 | `reshape` | x -> the output's shape, whose sizes may be products, as "T*B" | |
 | `repeat` | x with size 1 at `axis`, like -> size of `like` at `like_axis` there | `axis`, `like_axis` |
 | `gather` | x, index int64 (N,) -> x with N entries of this axis | `axis` |
+| `around` | x (T, B, F) -> (T, B, N, F): the steps at N `offsets` from each, 0 beyond the ends | `offsets` |
 | `conv` | x (N, C, *S), weight (O, C/groups, *K)[, bias (O,)] -> (N, O, *S') | `stride`, `padding`, `dilation`: tuples; `groups` |
 | `max_pool`, `mean_pool` | x (N, C, *S) -> (N, C, *S') | `kernel`, `stride`, `padding`: tuples |
+| `steps` | like (T, ...) -> (T,) float32: 0, 1, 2 ... | |
 | `step_mask` | lengths (B,), like (T, B, ...) -> (T, B) bool: which steps are real | |
 | `last_step` | x (T, B, ...), lengths -> (B, ...): each sequence's last real step, 0 if it has none | |
 | `recurrent` | x (T, B, I), lengths[, states (D, B, .)...] -> y (T, B, D*P), last states | `directions` |

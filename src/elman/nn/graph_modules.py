@@ -8,7 +8,7 @@ from torch import nn
 
 from elman.errors import ExportError
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, linear, reshape, softmax, weight
+from elman.nn.graph_ops import apply, embedding, gelu, linear, reshape, softmax, weight
 
 
 def describe(graph: Graph, module: nn.Module, *values: Any) -> Any:
@@ -62,6 +62,19 @@ def _layer_norm(graph: Graph, module: Any, x: Value) -> Value:
 def _named(module: Any) -> list[tuple[str, Any]]:
     pairs = (("gain", module.weight), ("shift", module.bias))
     return [(name, each) for name, each in pairs if each is not None]
+
+
+def _group_norm(graph: Graph, module: Any, x: Value) -> Value:
+    """Each group of channels of (N, C, ...) brought to mean 0 and deviation 1."""
+    size = math.prod(int(each) for each in x.shape[1:])
+    groups = reshape(graph, x, x.shape[0], module.num_groups, size // module.num_groups)
+    normal = graph.add("layer_norm", groups, shapes=[groups.shape], epsilon=module.eps)[0]
+    found = reshape(graph, normal, *x.shape)
+    shape = (-1, *(1,) * (len(x.shape) - 2))
+    for name, each in _named(module):
+        operator = "mul" if name == "gain" else "add"
+        found = apply(graph, operator, found, weight(graph, name, each.view(shape)))
+    return found
 
 
 def _batch_norm(graph: Graph, module: Any, x: Value) -> Value:
@@ -153,6 +166,12 @@ def _silu(graph: Graph, _: Any, x: Value) -> Value:
     return apply(graph, "mul", x, apply(graph, "sigmoid", x))
 
 
+def _gelu(graph: Graph, module: Any, x: Value) -> Value:
+    if module.approximate != "none":
+        raise ExportError("a GELU by its approximation cannot be exported: take the exact one")
+    return gelu(graph, x)
+
+
 def _leaky(graph: Graph, module: Any, x: Value) -> Value:
     low = apply(graph, "mul", x, module.negative_slope)
     return apply(graph, "where", apply(graph, "gt", x, 0.0), x, low)
@@ -192,6 +211,7 @@ _TABLE: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Embedding: _embedding,
     nn.LayerNorm: _layer_norm,
     **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _batch_norm),
+    nn.GroupNorm: _group_norm,
     **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), _conv),
     **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _pool("max_pool")),
     **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _pool("mean_pool")),
@@ -200,6 +220,7 @@ _TABLE: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Tanh: _function("tanh"),
     nn.Sigmoid: _function("sigmoid"),
     nn.SiLU: _silu,
+    nn.GELU: _gelu,
     nn.LeakyReLU: _leaky,
     nn.ELU: _elu,
     nn.Softplus: _softplus,

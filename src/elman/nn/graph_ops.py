@@ -59,6 +59,12 @@ def softmax(
     return graph.add("log_softmax" if log else "softmax", x, shapes=[x.shape], axis=axis)[0]
 
 
+def gelu(graph: Graph, x: Value) -> Value:
+    """x times the normal distribution's share below x."""
+    share = graph.add("erf", apply(graph, "mul", x, 0.5**0.5), shapes=[x.shape])[0]
+    return apply(graph, "mul", apply(graph, "mul", x, 0.5), apply(graph, "add", share, 1.0))
+
+
 def concat(graph: Graph, axis: int, *values: Value) -> Value:
     """Values side by side along an axis of known sizes."""
     if len(values) == 1:

@@ -163,6 +163,12 @@ def _step_mask(lengths: Tensor, like: Tensor) -> Tensor:
     return torch.arange(len(like)).unsqueeze(1) < lengths
 
 
+def _around(x: Tensor, offsets: tuple[int, ...]) -> Tensor:
+    reach = max(map(abs, offsets))
+    padded = F.pad(x, (0, 0, 0, 0, reach, reach))
+    return torch.stack([padded[reach + o : reach + o + len(x)] for o in offsets], 2)
+
+
 def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: Any) -> Tensor:
     function: Any = getattr(F, f"conv{x.dim() - 2}d")
     result: Tensor = function(x, weight, bias, **options)
@@ -179,6 +185,7 @@ def _pool(kind: str) -> Callable[..., Tensor]:
 
 
 _KINDS: dict[str, Callable[..., Tensor]] = {
+    "erf": torch.erf,
     "identity": lambda x: x,
     "linear": F.linear,
     "matmul": torch.matmul,
@@ -199,9 +206,11 @@ _KINDS: dict[str, Callable[..., Tensor]] = {
         *x.shape[:axis], like.shape[like_axis], *x.shape[axis + 1 :]
     ),
     "gather": lambda x, index, axis: x.index_select(axis, index),
+    "around": _around,
     "conv": _conv,
     "max_pool": _pool("max"),
     "mean_pool": _pool("avg"),
+    "steps": lambda like: torch.arange(len(like)).float(),
     "step_mask": _step_mask,
     "last_step": _last_step,
 }

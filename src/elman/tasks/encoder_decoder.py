@@ -1,6 +1,6 @@
 """The second model of the tasks: one sequence is read, another one is written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.nn import Attention, LockedDropout, Pooling, Recurrent
+from elman.nn import graph_ops as ops
 from elman.nn.attention import Memory
+from elman.nn.export_spec import ExportSpec
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
 from elman.nn.state import State, as_tuple, reorder
 
 _MEMORY = len(Memory._fields)
@@ -31,6 +35,12 @@ class RecurrentEncoder(nn.Module):
         """Inputs (T, B, ...) of `lengths` (B,) steps to outputs, (T, B, output_size)."""
         output: Tensor = self.dropout(self.recurrent(self.embedding(source), lengths=lengths)[0])
         return output
+
+    def to_graph(self, graph: Graph, *inputs: Value) -> Value:
+        """The outputs in a graph to export, of the embedding's inputs and the lengths."""
+        *own, lengths = inputs
+        vectors = describe(graph, self.embedding, *own)
+        return self.recurrent.to_graph(graph, vectors, (), lengths)[0]
 
 
 class Bridge(nn.Module):
@@ -60,6 +70,18 @@ class Bridge(nn.Module):
             part.view(-1, *shape).transpose(0, 1).contiguous()
             for part, shape in zip(parts, self.shapes, strict=True)
         )
+
+    def to_graph(self, graph: Graph, encoded: Value, lengths: Value) -> tuple[Value, ...]:
+        """The first states in a graph to export."""
+        mean = self.mean.to_graph(graph, encoded, lengths)
+        flat = ops.apply(graph, "tanh", describe(graph, self.linear, mean))
+        found, start = [], 0
+        for count, size in self.shapes:
+            part = ops.cut(graph, flat, 1, start, start + count * size)
+            rows = ops.reshape(graph, part, "B", count, size)
+            found.append(ops.transpose(graph, rows, 1, 0, 2))
+            start += count * size
+        return tuple(found)
 
 
 class Decoder(nn.Module):
@@ -114,6 +136,28 @@ class Decoder(nn.Module):
         output, following = self.following.step(torch.cat([query, context[0]], -1), following)
         output = torch.cat([output, context[0]], -1)
         return output, (*as_tuple(first), *as_tuple(following))
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """A name for each part of the layers' states."""
+        layers = {"first": self.first, "following": self.following}
+        return tuple(f"{at}_{name}" for at, each in layers.items() for name in each.cell.state)
+
+    def to_graph(
+        self,
+        graph: Graph,
+        tokens: tuple[Value, ...],
+        states: tuple[Value, ...],
+        attend: Callable[[Value], Value],
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """As `step` in a graph to export; `attend` gives the context of a query."""
+        count = len(self.first.cell.state)
+        vectors = describe(graph, self.embedding, *tokens)
+        query, first = self.first.to_graph(graph, vectors, states[:count])
+        context = attend(query)
+        both = ops.concat(graph, -1, query, context)
+        output, following = self.following.to_graph(graph, both, states[count:])
+        return ops.concat(graph, -1, output, context), (*first, *following)
 
     def alignments(self, ids: Tensor, state: State, attention: Attention, memory: Memory) -> Tensor:
         """The attention's weights in `forward`, (U, B, T): they need the first layer alone."""
@@ -272,3 +316,9 @@ class EncoderDecoder(nn.Module):
         memory = Memory(*state[:_MEMORY])
         weights: Tensor = self.decoder.alignments(target, state[_MEMORY:], self.attention, memory)
         return weights
+
+    def export_spec(self) -> ExportSpec:
+        """The graphs `encode` and `step`: what `elman.export` writes."""
+        from elman.tasks.encoder_decoder_export import export_spec
+
+        return export_spec(self)

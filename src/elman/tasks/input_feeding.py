@@ -1,11 +1,16 @@
 """A decoder that is fed what it attended to (Luong et al. 2015, arXiv:1508.04025)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
 from elman.nn import Attention, LockedDropout, Recurrent
+from elman.nn import graph_ops as ops
 from elman.nn.attention import Memory
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
 from elman.nn.state import State, as_tuple
 from elman.tasks.encoder_decoder import attend
 
@@ -46,6 +51,28 @@ class InputFeedingDecoder(nn.Module):
         """One step of `forward`: ids (B,) to attentional vectors (B, H) and the state."""
         output, state = self.forward(ids.unsqueeze(0), state, attention, memory)
         return output[0], state
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """A name for each part of the state."""
+        return (*self.layers.cell.state, "fed")
+
+    def to_graph(
+        self,
+        graph: Graph,
+        tokens: tuple[Value, ...],
+        states: tuple[Value, ...],
+        attend: Callable[[Value], Value],
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """As `step` in a graph to export; `attend` gives the context of a query."""
+        *own, fed = states
+        vectors = describe(graph, self.embedding, *tokens)
+        before = ops.reshape(graph, fed, "B", self.output_size)
+        inputs = ops.concat(graph, -1, vectors, before)
+        output, after = self.layers.to_graph(graph, inputs, tuple(own))
+        both = ops.concat(graph, -1, attend(output), output)
+        new = ops.apply(graph, "tanh", describe(graph, self.combine, both))
+        return new, (*after, ops.reshape(graph, new, 1, "B", self.output_size))
 
     def alignments(self, ids: Tensor, state: State, attention: Attention, memory: Memory) -> Tensor:
         """The attention's weights in `forward`, (U, B, T)."""

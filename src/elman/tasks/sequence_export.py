@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 
@@ -12,8 +12,13 @@ from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_layers import declare_states
 from elman.nn.graph_modules import describe
+from elman.nn.graph_ops import apply, softmax
 from elman.nn.state import as_tuple
 from elman.tasks.model import SequenceModel
+from elman.train.inference import infer
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,20 @@ class Ending:
 def named(name: str) -> Ending:
     """The head's output alone."""
     return Ending(lambda _, y: {name: y}, lambda _, y: {name: y})
+
+
+def probabilities(*, several: bool = False) -> Ending:
+    """`scores` as the head gives them, and `probabilities`, of several labels each its own."""
+
+    def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
+        both = apply(graph, "sigmoid", scores) if several else softmax(graph, scores, -1)
+        return {"scores": scores, "probabilities": both}
+
+    def native(_: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
+        both = scores.sigmoid() if several else scores.softmax(-1)
+        return {"scores": scores, "probabilities": both}
+
+    return Ending(graph_of, native)
 
 
 def sequence_spec(
@@ -151,15 +170,20 @@ def _run_step(
     model: SequenceModel, ending: Ending, inputs: Mapping[str, Tensor], graph: Graph
 ) -> dict[str, Tensor]:
     given = tuple(inputs[name] for name in model.recurrent.cell.state)
-    one = {value.name: inputs[value.name].unsqueeze(0) for value in graph.inputs}
-    encoded = model.encoder(encoder_inputs(model.encoder, one)).squeeze(0)
-    output, after = model.recurrent.step(encoded, given)
     own: dict[str, Tensor] = {}
+    reads = cast("Any", getattr(model.encoder, "stepped", None))
+    if reads is None:
+        one = {value.name: inputs[value.name].unsqueeze(0) for value in graph.inputs}
+        encoded = model.encoder(encoder_inputs(model.encoder, one)).squeeze(0)
+    else:
+        encoded, own = reads(inputs)
+    output, after = model.recurrent.step(encoded, given)
     stepped = cast("Any", getattr(model.head, "stepped", None))
     if stepped is None:
         y = model.head(output.unsqueeze(0)).squeeze(0)
     else:
-        y, own = stepped(output, inputs)
+        y, pooled = stepped(output, inputs)
+        own = {**own, **pooled}
     return {**ending.native(inputs, y), **_states(model, as_tuple(after)), **own}
 
 
@@ -174,3 +198,12 @@ def named_inputs(encoder: nn.Module, inputs: Any) -> dict[str, Tensor]:
     if own is not None:
         return dict(own(inputs))
     return {"x" if inputs.is_floating_point() else "tokens": inputs}
+
+
+def measured(task: "Task", data: Any, outputs: Callable[[Any], Any]) -> dict[str, float]:
+    """The task's metrics of labelled data whose batches another runs."""
+    known = task.preprocessing
+    dataset = task.read(data, labelled=True)
+    batches = task.batches(known, dataset, training=False)
+    found = infer(task.model, batches, lambda _, batch: outputs(batch))
+    return task.metrics(found, known, dataset)

@@ -120,6 +120,18 @@ def _repeat(writer: Writer, operation: Operation, x: str, like: str) -> str:
     return writer.add("Expand", x, writer.add("Concat", *sizes, axis=0))
 
 
+def _around(writer: Writer, operation: Operation, x: str) -> str:
+    """Steps of x, with zeros before and after, at places that are each step's and an offset."""
+    offsets = np.array(operation.attributes["offsets"], np.int64)
+    reach = int(abs(offsets).max())
+    padded = writer.add("Pad", x, writer.whole(reach, 0, 0, reach, 0, 0))
+    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
+    end = writer.add("Squeeze", writer.size(x, 0))
+    steps = writer.add("Unsqueeze", writer.add("Range", zero, end, one), writer.whole(1))
+    places = writer.add("Add", steps, writer.constant(offsets + reach, "offsets"))
+    return writer.add("Transpose", writer.add("Gather", padded, places), perm=[0, 2, 1, 3])
+
+
 def _conv(writer: Writer, operation: Operation, *inputs: str) -> str:
     a = operation.attributes
     return writer.add(
@@ -140,6 +152,12 @@ def _pool(operator: str, **options: Any) -> Callable[..., str]:
         return writer.add(operator, x, kernel_shape=kernel, strides=strides, pads=pads, **options)
 
     return pool
+
+
+def _steps(writer: Writer, _: Operation, like: str) -> str:
+    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
+    end = writer.add("Squeeze", writer.size(like, 0))
+    return writer.add("Cast", writer.add("Range", zero, end, one), to=TYPES["float32"])
 
 
 def _step_mask(writer: Writer, _: Operation, lengths: str, like: str) -> str:
@@ -163,6 +181,7 @@ def _last_step(writer: Writer, operation: Operation, x: str, lengths: str) -> st
 
 
 _KINDS: dict[str, Callable[..., str]] = {
+    "erf": lambda writer, _, x: writer.add("Erf", x),
     "identity": lambda _, __, x: x,
     "cast": lambda writer, operation, x: writer.add(
         "Cast", x, to=TYPES[operation.outputs[0].dtype]
@@ -189,9 +208,11 @@ _KINDS: dict[str, Callable[..., str]] = {
     "gather": lambda writer, operation, x, index: writer.add(
         "Gather", x, index, axis=operation.attributes["axis"]
     ),
+    "around": _around,
     "conv": _conv,
     "max_pool": _pool("MaxPool"),
     "mean_pool": _pool("AveragePool", count_include_pad=1),
+    "steps": _steps,
     "step_mask": _step_mask,
     "last_step": _last_step,
 }

@@ -12,10 +12,16 @@ from elman.data.text.described import described
 from elman.nn import Ragged
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, reduced, reshape, softmax, weight
+from elman.nn.graph_ops import apply, embedding, reduced, reshape, weight
 from elman.tasks.classify.ngram_model import NgramModel
 from elman.tasks.ensemble import only_network
-from elman.tasks.sequence_export import Ending, named_inputs, refuse_step, sequence_spec
+from elman.tasks.sequence_export import (
+    Ending,
+    named_inputs,
+    probabilities,
+    refuse_step,
+    sequence_spec,
+)
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -48,21 +54,18 @@ def _ending(task: "Classify") -> Ending:
     known, head = task.preprocessing, only_network(task).head
     ngrams: NgramModel | None = known.ngrams
 
+    last = probabilities(several=task.several)
+    if ngrams is None:
+        return last
+
     def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
-        if ngrams is not None:
-            share = float(head.ngram_weight) / float(head.temperature)
-            beside = apply(graph, "mul", _of_ngrams(graph, ngrams), share)
-            scores = apply(graph, "add", scores, beside)
-        sigmoid = task.several
-        both = apply(graph, "sigmoid", scores) if sigmoid else softmax(graph, scores, -1)
-        return {"scores": scores, "probabilities": both}
+        share = float(head.ngram_weight) / float(head.temperature)
+        beside = apply(graph, "mul", _of_ngrams(graph, ngrams), share)
+        return last.graph(graph, apply(graph, "add", scores, beside))
 
     def native(inputs: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
-        if ngrams is not None:
-            rows = ngrams.weight[inputs["ngram_columns"]] * inputs["ngram_values"].unsqueeze(-1)
-            scores = head.with_ngrams(scores, rows.sum(1) + ngrams.bias)
-        both = scores.sigmoid() if task.several else scores.softmax(-1)
-        return {"scores": scores, "probabilities": both}
+        rows = ngrams.weight[inputs["ngram_columns"]] * inputs["ngram_values"].unsqueeze(-1)
+        return last.native(inputs, head.with_ngrams(scores, rows.sum(1) + ngrams.bias))
 
     return Ending(graph_of, native)
 

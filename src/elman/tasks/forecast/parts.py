@@ -12,6 +12,7 @@ from elman.data import Panel, read_panel
 from elman.data.series.calendar import Calendar
 from elman.data.series.frequency import is_step_of
 from elman.errors import SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.forecast import made
 from elman.tasks.forecast.asked import percents
 from elman.tasks.forecast.bounds import check_values
@@ -19,6 +20,7 @@ from elman.tasks.forecast.build import context_of, network_of, windows_of
 from elman.tasks.forecast.conformal import Calibration, Intervals
 from elman.tasks.forecast.copula import patterns_of
 from elman.tasks.forecast.dataset import SeriesData
+from elman.tasks.forecast.export import export_spec
 from elman.tasks.forecast.flags import COMMANDS
 from elman.tasks.forecast.history import View, check_known, read
 from elman.tasks.forecast.inference import scaled_at_end
@@ -258,6 +260,10 @@ class ForecastParts(Task):
         )
         check_values(panel, settings.head, settings.nonnegative)
         return panel
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from features to scaled quantiles; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         name, known = next(iter(self.memory.known.items()))

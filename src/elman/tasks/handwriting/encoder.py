@@ -7,13 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout
+from elman.nn.graph import Graph, Value
+from elman.tasks.handwriting.graph import DOT, FAR, GRID, NEAR, REACH, features, steps_input
 from elman.tasks.handwriting.settings import HandwritingSettings
 
-_FAR = 1e9
 _NOISE_STEPS = 4  # of the pen's path, over which a displacement is smooth
-_GRID, _REACH = 5, 0.6  # cells of the context bitmap, and how far it reaches
-_NEAR = 4  # sizes along the path, whose ink is in it
-_DOT = 0.02  # of the usual size, so that a dot has a logarithm
 
 
 class InkEncoder(nn.Module):
@@ -35,7 +33,7 @@ class InkEncoder(nn.Module):
         self.shear, self.stretch = settings.shear, settings.stretch
         self.scale, self.noise = settings.scale, settings.noise
         self.dropout = LockedDropout(settings.input_dropout)
-        self.output_size = (6 if is_text else 7) + _GRID**2 + (4 if self.keep_size else 0)
+        self.output_size = (6 if is_text else 7) + GRID**2 + (4 if self.keep_size else 0)
 
     def forward(self, steps: Tensor) -> Tensor:
         """The features; those of padding are 0."""
@@ -44,9 +42,9 @@ class InkEncoder(nn.Module):
         if self.training:
             points, size = self._varied(points, real, size)
         points = torch.where(real > 0, points, 0)
-        padding = (1 - real) * _FAR
+        padding = (1 - real) * FAR
         high, low = (points - padding).amax(0), (points + padding).amin(0)
-        sides = (high - low).clamp(0, _FAR / 2)
+        sides = (high - low).clamp(0, FAR / 2)
         if not self.is_text:  # turned and stretched, they are in a box of 1 again
             longest = sides.amax(-1).clamp(min=1e-2)
             longest = torch.where(sides.amax(-1) > 0, longest, 1)
@@ -63,21 +61,29 @@ class InkEncoder(nn.Module):
             self._surroundings(points, real),
         ]
         if self.keep_size:
-            shape = (sides * size[:, None] + _DOT).log()
+            shape = (sides * size[:, None] + DOT).log()
             own = torch.cat([top[:, None], shape, size[:, None].clamp(max=10)], -1)
             features.append(own.expand(len(steps), -1, -1))
         kept: Tensor = self.dropout(torch.cat(features, -1) * real)
         return kept
 
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """`x`, steps (T, B, 6)."""
+        return steps_input(graph)
+
+    def to_graph(self, graph: Graph, x: Value) -> Value:
+        """The features in a graph to export."""
+        return features(graph, self, x)
+
     def _surroundings(self, points: Tensor, real: Tensor) -> Tensor:
         """How much ink is around each point, from -0.6 to 0.6 of the size, (T, B, 25)."""
         every = 2 if self.is_text else 1
-        reach = every * min(_NEAR * self.resolution // every, len(points) - 1)
+        reach = every * min(NEAR * self.resolution // every, len(points) - 1)
         near = F.pad(torch.cat([points, real], -1), (0, 0, 0, 0, reach, reach))
         near = near.unfold(0, 2 * reach + 1, 1)[..., ::every]  # (T, B, 3, steps around)
         away = (near[:, :, :2] - points.unsqueeze(-1)).unsqueeze(-1)
-        centres = torch.linspace(-_REACH, _REACH, _GRID, device=points.device)
-        inside = (1 - (away - centres).abs() * (_GRID - 1) / (2 * _REACH)).clamp(min=0)
+        centres = torch.linspace(-REACH, REACH, GRID, device=points.device)
+        inside = (1 - (away - centres).abs() * (GRID - 1) / (2 * REACH)).clamp(min=0)
         across, down = inside[:, :, 0], inside[:, :, 1]  # (T, B, steps around, 5)
         across = across * near[:, :, 2].unsqueeze(-1)
         ink = torch.einsum("tbnx,tbny->tbxy", across, down) * every

@@ -15,6 +15,7 @@ from elman.data import Ink
 from elman.decode.error_rates import cer, wer
 from elman.decode.hypothesis import Hypothesis
 from elman.errors import SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.batches import PaddedBatches
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import mean_scores
@@ -23,6 +24,7 @@ from elman.tasks.handwriting.answers import COLUMNS, characters
 from elman.tasks.handwriting.baselines import baselines, character_errors
 from elman.tasks.handwriting.batches import TextBatches, by_length
 from elman.tasks.handwriting.dataset import HandwritingData, read_data
+from elman.tasks.handwriting.export import export_spec
 from elman.tasks.handwriting.flags import COMMANDS
 from elman.tasks.handwriting.network import recogniser
 from elman.tasks.handwriting.plan import are_symbols, plan
@@ -347,6 +349,10 @@ class Handwriting(Task):
         starts = steps[:, 2].numpy() == 1
         drawn = characters(found.value, scores.numpy(), alphabet, origins, starts)
         return replace(found, details={**found.details, "characters": drawn})
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from steps of ink to scores; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         size = self._known.steps.size

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from elman.baselines import Baseline
 from elman.data import Ink
 from elman.data.arguments import check_number
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.signature.baselines import errors, scored, warping_baseline
@@ -234,6 +235,14 @@ class SignatureParts(Task):
             "training_sha256": train.samples.sha256,
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
+
+    def export_spec(self) -> ExportSpec:
+        """Refused: `ExportError`."""
+        raise ExportError(
+            "signatures cannot be exported: what the network reads is made by warping time beside"
+            " each of a person's references, which a program without elman cannot do; verify them"
+            " with elman itself"
+        )
 
     def _example(self) -> Callable[[], object]:
         known: SignaturePreprocessing = self.preprocessing

@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 
 _REACH = 2  # frames on either side that a slope is estimated from
 _FIRST = np.arange(-_REACH, _REACH + 1) / (2 * sum(k * k for k in range(1, _REACH + 1)))
-_WEIGHTS = [w.astype(np.float32) for w in (_FIRST, np.convolve(_FIRST, _FIRST))]
+SLOPES = [w.astype(np.float32) for w in (_FIRST, np.convolve(_FIRST, _FIRST))]
 _PRIOR, _WINDOW = 100, 1500  # frames that the first mean counts for; that the running one spans
 
 
@@ -151,7 +151,7 @@ class FrontStream:
             return self._rest[:0]
         parts = [near[reach : reach + count]]
         for order in range(1, 1 + self.front.deltas):
-            weights, start = _WEIGHTS[order - 1], reach - _REACH * order
+            weights, start = SLOPES[order - 1], reach - _REACH * order
             slope = sum(w * near[start + i : start + i + count] for i, w in enumerate(weights))
             parts.append(np.asarray(slope, np.float32))
         return np.concatenate(parts, 1)

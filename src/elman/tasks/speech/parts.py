@@ -16,12 +16,14 @@ from elman.decode.alphabet import Alphabet
 from elman.decode.error_rates import cer, wer
 from elman.decode.ngram import NGram
 from elman.errors import DataError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.speech.baselines import baselines, word_errors
 from elman.tasks.speech.batches import TrainingUtterances, by_length
 from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable
+from elman.tasks.speech.export import export_spec
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Front
 from elman.tasks.speech.network import recogniser
@@ -225,6 +227,10 @@ class SpeechParts(Task):
             "alphabet": self._preprocessing.alphabet.characters,
             "training_sha256": Utterances(train.utterances).sha256,
         }
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from steps to log probabilities of characters; see `docs/export.md`."""
+        return export_spec(self)
 
     # what these need
 

@@ -15,12 +15,14 @@ from elman.data.arguments import check_number
 from elman.data.checks import whole
 from elman.data.values import shown
 from elman.errors import DataError, SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.handwriting.dataset import HandwritingData, read_data
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.synthesis.baselines import baselines, gaussian
 from elman.tasks.synthesis.batches import PointBatches, Points, Sample, by_length
+from elman.tasks.synthesis.export import export_spec
 from elman.tasks.synthesis.flags import COMMANDS
 from elman.tasks.synthesis.generation import Style, Written, write
 from elman.tasks.synthesis.likelihood import log_likelihood
@@ -306,6 +308,10 @@ class Synthesis(Task):
             generator.manual_seed(whole(seed, "seed"))
         usual: dict[str, Any] = {"bias": 0.0, "style": None, "most": None}
         return write(self.model, self._known, texts, generator=generator, **{**usual, **options})
+
+    def export_spec(self) -> ExportSpec:
+        """The graph that writes a point; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         text = self._known.characters[:1]

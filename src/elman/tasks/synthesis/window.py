@@ -32,6 +32,7 @@ class Window(nn.Module):
     def __init__(self, input_size: int, count: int, pace: float) -> None:
         super().__init__()
         self.linear = nn.Linear(input_size, 3 * count)
+        self.narrowest = _NARROWEST
         with torch.no_grad():
             self.linear.bias[2 * count :] = math.log(math.expm1(min(max(pace, 1e-4), 10.0)))
 

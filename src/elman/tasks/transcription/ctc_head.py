@@ -4,6 +4,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
+from elman.nn.graph_ops import softmax
 
 
 class Characters(nn.Module):
@@ -18,3 +21,8 @@ class Characters(nn.Module):
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """The log probabilities; lengths do not matter to them."""
         return F.log_softmax(self.linear(self.dropout(output)), -1)
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:  # noqa: ARG002
+        """The log probabilities in a graph to export."""
+        scores: Value = describe(graph, self.linear, output)
+        return softmax(graph, scores, -1, log=True)

@@ -1,5 +1,6 @@
 """The network of a translator: embeddings, encoder, attention, decoder, scores of tokens."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,12 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.nn import Attention
+from elman.nn import Attention, graph_attention
+from elman.nn import graph_ops as ops
 from elman.nn.attention import Memory
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
 from elman.nn.lengths import mask_of
 from elman.tasks.encoder_decoder import Bridge, Decoder, EncoderDecoder, RecurrentEncoder
 from elman.tasks.input_feeding import InputFeedingDecoder
 from elman.tasks.model import TokenEncoder
+from elman.tasks.sequence_export import graph_inputs
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
 from elman.tasks.translate.settings import TranslateSettings
 
@@ -49,6 +54,12 @@ class Readout(nn.Module):
         weight = self._tied[0].weight if self.weight is None else self.weight
         return F.linear(self.dropout(torch.tanh(self.hidden(output))), weight, self.bias)
 
+    def to_graph(self, graph: Graph, output: Value) -> Value:
+        """The scores in a graph to export."""
+        matrix = self._tied[0].weight if self.weight is None else self.weight
+        hidden = ops.apply(graph, "tanh", describe(graph, self.hidden, output))
+        return ops.linear(graph, hidden, matrix, self.bias)
+
 
 class Shared(nn.Module):
     """A module that belongs to another one, whose weights are not counted or saved twice."""
@@ -60,6 +71,15 @@ class Shared(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """What the module makes of the inputs."""
         found: Tensor = self._module[0](*inputs)
+        return found
+
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """Those of the module."""
+        return graph_inputs(graph, self._module[0])
+
+    def to_graph(self, graph: Graph, *inputs: Value) -> Value:
+        """The module in a graph to export."""
+        found: Value = describe(graph, self._module[0], *inputs)
         return found
 
 
@@ -84,6 +104,23 @@ class MeanContext(nn.Module):
         mean = torch.einsum("tbm,tb->bm", memory.values, weights)
         count = len(query)
         return mean.expand(count, -1, -1), weights.T.expand(count, -1, -1)
+
+    def memory_in_graph(self, graph: Graph, memory: Value, lengths: Value) -> dict[str, Value]:
+        """As `prepare` in a graph to export."""
+        return graph_attention.memory_of(graph, memory, lengths)
+
+    def attend_in_graph(
+        self,
+        graph: Graph,
+        query: Value,  # noqa: ARG002
+        memory: Mapping[str, Value],
+    ) -> Value:
+        """As `attend` in a graph to export: the mean, (B, M)."""
+        mask = graph_attention.column(graph, memory)
+        real = ops.apply(graph, "where", mask, memory["memory_values"], 0.0)
+        count = ops.reduced(graph, "sum", ops.cast(graph, mask), [0])
+        total = ops.reduced(graph, "sum", real, [0])
+        return ops.apply(graph, "div", total, ops.apply(graph, "maximum", count, 1.0))
 
 
 def translator(

@@ -15,6 +15,7 @@ from elman.data.text.vocabulary import PIECES
 from elman.data.values import shown
 from elman.errors import SettingsError
 from elman.nn.attention import Memory
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.encoder_decoder import EncoderDecoder
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -26,6 +27,7 @@ from elman.tasks.translate.baselines import baselines
 from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
 from elman.tasks.translate.decoding import DecodeOptions, Translator, token_nats
+from elman.tasks.translate.export import export_spec
 from elman.tasks.translate.flags import COMMANDS
 from elman.tasks.translate.from_language import settings_of, take
 from elman.tasks.translate.length_penalty import chosen, sample
@@ -377,6 +379,10 @@ class Translate(Task):
     def report_parts(self, train: TranslateData, held_out: TranslateData) -> Own:
         """Translations with their attention, and the data."""
         return TranslateRun(self, train, held_out).own()
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs that read a source and write a token; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         text = TranslateData(Pairs(["a"], None, [""]))

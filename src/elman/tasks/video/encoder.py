@@ -1,11 +1,14 @@
 """Frames to features: strided and depthwise-separable convolutions, frame by frame."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Ragged
+from elman.nn.graph import Graph, Value
+from elman.tasks.video.graph import features, frames_input
 
 _SMALLEST = 8  # places a side, from which on maps are not halved any more
 _CODES = 16  # channels of the last maps
@@ -65,6 +68,36 @@ class FrameEncoder(nn.Module):
         padded, _ = Ragged(self.features(values, before), lengths).pad()
         dropped: Tensor = self.dropout(padded)
         return dropped
+
+    def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
+        """`frames`, (T, B, H, W, C), or (B, H, W, C) in a graph of one step."""
+        return frames_input(graph, self)
+
+    def to_graph(self, graph: Graph, frames: Value) -> Value:
+        """The features in a graph to export."""
+        return features(graph, self, frames)
+
+    def from_named(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The inputs of a graph as `forward` takes them, all frames real."""
+        frames = inputs["frames"].transpose(0, 1)
+        count, steps = frames.shape[:2]
+        return frames.flatten(0, 1), torch.full((count,), steps)
+
+    def to_named(self, inputs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """The inverse of `from_named`; there is 0 beyond a clip's end."""
+        return {"frames": Ragged(*inputs).pad()[0].float()}
+
+    def stepped(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The features of one frame after others, (B, F), as a graph of one step has it: with the
+        frame before as the state `last_frame`, once `begun` is 1."""
+        values = self.scaled(inputs["frames"])
+        if "last_frame" not in inputs:
+            return self.features(values, values), {}
+        before = inputs["last_frame"][0].permute(0, 3, 1, 2)
+        begun = inputs["begun"][0].permute(0, 3, 1, 2)
+        found = self.features(values, torch.where(begun > 0, before, values))
+        last = values.permute(0, 2, 3, 1).unsqueeze(0)
+        return found, {"new_last_frame": last, "new_begun": inputs["begun"].clamp(min=1)}
 
     def scaled(self, frames: Tensor) -> Tensor:
         """Frames (N, H, W, C) uint8 as numbers of mean 0 and deviation 1, (N, C, H, W)."""

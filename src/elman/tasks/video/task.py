@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from elman.baselines import Baseline
 from elman.data.checks import whole
 from elman.errors import SettingsError
+from elman.nn.export_spec import ExportSpec
 from elman.tasks.hooks import Hooks
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -20,6 +21,7 @@ from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
+from elman.tasks.video.export import export_spec
 from elman.tasks.video.flags import COMMANDS
 from elman.tasks.video.forecasting import Forecasting
 from elman.tasks.video.preprocessing import VideoPreprocessing
@@ -237,6 +239,10 @@ class Video(Task):
     def _check_classifies(self, what: str) -> None:
         if self.settings.kind == "predict":
             raise SettingsError(f"a model that predicts frames has no {what}")
+
+    def export_spec(self) -> ExportSpec:
+        """Graphs from frames to scores of labels; see `docs/export.md`."""
+        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         pixels = self._known.pixels

@@ -1,0 +1,78 @@
+"""A recogniser of handwriting to export, and what a program has to do before and after."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from elman.nn.export_spec import ExportSpec, Run
+from elman.tasks.ensemble import only_network
+from elman.tasks.sequence_export import measured, named, probabilities, sequence_spec
+
+if TYPE_CHECKING:
+    from elman.tasks.handwriting.task import Handwriting
+
+_STEPS = (
+    "points evenly along each stroke, 1 / resolution of the ink's size apart; (x, y) from the"
+    " middle of the ink's box, in units of its size; 1 where a stroke begins; 1 (0 is padding); the"
+    " middle's height on the page, (y - top) / size; the ink's size in units of `size`"
+)
+_SIZE = {
+    True: "the height between the 5th and the 95th percentile of y",
+    False: "the longer side of the box",
+}
+_CTC = "take the likeliest id of each step; write it where it is not the blank and not that before"
+
+
+def export_spec(task: "Handwriting") -> ExportSpec:
+    """Graphs from steps of ink to log probabilities of characters at every step, or to `scores`
+    and `probabilities` of symbols."""
+    known, model = task.preprocessing, only_network(task)
+    ending = named("log_probabilities") if known.is_text else probabilities()
+    ink = {"resolution": known.steps.resolution, "size": known.steps.size, "top": known.steps.top}
+    answers: dict[str, Any] = {"labels": known.labels}
+    if known.alphabet is not None:
+        alphabet = {"blank": 0, "first_id": 1, "characters": known.alphabet.characters}
+        answers = {"alphabet": alphabet, "search": _CTC}
+    return replace(
+        sequence_spec(model, ending, states=False),
+        preprocessing={
+            "task": task.name,
+            "ink": {**ink, "size_of_ink": _SIZE[known.is_text], "steps": _STEPS},
+            **answers,
+        },
+        metadata={"task": task.name},
+        batches=lambda data: _batches(task, data),
+        metrics=lambda runs, data: measured(task, data, lambda batch: _outputs(task, runs, batch)),
+        shortest=1,
+        draw={"x": _drawn},
+        objective=(task.objective.name, bool(task.objective.maximize)),
+    )
+
+
+def _drawn(shape: list[int], generator: torch.Generator) -> Tensor:
+    """Steps of a pen that moves at random."""
+    steps = torch.randn(shape, generator=generator)
+    steps[..., 2], steps[..., 3] = (steps[..., 2] > 1).float(), 1.0
+    steps[..., 4:] = steps[:1, :, 4:]
+    steps[..., 5] = steps[..., 5].abs() + 0.1
+    return steps
+
+
+def _named(batch: Any) -> dict[str, Tensor]:
+    return {"x": batch.inputs, "lengths": batch.lengths}
+
+
+def _batches(task: "Handwriting", data: Any) -> Iterator[dict[str, Tensor]]:
+    dataset = task.read(data, labelled=False)
+    yield from map(_named, task.batches(task.preprocessing, dataset, training=False).epoch(0))
+
+
+def _outputs(task: "Handwriting", runs: Mapping[str, Run], batch: Any) -> Any:
+    found = runs["sequence"](_named(batch))
+    if not task.preprocessing.is_text:
+        return found["scores"]
+    both = zip(found["log_probabilities"].unbind(1), batch.lengths.tolist(), strict=True)
+    return [each[:length] for each, length in both]

@@ -1,0 +1,75 @@
+"""A recogniser's graphs to export, and what a program has to do before and after."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from elman.data.sound.described import described
+from elman.errors import ExportError
+from elman.nn.export_spec import ExportSpec, Run
+from elman.tasks.ensemble import only_network
+from elman.tasks.sequence_export import measured, named, sequence_spec
+from elman.tasks.speech.frontend import SLOPES
+
+if TYPE_CHECKING:
+    from elman.tasks.speech.parts import SpeechParts
+
+_LEVEL = {
+    True: "take off each feature's mean over the recording",
+    False: "of frame n (from 1) add (frame - mean) / min(100 + n, 1500) to `mean`, then take that"
+    " off",
+}
+_CTC = "take the likeliest id of each step; write it where it is not the blank and not that before"
+
+
+def export_spec(task: "SpeechParts") -> ExportSpec:
+    """Graphs from steps of features to `log_probabilities` of the blank and each character."""
+    model = only_network(task)
+    if task.settings.loss != "ctc":
+        raise ExportError(
+            "a transducer cannot be exported, as its search reads what it writes: train with"
+            ' loss="ctc"'
+        )
+    if task.settings.look_ahead is not None:
+        raise ExportError(
+            "layers that look ahead cannot be exported: train without look_ahead, in one direction"
+            " to write while one speaks, or in both"
+        )
+    known = task.preprocessing
+    return replace(
+        sequence_spec(model, named("log_probabilities"), states=False),
+        preprocessing={
+            "task": task.name,
+            "sound": None if known.acoustic is None else described(known.acoustic),
+            "steps": {
+                "mean": [float(value) for value in known.front.mean],
+                "level": _LEVEL[known.front.whole],
+                "slopes": [[float(w) for w in weights] for weights in SLOPES[: known.front.deltas]],
+                "stack": known.front.stack,
+            },
+            "alphabet": {"blank": 0, "first_id": 1, "characters": known.alphabet.characters},
+            "search": _CTC,
+        },
+        metadata={"task": task.name, "alphabet": known.alphabet.characters},
+        batches=lambda data: _batches(task, data),
+        metrics=lambda runs, data: measured(task, data, lambda batch: _outputs(runs, batch)),
+        objective=(task.objective.name, bool(task.objective.maximize)),
+    )
+
+
+def _named(batch: Any) -> dict[str, Tensor]:
+    return {"x": batch.inputs, "lengths": batch.lengths}
+
+
+def _batches(task: "SpeechParts", data: Any) -> Iterator[dict[str, Tensor]]:
+    dataset = task.read(data, labelled=False)
+    yield from map(_named, task.batches(task.preprocessing, dataset, training=False).epoch(0))
+
+
+def _outputs(runs: Mapping[str, Run], batch: Any) -> list[Tensor]:
+    """Of each utterance the log probabilities."""
+    scores = runs["sequence"](_named(batch))["log_probabilities"]
+    both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)
+    return [each[:length] for each, length in both]
