@@ -76,7 +76,8 @@ class Streams:
     """The functions of a layer's step as a program calls them."""
 
     def __init__(self, layer: Recurrent) -> None:
-        self.run = run_here(layer.export_spec().graph("step"), "m")
+        graphs = layer.export_spec().graphs
+        self.run = run_here(graphs, "step")["step"]
         word, place = ctypes.c_size_t, ctypes.c_void_p
         self.size = self.run.function("state_size", result=word)() // 4
         self.reset = self.run.function("reset", place, result=None)
@@ -127,7 +128,7 @@ def test_ids_outside_the_table_are_refused() -> None:
     graph = Graph("step")
     ids = graph.input("ids", ("B",), "int64", below=4)
     graph.output("y", apply(graph, "mul", embedding(graph, ids, torch.eye(4)), 2.0))
-    run = run_here(graph, "m")
+    run = run_here({"step": graph}, "step")["step"]
     step = run.function("step", *[ctypes.c_void_p] * 3)
     state, y = np.zeros(64, np.float32), np.zeros(4, np.float32)
     for given, expected in ((3, OK), (4, RANGE), (-1, RANGE), (2**31 - 1, RANGE)):

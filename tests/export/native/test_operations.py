@@ -265,9 +265,9 @@ def test_what_has_no_native_code_is_refused() -> None:
     x = graph.input("x", ("B", 3))
     graph.output("y", graph.add("fft", x, shapes=[x.shape])[0])
     with pytest.raises(ExportError, match='"fft" has no native code'):
-        run_here(graph, "m")
+        run_here({"step": graph}, "step")
     graph = Graph("step")
     x, y = graph.input("x", ("B", 3)), graph.input("y", (4, 3))
     graph.output("z", graph.add("linear", x, y, shapes=[("B", 4)])[0])
     with pytest.raises(ExportError, match="computed"):
-        run_here(graph, "m")
+        run_here({"step": graph}, "step")

@@ -1,7 +1,7 @@
 """A graph's native code in this process, to compare its numbers with the model's."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -11,6 +11,7 @@ from elman.errors import ExportError
 from elman.export.native.functions import Module, build
 from elman.export.native.targets import compile_object, host
 from elman.export.one_by_one import Case, OneByOne, Result, size
+from elman.nn.export_spec import Run
 from elman.nn.graph import Array, Graph
 
 _kept: list[Any] = []  # what owns the machine code
@@ -34,7 +35,8 @@ class Loaded(OneByOne):
         return [self._one(case) for case in cases]
 
     def _one(self, case: Case) -> Result:
-        own, is_step = self.interface, self.graph.form == "step"
+        own, is_step = self.interface, self.interface.form == "step"
+        name = "step" if self.graph.form == "step" else "run"
         memory = np.zeros(own.memory_floats, np.float32)
         memory[: len(case.states)] = case.states
         outputs = {
@@ -45,9 +47,10 @@ class Loaded(OneByOne):
         if not is_step:
             count = self.function("scratch_size", ctypes.c_size_t, result=ctypes.c_size_t)
             arrays.append(np.zeros(count(case.steps) // 4, np.float32))
-        arrays += [*case.inputs.values(), *([] if is_step else [case.steps]), *outputs.values()]
+        arrays += [*case.inputs.values(), *([case.steps] if name == "run" else [])]
+        arrays += outputs.values()
         kinds = [ctypes.c_size_t if isinstance(each, int) else ctypes.c_void_p for each in arrays]
-        status = self.function("step" if is_step else "run", *kinds)(
+        status = self.function(name, *kinds)(
             *(each if isinstance(each, int) else each.ctypes.data for each in arrays)
         )
         if status:
@@ -55,10 +58,16 @@ class Loaded(OneByOne):
         return Result(outputs, memory[: len(case.states)])
 
 
-def run_here(graph: Graph, name: str) -> Loaded:
-    """The graph's code for this machine, whatever the target is."""
-    module = build(graph, name, host())
-    return Loaded(graph, module, compile_object(host(), module.code))
+def loaded(graphs: Mapping[str, Graph], form: str, module: Module, content: bytes) -> dict[str, Run]:
+    """What the code for a graph computes, by the graphs' names: also sequences by its `run`."""
+    names = [form, "sequence"] if module.runs_sequences else [form]
+    return {name: Loaded(graphs[name], module, content) for name in names}
+
+
+def run_here(graphs: Mapping[str, Graph], form: str) -> dict[str, Run]:
+    """The same by code for this machine."""
+    module = build(graphs[form], "m", host(), graphs.get("sequence") if form == "step" else None)
+    return loaded(graphs, form, module, compile_object(host(), module.code))
 
 
 def _load(content: bytes, names: tuple[str, ...]) -> dict[str, int]:

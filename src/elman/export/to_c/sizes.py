@@ -24,6 +24,10 @@ class Size:
         """The number, where it does not depend on T."""
         return (self.terms or (0,))[0] if len(self.terms) <= 1 else None
 
+    def at(self, steps: int) -> int:
+        """The number for so many steps."""
+        return sum(factor * steps**power for power, factor in enumerate(self.terms))
+
     @property
     def c(self) -> str:
         """The size in C."""

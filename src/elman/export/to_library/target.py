@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elman.errors import ExportError
 from elman.export.native.functions import Module, build as written
-from elman.export.native.running import Loaded, run_here
+from elman.export.native.running import loaded, run_here
 from elman.export.native.targets import Target, compile_object, host, resolve, runs_here
 from elman.export.targets import Options
 from elman.export.to_c import header
@@ -57,7 +57,7 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
         raise ExportError('a library has float32 weights alone: leave int8 away, or use to="c"')
     form = chosen(graphs)
     target = resolve(options.target or "host")
-    module = written(graphs[form], options.name, target)
+    module = written(graphs[form], options.name, target, sequence_of(graphs, form))
     content = compile_object(target, module.code)
     needed = undefined(content) if content[:4] == b"\x7fELF" else []
     if needed:
@@ -66,12 +66,12 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
             ' to="c" there'
         )
     if runs_here(target):
-        return Library(module, target, content, {form: Loaded(graphs[form], module, content)}, ())
+        return Library(module, target, content, loaded(graphs, form, module, content), ())
     note = (
         f"not run on {target.name}: the numbers compared are those of the same code for this"
         " machine"
     )
-    return Library(module, target, content, {form: run_here(graphs[form], options.name)}, (note,))
+    return Library(module, target, content, run_here(graphs, form), (note,))
 
 
 def chosen(graphs: Mapping[str, Graph]) -> str:
@@ -80,6 +80,11 @@ def chosen(graphs: Mapping[str, Graph]) -> str:
     if form is None:
         raise ExportError(f'a model of {" and ".join(graphs)} has no native code: use to="onnx"')
     return form
+
+
+def sequence_of(graphs: Mapping[str, Graph], form: str) -> Graph | None:
+    """The graph of sequences beside one of steps, if there is one."""
+    return graphs.get("sequence") if form == "step" else None
 
 
 def _shared(content: bytes) -> bytes | None:

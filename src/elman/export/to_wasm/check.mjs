@@ -6,7 +6,7 @@ const { load } = await import(process.argv[2]);
 const model = await load(), own = model.description;
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
 const text = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
-function answer({ steps, states, inputs }) {
+function answer({ call, steps, states, inputs }) {
   const state = model._state(), first = bytes(states), given = {};
   const memory = () => new Uint8Array(model._memory.buffer);
   memory().set(first, state);
@@ -14,7 +14,7 @@ function answer({ steps, states, inputs }) {
     const kind = input.kind === "float" ? Float32Array : Int32Array;
     given[input.name] = new kind(bytes(inputs[input.name]).buffer);
   }
-  const outputs = model._call(own.form === "step" ? "step" : "run", state, given, steps);
+  const outputs = model._call(call, state, given, steps);
   const after = memory().slice(state, state + first.length);
   model._give(state, own.state);
   const found = Object.fromEntries(Object.entries(outputs).map(([name, array]) => [name, text(array)]));

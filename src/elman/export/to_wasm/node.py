@@ -38,6 +38,7 @@ class InNode(OneByOne):
         """All cases, in a process that is kept."""
         asked = [
             {
+                "call": "step" if self.graph.form == "step" else "run",
                 "steps": case.steps,
                 "states": encoded(case.states),
                 "inputs": {identifier(n): encoded(array) for n, array in case.inputs.items()},

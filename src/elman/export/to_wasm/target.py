@@ -8,7 +8,7 @@ from elman.export.native.functions import Module, build as written
 from elman.export.native.running import run_here
 from elman.export.native.targets import NAMED, compile_object
 from elman.export.targets import Options
-from elman.export.to_library.target import chosen
+from elman.export.to_library.target import chosen, sequence_of
 from elman.export.to_wasm import javascript
 from elman.export.to_wasm.module import Linked, link
 from elman.export.to_wasm.node import InNode, node
@@ -50,11 +50,13 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
         raise ExportError(f"target={shown(machine)}: WebAssembly has {' and '.join(known)}")
     form = chosen(graphs)
     graph, target = graphs[form], NAMED[machine]
-    module = written(graph, options.name, target)
+    module = written(graph, options.name, target, sequence_of(graphs, form))
     linked = link(compile_object(target, module.code), module.functions)
     command = node()
     if command is None or machine != known[0]:
         note = _NO_NODE if command is None else _NO_NODE.replace("there is no Node.js", "Node.js has no relaxed SIMD")
-        return Web(graph, module, linked, {form: run_here(graph, options.name)}, (note,))
+        return Web(graph, module, linked, run_here(graphs, form), (note,))
     content = javascript.files(graph, module, linked, "")
-    return Web(graph, module, linked, {form: InNode(graph, options.name, content, command)}, ())
+    names = [form, "sequence"] if module.runs_sequences else [form]
+    runs: dict[str, Run] = {n: InNode(graphs[n], options.name, content, command) for n in names}
+    return Web(graph, module, linked, runs, ())
