@@ -16,10 +16,10 @@ CHARACTER_ORDERS = (2, 3, 4, 5)
 BUCKETS = 2**18  # for each of the two kinds of n-grams
 _LEAST_FREQUENCY = 2  # texts that an n-gram must be in
 _FEW = 500  # texts below which no n-gram is too rare
-_LONGEST = 5000  # characters of a text that are read
+LONGEST = 5000  # characters of a text that are read
 
 # Letters of scripts that write no spaces are words of their own.
-_WORD = re.compile(
+WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\w+|[^\w\s]"
 )
 
@@ -91,8 +91,8 @@ class NgramVectors:
 
 def _counts(texts: Sequence[str]) -> tuple[Integers, Integers, Integers]:
     """Text, bucket and count of every different n-gram of each text, sorted by text."""
-    texts = [text[:_LONGEST].casefold() for text in texts]
-    words = _words([_WORD.findall(text) for text in texts])
+    texts = [text[:LONGEST].casefold() for text in texts]
+    words = _words([WORD.findall(text) for text in texts])
     rows, buckets = _characters([text.split() for text in texts])
     keys = np.concatenate([words, rows * (2 * BUCKETS) + buckets + BUCKETS])
     keys, counts = np.unique(keys, return_counts=True)

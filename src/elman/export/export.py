@@ -10,7 +10,7 @@ from elman.export import place
 from elman.export.int8 import judge
 from elman.export.parity import check
 from elman.export.report import Checked, Exported
-from elman.export.targets import Options, Target, named
+from elman.export.targets import TARGETS, Options, Target, named
 from elman.folders import path_of
 from elman.messages import shown
 from elman.nn.export_spec import ExportSpec
@@ -139,6 +139,12 @@ def _names(spec: ExportSpec, form: str | None) -> list[str]:
 
 def _place(path: Path, to: Target, names: list[str]) -> tuple[Path, str | None]:
     """The folder, and the name of the file that the others are named after, if one is given."""
+    other = [name for name, each in TARGETS.items() if each.ending == path.suffix]
+    if path.suffix != to.ending and other:
+        raise ExportError(
+            f"{path} ends in {path.suffix}, as files of {other[0]} do: name a folder, or a file"
+            f" that ends in {to.ending}"
+        )
     if path.suffix != to.ending:
         return path, None
     if to.ending == ".onnx" and len(names) > 1:

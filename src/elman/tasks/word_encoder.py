@@ -16,7 +16,7 @@ from elman.nn.graph import Graph, Value
 from elman.nn.graph_ops import apply, cast, embedding, reduced
 
 ORDERS = (3, 4, 5)
-_LONGEST = 40  # characters of a word whose n-grams are read
+LONGEST = 40  # characters of a word whose n-grams are read
 _RESERVED = 2  # padding, and a word of which nothing is known
 
 
@@ -54,7 +54,7 @@ class DistinctWords:
             for words in vocabulary.split_many(texts)
         ]
         self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, numbers)])
-        found = character_ngrams(list(numbers), ORDERS, buckets, longest=_LONGEST)
+        found = character_ngrams(list(numbers), ORDERS, buckets, longest=LONGEST)
         self._ngrams = torch.from_numpy(found.buckets)
         self._counts = torch.from_numpy(np.concatenate([[0, 0], found.counts]))
         self._starts = self._counts.cumsum(0) - self._counts

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.data.text.described import described
 from elman.nn import Ragged
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_ops import apply, embedding, reduced, reshape, weight
+from elman.tasks.classify.described import described
 from elman.tasks.classify.ngram_model import NgramModel
 from elman.tasks.ensemble import only_network
 from elman.tasks.sequence_export import (
@@ -41,7 +41,7 @@ def export_spec(task: "Classify") -> ExportSpec:
         spec = refuse_step(spec, _NGRAMS)
     return replace(
         spec,
-        preprocessing=_described(task),
+        preprocessing=described(task),
         metadata={"task": task.name, "labels": "\n".join(known.labels)},
         batches=lambda data: (each for each in _batches(task, task.read(data, labelled=False))),
         metrics=lambda runs, data: _metrics(task, runs, data),
@@ -112,11 +112,3 @@ def _metrics(task: "Classify", runs: Mapping[str, Run], data: Any) -> dict[str, 
     dataset = task.read(data, labelled=True)
     scores = [runs["sequence"](batch)["scores"] for batch in _batches(task, dataset)]
     return task.metrics(list(torch.cat(scores)), task.preprocessing, dataset)
-
-
-def _described(task: "Classify") -> dict[str, Any]:
-    known = task.preprocessing
-    found = {"task": task.name, "labels": known.labels, "several_labels": known.several}
-    if known.vocabulary is not None:
-        found["text"] = described(known.vocabulary)
-    return found

@@ -12,7 +12,6 @@ from torch import Tensor
 from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.nn import Pooling
-from elman.nn.export_spec import ExportSpec
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
@@ -83,6 +82,7 @@ class Classify(Task):
         *("acoustic", "bins", "sample_rate"),
     )
     found_after_training = ("head.temperature", "head.ngram_weight")
+    export_spec = export_spec
 
     @property
     def labels(self) -> list[str]:
@@ -234,8 +234,8 @@ class Classify(Task):
 
     def found(self, name: str, value: Any) -> bool:
         """The sample rate of sound, or the size of the vocabulary."""
-        known: dict[str, Any] = {"vocabulary_size": self.vocabulary and self.vocabulary.size}
-        known["sample_rate"] = self.sound and self.sound.rate
+        known: dict[str, Any] = {"sample_rate": self.sound and self.sound.rate}
+        known["vocabulary_size"] = self.vocabulary and self.vocabulary.size
         return bool(value == known.get(name))
 
     def precision(self, preprocessing: ClassifyPreprocessing) -> torch.dtype | None:
@@ -392,10 +392,6 @@ class Classify(Task):
     def report_parts(self, train: ClassifyData, held_out: ClassifyData) -> Own:
         """Confusions, calibration, mistakes, suspicious labels, and the data."""
         return ClassifyRun(self, train, held_out).own()
-
-    def export_spec(self) -> ExportSpec:
-        """Graphs from tokens or features to scores and probabilities; see `docs/export.md`."""
-        return export_spec(self)
 
     def _example(self) -> Callable[[], object]:
         if self.sound is not None:

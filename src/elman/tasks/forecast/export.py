@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _FEATURES = (
     "of each target (value - mean) / size and 1 where it is known; of each season its value one"
     " season before the next step, scaled alike (0 if none); ln(size / size one season ago) (0 if"
-    " none); past covariates, standardised; calendar and future covariates of the step; static"
-    " ones. mean and size are running, decayed by `decay` a step: sums of value, |value| and 1, the first"
-    " two divided by the third"
+    " none); past covariates, standardised; calendar and future covariates of the step;"
+    " static ones. mean and size are running, decayed by `decay` a step: sums of value, |value|"
+    " and 1, the first two divided by the third"
 )
 _GIVEN = {
     "memory": "the last `memory` values of each target, (value - mean) / size, oldest first",
@@ -35,7 +35,8 @@ _GIVEN = {
     " step of each last season",
     "ahead": "calendar and future covariates of each step to come",
     "quantiles": "of each step and target at `levels`, scaled alike: value = mean + size *"
-    " quantile; pair i of levels is moved apart by `widening`[i], none beyond the median, then sorted",
+    " quantile; pair i of levels is moved apart by `widening`[i], none beyond the median, then"
+    " sorted",
 }
 
 
@@ -63,6 +64,7 @@ def export_spec(task: "ForecastParts") -> ExportSpec:
             "widening": None if calibration is None else calibration.widening.tolist(),
         },
         metadata={"task": task.name, "horizon": str(view.horizon)},
+        shortest=1,
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from elman.baselines import Baseline
 from elman.data import Ink
 from elman.data.arguments import check_number
+from elman.errors import ExportError
 from elman.nn.export_spec import ExportSpec
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
