@@ -156,7 +156,7 @@ def test_without_node_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(target, "node", lambda: None)
     done = export(made("gru"), tmp_path, to="wasm")
     assert "there is no Node.js here" in str(done)
-    assert [each.graph for each in done.checked] == ["step", "steps"]
+    assert [each.graph for each in done.checked] == ["sequence", "step", "steps"]
 
 
 def test_a_module_that_does_not_run_is_no_export(layer: Recurrent, tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ class Tile:
         if shape.lanes == 1:
             return cls(4, 1, 2, 4)
         if shape.registers == 32:
-            return cls(6, 2, 4, 6)
-        return cls(6, 2, 4, 3) if shape.lanes == 8 else cls(6, 1, 2, 3)
+            return cls(6, 2, 4, 3)
+        return cls(6, 2, 4, 2) if shape.lanes == 8 else cls(6, 1, 2, 3)
 
 
 def filled(numbers: Array, lanes: int) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from elman.export.cases import drawn, initial
+from elman.nn.export_spec import ExportSpec
 from elman.export.native.functions import Module
 from elman.export.one_by_one import LENGTHS
 from elman.export.to_c.interface import Interface, Parameter
@@ -70,17 +71,18 @@ def _below(graph: Graph, parameter: Parameter) -> dict[str, int]:
 
 def _example(graph: Graph) -> dict[str, dict[str, str]]:
     """Some steps from the first state on: inputs, and what the graph makes of them."""
+    spec = ExportSpec({graph.form: graph}, {})
     generator, states = torch.Generator().manual_seed(0), initial(graph, 1)
     sizes = {"T": _STEPS, "B": 1}
     if graph.form == "sequence":
-        inputs = {v.name: drawn(graph, v, sizes, generator) for v in graph.inputs}
+        inputs = {v.name: drawn(spec, graph, v, sizes, generator) for v in graph.inputs}
         inputs[LENGTHS] = torch.tensor([_STEPS])
         found = run(graph, {**inputs, **states})
         steps = [(inputs, {value.name: found[value.name] for value in graph.outputs})]
     else:
         steps = []
         for _ in range(_STEPS):
-            inputs = {v.name: drawn(graph, v, sizes, generator) for v in graph.inputs}
+            inputs = {v.name: drawn(spec, graph, v, sizes, generator) for v in graph.inputs}
             found = run(graph, {**inputs, **states})
             states = {before.name: found[after.name] for before, after in graph.states}
             steps.append((inputs, {value.name: found[value.name] for value in graph.outputs}))
