@@ -85,7 +85,9 @@ def in_machine_code() -> None:
             export(layer, folder, to="onnx")
             runs = [from_c(layer), by_layer(layer), *by_runtime(layer, Path(folder))]
             seconds = interleaved(runs, 4).seconds
-        figures = [1e6 * each / calls for each, calls in zip(seconds, (STEPS, 1, 1, STEPS), strict=True)]
+        figures = [
+            1e6 * each / calls for each, calls in zip(seconds, (STEPS, 1, 1, STEPS), strict=True)
+        ]
         ratio = min(figures[2:]) / figures[0]
         shown = " | ".join(f"{figure:,.1f}" for figure in figures)
         print(f"| {cell} {size} | {shown} | {ratio:.2f} |", flush=True)
@@ -121,7 +123,8 @@ def by_runtime(layer: Recurrent, folder: Path) -> list[Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     step, sequence = (
-        onnxruntime.InferenceSession(folder / f"{name}.onnx", options) for name in ("step", "sequence")
+        onnxruntime.InferenceSession(folder / f"{name}.onnx", options)
+        for name in ("step", "sequence")
     )
     x = np.random.default_rng(0).standard_normal((STEPS, 1, layer.input_size), np.float32)
     states = {name: np.zeros((1, 1, layer.hidden_size), np.float32) for name in layer.cell.state}
@@ -144,10 +147,18 @@ def in_node(web: Path) -> None:
             script = Path(folder) / "script.mjs"
             script.write_text(SCRIPT)
             given = [folder, str(web), ",".join(layer.cell.state), str(size)]
-            done = subprocess.run(["node", script, *given], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                ["node", script, *given], capture_output=True, text=True, check=True
+            )
             ours, other, apart = json.loads(done.stdout)
-            kilobytes = sum((Path(folder) / f"model.{end}").stat().st_size for end in ("wasm", "mjs")) / 1000
-        print(f"| {cell} {size} | {ours:,.1f} | {other:,.1f} | {other / ours:.2f} | {kilobytes:,.0f} | {apart:.0e} |", flush=True)
+            kilobytes = (
+                sum((Path(folder) / f"model.{end}").stat().st_size for end in ("wasm", "mjs"))
+                / 1000
+            )
+        print(
+            f"| {cell} {size} | {ours:,.1f} | {other:,.1f} | {other / ours:.2f} | {kilobytes:,.0f} | {apart:.0e} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -78,7 +78,9 @@ class OneByOne:
         if LENGTHS in given:
             steps = int(given.pop(LENGTHS))
         given = {
-            value.name: np.ascontiguousarray(given[value.name][:steps] if value.shape[0] == "T" else given[value.name])
+            value.name: np.ascontiguousarray(
+                given[value.name][:steps] if value.shape[0] == "T" else given[value.name]
+            )
             for value in self.graph.inputs
             if value.name != LENGTHS
         }

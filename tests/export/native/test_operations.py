@@ -205,7 +205,9 @@ def test_the_end_of_sequences() -> None:
     x = graph.input("x", ("T", "B", 5))
     lengths = graph.input("lengths", ("B",), "int64")
     graph.output("last", ops.last_step(graph, x, lengths))
-    graph.output("count", ops.reduced(graph, "sum", ops.cast(graph, ops.step_mask(graph, lengths, x)), [0]))
+    graph.output(
+        "count", ops.reduced(graph, "sum", ops.cast(graph, ops.step_mask(graph, lengths, x)), [0])
+    )
     compared(
         graph,
         {"x": torch.randn(6, 3, 5), "lengths": torch.tensor([6, 0, 2])},

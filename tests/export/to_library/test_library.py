@@ -98,7 +98,7 @@ def test_code_for_other_machines_needs_nothing_from_outside(machine: str) -> Non
 
 
 def test_undefined_functions_are_found() -> None:
-    code = 'declare void @missing() nounwind\ndefine void @own() nounwind { call void @missing() ret void }'
+    code = "declare void @missing() nounwind\ndefine void @own() nounwind { call void @missing() ret void }"
     for machine in CROSS:
         assert undefined(compile_object(NAMED[machine], code)) == ["missing"], machine
 

@@ -179,7 +179,7 @@ def test_code_is_small(machine: str) -> None:
 
 
 def test_functions_from_outside_are_refused() -> None:
-    code = 'declare void @missing() nounwind\ndefine void @own() nounwind { call void @missing() ret void }'
+    code = "declare void @missing() nounwind\ndefine void @own() nounwind { call void @missing() ret void }"
     with pytest.raises(ExportError, match="needs functions from outside: missing"):
         link(compile_object(NAMED["wasm32"], code), ["own"])
 

@@ -66,9 +66,7 @@ def pool(program: Program, operation: Operation) -> None:
             with _window(code, position, kernel, spatial, stride, padding, ones) as (at, _):
                 own = code.load(source, _index(code, plane, at, spatial))
                 before = code.b.load(found, typ=code.vector)
-                code.b.store(
-                    of_floats(code, "maximum" if largest else "add", before, own), found
-                )
+                code.b.store(of_floats(code, "maximum" if largest else "add", before, own), found)
             value = code.b.load(found, typ=code.vector)
             if not largest:
                 value = code.b.fdiv(value, code.splat(float(prod(kernel))))

@@ -45,7 +45,9 @@ def of_floats(code: Writer, kind: str, *arguments: Any) -> Any:
 def cast(program: Program, operation: Operation) -> None:
     """Numbers as those of another type."""
     (x,), (y,), code = operation.inputs, operation.outputs, program.code
-    for to, place in program.nest((of(y.shape),), (y, strides((of(y.shape),))), (x, strides((of(x.shape),)))):
+    for to, place in program.nest(
+        (of(y.shape),), (y, strides((of(y.shape),))), (x, strides((of(x.shape),)))
+    ):
         value = program.load(place)
         if y.dtype == "float32":
             convert = code.b.uitofp if x.dtype == "bool" else code.b.sitofp

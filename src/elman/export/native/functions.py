@@ -53,7 +53,9 @@ def build(graph: Graph, name: str, target: Target, sequence: Graph | None = None
     """
     for value in (*graph.inputs, *graph.outputs):
         if value.dtype == "bool":
-            raise ExportError(f"{value.name} is of truth values, which native code does not pass on")
+            raise ExportError(
+                f"{value.name} is of truth values, which native code does not pass on"
+            )
     if sequence is None or not streams(sequence, graph):
         return _Builder(graph, name, target, None).build(runs_sequences=False)
     chunks = sequence if target.lanes > 1 else None  # small machines have little memory
@@ -132,7 +134,9 @@ class _Builder:
             code.copy_exact(program.pointer(after), given[before.name], code.size(of(before.shape)))
         return program, code.finish()
 
-    def _exported(self, name: str, parameters: Sequence[tuple[str, ir.Type]], result: Any) -> Writer:
+    def _exported(
+        self, name: str, parameters: Sequence[tuple[str, ir.Type]], result: Any
+    ) -> Writer:
         shape, name = self.target.shape, f"{self.name}_{name}"
         return Writer(self.module, shape, name, parameters, exported=True, result=result)
 
@@ -262,7 +266,9 @@ class _Builder:
         return code.b.load(found, typ=I1)
 
     @contextmanager
-    def _unless_null(self, code: Writer, names: Sequence[str], result: int | None) -> Iterator[None]:
+    def _unless_null(
+        self, code: Writer, names: Sequence[str], result: int | None
+    ) -> Iterator[None]:
         for name in names:
             value = None if result is None else ir.Constant(I32, result)
             self._return_if(code, code.b.not_(code.is_given(code[name])), value)

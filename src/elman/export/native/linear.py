@@ -38,6 +38,8 @@ def matmul(program: Program, operation: Operation) -> None:
         (*of_b[:-2], ZERO, *of_b[-2:]),
     ]
     single = columns.fixed == 1
-    for to, left, right in program.nest(whole, (y, steps[0]), (a, steps[1]), (b, steps[2]), single=single):
+    for to, left, right in program.nest(
+        whole, (y, steps[0]), (a, steps[1]), (b, steps[2]), single=single
+    ):
         value = code.fma(program.load(left), program.load(right), program.load(to))
         program.store(value, to)

@@ -92,7 +92,10 @@ class Product:
         lanes, zero = self.lanes, ir.Constant(code.vector, None)
         turns = max(1, min(self.tile.turns * self.tile.vectors // width, 4, self.depth))
         first, weights = self._place(code, index)
-        given = [zero if bias is None else code.load(bias, code.add(first, j * lanes)) for j in range(width)]
+        given = [
+            zero if bias is None else code.load(bias, code.add(first, j * lanes))
+            for j in range(width)
+        ]
         sums = given + [zero] * (width * (turns - 1))
 
         def advance(x: Any, weights: Any, turn: int, sums: list[Any]) -> None:
@@ -131,7 +134,10 @@ class Product:
         (start, vectors), lanes, zero = part, self.lanes, ir.Constant(code.vector, None)
         first, weights = self._place(code, index)
         first = code.add(first, start * lanes)
-        given = [zero if bias is None else code.load(bias, code.add(first, j * lanes)) for j in range(vectors)]
+        given = [
+            zero if bias is None else code.load(bias, code.add(first, j * lanes))
+            for j in range(vectors)
+        ]
         carried = [x, code.at(weights, start * lanes), *given * count]
         with code.carrying(0, self.depth, 1, carried) as (_, values):
             x, weights, *sums = values

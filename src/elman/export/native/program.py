@@ -162,7 +162,9 @@ class Program:
         with the strides `steps` from `offset` on."""
         code = self.code
         for to, place in self.nest(shape, (target, into), (source, steps)):
-            moved = Place(place.base, code.sum(place.offset, code.size(offset)), place.single, place.dtype)
+            moved = Place(
+                place.base, code.sum(place.offset, code.size(offset)), place.single, place.dtype
+            )
             there = Place(to.base, code.sum(to.offset, code.size(start)), to.single, to.dtype)
             self.store(self.load(moved), there)
 

@@ -135,7 +135,9 @@ class Layer:
             sources[read("s", i)] = _reader(code, state, 0)
         for i, parameter in enumerate(self.params):
             sources[read("p", i)] = _reader(code, parameter, 0)
-        used = [node for node in order(step.new, tuple(self.sums.nodes.values())) if node in sources]
+        used = [
+            node for node in order(step.new, tuple(self.sums.nodes.values())) if node in sources
+        ]
         with code.loop(0, hidden, code.lanes) as column:
             values = {node: sources[node](column) for node in used}
             math.emit(code, step.new, values)

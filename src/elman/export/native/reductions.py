@@ -27,7 +27,9 @@ def reduced(program: Program, operation: Operation) -> None:
     for to, place in program.nest(shape, (y, into), (x, strides(shape)), single=single):
         own = program.load(place)
         before = program.load(to)
-        value = of_floats(code, "maximum", before, own) if kind == "max" else code.b.fadd(before, own)
+        value = (
+            of_floats(code, "maximum", before, own) if kind == "max" else code.b.fadd(before, own)
+        )
         program.store(value, to)
     if kind == "mean":
         entries = code.whole(code.size(prod((shape[a] for a in axes), start=ONE)))
@@ -49,7 +51,10 @@ def softmax(program: Program, operation: Operation) -> None:
     shape = dimensions(x.shape)
     own, of_mask = strides(shape), [stretched(each, shape) for each in mask]
     rest = [each for each in range(len(shape)) if each != axis]
-    outer = [(x, [own[a] for a in rest]), *((m, [s[a] for a in rest]) for m, s in zip(mask, of_mask, strict=True))]
+    outer = [
+        (x, [own[a] for a in rest]),
+        *((m, [s[a] for a in rest]) for m, s in zip(mask, of_mask, strict=True)),
+    ]
     target = program.pointer(y)
     length, apart = code.size(shape[axis]), code.size(own[axis])
     largest, total = (code.entry.alloca(ir.VectorType(code.scalar, 1)) for _ in range(2))
@@ -73,7 +78,9 @@ def softmax(program: Program, operation: Operation) -> None:
             value = of_floats(code, "maximum", before, program.load(at(start, i, apart)))
             code.b.store(chosen(i, value, before), largest)
         with code.loop(0, length) as i:
-            value = code.b.fsub(program.load(at(start, i, apart)), code.b.load(largest, typ=code.vector))
+            value = code.b.fsub(
+                program.load(at(start, i, apart)), code.b.load(largest, typ=code.vector)
+            )
             power = chosen(i, of_floats(code, "exp", value), code.splat(0.0))
             code.b.store(code.b.fadd(code.b.load(total, typ=code.vector), power), total)
             program.store(value if operation.kind == "log_softmax" else power, at(out, i, apart))

@@ -58,7 +58,9 @@ class Loaded(OneByOne):
         return Result(outputs, memory[: len(case.states)])
 
 
-def loaded(graphs: Mapping[str, Graph], form: str, module: Module, content: bytes) -> dict[str, Run]:
+def loaded(
+    graphs: Mapping[str, Graph], form: str, module: Module, content: bytes
+) -> dict[str, Run]:
     """What the code for a graph computes, by the graphs' names: also sequences by its `run`."""
     names = [form, "sequence"] if module.runs_sequences else [form]
     return {name: Loaded(graphs[name], module, content) for name in names}

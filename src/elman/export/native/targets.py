@@ -81,9 +81,7 @@ def resolve(name: str) -> Target:
 def runs_here(target: Target) -> bool:
     """Whether code for the target runs on this machine: the vectors are not longer than its own."""
     own = host()
-    return target == own or (
-        target.triple == _X86 == own.triple and target.lanes <= own.lanes
-    )
+    return target == own or (target.triple == _X86 == own.triple and target.lanes <= own.lanes)
 
 
 def compile_object(target: Target, code: str) -> bytes:

@@ -37,7 +37,11 @@ class Writer(Code):
                 yield at
             return
         lanes, is_known = self.lanes, isinstance(count, int)
-        whole = count - count % lanes if is_known else self.mul(self.b.udiv(count, self.whole(lanes)), lanes)
+        whole = (
+            count - count % lanes
+            if is_known
+            else self.mul(self.b.udiv(count, self.whole(lanes)), lanes)
+        )
         if not is_known or whole:
             with self.loop(0, whole, lanes) as at:
                 yield at

@@ -11,9 +11,7 @@ def undefined(content: bytes) -> list[str]:
     wide = content[4] == 2
     order = "<" if content[5] == 1 else ">"
     start, size, count = _sections(content, order, wide=wide)
-    sections = [
-        _section(content, start + size * index, order, wide=wide) for index in range(count)
-    ]
+    sections = [_section(content, start + size * index, order, wide=wide) for index in range(count)]
     found = []
     for kind, offset, length, link, each in sections:
         if kind != _SYMBOLS:

@@ -40,9 +40,7 @@ def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str,
     return {f"{name}.wasm": linked.content, **{n: text.encode() for n, text in texts.items()}}
 
 
-def _description(
-    graph: Graph, interface: Interface, linked: Linked, about: str
-) -> dict[str, Any]:
+def _description(graph: Graph, interface: Interface, linked: Linked, about: str) -> dict[str, Any]:
     """What the script has to know. Sizes are [a, b]: a + b times the number of steps."""
     has_state = interface.form == "step" or bool(interface.states)
     return {
@@ -87,7 +85,11 @@ def _example(graph: Graph) -> dict[str, dict[str, str]]:
             states = {before.name: found[after.name] for before, after in graph.states}
             steps.append((inputs, {value.name: found[value.name] for value in graph.outputs}))
     return {
-        "inputs": {v.name: _joined([i[v.name] for i, _ in steps]) for v in graph.inputs if v.name != LENGTHS},
+        "inputs": {
+            v.name: _joined([i[v.name] for i, _ in steps])
+            for v in graph.inputs
+            if v.name != LENGTHS
+        },
         "outputs": {v.name: _joined([o[v.name] for _, o in steps]) for v in graph.outputs},
     }
 

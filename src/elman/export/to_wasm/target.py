@@ -43,7 +43,9 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
     """A module of the step where the model has one, which also runs over sequences; else of the
     whole sequence."""
     if options.int8:
-        raise ExportError('WebAssembly has float32 weights alone: leave int8 away, or use to="onnx"')
+        raise ExportError(
+            'WebAssembly has float32 weights alone: leave int8 away, or use to="onnx"'
+        )
     known = [name for name, target in NAMED.items() if target.is_wasm]
     machine = options.target or known[0]
     if machine not in known:
@@ -54,7 +56,11 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
     linked = link(compile_object(target, module.code), module.functions)
     command = node()
     if command is None or machine != known[0]:
-        note = _NO_NODE if command is None else _NO_NODE.replace("there is no Node.js", "Node.js has no relaxed SIMD")
+        note = (
+            _NO_NODE
+            if command is None
+            else _NO_NODE.replace("there is no Node.js", "Node.js has no relaxed SIMD")
+        )
         return Web(graph, module, linked, run_here(graphs, form), (note,))
     content = javascript.files(graph, module, linked, "")
     names = [form, "sequence"] if module.runs_sequences else [form]
