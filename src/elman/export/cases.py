@@ -7,6 +7,7 @@ from torch import Tensor
 
 from elman.nn.export_spec import ExportSpec
 from elman.nn.graph import Graph, Value
+from elman.nn.lengths import mask_of
 
 Inputs = dict[str, Tensor]
 LONGEST = 50  # steps
@@ -42,6 +43,9 @@ def cases(spec: ExportSpec, name: str, seed: int = 0) -> Iterator[tuple[str, Inp
                 else drawn(spec, graph, value, sizes, generator)
                 for value in graph.inputs
             }
+            for own in spec.draw.keys() & inputs:  # these say themselves what is padding
+                mask = mask_of(inputs["lengths"], sizes["T"])
+                inputs[own][~mask] = 0
             yield f"lengths {lengths}, {kind} states", {**inputs, **states}
 
 

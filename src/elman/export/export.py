@@ -93,8 +93,7 @@ def _built(
     if built.unchecked is None:
         given = [] if data is None or spec.batches is None else spec.batches(data)
         real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]
-        run = [each for each in names if each in built.runs]
-        checked = check(spec, run, built.runs, real)
+        checked = check(spec, [name for name in names if name in built.runs], built.runs, real)
     else:
         notes.append(f"not compared with the model: {built.unchecked}")
     if options.int8:

@@ -68,6 +68,7 @@ class Target(NamedTuple):
 
 
 TARGETS = {
+    "c": Target("elman.export.to_c.target:build", ".c"),
     "library": Target("elman.export.to_library.target:build", ".a"),
     "onnx": Target("elman.export.to_onnx.target:build", ".onnx"),
     "wasm": Target("elman.export.to_wasm.target:build", ".wasm"),

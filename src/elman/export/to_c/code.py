@@ -39,7 +39,7 @@ class Code:
     @contextmanager
     def loop(self, size: Size) -> Iterator[str]:
         """A loop that counts from 0 to `size`; gives the counter, "0" where there is one turn."""
-        if size.fixed == 1:
+        if size.number == 1:
             yield "0"
             return
         name = f"i{self._loops}"
@@ -56,13 +56,11 @@ class Code:
         dims = [
             (size, [each[at] for each in strides])
             for at, size in enumerate(shape)
-            if size.fixed != 1
+            if size.number != 1
         ]
         merged: list[tuple[Size, list[Size]]] = []
         for size, steps in dims:
-            if merged and all(
-                a == b * size for a, b in zip(merged[-1][1], steps, strict=True)
-            ):
+            if merged and all(a == b * size for a, b in zip(merged[-1][1], steps, strict=True)):
                 merged[-1] = (merged[-1][0] * size, steps)
             else:
                 merged.append((size, steps))
@@ -87,7 +85,8 @@ class Code:
 def at(place: str, counter: str, step: Size = ONE) -> str:
     """An index or a pointer moved by `counter` steps.
 
-    >>> at("x", "i0", Size((8,))), at("0", "i0"), at("x", "0")
+    >>> from elman.export.to_c.sizes import fixed
+    >>> at("x", "i0", fixed(8)), at("0", "i0"), at("x", "0")
     ('x + i0 * 8', 'i0', 'x')
     """
     if counter == "0" or step == ZERO:

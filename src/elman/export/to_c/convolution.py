@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from elman.errors import ExportError
-from elman.export.to_c.code import Code
+from elman.export.to_c.code import Code, at
 from elman.export.to_c.program import Program
-from elman.export.to_c.sizes import Size, dimensions, of
+from elman.export.to_c.sizes import Size, dimensions, fixed, of
 from elman.nn.graph import Operation
 
 
@@ -27,16 +27,16 @@ def conv(program: Program, operation: Operation) -> None:
         start = program.element(bias[0], o) if bias else "0.0f"
         code.line(f"float sum = {start};")
         first = f"{o} / {len(kernel) // groups} * {own} + " if groups > 1 else ""
-        with code.loop(Size((own,))) as c:
+        with code.loop(fixed(own)) as c:
             plane = f"{n} * ({inputs.c}) + {first}{c}"
-            at = f"{o} * {own} + {c}"
+            channel = f"{o} * {own} + {c}"
             with _window(code, position, kernel.shape[2:], dimensions(x.shape)[2:], *places) as (
                 source,
                 offset,
             ):
                 left = program.element(x, _index(plane, source, dimensions(x.shape)[2:]))
-                sizes = [Size((size,)) for size in kernel.shape[2:]]
-                code.line(f"sum += {left} * {numbers}[{_index(at, offset, sizes)}];")
+                sizes = [fixed(size) for size in kernel.shape[2:]]
+                code.line(f"sum += {left} * {numbers}[{_index(channel, offset, sizes)}];")
         place = _index(f"{n} * ({outputs.c}) + {o}", position, area)
         code.line(f"{program.element(y, place)} = sum;")
 
@@ -82,12 +82,12 @@ def _window(
     with ExitStack() as stack:
         source, offset = [], []
         for axis, size in enumerate(kernel):
-            k = stack.enter_context(code.loop(Size((size,))))
-            name = f"p{k[1:]}"
-            code.line(
-                f"const size_t {name} = {position[axis]} * {stride[axis]} + {k} * {dilation[axis]};"
-            )
-            low, high = padding[axis], spatial[axis] + Size((padding[axis],))
+            k = stack.enter_context(code.loop(fixed(size)))
+            name = f"p{axis}"
+            place = at("0", position[axis], fixed(stride[axis]))
+            place = at(place, k, fixed(dilation[axis]))
+            code.line(f"const size_t {name} = {place};")
+            low, high = padding[axis], spatial[axis] + fixed(padding[axis])
             below = f"{name} < {low} || " if low else ""
             code.line(f"if ({below}{name} >= {high.c})")
             code.line("    continue;")

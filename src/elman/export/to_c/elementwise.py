@@ -40,3 +40,10 @@ def identity(program: Program, operation: Operation) -> None:
     """The same elements in another place."""
     (x,), (y,) = operation.inputs, operation.outputs
     program.copy(program.pointer(y), program.pointer(x), of(y.shape), ELEMENTS[y.dtype])
+
+
+def erf(program: Program, operation: Operation) -> None:
+    """The error function of each element."""
+    (x,), (y,) = operation.inputs, operation.outputs
+    with program.code.loop(of(y.shape)) as i:
+        program.code.line(f"{program.element(y, i)} = erff({program.element(x, i)});")

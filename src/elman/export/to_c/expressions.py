@@ -51,7 +51,7 @@ def statements(
     `read` is how an input is read in C.
     """
     names: dict[Node, str] = {}
-    lines = []
+    lines: list[str] = []
     for node in order(outputs):
         if isinstance(node.leaf, float):
             names[node] = operand(node.leaf)

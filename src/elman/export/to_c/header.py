@@ -5,6 +5,7 @@ import textwrap
 from elman.export.to_c import public
 from elman.export.to_c.code import factor
 from elman.export.to_c.interface import Interface
+from elman.export.to_c.sizes import definitions
 
 _WIDTH = 96
 
@@ -19,7 +20,7 @@ def text(interface: Interface, note: str, about: str | None = None) -> str:
             " alone, allocates nothing and has no global variables that change, so that calls with"
             " different memory may run at the same time. Link with -lm."
         )
-    comment = [about, *note.splitlines(), _weights(interface)]
+    comment = [about, _weights(interface), *_harmless(note).splitlines()]
     parts = [
         _comment(*comment),
         f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
@@ -37,7 +38,7 @@ def text(interface: Interface, note: str, about: str | None = None) -> str:
             )
             + f"int {name}_check(const void *weights, size_t size);\n"
         )
-    if interface.form == "step" or interface.states:
+    if interface.has_state:
         parts.append(_of_state(interface))
     parts += _functions(interface)
     parts.append("#ifdef __cplusplus\n}\n#endif\n\n#endif\n")
@@ -51,6 +52,14 @@ def _comment(*paragraphs: str) -> str:
     return "/* " + "\n * ".join(lines) + " */\n"
 
 
+def _harmless(note: str) -> str:
+    """Text that neither ends a comment nor begins another one."""
+    for mark in ("/*", "*/", "??"):
+        while mark in note:
+            note = note.replace(mark, f"{mark[0]} {mark[1]}")
+    return note
+
+
 def _weights(interface: Interface) -> str:
     size = f"{interface.weight_bytes} bytes"
     kind = "The weights take"
@@ -62,11 +71,11 @@ def _weights(interface: Interface) -> str:
 def _constants(interface: Interface) -> list[str]:
     upper = interface.name.upper()
     lines = []
-    if interface.form == "step" or interface.states:
+    if interface.has_state:
         lines.append(f"#define {upper}_STATE_FLOATS {interface.memory_floats} /* of a state */")
     for each in interface.arrays:
         each_upper = each.name.upper()
-        if interface.form == "step":
+        if not interface.has_scratch:
             lines.append(f"#define {upper}_{each_upper}_SIZE {each.count.c} /* elements a step */")
         else:
             lines.append(f"/* {each.name}: {each.count.c} elements */")
@@ -96,8 +105,8 @@ def _functions(interface: Interface) -> list[str]:
         for name, below in interface.limits
     ]
     returned = f"Returns {upper}_OK, {', '.join(errors)}. Inputs and outputs must not overlap."
-    if interface.form == "step":
-        arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
+    arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
+    if not interface.has_scratch:
         step = f"One time step: {arrays}. {returned} After an error the state is as it was."
         run = (
             "`steps` time steps, one after the other: the arrays hold those of all steps, the first"
@@ -107,17 +116,17 @@ def _functions(interface: Interface) -> list[str]:
             _comment(step) + public.head(interface, "step") + ";\n",
             _comment(run) + public.head(interface, "run") + ";\n",
         ]
-    arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
     state = (
         " The states go on from those of the call before; call reset between sequences."
         if interface.states
         else ""
     )
-    size = f"{factor(interface.scratch)} * sizeof(float)"
+    used = interface.scratch.variables
+    where = " ".join(definitions(used)).replace("const size_t ", "where ").replace(";", "")
+    size = f"{factor(interface.scratch)} * sizeof(float) {where}".strip()
+    function = "run" if interface.form == "sequence" else "step"
+    what = "A whole sequence of `steps` steps" if function == "run" else "One step"
     return [
-        _comment(f"Bytes of scratch memory for a sequence of `steps` steps: {size}.")
-        + f"size_t {interface.name}_scratch_size(size_t steps);\n",
-        _comment(f"A whole sequence of `steps` steps: {arrays}.{state} {returned}")
-        + public.head(interface, "run")
-        + ";\n",
+        _comment(f"Bytes of scratch memory: {size}.") + f"{public.scratch_head(interface)};\n",
+        _comment(f"{what}: {arrays}.{state} {returned}") + public.head(interface, function) + ";\n",
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from elman.errors import ExportError
 from elman.export.to_c.literals import ELEMENTS
 from elman.export.to_c.program import Program, identifier
-from elman.export.to_c.sizes import ONE, Size, of
+from elman.export.to_c.sizes import ONE, STEPS, Size, fixed, of
 from elman.nn.graph import Form, Value
 
 LENGTHS = "lengths"  # an input that C has not: a call computes one sequence of `steps`
@@ -47,7 +47,7 @@ class Interface:
         graph, weights = program.graph, program.weights
         states = tuple(_parameter(before, constant=False) for before, _ in graph.states)
         for state in states:
-            if state.count.fixed is None or state.kind != "float":
+            if state.count.number is None or state.kind != "float":
                 raise ExportError(
                     f'the state "{state.name}" grows with the input and has no form in C: export'
                     ' to="onnx"'
@@ -59,7 +59,7 @@ class Interface:
             tuple(_parameter(each, constant=True) for each in given),
             tuple(_parameter(each, constant=False) for each in graph.outputs),
             states,
-            program.memory.size + Size((program.work,) if program.work else ()),
+            program.memory.size + fixed(program.work),
             weights.external,
             weights.int8,
             weights.count,
@@ -69,18 +69,39 @@ class Interface:
     @property
     def state_floats(self) -> int:
         """Floats of the states alone."""
-        return sum(each.count.fixed or 0 for each in self.states)
+        return sum(each.count.number or 0 for each in self.states)
 
     @property
     def memory_floats(self) -> int:
         """Floats that a state takes: of one step also what it computes on the way."""
-        work = (self.work.fixed or 0) if self.form == "step" else 0
+        work = 0 if self.has_scratch else self.work.number or 0
         return max(self.state_floats + work, 1)
 
     @property
     def scratch(self) -> Size:
         """Floats of scratch memory that a whole sequence takes, at least one."""
-        return self.work if self.work.terms[:1] > (0,) else self.work + ONE
+        return self.work + ONE if self.work.number == 0 else self.work
+
+    @property
+    def lengths(self) -> list[str]:
+        """How long inputs are besides `steps`, as parameters."""
+        names = {name for each in self.inputs for name in each.count.variables}
+        return sorted(name for name in names if name != STEPS and "_less_" not in name)
+
+    @property
+    def has_scratch(self) -> bool:
+        """Whether how much memory is needed depends on the lengths of inputs."""
+        return self.form == "sequence" or bool(self.lengths)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a state that the caller keeps."""
+        return bool(self.states) or not self.has_scratch
+
+    @property
+    def scratch_parameters(self) -> list[str]:
+        """On what the size of the scratch memory may depend."""
+        return [*([STEPS] if self.form == "sequence" else []), *self.lengths]
 
     @property
     def arrays(self) -> tuple[Parameter, ...]:
@@ -89,24 +110,22 @@ class Interface:
 
     def parameters(self, function: str) -> list[tuple[str, str]]:
         """Name and declaration of each parameter of "step", "run" or "compute"."""
-        found = [("state", "float *state")] if self.states else []
+        found = []
+        if self.has_state:
+            found.append(("state", "float *state" if function == "compute" else "void *state"))
         if function == "compute":
             found.append(("work", "float *work"))
-        elif self.form == "step":
-            found = [("state", "void *state")]
-        else:
-            found = [("state", "void *state")] if self.states else []
+        elif self.has_scratch:
             found.append(("scratch", "void *scratch"))
         if self.external:
             kind = "unsigned char" if function == "compute" else "void"
             found.append(("weights", f"const {kind} *weights"))
         given = [(each.name, each.declaration) for each in self.inputs]
         if function == "run" or (function == "compute" and self.form == "sequence"):
-            given.append(("steps", "size_t steps"))
+            given.append((STEPS, f"size_t {STEPS}"))
+        given += [(name, f"size_t {name}") for name in self.lengths]
         return [*found, *given, *((each.name, each.declaration) for each in self.outputs)]
 
 
 def _parameter(value: Value, *, constant: bool) -> Parameter:
     return Parameter(identifier(value.name), ELEMENTS[value.dtype], of(value.shape), constant)
-
-

@@ -3,7 +3,7 @@
 from elman.export.to_c.code import at
 from elman.export.to_c.program import Program
 from elman.export.to_c.recurrent import first_states
-from elman.export.to_c.sizes import Size, dimension, of
+from elman.export.to_c.sizes import dimension, fixed, of
 from elman.nn.graph import Direction, Operation
 
 
@@ -27,7 +27,7 @@ def sequence(program: Program, operation: Operation) -> None:
         places = []
         for index, first in enumerate(first_states(direction)):
             start = f" + {turn * len(first)}" if turn else ""
-            place, size = f"{program.pointer(last[index])}{start}", Size((len(first),))
+            place, size = f"{program.pointer(last[index])}{start}", fixed(len(first))
             places.append(place)
             if states:
                 program.copy(place, f"{program.pointer(states[index])}{start}", size)
@@ -41,7 +41,7 @@ def sequence(program: Program, operation: Operation) -> None:
             t = "t" if direction.reverse else "i"
             _call(program, direction, at(program.pointer(x), t, features), places)
             target = at(program.pointer(y), t, width) + (f" + {column}" if column else "")
-            program.copy(target, places[0], Size((direction.output_size,)))
+            program.copy(target, places[0], fixed(direction.output_size))
         column += direction.output_size
 
 

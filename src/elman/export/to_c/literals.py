@@ -43,7 +43,11 @@ def array(name: str, numbers: Array) -> str:
     else:
         texts = [number(each) for each in flat.tolist()]
     body = textwrap.fill(
-        ", ".join(texts), 100, initial_indent="    ", subsequent_indent="    ",
-        break_on_hyphens=False, break_long_words=False,
+        ", ".join(texts),
+        100,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
     return f"static const {c_type(flat)} {name}[{len(flat)}] = {{\n{body}\n}};\n"

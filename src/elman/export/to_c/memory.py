@@ -83,4 +83,3 @@ class Memory:
         return operation.kind in _SAME and self.root(operation.inputs[0]) == self.root(
             operation.outputs[0]
         )
-

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from torch import Tensor
 
 from elman.errors import ExportError
 from elman.export.to_c.interface import LENGTHS
+from elman.export.to_c.program import identifier
+from elman.export.to_c.sizes import variable
 from elman.export.to_c.source import Source
 from elman.nn.graph import Graph, Value
 
@@ -43,8 +44,7 @@ class Native:
         self.graph, self.source = graph, source
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             for name, content in source.files().items():
-                data = content.encode() if isinstance(content, str) else content
-                (Path(folder) / name).write_bytes(data)
+                (Path(folder) / name).write_bytes(content)
             name = source.interface.name
             command = [compiler, *_FLAGS, *flags, f"{name}.c", "-o", f"{name}.so", "-lm"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -55,27 +55,25 @@ class Native:
             self._library = ctypes.CDLL(str(Path(folder) / f"{name}.so"))
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Inputs and states by name to outputs and new states, as `elman.nn.graph_run.run`."""
-        batch = self._batch(inputs)
-        parts = [self._one(inputs, at) for at in range(batch)]
-        steps = max((int(part["steps"]) for part in parts), default=0)
-        if LENGTHS in inputs:
-            steps = next(len(inputs[v.name]) for v in self.graph.inputs if v.shape[0] == "T")
+        """Inputs and states by name to outputs and new states, as `elman.nn.graph_run.run`.
+
+        C computes one sequence at a time; outputs of steps beyond its length are 0 here.
+        """
+        whole = _sizes(self.graph.inputs, inputs)
+        rows = [self._one(inputs, at) for at in range(whole["B"])]
         found = {}
-        values = [*self.graph.outputs, *(after for _, after in self.graph.states)]
-        for value in values:
-            axis = value.shape.index("B")
-            shape = [
-                {"B": batch, "T": steps}.get(size, size) for size in value.shape  # type: ignore
-            ]
-            whole = np.zeros(shape, np.float32)
-            for at, part in enumerate(parts):
-                own = np.moveaxis(whole, axis, 0)[at]
-                numbers = part[value.name]
+        for value in (*self.graph.outputs, *(after for _, after in self.graph.states)):
+            kind = torch.bool if value.dtype == "bool" else torch.float32
+            result = torch.zeros(
+                [whole[size] if isinstance(size, str) else size for size in value.shape], dtype=kind
+            )
+            for at, row in enumerate(rows):
+                part = torch.from_numpy(row[value.name])
+                target = result.select(value.shape.index("B"), at)
                 if value.shape[0] == "T":
-                    own = own[: int(part["steps"])]
-                own[...] = numbers.reshape(own.shape)
-            found[value.name] = torch.from_numpy(whole)
+                    target = target[: len(part)]
+                target.copy_(part)
+            found[value.name] = result
         return found
 
     def function(self, name: str, result: Any = ctypes.c_int) -> Any:
@@ -84,68 +82,67 @@ class Native:
         found.restype = result
         return found
 
-    def _batch(self, inputs: Mapping[str, Tensor]) -> int:
-        value = self.graph.inputs[0]
-        return int(inputs[value.name].shape[value.shape.index("B")])
-
-    @cached_property
-    def _weights(self) -> list[Any]:
-        if self.source.weights is None:
-            return []
-        return [np.frombuffer(self.source.weights, np.uint8).copy()]
-
     def _one(self, inputs: Mapping[str, Tensor], at: int) -> dict[str, Any]:
-        """One sequence of the batch."""
-        interface, sequence = self.source.interface, self.graph.form == "sequence"
-        given = {each.name: _cut(each, inputs[each.name], at) for each in self.graph.inputs}
-        steps = 0
-        if sequence:
-            first = next(v for v in self.graph.inputs if v.shape[0] == "T")
-            steps = int(given[LENGTHS][0]) if LENGTHS in given else len(given[first.name])
-            given = {n: v if n == LENGTHS else v[:steps] for n, v in given.items()}
-        states = [_cut(before, inputs[before.name], at) for before, _ in self.graph.states]
+        """Outputs and new states of one sequence of the batch."""
+        interface, graph = self.source.interface, self.graph
+        own = {name: _row(graph, name, tensor, at) for name, tensor in inputs.items()}
+        sizes = _sizes(graph.inputs, inputs) | {"B": 1}
+        if LENGTHS in own:
+            sizes["T"] = int(own[LENGTHS])
+            own |= {v.name: own[v.name][: sizes["T"]] for v in graph.inputs if v.shape[0] == "T"}
         memory = np.zeros(interface.memory_floats, np.float32)
-        flat = np.concatenate([each.ravel() for each in states]) if states else memory[:0]
-        memory[: len(flat)] = flat
-        outputs = {
-            each.name: np.zeros(_count(each, steps), np.float32) for each in self.graph.outputs
-        }
-        arguments: list[Any] = [memory] if not sequence or interface.states else []
-        if sequence:
-            size = self.function("scratch_size", ctypes.c_size_t)(ctypes.c_size_t(steps))
-            arguments.append(np.zeros(size // 4, np.float32))
-        arguments += self._weights
-        arguments += [np.ascontiguousarray(v) for n, v in given.items() if n != LENGTHS]
-        if sequence:
-            arguments.append(steps)
-        arguments += list(outputs.values())
-        status = self.function("run" if sequence else "step")(*map(_pointer, arguments))
+        states = [own[before.name].ravel() for before, _ in graph.states]
+        memory[: interface.state_floats] = np.concatenate([memory[:0], *states])
+        results = {value.name: _empty(value, sizes) for value in graph.outputs}
+        given: dict[str, Any] = {"state": memory, **_in_c(own), **_in_c(results)}
+        given |= {variable(size): sizes[size] for size in sizes if size != "B"}
+        if interface.has_scratch:
+            counts = (ctypes.c_size_t(given[name]) for name in interface.scratch_parameters)
+            size = self.function("scratch_size", ctypes.c_size_t)(*counts)
+            given["scratch"] = np.zeros(size // 4, np.float32)
+        if self.source.weights is not None:
+            given["weights"] = np.frombuffer(self.source.weights, np.uint8).copy()
+        function = "run" if graph.form == "sequence" else "step"
+        names = [name for name, _ in interface.parameters(function)]
+        status = self.function(function)(*(_argument(given[name]) for name in names))
         if status:
-            raise ExportError(f"the source gives status {status}")
-        after = {}
-        for before, new in self.graph.states:
-            count = _count(before, steps)
-            after[new.name], memory = memory[:count], memory[count:]
-        return {"steps": steps, **outputs, **after}
+            raise ExportError(f"the source compiled here returns the error {status}")
+        for _, after in graph.states:
+            part = _empty(after, sizes)
+            part[...], memory = memory[: part.size].reshape(part.shape), memory[part.size :]
+            results[after.name] = part
+        return results
 
 
-def _cut(value: Value, tensor: Tensor, at: int) -> Any:
-    """The part of one sequence, as C takes it."""
-    axis = value.shape.index("B")
-    array = tensor.detach().select(axis, at).numpy()
+def _sizes(values: Sequence[Value], tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """What the letters of shapes stand for."""
+    return {
+        letter: size
+        for value in values
+        for letter, size in zip(value.shape, tensors[value.name].shape, strict=True)
+        if isinstance(letter, str)
+    }
+
+
+def _row(graph: Graph, name: str, tensor: Tensor, at: int) -> Any:
+    """One sequence of a batch, as C takes it."""
+    values = (*graph.inputs, *(before for before, _ in graph.states))
+    value = next(each for each in values if each.name == name)
+    array = tensor.detach().select(value.shape.index("B"), at).numpy()
     kind = {"f": np.float32, "b": np.uint8}.get(array.dtype.kind, np.int32)
-    part = np.ascontiguousarray(array, kind)
-    return part.reshape(1) if value.name == LENGTHS else part
+    return np.array(array, kind, order="C")
 
 
-def _count(value: Value, steps: int) -> int:
-    sizes = ({"B": 1, "T": steps}.get(size, size) for size in value.shape)  # type: ignore
-    return int(np.prod([int(size) for size in sizes]))
+def _empty(value: Value, sizes: Mapping[str, int]) -> Any:
+    shape = [sizes[size] if isinstance(size, str) else size for size in value.shape if size != "B"]
+    return np.zeros(shape, np.uint8 if value.dtype == "bool" else np.float32)
 
 
-def _pointer(argument: Any) -> Any:
-    if isinstance(argument, int):
-        return ctypes.c_size_t(argument)
-    return ctypes.c_void_p(argument.ctypes.data)
+def _in_c(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {identifier(name): array for name, array in arrays.items()}
 
 
+def _argument(value: Any) -> Any:
+    if isinstance(value, int):
+        return ctypes.c_size_t(value)
+    return ctypes.c_void_p(value.ctypes.data)

@@ -1,10 +1,10 @@
 """Products with matrices, rows of tables and layer normalisation."""
 
 from elman.errors import ExportError
-from elman.export.to_c.literals import number
 from elman.export.to_c.code import at
+from elman.export.to_c.literals import number
 from elman.export.to_c.program import Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, of, strides
+from elman.export.to_c.sizes import ONE, ZERO, dimensions, fixed, of, strides
 from elman.nn.graph import Operation
 
 
@@ -17,12 +17,12 @@ def linear(program: Program, operation: Operation) -> None:
         raise ExportError("a product with a matrix that is no weight has no form in C")
     rows, columns = matrix.shape
     with code.loop(of(x.shape[:-1])) as i:
-        source = at(program.pointer(x), i, Size((columns,)))
-        target = at(program.pointer(y), i, Size((rows,)))
+        source = at(program.pointer(x), i, fixed(columns))
+        target = at(program.pointer(y), i, fixed(rows))
         if bias:
-            program.copy(target, program.pointer(bias[0]), Size((rows,)))
+            program.copy(target, program.pointer(bias[0]), fixed(rows))
         else:
-            program.clear(target, Size((rows,)))
+            program.clear(target, fixed(rows))
         code.line(program.weights.product(weight.name, matrix, source, target))
 
 
@@ -55,10 +55,10 @@ def embedding(program: Program, operation: Operation) -> None:
     rows, columns = numbers.shape
     with code.loop(of(ids.shape)) as i:
         index = program.element(ids, i)
-        program.check_range(index, Size((rows,)))
+        program.check_range(index, fixed(rows))
         row = program.weights.row(table.name, numbers, f"(size_t){index}")
-        with code.loop(Size((columns,))) as j:
-            code.line(f"{program.element(y, at(j, i, Size((columns,))))} = {row(j)};")
+        with code.loop(fixed(columns)) as j:
+            code.line(f"{program.element(y, at(j, i, fixed(columns)))} = {row(j)};")
 
 
 def layer_norm(program: Program, operation: Operation) -> None:
@@ -69,9 +69,9 @@ def layer_norm(program: Program, operation: Operation) -> None:
     gain = program.pointer(affine[0]) if affine else "NULL"
     program.copy(program.pointer(y), program.pointer(x), of(y.shape))
     with code.loop(of(x.shape[:-1])) as i:
-        function, row = program.runtime.use("layer_norm"), at(program.pointer(y), i, Size((size,)))
+        function, row = program.runtime.use("layer_norm"), at(program.pointer(y), i, fixed(size))
         code.line(f"{function}({row}, {gain}, {size}, {epsilon});")
         if len(affine) > 1:
-            with code.loop(Size((size,))) as j:
+            with code.loop(fixed(size)) as j:
                 shift = program.element(affine[1], j)
-                code.line(f"{program.element(y, at(j, i, Size((size,))))} += {shift};")
+                code.line(f"{program.element(y, at(j, i, fixed(size)))} += {shift};")

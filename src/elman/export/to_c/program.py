@@ -76,7 +76,7 @@ class Program:
 
     def check_range(self, index: str, size: Size) -> None:
         """Return an error unless 0 <= index < size."""
-        limit = size.c if size.fixed is not None else f"(int32_t)({size.c})"
+        limit = size.c if size.number is not None else f"(int32_t)({size.c})"
         with self.code.block(f"if ({index} < 0 || {index} >= {limit})"):
             self.code.line(f"return {self.prefix.upper()}RANGE;")
 
@@ -110,9 +110,7 @@ class Program:
         if id(direction) not in self._steps:
             name = f"{self.prefix}layer{len(self._steps)}"
             self._steps[id(direction)] = name
-            self.functions.append(
-                recurrent.function(name, direction, self.weights, self.runtime)
-            )
+            self.functions.append(recurrent.function(name, direction, self.weights, self.runtime))
             self.work = max(self.work, recurrent.work(direction))
         return self._steps[id(direction)]
 

@@ -3,6 +3,7 @@
 from elman.export.to_c.code import factor
 from elman.export.to_c.interface import Interface
 from elman.export.to_c.literals import array
+from elman.export.to_c.sizes import definitions
 from elman.export.to_c.weights import HEADER
 from elman.nn.graph import Array
 
@@ -10,12 +11,13 @@ from elman.nn.graph import Array
 def text(interface: Interface, first: dict[str, Array], weights: bytes | None) -> str:
     """Their definitions; `first` holds the first value of each state, by its name in C."""
     parts = [_check(interface, weights)] if weights is not None else []
-    if interface.form == "step" or interface.states:
+    if interface.has_state:
         parts += [_state_size(interface), _reset(interface, first)]
-    if interface.form == "step":
-        parts += [_step(interface), _run_steps(interface)]
+    if interface.has_scratch:
+        function = "run" if interface.form == "sequence" else "step"
+        parts += [_scratch_size(interface), _with_scratch(interface, function)]
     else:
-        parts += [_scratch_size(interface), _run(interface)]
+        parts += [_step(interface), _run_steps(interface)]
     return "\n".join(parts)
 
 
@@ -23,6 +25,12 @@ def head(interface: Interface, function: str) -> str:
     """The first line of "step" or "run"."""
     listed = ", ".join(declaration for _, declaration in interface.parameters(function))
     return f"int {interface.name}_{function}({listed})"
+
+
+def scratch_head(interface: Interface) -> str:
+    """The first line of the function that tells how much scratch memory is needed."""
+    listed = ", ".join(f"size_t {name}" for name in interface.scratch_parameters)
+    return f"size_t {interface.name}_scratch_size({listed})"
 
 
 def _defined(first_line: str, *lines: str) -> str:
@@ -52,16 +60,22 @@ def _state_size(interface: Interface) -> str:
 
 
 def _scratch_size(interface: Interface) -> str:
-    unused = [] if "steps" in interface.work.c else ["(void)steps;"]
+    used = interface.scratch.variables
+    unused = [name for name in interface.scratch_parameters if name not in used]
     return _defined(
-        f"size_t {interface.name}_scratch_size(size_t steps)",
-        *unused,
+        scratch_head(interface),
+        *(f"(void){name};" for name in unused if f"{name}_less" not in " ".join(used)),
+        *definitions(used),
         f"return {factor(interface.scratch)} * sizeof(float);",
     )
 
 
 def _reset(interface: Interface, first: dict[str, Array]) -> str:
-    lines, arrays, offset = ["float *const floats = state;", "if (state == NULL)", "    return;"], "", 0
+    lines, arrays, offset = (
+        ["float *const floats = state;", "if (state == NULL)", "    return;"],
+        "",
+        0,
+    )
     for state in interface.states:
         place = f"floats + {offset}" if offset else "floats"
         if first[state.name].any():
@@ -70,14 +84,14 @@ def _reset(interface: Interface, first: dict[str, Array]) -> str:
             lines.append(f"memcpy({place}, {name}, sizeof {name});")
         else:
             lines.append(f"memset({place}, 0, {state.count.c} * sizeof(float));")
-        offset += state.count.fixed or 0
+        offset += state.count.number or 0
     if not interface.states:
         lines = ["(void)state;"]
     return arrays + _defined(f"void {interface.name}_reset(void *state)", *lines)
 
 
 def _null_check(interface: Interface, function: str) -> list[str]:
-    names = [name for name, _ in interface.parameters(function) if name != "steps"]
+    names = [name for name, kind in interface.parameters(function) if "*" in kind]
     tests = " || ".join(f"{name} == NULL" for name in names)
     return [f"if ({tests})", f"    return {interface.name.upper()}_NULL;"]
 
@@ -116,11 +130,12 @@ def _run_steps(interface: Interface) -> str:
     )
 
 
-def _run(interface: Interface) -> str:
+def _with_scratch(interface: Interface, function: str) -> str:
+    tests = " || ".join(f"{name} > INT32_MAX" for name in interface.scratch_parameters)
     return _defined(
-        head(interface, "run"),
-        *_null_check(interface, "run"),
-        "if (steps > INT32_MAX)",
+        head(interface, function),
+        *_null_check(interface, function),
+        f"if ({tests})",
         f"    return {interface.name.upper()}_RANGE;",
         _call(interface, {"work": "scratch"}),
     )

@@ -8,7 +8,7 @@ from elman.errors import ExportError
 from elman.export.to_c.code import Code
 from elman.export.to_c.expressions import statements
 from elman.export.to_c.runtime import Runtime
-from elman.export.to_c.sizes import Size
+from elman.export.to_c.sizes import fixed
 from elman.export.to_c.weights import Weights
 from elman.nn.graph import Array, Direction
 
@@ -42,7 +42,7 @@ def function(name: str, direction: Direction, weights: Weights, runtime: Runtime
             code.line(f"{runtime.use('layer_norm')}({buffer}, {scale}, {rows}, {EPSILON}f);")
             if bias is not None:
                 shift = weights.vector(f"{base}_bias_{kind}", bias)
-                with code.loop(Size((rows,))) as j:
+                with code.loop(fixed(rows)) as j:
                     code.line(f"{buffer}[{j}] += {shift}[{j}];")
 
     code.line("float *const gates = work;")

@@ -9,7 +9,7 @@ from elman.export.to_c.code import moved
 from elman.export.to_c.interface import LENGTHS, Interface
 from elman.export.to_c.operations import write
 from elman.export.to_c.program import Program, identifier
-from elman.export.to_c.sizes import of
+from elman.export.to_c.sizes import definitions, of
 from elman.nn.graph import Graph
 
 
@@ -18,35 +18,34 @@ class Source:
     """What is written: `NAME.c`, `NAME.h` and, where the weights are kept apart, `NAME.bin`."""
 
     interface: Interface
-    source: str
-    header: str
+    text: str
     weights: bytes | None
 
-    def files(self) -> dict[str, str | bytes]:
-        """The files by their names."""
+    def files(self, note: str = "") -> dict[str, bytes]:
+        """The files by their names; the lines of `note` stand in the header."""
         name = self.interface.name
-        found: dict[str, str | bytes] = {f"{name}.c": self.source, f"{name}.h": self.header}
+        found = {
+            f"{name}.c": self.text.encode(),
+            f"{name}.h": header.text(self.interface, note).encode(),
+        }
         if self.weights is not None:
             found[f"{name}.bin"] = self.weights
         return found
 
 
-def source(
-    graph: Graph, name: str, *, int8: bool = False, external: bool = False, note: str = ""
-) -> Source:
+def source(graph: Graph, name: str, *, int8: bool = False, external: bool = False) -> Source:
     """Write a graph in C99, for one sequence at a time.
 
     **Arguments:** `name`: begins all names that a program sees, `name_step` and so on; `int8`:
     keep matrices as bytes with a scale for each row; `external`: keep the weights out of the
-    source, in a file whose content the program passes on; `note`: lines for the header, such as
-    what was measured.
+    source, in a file whose content the program passes on.
 
     **Raises:** `ExportError` for what has no form in C, and for a name that C does not take.
 
     >>> from elman.nn.graph_ops import apply
     >>> graph = Graph("step")
     >>> graph.output("y", apply(graph, "tanh", graph.input("x", ("B", 3))))
-    >>> "int model_step(void *state, const float *x, float *y)" in source(graph, "model").source
+    >>> "int model_step(void *state, const float *x, float *y)" in source(graph, "model").text
     True
     """
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or identifier(name) != name:
@@ -65,7 +64,7 @@ def source(
         public.text(interface, first, weights),
     ]
     text = "\n".join(part.strip("\n") + "\n" for part in parts if part.strip())
-    return Source(interface, text, header.text(interface, note), weights)
+    return Source(interface, text, weights)
 
 
 def _compute(program: Program) -> None:
@@ -81,12 +80,13 @@ def _compute(program: Program) -> None:
 def _function(program: Program, interface: Interface) -> str:
     """The function that computes everything."""
     statements, lines, offset = program.code.text(), [], 0
+    lines += definitions(re.findall(r"\b\w+_less_\d+\b", statements))
     if re.search(rf"\b{LENGTHS}\b", statements):
         lines.append(f"const int32_t {LENGTHS}[1] = {{(int32_t)steps}};")
     for state in interface.states:
         place = f"state + {offset}" if offset else "state"
         lines.append(f"float *const {state.name} = {place};")
-        offset += state.count.fixed or 0
+        offset += state.count.number or 0
     if program.work:
         lines.append(f"float *const layer_work = {moved('work', program.memory.size)};")
     body = "".join(f"    {line}\n" for line in lines) + statements
