@@ -2,24 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from elman.nn.graph import Array, Graph, Shape, Value
+from elman.nn.graph import Array, Graph, Value
 
 LENGTHS = "lengths"  # an input that such code has not: a call computes one sequence of `steps`
 
 
 @dataclass(frozen=True)
 class Case:
-    """One sequence: arrays by name, of `steps` steps, and all states one after the other."""
+    """One sequence: arrays by name, their lengths by letter, all states one after the other."""
 
-    steps: int
+    sizes: Mapping[str, int]
     inputs: Mapping[str, Array]
     states: Array
+
+    def zeros(self, value: Value) -> Array:
+        """Room for a value."""
+        shape = [self.sizes[each] if isinstance(each, str) else each for each in value.shape]
+        return np.zeros(shape, np.float32)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class OneByOne:
     """A run of a graph, by `compute`, which a subclass has.
 
     Calling it takes inputs and states by name to outputs and new states, as
-    `elman.nn.graph_run.run`.
+    `elman.nn.graph_run.run`; outputs of steps beyond a sequence's length are 0.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -45,72 +48,53 @@ class OneByOne:
         raise NotImplementedError
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Cut the batch, compute, and put the results together; padding is 0."""
-        first = self.graph.inputs[0]
-        batch = int(inputs[first.name].shape[first.shape.index("B")])
-        cases = [self._case(inputs, at) for at in range(batch)]
+        """Cut the batch, compute, and put the results together."""
+        sizes = _sizes(self.graph, inputs)
+        cases = [self._case(inputs, at, sizes) for at in range(sizes["B"])]
         results = self.compute(cases)
-        sized = next((v for v in self.graph.inputs if v.shape[0] == "T"), None)
-        steps = 1 if sized is None else len(inputs[sized.name])
-        found = {}
+        whole, found = Case(sizes, {}, np.zeros(0)), {}
         for value in self.graph.outputs:
-            whole, axis = _zeros(value, batch, steps), value.shape.index("B")
+            target, axis = whole.zeros(value), value.shape.index("B")
             for at, (case, result) in enumerate(zip(cases, results, strict=True)):
-                own = np.moveaxis(whole, axis, 0)[at]
-                own = own[: case.steps] if value.shape[0] == "T" else own
+                own = np.moveaxis(target, axis, 0)[at]
+                own = own[: case.sizes["T"]] if value.shape[0] == "T" else own
                 own[...] = result.outputs[value.name].reshape(own.shape)
-            found[value.name] = torch.from_numpy(whole)
+            found[value.name] = torch.from_numpy(target)
         start = 0
         for _, after in self.graph.states:
-            whole, axis = _zeros(after, batch, steps), after.shape.index("B")
-            count = size(after.shape, steps)
-            for at, result in enumerate(results):
-                own = np.moveaxis(whole, axis, 0)[at]
+            target, axis = whole.zeros(after), after.shape.index("B")
+            parts = np.moveaxis(target, axis, 0)
+            count = target.size // max(1, sizes["B"])
+            for own, result in zip(parts, results, strict=True):
                 own[...] = result.states[start : start + count].reshape(own.shape)
             start += count
-            found[after.name] = torch.from_numpy(whole)
+            found[after.name] = torch.from_numpy(target)
         return found
 
-    def _case(self, inputs: Mapping[str, Tensor], at: int) -> Case:
+    def _case(self, inputs: Mapping[str, Tensor], at: int, sizes: Mapping[str, int]) -> Case:
         given = {value.name: _cut(value, inputs[value.name], at) for value in self.graph.inputs}
-        sized = next((v for v in self.graph.inputs if v.shape[0] == "T"), None)
-        steps = 1 if sized is None else len(given[sized.name])
+        own = {**sizes, "B": 1}
         if LENGTHS in given:
-            steps = int(given.pop(LENGTHS))
-        given = {
+            own["T"] = int(given.pop(LENGTHS))
+        arrays = {
             value.name: np.ascontiguousarray(
-                given[value.name][:steps] if value.shape[0] == "T" else given[value.name]
+                given[value.name][: own["T"]] if value.shape[0] == "T" else given[value.name]
             )
             for value in self.graph.inputs
             if value.name != LENGTHS
         }
         states = [_cut(before, inputs[before.name], at).ravel() for before, _ in self.graph.states]
-        return Case(steps, given, np.concatenate([np.zeros(0, np.float32), *states]))
+        return Case(own, arrays, np.concatenate([np.zeros(0, np.float32), *states]))
 
 
-def without_padding(
-    graph: Graph, outputs: Mapping[str, Tensor], inputs: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Outputs with 0 after each sequence's length: what such code computes says nothing of it."""
-    found = dict(outputs)
-    for value in graph.outputs:
-        if LENGTHS in inputs and value.shape[0] == "T":
-            tensor = outputs[value.name]
-            padding = torch.arange(len(tensor)).unsqueeze(1) >= inputs[LENGTHS]
-            padding = padding.view(*padding.shape, *(1,) * (tensor.dim() - 2))
-            found[value.name] = tensor.masked_fill(padding, 0)
-    return found
-
-
-def size(shape: Shape, steps: int) -> int:
-    """How many numbers a value has of one sequence."""
-    known: dict[Any, int] = {"B": 1, "T": steps}
-    return int(np.prod([known.get(each, each) for each in shape]))
-
-
-def _zeros(value: Value, batch: int, steps: int) -> Array:
-    known: dict[Any, int] = {"B": batch, "T": steps}
-    return np.zeros([known.get(each, each) for each in value.shape], np.float32)
+def _sizes(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, int]:
+    """What the letters of the inputs' shapes stand for."""
+    return {
+        letter: size
+        for value in graph.inputs
+        for letter, size in zip(value.shape, inputs[value.name].shape, strict=True)
+        if isinstance(letter, str)
+    }
 
 
 def _cut(value: Value, tensor: Tensor, at: int) -> Array:

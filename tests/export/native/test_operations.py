@@ -215,6 +215,39 @@ def test_the_end_of_sequences() -> None:
     )
 
 
+def test_steps_and_their_neighbours() -> None:
+    def around(graph: Graph, x: Value) -> Value:
+        offsets = (-9, -2, 0, 1)
+        shape = (*x.shape[:2], len(offsets), x.shape[2])
+        return graph.add("around", x, shapes=[shape], offsets=offsets)[0]
+
+    def steps(graph: Graph, x: Value) -> Value:
+        found = graph.add("steps", x, shapes=[("T",)])[0]
+        return ops.apply(graph, "add", ops.reshape(graph, found, "T", "B", 1), x)
+
+    of_steps([around, steps], 5)
+
+
+def test_error_function() -> None:
+    graph = Graph("step")
+    x = graph.input("x", ("B", 2001))
+    graph.output("y", graph.add("erf", x, shapes=[x.shape])[0])
+    compared(graph, {"x": torch.linspace(-6, 6, 2001).view(1, -1)})
+    compared(graph, {"x": torch.linspace(-1e-3, 1e-3, 2001).view(1, -1)})
+
+
+def test_sizes_besides_the_steps() -> None:
+    graph = Graph("step")
+    x, table = graph.input("x", ("B", 5)), graph.input("table", ("N", "B", 5))
+    every = ops.reduced(graph, "sum", ops.apply(graph, "mul", table, x), [2])
+    graph.output("weights", ops.softmax(graph, every, 0))
+    state = graph.state("last", torch.zeros(1, 1, 5).numpy())
+    graph.update(state, ops.reshape(graph, x, 1, "B", 5))
+    for count in (1, 9):
+        given = {"x": torch.randn(1, 5), "table": torch.randn(count, 1, 5)}
+        compared(graph, given | {"last": torch.randn(1, 1, 5)})
+
+
 def test_whole_numbers() -> None:
     graph = Graph("step")
     ids = graph.input("ids", ("B", 5), "int64", below=6)

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from math import inf, prod
 from typing import Any
 
-from elman.export.to_c.sizes import Size, dimensions, of
+from elman.export.to_c.sizes import Size, dimensions, fixed, of
 from elman.export.native.elementwise import of_floats
 from elman.export.native.program import Program
 from elman.export.native.writer import Writer
@@ -35,7 +35,7 @@ def conv(program: Program, operation: Operation) -> None:
     source, target = program.pointer(x), program.pointer(y)
     area, spatial = dimensions(y.shape)[2:], dimensions(x.shape)[2:]
     inputs, places = code.size(dimensions(x.shape)[1]), _options(operation)
-    sizes = [Size((size,)) for size in kernel.shape[2:]]
+    sizes = [fixed(size) for size in kernel.shape[2:]]
     with code.loop(0, code.size(dimensions(y.shape)[0])) as n, _over(code, area) as position:
         for group in range(groups):
             code.fill(room, window, 0.0)

@@ -5,9 +5,9 @@ a graph of one step, or `NAME_scratch_size` and `NAME_run` of one of sequences.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import llvmlite.ir as ir
@@ -18,7 +18,7 @@ from elman.export.to_c.interface import LENGTHS, Interface
 from elman.export.to_c.literals import ELEMENTS
 from elman.export.to_c.program import identifier
 from elman.export.to_c.interface import Parameter
-from elman.export.to_c.sizes import Size, of
+from elman.export.to_c.sizes import STEPS, ZERO, Size, fixed, of
 from elman.export.native.operations import write
 from elman.export.native.program import Parts, Program
 from elman.export.native.streaming import streams
@@ -67,64 +67,63 @@ class _Builder:
         self.graph, self.name, self.target, self.chunks = graph, name, target, chunks
         self.module = ir.Module("elman")
         self.parts = Parts(self.module)
-        self.is_step = graph.form == "step"
-        self.inputs = [_parameter(v) for v in graph.inputs if v.name != LENGTHS]
-        self.outputs = [_parameter(v) for v in graph.outputs]
-        self.states = [_parameter(before) for before, _ in graph.states]
-        for state in self.states:
-            if state.count.fixed is None or state.kind != "float":
+        self.word = ir.IntType(target.word)
+        self.interface = self._interface(ZERO)
+        for state in self.interface.states:
+            if state.count.number is None or state.kind != "float":
                 raise ExportError(
                     f'the state "{state.name}" grows with the input and has no native code: use'
                     ' to="onnx"'
                 )
-        self.state_numbers = sum(each.count.fixed or 0 for each in self.states)
-        self.word = ir.IntType(target.word)
 
     def build(self, *, runs_sequences: bool) -> Module:
         program, compute = self._compute(self.graph, "compute")
-        work = program.memory.size + _size(program.extra)
-        several = None
+        work, several = program.memory.size + fixed(program.extra), None
         if self.chunks is not None:
             more, function = self._compute(self.chunks, "compute_steps")
-            several = function, more.memory.size.at(CHUNK)
-            needed = several[1] + more.extra
-            work = _size(max(work.fixed or 0, needed))
-        interface = Interface(
+            several = function, _number(more.memory.size, CHUNK)
+            work = fixed(max(work.number or 0, several[1] + more.extra))
+        self.interface = own = self._interface(work)
+        call, functions = partial(self._call, compute, program.memory.size), []
+        if own.has_state:
+            functions += [self._state_size(), self._reset()]
+        if own.has_scratch:
+            name = "run" if own.form == "sequence" else "step"
+            functions += [self._scratch_size(), self._once(name, call)]
+        else:
+            functions += [self._once("step", call), self._run_steps(several)]
+        return Module(_text(self.module), tuple(functions), own, runs_sequences)
+
+    def _interface(self, work: Size) -> Interface:
+        graph = self.graph
+        return Interface(
             self.name,
-            self.graph.form,
-            tuple(replace(each, constant=True) for each in self.inputs),
-            tuple(self.outputs),
-            tuple(self.states),
+            graph.form,
+            tuple(_parameter(v, constant=True) for v in graph.inputs if v.name != LENGTHS),
+            tuple(_parameter(v, constant=False) for v in graph.outputs),
+            tuple(_parameter(before, constant=False) for before, _ in graph.states),
             work,
             external=False,
             int8=False,
             weight_bytes=self.parts.constants.count,
-            limits=tuple(self.graph.below.items()),
+            limits=tuple(graph.below.items()),
         )
-        functions = []
-        if self.is_step or self.states:
-            functions += [self._number("state_size", interface.memory_floats), self._reset()]
-        room = program.memory.size
-        if self.is_step:
-            functions += [self._step(compute, room), self._run_steps(several)]
-        else:
-            functions += [self._scratch_size(interface.scratch), self._run(compute, room)]
-        return Module(_text(self.module), tuple(functions), interface, runs_sequences)
 
     def _compute(self, graph: Graph, name: str) -> tuple[Program, Any]:
-        """The function of a graph itself: `state`, `work`, `room`, `steps`, inputs, outputs."""
-        arrays = [*self.inputs, *self.outputs]
-        names = [("state", POINTER), ("work", POINTER), ("room", POINTER), ("steps", I64)]
-        names += [(f"array_{each.name}", POINTER) for each in arrays]
+        """The function of a graph: `state`, `work`, `room`, sizes, inputs and outputs."""
+        own = self.interface
+        names = [(each, POINTER) for each in ("state", "work", "room")]
+        names += [(each, I64) for each in (STEPS, *own.lengths)]
+        names += [(f"array_{each.name}", POINTER) for each in own.arrays]
         code = Writer(self.module, self.target.shape, f"{self.name}_{name}", names)
         given, offset = {}, 0
-        for (before, _), state in zip(graph.states, self.states, strict=True):
+        for (before, _), state in zip(graph.states, own.states, strict=True):
             given[before.name] = code.at(code["state"], offset)
-            offset += state.count.fixed or 0
+            offset += state.count.number or 0
         for value in (*graph.inputs, *graph.outputs):
             if value.name == LENGTHS:
                 given[LENGTHS] = code.entry.alloca(I32)
-                code.b.store(code.b.trunc(code["steps"], I32), given[LENGTHS])
+                code.b.store(code.b.trunc(code[STEPS], I32), given[LENGTHS])
             else:
                 given[value.name] = code[f"array_{identifier(value.name)}"]
         program = Program(graph, code, self.parts, given)
@@ -134,155 +133,137 @@ class _Builder:
             code.copy_exact(program.pointer(after), given[before.name], code.size(of(before.shape)))
         return program, code.finish()
 
-    def _exported(
-        self, name: str, parameters: Sequence[tuple[str, ir.Type]], result: Any
-    ) -> Writer:
+    def _exported(self, name: str, parameters: Sequence[tuple[str, Any]], result: Any) -> Writer:
+        """A function that programs see; sizes among its arguments are 64 bits wide inside."""
         shape, name = self.target.shape, f"{self.name}_{name}"
-        return Writer(self.module, shape, name, parameters, exported=True, result=result)
+        code = Writer(self.module, shape, name, parameters, exported=True, result=result)
+        for each, kind in parameters:
+            if kind == self.word != I64:
+                code.values[each] = code.b.zext(code[each], I64)
+        return code
 
-    def _number(self, name: str, numbers: int) -> str:
-        code = self._exported(name, (), self.word)
-        code.finish(ir.Constant(self.word, numbers * 4))
-        return f"{self.name}_{name}"
+    def _called(self, name: str) -> Writer:
+        """`NAME_step` or `NAME_run`, which begins with looking at its arguments."""
+        listed = self.interface.parameters(name)
+        kinds = [(each, POINTER if "*" in text else self.word) for each, text in listed]
+        code = self._exported(name, kinds, I32)
+        for each, kind in kinds:
+            if kind == POINTER:
+                _return_if(code, code.b.not_(code.is_given(code[each])), ir.Constant(I32, NULL))
+            elif self.interface.has_scratch:
+                too_long = code.b.icmp_unsigned(">", code[each], code.whole(2**31 - 1))
+                _return_if(code, too_long, ir.Constant(I32, RANGE))
+        return code
 
-    def _scratch_size(self, numbers: Size) -> str:
-        code = self._exported("scratch_size", [("steps", self.word)], self.word)
-        code.values["steps"] = self._wide(code, code["steps"])
-        size = code.mul(code.size(numbers), 4)
+    def _state_size(self) -> str:
+        code = self._exported("state_size", (), self.word)
+        code.finish(ir.Constant(self.word, self.interface.memory_floats * 4))
+        return f"{self.name}_state_size"
+
+    def _scratch_size(self) -> str:
+        kinds = [(each, self.word) for each in self.interface.scratch_parameters]
+        code = self._exported("scratch_size", kinds, self.word)
+        size = code.mul(code.size(self.interface.scratch), 4)
         code.finish(code.b.trunc(size, self.word) if self.word != I64 else size)
         return f"{self.name}_scratch_size"
 
     def _reset(self) -> str:
         code, offset = self._exported("reset", [("state", POINTER)], VOID), 0
-        with self._unless_null(code, ["state"], None):
-            for (before, _), state in zip(self.graph.states, self.states, strict=True):
-                first, count = self.graph.first[before.name], state.count.fixed or 0
-                target = code.at(code["state"], offset)
-                if first.any():
-                    code.copy_exact(self.parts.constants.place(first), target, count)
-                else:
-                    code.fill(target, count, 0.0)
-                offset += count
+        _return_if(code, code.b.not_(code.is_given(code["state"])), None)
+        for (before, _), state in zip(self.graph.states, self.interface.states, strict=True):
+            first, count = self.graph.first[before.name], state.count.number or 0
+            target = code.at(code["state"], offset)
+            if first.any():
+                code.copy_exact(self.parts.constants.place(first), target, count)
+            else:
+                code.fill(target, count, 0.0)
+            offset += count
         code.finish()
         return f"{self.name}_reset"
 
-    def _step(self, compute: Any, room: Size) -> str:
-        arrays = [*self.inputs, *self.outputs]
-        names = ["state", *(f"array_{each.name}" for each in arrays)]
-        code = self._exported("step", [(name, POINTER) for name in names], I32)
-        with self._unless_null(code, names, NULL):
-            one = code.whole(1)
-            self._check(code, one)
-            work = code.at(code["state"], self.state_numbers)
-            own = [code["state"], work, code.at(work, code.size(room)), one]
-            code.b.call(compute, [*own, *(code[name] for name in names[1:])])
-        self.step_function = code.finish(ir.Constant(I32, OK))
-        return f"{self.name}_step"
+    def _once(self, name: str, call: Any) -> str:
+        """The function that computes the graph once."""
+        code = self._called(name)
+        arrays = [code[each.name] for each in self.interface.arrays]
+        wrong = self._has_wrong_ids(code, arrays)
+        _return_if(code, wrong, ir.Constant(I32, RANGE))
+        sizes = [code.values.get(STEPS, code.whole(1))]
+        call(code, [*sizes, *(code[each] for each in self.interface.lengths)], arrays)
+        self.function = code.finish(ir.Constant(I32, OK))
+        return f"{self.name}_{name}"
+
+    def _call(
+        self, compute: Any, room: Any, code: Writer, sizes: Sequence[Any], arrays: Sequence[Any]
+    ) -> None:
+        """A call of what computes a graph; `room` is where in the work space the operations' is."""
+        own = self.interface
+        work = code["scratch"] if own.has_scratch else code.at(code["state"], own.state_floats)
+        state = code["state"] if own.has_state else work
+        room = code.size(room) if isinstance(room, Size) else room
+        code.b.call(compute, [state, work, code.at(work, room), *sizes, *arrays])
 
     def _run_steps(self, several: tuple[Any, int] | None) -> str:
-        kinds = [("state", POINTER), *self._arrays()]
-        code = self._exported("run", kinds, I32)
-        names = [name for name, kind in kinds if kind == POINTER]
-        with self._unless_null(code, names, NULL):
-            steps = self._wide(code, code["steps"])
-            if several is None:
-                self._one_by_one(code, code.whole(0), steps)
-            else:
-                with code.loop(0, steps, CHUNK) as start:
-                    stop = code.least(code.add(start, CHUNK), steps)
-                    self._chunk(code, several, start, stop)
+        code = self._called("run")
+        if several is None:
+            self._one_by_one(code, code.whole(0), code[STEPS])
+        else:
+            with code.loop(0, code[STEPS], CHUNK) as start:
+                stop = code.least(code.add(start, CHUNK), code[STEPS])
+                self._chunk(code, several, start, stop)
         code.finish(ir.Constant(I32, OK))
         return f"{self.name}_run"
 
     def _one_by_one(self, code: Writer, start: Any, stop: Any) -> None:
         with code.loop(start, stop) as t:
-            moved = self._moved(code, t)
-            status = code.b.call(self.step_function, [code["state"], *moved])
-            self._return_if(code, code.b.icmp_signed("!=", status, ir.Constant(I32, OK)), status)
+            status = code.b.call(self.function, [code["state"], *self._moved(code, t)])
+            _return_if(code, code.b.icmp_signed("!=", status, ir.Constant(I32, OK)), status)
 
     def _chunk(self, code: Writer, several: tuple[Any, int], start: Any, stop: Any) -> None:
         """Some steps at once; one by one where an id is wrong, as far as they go."""
-        compute, room = several
         moved, count = self._moved(code, start), code.sub(stop, start)
         for is_wrong in code.either(self._has_wrong_ids(code, moved, count)):
             if is_wrong:
                 self._one_by_one(code, start, stop)
             else:
-                work = code.at(code["state"], self.state_numbers)
-                own = [code["state"], work, code.at(work, room), count]
-                code.b.call(compute, [*own, *moved])
+                self._call(*several, code, [count], moved)
 
     def _moved(self, code: Writer, t: Any) -> list[Any]:
         """Where the arrays of step t begin."""
         return [
-            code.at(code[f"array_{each.name}"], code.mul(t, each.count.fixed or 0))
-            for each in (*self.inputs, *self.outputs)
+            code.at(code[each.name], code.mul(t, each.count.number or 0))
+            for each in self.interface.arrays
         ]
 
-    def _run(self, compute: Any, room: Size) -> str:
-        state = [("state", POINTER)] if self.states else []
-        kinds = [*state, ("scratch", POINTER), *self._arrays()]
-        code = self._exported("run", kinds, I32)
-        names = [name for name, kind in kinds if kind == POINTER]
-        with self._unless_null(code, names, NULL):
-            code.values["steps"] = steps = self._wide(code, code["steps"])
-            too_long = code.b.icmp_unsigned(">", steps, code.whole(2**31 - 1))
-            self._return_if(code, too_long, ir.Constant(I32, RANGE))
-            self._check(code, steps)
-            scratch = code["scratch"]
-            memory = code["state"] if self.states else scratch
-            arrays = [code[f"array_{each.name}"] for each in (*self.inputs, *self.outputs)]
-            places = [memory, scratch, code.at(scratch, code.size(room)), steps]
-            code.b.call(compute, [*places, *arrays])
-        code.finish(ir.Constant(I32, OK))
-        return f"{self.name}_run"
-
-    def _arrays(self) -> list[tuple[str, ir.Type]]:
-        inputs = [(f"array_{each.name}", POINTER) for each in self.inputs]
-        outputs = [(f"array_{each.name}", POINTER) for each in self.outputs]
-        return [*inputs, ("steps", self.word), *outputs]
-
-    def _wide(self, code: Writer, steps: Any) -> Any:
-        return steps if self.word == I64 else code.b.zext(steps, I64)
-
-    def _check(self, code: Writer, steps: Any) -> None:
-        """Return an error where an id is not below its limit."""
-        arrays = [code[f"array_{each.name}"] for each in self.inputs]
-        self._return_if(code, self._has_wrong_ids(code, arrays, steps), ir.Constant(I32, RANGE))
-
-    def _has_wrong_ids(self, code: Writer, arrays: Sequence[Any], steps: Any) -> Any:
-        """Whether an id of the inputs is not below its limit."""
+    def _has_wrong_ids(self, code: Writer, arrays: Sequence[Any], times: Any = 1) -> Any:
+        """Whether an id of the inputs, which are there so many times, is not below its limit."""
         found = code.entry.alloca(I1)
         code.b.store(ir.Constant(I1, 0), found)
-        for each, array in zip(self.inputs, arrays, strict=False):
-            below = self.graph.below.get(each.name)
+        for each, array in zip(self.interface.inputs, arrays, strict=False):
+            below = next((b for n, b in self.graph.below.items() if identifier(n) == each.name), None)
             if below is None:
                 continue
-            count = code.mul(each.count.fixed, steps) if self.is_step else code.size(each.count)
-            with code.loop(0, count) as i:
+            with code.loop(0, code.mul(code.size(each.count), times)) as i:
                 given = code.b.load(code.at(array, i, I32), typ=I32, align=4)
                 outside = code.b.icmp_unsigned(">=", given, ir.Constant(I32, below))
                 code.b.store(code.b.or_(code.b.load(found, typ=I1), outside), found)
         return code.b.load(found, typ=I1)
 
-    @contextmanager
-    def _unless_null(
-        self, code: Writer, names: Sequence[str], result: int | None
-    ) -> Iterator[None]:
-        for name in names:
-            value = None if result is None else ir.Constant(I32, result)
-            self._return_if(code, code.b.not_(code.is_given(code[name])), value)
-        yield
 
-    def _return_if(self, code: Writer, condition: Any, result: Any) -> None:
-        early, on = (code.function.append_basic_block(name) for name in ("early", "on"))
-        code.b.cbranch(condition, early, on)
-        code.b.position_at_end(early)
-        if result is None:
-            code.b.ret_void()
-        else:
-            code.b.ret(result)
-        code.b.position_at_end(on)
+def _return_if(code: Writer, condition: Any, result: Any) -> None:
+    early, on = (code.function.append_basic_block(name) for name in ("early", "on"))
+    code.b.cbranch(condition, early, on)
+    code.b.position_at_end(early)
+    if result is None:
+        code.b.ret_void()
+    else:
+        code.b.ret(result)
+    code.b.position_at_end(on)
+
+
+def _number(size: Size, steps: int) -> int:
+    """A size for a number of steps."""
+    assert size.variables <= {STEPS}
+    return sum(factor * steps ** len(names) for names, factor in size.terms)
 
 
 def _text(module: ir.Module) -> str:
@@ -295,9 +276,5 @@ def _text(module: ir.Module) -> str:
     return re.sub(r"^(define .*)$", r'\1 "no-builtins"', text, flags=re.MULTILINE)
 
 
-def _parameter(value: Value) -> Parameter:
-    return Parameter(identifier(value.name), ELEMENTS[value.dtype], of(value.shape), constant=False)
-
-
-def _size(count: int) -> Size:
-    return Size((count,) if count else ())
+def _parameter(value: Value, *, constant: bool) -> Parameter:
+    return Parameter(identifier(value.name), ELEMENTS[value.dtype], of(value.shape), constant)

@@ -4,7 +4,7 @@ from math import prod
 
 from elman.compiler.cpu.emit import I64
 from elman.errors import ExportError
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, of, strides
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, fixed, of, strides
 from elman.export.native.program import Place, Program, stretched
 from elman.nn.graph import Operation, Value
 
@@ -26,10 +26,10 @@ def cut(program: Program, operation: Operation) -> None:
     shape = dimensions(x.shape)
     steps = strides(shape)
     if start < 0:
-        if shape[axis].fixed is None:
+        if shape[axis].number is None:
             raise ExportError("a slice counted from the end of a sequence has no native code")
-        start += shape[axis].fixed or 0
-    offset = steps[axis] * Size((start,) if start else ())
+        start += shape[axis].number or 0
+    offset = steps[axis] * fixed(start)
     own = dimensions(y.shape)
     program.copy(y, x, own, strides(own), steps, offset=offset)
 
@@ -70,7 +70,7 @@ def step_mask(program: Program, operation: Operation) -> None:
     (y,), code = operation.outputs, program.code
     length = code.b.load(program.pointer(lengths), typ=code.integers.element)
     target = program.pointer(y)
-    with code.loop(0, code["steps"]) as t:
+    with code.loop(0, code.size(of(y.shape))) as t:
         real = code.b.icmp_signed("<", t, code.b.sext(length, I64))
         code.b.store(code.b.zext(real, code.integers.element), code.at(target, t))
 
@@ -87,6 +87,33 @@ def last_step(program: Program, operation: Operation) -> None:
         else:
             start = code.mul(code.sub(length, 1), size)
             code.copy_exact(code.at(program.pointer(x), start), target, size)
+
+
+def steps(program: Program, operation: Operation) -> None:
+    """The numbers of the steps, from 0."""
+    (y,), code = operation.outputs, program.code
+    target = program.pointer(y)
+    with code.loop(0, code.size(of(y.shape))) as t:
+        value = code.b.sitofp(code.b.trunc(t, code.integers.element), code.scalar)
+        code.store_scalar(value, target, t)
+
+
+def around(program: Program, operation: Operation) -> None:
+    """The steps at some offsets from each, 0 beyond the ends."""
+    (x,), (y,), code = operation.inputs, operation.outputs, program.code
+    count, _, features = dimensions(x.shape)
+    offsets, size = operation.attributes["offsets"], code.size(features)
+    source, target = program.pointer(x), program.pointer(y)
+    with code.loop(0, code.size(count)) as t:
+        for number, offset in enumerate(offsets):
+            row = code.sum((t, len(offsets)), number)
+            to, place = code.at(target, code.mul(row, size)), code.add(t, offset)
+            inside = code.b.icmp_unsigned("<", place, code.whole(code.size(count)))
+            for is_inside in code.either(inside):
+                if is_inside:
+                    code.copy_exact(code.at(source, code.mul(place, size)), to, size)
+                else:
+                    code.fill(to, size, 0.0)
 
 
 def _rows(

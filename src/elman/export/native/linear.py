@@ -37,7 +37,7 @@ def matmul(program: Program, operation: Operation) -> None:
         (*of_a, ZERO),
         (*of_b[:-2], ZERO, *of_b[-2:]),
     ]
-    single = columns.fixed == 1
+    single = columns.number == 1
     for to, left, right in program.nest(
         whole, (y, steps[0]), (a, steps[1]), (b, steps[2]), single=single
     ):

@@ -10,9 +10,11 @@ import numpy as np
 from elman.errors import ExportError
 from elman.export.native.functions import Module, build
 from elman.export.native.targets import compile_object, host
-from elman.export.one_by_one import Case, OneByOne, Result, size
+from elman.export.one_by_one import Case, OneByOne, Result
+from elman.export.to_c.program import identifier
+from elman.export.to_c.sizes import variable
 from elman.nn.export_spec import Run
-from elman.nn.graph import Array, Graph
+from elman.nn.graph import Graph
 
 _kept: list[Any] = []  # what owns the machine code
 
@@ -35,24 +37,24 @@ class Loaded(OneByOne):
         return [self._one(case) for case in cases]
 
     def _one(self, case: Case) -> Result:
-        own, is_step = self.interface, self.interface.form == "step"
+        own = self.interface
         name = "step" if self.graph.form == "step" else "run"
         memory = np.zeros(own.memory_floats, np.float32)
         memory[: len(case.states)] = case.states
-        outputs = {
-            each.name: np.zeros(size(each.shape, case.steps), np.float32)
-            for each in self.graph.outputs
-        }
-        arrays: list[Array | int] = [memory] if is_step or own.states else []
-        if not is_step:
-            count = self.function("scratch_size", ctypes.c_size_t, result=ctypes.c_size_t)
-            arrays.append(np.zeros(count(case.steps) // 4, np.float32))
-        arrays += [*case.inputs.values(), *([case.steps] if name == "run" else [])]
-        arrays += outputs.values()
-        kinds = [ctypes.c_size_t if isinstance(each, int) else ctypes.c_void_p for each in arrays]
-        status = self.function(name, *kinds)(
-            *(each if isinstance(each, int) else each.ctypes.data for each in arrays)
-        )
+        outputs = {each.name: case.zeros(each) for each in self.graph.outputs}
+        arrays = {**case.inputs, **outputs}
+        given: dict[str, Any] = {identifier(n): array.ctypes.data for n, array in arrays.items()}
+        given |= {variable(letter): size for letter, size in case.sizes.items() if letter != "B"}
+        given["state"] = memory.ctypes.data
+        if own.has_scratch:
+            names = own.scratch_parameters
+            kinds = [ctypes.c_size_t] * len(names)
+            count = self.function("scratch_size", *kinds, result=ctypes.c_size_t)
+            scratch = np.zeros(count(*(given[each] for each in names)) // 4, np.float32)
+            given["scratch"] = scratch.ctypes.data
+        listed = own.parameters(name)
+        kinds = [ctypes.c_void_p if "*" in text else ctypes.c_size_t for _, text in listed]
+        status = self.function(name, *kinds)(*(given[each] for each, _ in listed))
         if status:
             raise ExportError(f"the code gives status {status}")
         return Result(outputs, memory[: len(case.states)])

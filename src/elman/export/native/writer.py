@@ -23,11 +23,19 @@ class Writer(Code):
         return self.b.gep(base, [offset], inbounds=True, source_etype=kind or self.scalar)
 
     def size(self, size: Size) -> Any:
-        """A size: a number, or a value that depends on the argument `steps`."""
-        if size.fixed is not None:
-            return size.fixed
-        powers = enumerate(size.terms)
-        return self.sum(*((factor, *[self["steps"]] * power) for power, factor in powers if factor))
+        """A size: a number, or a value that depends on arguments such as `steps`."""
+        if size.number is not None:
+            return size.number
+        terms = ((factor, *map(self.length, names)) for names, factor in size.terms)
+        return self.sum(*terms)
+
+    def length(self, name: str) -> Any:
+        """A variable of sizes, by its name in C: `steps`, or `steps_less_2`, which is at least 0."""
+        base, _, less = name.partition("_less_")
+        if not less:
+            return self[base]
+        rest = self.sub(self[base], int(less))
+        return self.b.select(self.less(rest, 0), self.whole(0), rest)
 
     def elements(self, count: Any) -> Iterator[Any]:
         """Write a loop over so many numbers: yields an offset, twice: for whole vectors and, with
