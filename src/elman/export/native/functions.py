@@ -239,7 +239,9 @@ class _Builder:
         found = code.entry.alloca(I1)
         code.b.store(ir.Constant(I1, 0), found)
         for each, array in zip(self.interface.inputs, arrays, strict=False):
-            below = next((b for n, b in self.graph.below.items() if identifier(n) == each.name), None)
+            below = next(
+                (b for n, b in self.graph.below.items() if identifier(n) == each.name), None
+            )
             if below is None:
                 continue
             with code.loop(0, code.mul(code.size(each.count), times)) as i:

@@ -15,12 +15,13 @@ from elman.nn.export_spec import ExportSpec
 from elman.export.native.functions import Module
 from elman.export.one_by_one import LENGTHS
 from elman.export.to_c.interface import Interface, Parameter
+from elman.export.to_c.sizes import STEPS, variable
 from elman.export.to_wasm.module import Linked
 from elman.export.to_wasm.node import encoded
 from elman.nn.graph import Graph
 from elman.nn.graph_run import run
 
-_STEPS = 20  # of the example in the page
+_STEPS, _OTHERS = 20, 5  # of the example in the page, and how long other inputs are
 
 
 def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str, bytes]:
@@ -41,17 +42,21 @@ def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str,
 
 
 def _description(graph: Graph, interface: Interface, linked: Linked, about: str) -> dict[str, Any]:
-    """What the script has to know. Sizes are [a, b]: a + b times the number of steps."""
-    has_state = interface.form == "step" or bool(interface.states)
+    """What the script has to know. Counts are sums of [names of lengths, factor]."""
+    lengths = [*([STEPS] if interface.form == "sequence" else []), *interface.lengths]
+    called = ("run",) if interface.form == "sequence" else ("step", "run")
+    if interface.form == "step" and interface.has_scratch:
+        called = ("step",)
     return {
         "name": interface.name,
         "file": f"{interface.name}.wasm",
         "form": interface.form,
         "inputs": [_array(each) | _below(graph, each) for each in interface.inputs],
         "outputs": [_array(each) for each in interface.outputs],
-        "state": 4 * interface.memory_floats if has_state else 0,
-        "states": has_state,
-        "scratch": list(interface.scratch.terms),
+        "lengths": lengths,
+        "parameters": {n: [name for name, _ in interface.parameters(n)] for n in called},
+        "state": 4 * interface.memory_floats if interface.has_state else 0,
+        "scratch": interface.scratch_parameters if interface.has_scratch else None,
         "heap": -(-linked.heap // 64) * 64,
         "about": about,
     }
@@ -59,7 +64,8 @@ def _description(graph: Graph, interface: Interface, linked: Linked, about: str)
 
 def _array(parameter: Parameter) -> dict[str, Any]:
     kind = "float" if parameter.kind == "float" else "int"
-    return {"name": parameter.name, "kind": kind, "count": list(parameter.count.terms)}
+    count = [[list(names), factor] for names, factor in parameter.count.terms]
+    return {"name": parameter.name, "kind": kind, "count": count}
 
 
 def _below(graph: Graph, parameter: Parameter) -> dict[str, int]:
@@ -67,11 +73,11 @@ def _below(graph: Graph, parameter: Parameter) -> dict[str, int]:
     return {} if below is None else {"below": below}
 
 
-def _example(graph: Graph) -> dict[str, dict[str, str]]:
+def _example(graph: Graph) -> dict[str, dict[str, Any]]:
     """Some steps from the first state on: inputs, and what the graph makes of them."""
     spec = ExportSpec({graph.form: graph}, {})
     generator, states = torch.Generator().manual_seed(0), initial(graph, 1)
-    sizes = {"T": _STEPS, "B": 1}
+    sizes = {"T": _STEPS, "B": 1} | dict.fromkeys(_letters(graph), _OTHERS)
     if graph.form == "sequence":
         inputs = {v.name: drawn(spec, graph, v, sizes, generator) for v in graph.inputs}
         inputs[LENGTHS] = torch.tensor([_STEPS])
@@ -84,7 +90,9 @@ def _example(graph: Graph) -> dict[str, dict[str, str]]:
             found = run(graph, {**inputs, **states})
             states = {before.name: found[after.name] for before, after in graph.states}
             steps.append((inputs, {value.name: found[value.name] for value in graph.outputs}))
+    lengths = {each: _OTHERS for each in _letters(graph)} | {"T": _STEPS}
     return {
+        "lengths": {variable(letter): size for letter, size in lengths.items()},
         "inputs": {
             v.name: _joined([i[v.name] for i, _ in steps])
             for v in graph.inputs
@@ -92,6 +100,12 @@ def _example(graph: Graph) -> dict[str, dict[str, str]]:
         },
         "outputs": {v.name: _joined([o[v.name] for _, o in steps]) for v in graph.outputs},
     }
+
+
+def _letters(graph: Graph) -> set[str]:
+    """Lengths of inputs besides the number of steps."""
+    found = {size for value in graph.inputs for size in value.shape if isinstance(size, str)}
+    return found - {"T", "B"}
 
 
 def _joined(tensors: list[torch.Tensor]) -> str:

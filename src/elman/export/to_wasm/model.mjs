@@ -52,7 +52,7 @@ export class Model {
     }
     const state = this._state();
     try {
-      return this._call("run", state, inputs, this._steps(inputs));
+      return this._call("run", state, inputs);
     } finally {
       this._give(state, DESCRIPTION.state);
     }
@@ -68,45 +68,31 @@ export class Model {
     return this._functions[`${DESCRIPTION.name}_${name}`];
   }
 
-  _steps(inputs) {
-    const counts = DESCRIPTION.inputs.map((input) => {
-      const given = numbers(inputs, input);
-      const steps = (given.length - (input.count[0] ?? 0)) / (input.count[1] || input.count[0]);
-      return DESCRIPTION.form === "step" ? given.length / input.count[0] : steps;
-    });
-    const steps = counts.find((_, at) => DESCRIPTION.form === "step" || DESCRIPTION.inputs[at].count[1]) ?? 0;
-    if (!Number.isInteger(steps) || steps < 0) {
-      const wrong = DESCRIPTION.inputs[0];
-      throw new RangeError(`${wrong.name} has ${numbers(inputs, wrong).length} numbers, which are no whole steps`);
-    }
-    return steps;
-  }
-
-  // Call step or run: copy the inputs in, and the outputs out.
-  _call(name, state, inputs, steps) {
-    const own = DESCRIPTION, isStep = own.form === "step";
-    const size = (count) => (isStep ? count[0] * steps : total(count, steps));
-    const sizes = [...own.inputs, ...own.outputs].map((array) => size(array.count));
-    const scratch = isStep ? 0 : 4 * total(own.scratch, steps);
-    const places = this._places([...sizes.map((count) => 4 * count), scratch]);
-    own.inputs.forEach((input, at) => {
-      const given = numbers(inputs, input);
-      if (given.length !== sizes[at]) {
-        throw new RangeError(`${input.name} has ${given.length} numbers, ${sizes[at]} are needed`);
+  // Call step or run: copy the inputs in, and the outputs out. A run of a model of single steps
+  // takes the arrays of all steps, one after the other.
+  _call(name, state, inputs) {
+    const own = DESCRIPTION, times = name === "run" && own.form === "step";
+    const lengths = times ? { steps: wholeSteps(inputs) } : sizes(inputs);
+    const arrays = [...own.inputs, ...own.outputs];
+    const counts = arrays.map((array) => total(array.count, lengths) * (times ? lengths.steps : 1));
+    const scratch = own.scratch ? this._function("scratch_size")(...own.scratch.map((n) => lengths[n])) : 0;
+    const places = this._places([...counts.map((count) => 4 * count), scratch]);
+    const given = { ...lengths, state, scratch: places[arrays.length] };
+    arrays.forEach((array, at) => {
+      given[array.name] = places[at];
+      if (at >= own.inputs.length) return;
+      const values = numbers(inputs, array);
+      if (values.length !== counts[at]) {
+        throw new RangeError(`${array.name} has ${values.length} numbers, ${counts[at]} are needed`);
       }
-      this._view(input.kind).set(given, places[at] / 4);
+      this._view(array.kind).set(values, places[at] / 4);
     });
-    const given = places.slice(0, own.inputs.length);
-    const made = places.slice(own.inputs.length, sizes.length);
-    const first = isStep ? [state] : own.states ? [state, places[sizes.length]] : [places[sizes.length]];
-    const status = name === "step"
-      ? this._function(name)(...first, ...given, ...made)
-      : this._function(name)(...first, ...given, steps, ...made);
+    const status = this._function(name)(...own.parameters[name].map((each) => given[each]));
     if (status) throw new RangeError(`${name}: ${ERRORS[status]}`);
     const outputs = {};
-    own.outputs.forEach((output, at) => {
-      const start = made[at] / 4;
-      outputs[output.name] = this._view(output.kind).slice(start, start + sizes[own.inputs.length + at]);
+    own.outputs.forEach((output, index) => {
+      const at = own.inputs.length + index, start = places[at] / 4;
+      outputs[output.name] = this._view(output.kind).slice(start, start + counts[at]);
     });
     return outputs;
   }
@@ -161,12 +147,12 @@ export class Stream {
 
   /** One step: its inputs to its outputs. */
   step(inputs) {
-    return this._model._call("step", this._place(), inputs, 1);
+    return this._model._call("step", this._place(), inputs);
   }
 
   /** Several steps, whose inputs lie one after the other; so do their outputs. */
   run(inputs) {
-    return this._model._call("run", this._place(), inputs, this._model._steps(inputs));
+    return this._model._call("run", this._place(), inputs);
   }
 
   /** Begin a new sequence. */
@@ -208,8 +194,42 @@ function numbers(inputs, input) {
   return given;
 }
 
-function total(count, steps) {
-  return count.reduceRight((sum, factor) => sum * steps + factor, 0);
+// The steps that the inputs of a model of single steps hold.
+function wholeSteps(inputs) {
+  const [input] = DESCRIPTION.inputs, { length } = numbers(inputs, input);
+  const steps = length / total(input.count, {});
+  if (!Number.isInteger(steps)) {
+    throw new RangeError(`${input.name} has ${length} numbers, which are no whole steps`);
+  }
+  return steps;
+}
+
+// How long the inputs are, by name: as they are given, else from the number of their elements.
+function sizes(inputs) {
+  const found = {};
+  for (const name of DESCRIPTION.lengths) if (Number.isInteger(inputs[name])) found[name] = inputs[name];
+  for (const input of DESCRIPTION.inputs) {
+    const open = DESCRIPTION.lengths.filter((n) => !(n in found) && input.count.some(([names]) => names.includes(n)));
+    if (open.length !== 1) continue;
+    const { length } = numbers(inputs, input), none = total(input.count, { ...found, [open[0]]: 0 });
+    const size = (length - none) / (total(input.count, { ...found, [open[0]]: 1 }) - none);
+    if (!Number.isInteger(size) || size < 0) {
+      throw new RangeError(`${input.name} has ${length} numbers, which are no whole steps`);
+    }
+    found[open[0]] = size;
+  }
+  const missing = DESCRIPTION.lengths.find((name) => !(name in found));
+  if (missing) throw new TypeError(`the number ${missing} is missing`);
+  return found;
+}
+
+// A number of elements: a sum of factors times products of lengths, some of them less a number.
+function total(count, lengths) {
+  const size = (name) => {
+    const [base, less] = name.split("_less_");
+    return less ? Math.max(0, lengths[base] - less) : lengths[base];
+  };
+  return count.reduce((sum, [names, factor]) => sum + names.reduce((product, n) => product * size(n), factor), 0);
 }
 
 function aligned(bytes) {

@@ -16,6 +16,7 @@ import numpy as np
 from elman.errors import ExportError
 from elman.export.one_by_one import Case, OneByOne, Result
 from elman.export.to_c.program import identifier
+from elman.export.to_c.sizes import variable
 from elman.nn.graph import Array, Graph
 
 _LONGEST = 300  # seconds
@@ -39,7 +40,7 @@ class InNode(OneByOne):
         asked = [
             {
                 "call": "step" if self.graph.form == "step" else "run",
-                "steps": case.steps,
+                "lengths": {variable(n): size for n, size in case.sizes.items() if n != "B"},
                 "states": encoded(case.states),
                 "inputs": {identifier(n): encoded(array) for n, array in case.inputs.items()},
             }
