@@ -44,7 +44,8 @@ def _computed(operation: Operation, known: Values, dtype: torch.dtype) -> list[T
     if kind in ARITY:
         return [_elementwise(kind, inputs)]
     if kind == "cast":
-        return [inputs[0].to(dtype)]
+        kind = operation.outputs[0].dtype
+        return [inputs[0].to(dtype if kind == "float32" else getattr(torch, kind))]
     if kind == "recurrent":
         return _layer(inputs[0], inputs[1], inputs[2:], attributes["directions"])
     if kind == "recurrent_step":
