@@ -33,10 +33,12 @@ const [, , folder, web, states, size] = process.argv;
 const { load } = await import(`${folder}/model.mjs`);
 const ort = createRequire(`${web}/package.json`)("onnxruntime-web");
 ort.env.wasm.numThreads = 1;
-const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(`${folder}/step.onnx`)));
+const model = new Uint8Array(readFileSync(`${folder}/step.onnx`));
+const session = await ort.InferenceSession.create(model);
 const stream = (await load()).stream();
 const H = Number(size), x = Float32Array.from({ length: H }, () => Math.random() - 0.5);
-let state = Object.fromEntries(states.split(",").map((n) => [n, new ort.Tensor("float32", new Float32Array(H), [1, 1, H])]));
+const first = () => new ort.Tensor("float32", new Float32Array(H), [1, 1, H]);
+let state = Object.fromEntries(states.split(",").map((name) => [name, first()]));
 async function theirs() {
   const found = await session.run({ x: new ort.Tensor("float32", x, [1, H]), ...state });
   state = Object.fromEntries(Object.keys(state).map((n) => [n, found[`new_${n}`]]));
@@ -155,10 +157,10 @@ def in_node(web: Path) -> None:
                 sum((Path(folder) / f"model.{end}").stat().st_size for end in ("wasm", "mjs"))
                 / 1000
             )
-        print(
-            f"| {cell} {size} | {ours:,.1f} | {other:,.1f} | {other / ours:.2f} | {kilobytes:,.0f} | {apart:.0e} |",
-            flush=True,
+        figures = (
+            f"{ours:,.1f} | {other:,.1f} | {other / ours:.2f} | {kilobytes:,.0f} | {apart:.0e}"
         )
+        print(f"| {cell} {size} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ SCALAR = Target("scalar", host().triple, host().cpu, host().features, lanes=1)
 LIMIT = 1e-5
 
 
-def worst(layer: Recurrent, form: str, target: Target = host()) -> float:
+def worst(layer: Recurrent, form: str, target: Target | None = None) -> float:
+    target = target or host()
     spec = layer.export_spec()
     graph = spec.graph(form)
     module = build(graph, "m", target)

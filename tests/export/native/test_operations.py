@@ -124,8 +124,8 @@ def test_layer_norm() -> None:
     for size in (1, 5, 16, 19):
         writes: list[Write] = [
             norm,
-            lambda g, x: norm(g, x, number(g, size)),
-            lambda g, x: norm(g, x, number(g, size), number(g, size)),
+            lambda g, x, s=size: norm(g, x, number(g, s)),
+            lambda g, x, s=size: norm(g, x, number(g, s), number(g, s)),
         ]
         of_steps(writes, size)
 

@@ -44,6 +44,15 @@ int main(void)
 """
 
 
+CALLS_OUTSIDE = """
+declare void @missing() nounwind
+define void @own() nounwind {
+    call void @missing()
+    ret void
+}
+"""
+
+
 def tool(*names: str) -> str:
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
@@ -98,9 +107,8 @@ def test_code_for_other_machines_needs_nothing_from_outside(machine: str) -> Non
 
 
 def test_undefined_functions_are_found() -> None:
-    code = "declare void @missing() nounwind\ndefine void @own() nounwind { call void @missing() ret void }"
     for machine in CROSS:
-        assert undefined(compile_object(NAMED[machine], code)) == ["missing"], machine
+        assert undefined(compile_object(NAMED[machine], CALLS_OUTSIDE)) == ["missing"], machine
 
 
 class Sine(elman.Cell):
@@ -111,7 +119,7 @@ class Sine(elman.Cell):
 
 
 def test_functions_that_a_microcontroller_has_not_are_named() -> None:
-    with pytest.raises(ExportError, match="cortex-m4 would need .* from outside"):
+    with pytest.raises(ExportError, match=r"cortex-m4 would need .* from outside"):
         export(made(Sine), "unused", to="library", target="cortex-m4")
 
 

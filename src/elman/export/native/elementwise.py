@@ -8,9 +8,9 @@ import llvmlite.ir as ir
 from elman.compiler.cpu import math
 from elman.compiler.expression import ARITY, COMPARISONS, LOGICAL, Node, make, read
 from elman.errors import ExportError
-from elman.export.to_c.sizes import dimensions, of, strides
 from elman.export.native.program import Program, stretched
 from elman.export.native.writer import Writer
+from elman.export.to_c.sizes import dimensions, of, strides
 from elman.nn.graph import Operation
 
 _ERFC = (  # p, lowest power first, for 0.6 <= |x| <= 6

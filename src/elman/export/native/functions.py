@@ -14,16 +14,15 @@ import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I1, I32, I64, POINTER, VOID
 from elman.errors import ExportError
-from elman.export.to_c.interface import LENGTHS, Interface
-from elman.export.to_c.literals import ELEMENTS
-from elman.export.to_c.program import identifier
-from elman.export.to_c.interface import Parameter
-from elman.export.to_c.sizes import STEPS, ZERO, Size, fixed, of
 from elman.export.native.operations import write
 from elman.export.native.program import Parts, Program
 from elman.export.native.streaming import streams
 from elman.export.native.targets import Target
 from elman.export.native.writer import Writer
+from elman.export.to_c.interface import LENGTHS, Interface, Parameter
+from elman.export.to_c.literals import ELEMENTS
+from elman.export.to_c.program import identifier
+from elman.export.to_c.sizes import STEPS, ZERO, Size, fixed, of
 from elman.nn.graph import Graph, Value
 
 OK, NULL, RANGE = 0, 1, 2

@@ -4,8 +4,8 @@ from math import prod
 
 from elman.compiler.cpu.emit import I64
 from elman.errors import ExportError
+from elman.export.native.program import Program, stretched
 from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, fixed, of, strides
-from elman.export.native.program import Place, Program, stretched
 from elman.nn.graph import Operation, Value
 
 

@@ -1,7 +1,7 @@
 """Products with matrices."""
 
-from elman.export.to_c.sizes import ZERO, dimensions, of, strides
 from elman.export.native.program import Program, stretched
+from elman.export.to_c.sizes import ZERO, dimensions, of, strides
 from elman.nn.graph import Operation
 
 

@@ -8,12 +8,12 @@ import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32
 from elman.errors import ExportError
-from elman.export.to_c.memory import Memory
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
 from elman.export.native.constants import Constants
 from elman.export.native.products import Product, filled
 from elman.export.native.recurrent import Layer
 from elman.export.native.writer import Writer
+from elman.export.to_c.memory import Memory
+from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
 from elman.nn.graph import Array, Direction, Graph, Value
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32
-from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
 from elman.export.native.elementwise import of_floats
 from elman.export.native.norm import normalise
 from elman.export.native.program import Place, Program, stretched
+from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
 from elman.nn.graph import Operation
 
 
@@ -64,7 +64,7 @@ def softmax(program: Program, operation: Operation) -> None:
             offset = code.sum(place.offset, (index, step))
             return Place(place.base, offset, True, place.dtype)
 
-        def chosen(index: Any, value: Any, other: Any) -> Any:
+        def chosen(index: Any, value: Any, other: Any, masked: Any = masked) -> Any:
             if not masked:
                 return value
             real = program.load(at(masked[0], index, code.size(of_mask[0][axis])))

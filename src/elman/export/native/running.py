@@ -48,8 +48,8 @@ class Loaded(OneByOne):
         given["state"] = memory.ctypes.data
         if own.has_scratch:
             names = own.scratch_parameters
-            kinds = [ctypes.c_size_t] * len(names)
-            count = self.function("scratch_size", *kinds, result=ctypes.c_size_t)
+            words = [ctypes.c_size_t] * len(names)
+            count = self.function("scratch_size", *words, result=ctypes.c_size_t)
             scratch = np.zeros(count(*(given[each] for each in names)) // 4, np.float32)
             given["scratch"] = scratch.ctypes.data
         listed = own.parameters(name)

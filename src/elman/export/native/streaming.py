@@ -34,11 +34,11 @@ def _is_of_single_steps(operation: Operation) -> bool:
     if kind in _ANY:
         return True
     if kind in _ALONG_AN_AXIS:
-        return attributes["axis"] != 0
+        return bool(attributes["axis"] != 0)
     if kind in ("sum", "mean", "max"):
         return 0 not in attributes["axes"]
     if kind == "transpose":
-        return attributes["order"][0] == 0
+        return bool(attributes["order"][0] == 0)
     if kind == "reshape":
         return all(v.shape[0] in _STEPS for v in (*operation.inputs, *operation.outputs))
     return kind == "recurrent" and not any(each.reverse for each in attributes["directions"])

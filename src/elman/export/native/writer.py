@@ -30,7 +30,7 @@ class Writer(Code):
         return self.sum(*terms)
 
     def length(self, name: str) -> Any:
-        """A variable of sizes, by its name in C: `steps`, or `steps_less_2`, which is at least 0."""
+        """A variable by its name in C: `steps`, or `steps_less_2`, which is at least 0."""
         base, _, less = name.partition("_less_")
         if not less:
             return self[base]

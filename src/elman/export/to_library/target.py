@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elman.errors import ExportError
-from elman.export.native.functions import Module, build as written
+from elman.export.native.functions import Module
+from elman.export.native.functions import build as written
 from elman.export.native.running import loaded, run_here
 from elman.export.native.targets import Target, compile_object, host, resolve, runs_here
 from elman.export.targets import Options

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from elman.export.cases import drawn, initial
-from elman.nn.export_spec import ExportSpec
 from elman.export.native.functions import Module
 from elman.export.one_by_one import LENGTHS
 from elman.export.to_c.interface import Interface, Parameter
 from elman.export.to_c.sizes import STEPS, variable
 from elman.export.to_wasm.module import Linked
 from elman.export.to_wasm.node import encoded
+from elman.nn.export_spec import ExportSpec
 from elman.nn.graph import Graph
 from elman.nn.graph_run import run
 
@@ -25,19 +25,20 @@ _STEPS, _OTHERS = 20, 5  # of the example in the page, and how long other inputs
 
 
 def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str, bytes]:
-    """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and `NAME.html`, by name."""
+    """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and, of what runs over sequences, `NAME.html`."""
     interface = module.interface
     name = interface.name
     description = _description(graph, interface, linked, about)
     script = _filled("model.mjs", NAME=name, DESCRIPTION=_as_script(description))
-    page = _filled(
-        "page.html",
-        NAME=html.escape(name),
-        MODULE=script,
-        EXAMPLE=_as_script(_example(graph)),
-        WASM=base64.b64encode(linked.content).decode(),
-    )
-    texts = {f"{name}.mjs": script, f"{name}.d.ts": _types(interface), f"{name}.html": page}
+    texts = {f"{name}.mjs": script, f"{name}.d.ts": _types(interface)}
+    if "run" in description["parameters"]:
+        texts[f"{name}.html"] = _filled(
+            "page.html",
+            NAME=html.escape(name),
+            MODULE=script,
+            EXAMPLE=_as_script(_example(graph)),
+            WASM=base64.b64encode(linked.content).decode(),
+        )
     return {f"{name}.wasm": linked.content, **{n: text.encode() for n, text in texts.items()}}
 
 
@@ -90,7 +91,7 @@ def _example(graph: Graph) -> dict[str, dict[str, Any]]:
             found = run(graph, {**inputs, **states})
             states = {before.name: found[after.name] for before, after in graph.states}
             steps.append((inputs, {value.name: found[value.name] for value in graph.outputs}))
-    lengths = {each: _OTHERS for each in _letters(graph)} | {"T": _STEPS}
+    lengths = dict.fromkeys(_letters(graph), _OTHERS) | {"T": _STEPS}
     return {
         "lengths": {variable(letter): size for letter, size in lengths.items()},
         "inputs": {

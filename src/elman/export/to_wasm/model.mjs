@@ -71,6 +71,7 @@ export class Model {
   // Call step or run: copy the inputs in, and the outputs out. A run of a model of single steps
   // takes the arrays of all steps, one after the other.
   _call(name, state, inputs) {
+    if (!DESCRIPTION.parameters[name]) throw new Error(`the model has no ${name}`);
     const own = DESCRIPTION, times = name === "run" && own.form === "step";
     const lengths = times ? { steps: wholeSteps(inputs) } : sizes(inputs);
     const arrays = [...own.inputs, ...own.outputs];

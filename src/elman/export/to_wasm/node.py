@@ -57,7 +57,8 @@ class InNode(OneByOne):
     def _run(self, asked: str) -> str:
         if self._process is None:
             self._process = self._started()
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         limit = threading.Timer(_LONGEST, self._process.kill)
         limit.start()
         try:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from elman.errors import ExportError
-from elman.export.native.functions import Module, build as written
+from elman.export.native.functions import Module
+from elman.export.native.functions import build as written
 from elman.export.native.running import run_here
 from elman.export.native.targets import NAMED, compile_object
 from elman.export.targets import Options
