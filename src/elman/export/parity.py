@@ -76,13 +76,18 @@ def _stepped(spec: ExportSpec, run: Run) -> Checked:
         for value in sequence.inputs
     }
     whole["lengths"] = torch.tensor([_STEPS])
+    in_time = {value.name for value in sequence.inputs if "T" in value.shape}
+
+    def at(name: str, t: int) -> Tensor:
+        return whole[name][t] if name in in_time else whole[name]
+
     states = initial(step, 1)
     with torch.inference_mode():
         given = {**whole, **initial(sequence, 1)}
         expected = spec.native["sequence"](given)
     outputs: dict[str, Tensor] = {}
     for t in range(_STEPS):
-        outputs = run({value.name: whole[value.name][t] for value in step.inputs} | states)
+        outputs = run({**{each.name: at(each.name, t) for each in step.inputs}, **states})
         states = {before.name: outputs[after.name] for before, after in step.states}
     last = {
         value.name: expected[value.name][-1] if "T" in value.shape else expected[value.name]
