@@ -208,7 +208,7 @@ def test_a_package_that_is_missing_is_named(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"to": "tflite"}, "to='tflite': the targets are onnx"),
+        ({"to": "tflite"}, "to='tflite': the targets are .*onnx"),
         ({"to": None}, "to=None: the targets are"),
         ({"form": "whole"}, "form='whole': it is sequence or step"),
         ({"target": "aarch64"}, "ONNX is the same for all machines"),
