@@ -9,9 +9,12 @@ elman's `layer.step`, and by ONNX Runtime, step by step and of a sequence of 100
 
 import ctypes
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,6 @@ import numpy as np
 import torch
 
 import elman
-from elman.bench.clock import interleaved
 from elman.export.export import export
 from elman.export.native.running import run_here
 from elman.nn import Recurrent
@@ -86,13 +88,28 @@ def in_machine_code() -> None:
         with tempfile.TemporaryDirectory() as folder:
             export(layer, folder, to="onnx")
             runs = [from_c(layer), by_layer(layer), *by_runtime(layer, Path(folder))]
-            seconds = interleaved(runs, 4).seconds
+            seconds = in_turns(runs)
         figures = [
             1e6 * each / calls for each, calls in zip(seconds, (STEPS, 1, 1, STEPS), strict=True)
         ]
         ratio = min(figures[2:]) / figures[0]
         shown = " | ".join(f"{figure:,.1f}" for figure in figures)
         print(f"| {cell} {size} | {shown} | {ratio:.2f} |", flush=True)
+
+
+def in_turns(runs: list[Callable[[], Any]], turns: int = 15) -> list[float]:
+    """Median seconds of this thread's processor time for a call of each, which take turns: so the
+    time of others on the same processor is not counted."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(turns):
+        for run, own in zip(runs, times, strict=True):
+            run()
+            end = time.perf_counter() + 0.02
+            while time.perf_counter() < end or not own:
+                start = time.thread_time()
+                run()
+                own.append(time.thread_time() - start)
+    return [statistics.median(each) for each in times]
 
 
 def from_c(layer: Recurrent) -> Any:
