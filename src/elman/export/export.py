@@ -1,5 +1,6 @@
 """Export a model: build, compare with the model, then write."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def export(
         place.check(folder, place.beside(main))
         name = Path(main).stem if main else "model"
         files, checked, notes = _built(
-            spec, names, chosen, Options(name, int8, target), data, max_loss
+            spec, names, chosen, Options(name, int8, target, spec.preprocessing), data, max_loss
         )
     if main is not None and len(files) == 1:
         files = {main: next(iter(files.values()))}
@@ -87,7 +88,7 @@ def _built(
 ) -> tuple[dict[str, bytes], tuple[Checked, ...], list[str]]:
     """The files' contents, after they were compared with the model."""
     build, graphs = to.load(), {name: spec.graph(name) for name in names}
-    built = build(graphs, Options(options.name, False, options.target))
+    built = build(graphs, replace(options, int8=False))
     checked: tuple[Checked, ...] = ()
     notes = list(built.notes)
     if built.unchecked is None:

@@ -8,8 +8,8 @@ for an operation that it does not have.
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from elman.errors import ExportError
 from elman.messages import shown
@@ -24,11 +24,13 @@ class Options:
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.
     - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    - `preprocessing`: what a program has to do before and after, as `preprocess.json` has it.
     """
 
     name: str = "model"
     int8: bool = False
     target: str | None = None
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Built(Protocol):

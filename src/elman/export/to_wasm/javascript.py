@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+from collections.abc import Mapping
 from importlib.resources import files as resources
 from typing import Any
 
@@ -24,7 +25,9 @@ from elman.nn.graph_run import run
 _STEPS, _OTHERS = 20, 5  # of the example in the page, and how long other inputs are
 
 
-def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str, bytes]:
+def files(
+    graph: Graph, module: Module, linked: Linked, about: str, preprocessing: Mapping[str, Any]
+) -> dict[str, bytes]:
     """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and, of what runs over sequences, `NAME.html`."""
     interface = module.interface
     name = interface.name
@@ -32,14 +35,22 @@ def files(graph: Graph, module: Module, linked: Linked, about: str) -> dict[str,
     script = _filled("model.mjs", NAME=name, DESCRIPTION=_as_script(description))
     texts = {f"{name}.mjs": script, f"{name}.d.ts": _types(interface)}
     if "run" in description["parameters"]:
-        texts[f"{name}.html"] = _filled(
-            "page.html",
-            NAME=html.escape(name),
-            MODULE=script,
-            EXAMPLE=_as_script(_example(graph)),
-            WASM=base64.b64encode(linked.content).decode(),
-        )
+        parts = {"NAME": html.escape(name), "MODULE": script, "WASM": _base64(linked.content)}
+        texts[f"{name}.html"] = _page(graph, preprocessing, parts)
     return {f"{name}.wasm": linked.content, **{n: text.encode() for n, text in texts.items()}}
+
+
+def _page(graph: Graph, preprocessing: Mapping[str, Any], parts: dict[str, str]) -> str:
+    """A page that listens where the model is of sound to labels, else one of random inputs."""
+    if preprocessing.keys() >= {"sound", "labels"}:
+        known = {name: preprocessing[name] for name in ("sound", "labels")}
+        sound = (resources(__package__) / "sound.mjs").read_text(encoding="utf-8")
+        return _filled("listen.html", **parts, SOUND=sound, PREPROCESSING=_as_script(known))
+    return _filled("page.html", **parts, EXAMPLE=_as_script(_example(graph)))
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _description(graph: Graph, interface: Interface, linked: Linked, about: str) -> dict[str, Any]:

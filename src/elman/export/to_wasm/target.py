@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from elman.errors import ExportError
 from elman.export.native.functions import Module
@@ -30,6 +31,7 @@ class Web:
     graph: Graph
     module: Module
     linked: Linked
+    preprocessing: Mapping[str, Any]
     runs: Mapping[str, Run]
     notes: tuple[str, ...]
     unchecked: str | None = None
@@ -37,7 +39,7 @@ class Web:
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and `NAME.html`."""
         note = "\n".join(f"{key}: {value}" for key, value in about.items())
-        return javascript.files(self.graph, self.module, self.linked, note)
+        return javascript.files(self.graph, self.module, self.linked, note, self.preprocessing)
 
 
 def build(graphs: Mapping[str, Graph], options: Options) -> Web:
@@ -62,8 +64,8 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
             if command is None
             else _NO_NODE.replace("there is no Node.js", "Node.js has no relaxed SIMD")
         )
-        return Web(graph, module, linked, run_here(graphs, form), (note,))
-    content = javascript.files(graph, module, linked, "")
+        return Web(graph, module, linked, options.preprocessing, run_here(graphs, form), (note,))
+    content = javascript.files(graph, module, linked, "", {})
     names = [form, "sequence"] if module.runs_sequences else [form]
     runs: dict[str, Run] = {n: InNode(graphs[n], options.name, content, command) for n in names}
-    return Web(graph, module, linked, runs, ())
+    return Web(graph, module, linked, options.preprocessing, runs, ())
