@@ -16,6 +16,10 @@ from elman.export.native.writer import Writer
 from elman.nn.graph import Array
 
 
+_LINE = 16  # numbers that memory gives at a time
+_AHEAD = 512  # numbers between what is fetched and what is used
+
+
 @dataclass(frozen=True)
 class Tile:
     """How a product is cut for a machine's registers.
@@ -88,6 +92,13 @@ class Product:
         first = code.mul(index, self.tile.vectors * self.lanes)
         return first, code.at(self._packed, code.mul(first, self.depth))
 
+    def _fetch(self, code: Writer, weights: Any, count: int) -> None:
+        """Have so many weights brought near that come later: processors that foresee what is read
+        do so within a page of memory alone."""
+        if self.lanes > 1:
+            for offset in range(0, count, _LINE):
+                code.prefetch(weights, offset + _AHEAD)
+
     def _panel(self, code: Writer, width: int, index: Any, x: Any, bias: Any, out: Any) -> None:
         lanes, zero = self.lanes, ir.Constant(code.vector, None)
         turns = max(1, min(self.tile.turns * self.tile.vectors // width, 4, self.depth))
@@ -108,6 +119,7 @@ class Product:
             x, weights, *sums = values
             for turn in range(turns):
                 advance(x, weights, turn, sums)
+            self._fetch(code, weights, turns * width * lanes)
             ahead = (code.at(x, turns), code.at(weights, turns * width * lanes))
             values[:] = [*(code.moving(each) for each in ahead), *sums]
         x, weights, *sums = carried
@@ -147,6 +159,7 @@ class Product:
                 for row, factor in enumerate(factors):
                     each = row * vectors + j
                     sums[each] = code.fma(right, factor, sums[each])
+            self._fetch(code, weights, vectors * lanes)
             ahead = (code.at(x, 1), code.at(weights, width * lanes))
             values[:] = [*(code.moving(each) for each in ahead), *sums]
         for row in range(count):
