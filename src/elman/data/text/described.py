@@ -1,5 +1,6 @@
 """How a text becomes ids, as plain data for a program in another language."""
 
+import re
 from typing import Any
 
 from elman.data.text.subwords import WORD_PATTERN, BytePairs, Words
@@ -17,7 +18,8 @@ _PIECES = {
 
 
 def described(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The steps from a text to ids in their order, with all that they need.
+    """The steps from a text to ids in their order, with all that they need: small letters, form of
+    Unicode, pieces by a pattern (as JavaScript with the flags g and u reads it), their ids.
 
     >>> from elman.data import build_vocabulary
     >>> found = described(build_vocabulary("characters", ["hello"]))
@@ -28,7 +30,7 @@ def described(vocabulary: Vocabulary) -> dict[str, Any]:
     tokens = next(content.pop(name) for name in ("symbols", "words", "tokens") if name in content)
     pattern = None
     if isinstance(vocabulary, Words):
-        pattern = WORD_PATTERN
+        pattern = re.sub(r"\\p\{(Han|Hiragana|Katakana)\}", r"\\p{Script=\1}", WORD_PATTERN)
     elif isinstance(vocabulary, Unigrams):
         pattern = PIECE_PATTERN
     elif isinstance(vocabulary, BytePairs):
@@ -43,6 +45,6 @@ def described(vocabulary: Vocabulary) -> dict[str, Any]:
         "unknown": UNKNOWN,
         "first_id": 2,
         "separator": vocabulary.separator,
-        "tokens": tokens,
+        "tokens": list(tokens),
         **content,
     }
