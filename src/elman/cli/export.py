@@ -34,6 +34,10 @@ def export(
         str | None,
         Parameter(help="The machine that code is made for, as x86-64-v3 or aarch64."),
     ] = None,
+    separate_weights: Annotated[
+        bool,
+        Parameter(help="In C, keep the weights in a binary file of their own.", negative=()),
+    ] = False,
     data: Source = None,
     max_loss: Annotated[
         float, Parameter(help="With --int8, the share by which the metric may be worse.")
@@ -47,7 +51,13 @@ def export(
     if sequence and streaming:
         raise SettingsError("--sequence and --streaming: give one of them, or none for both")
     form = "sequence" if sequence else "step" if streaming else None
-    options: dict[str, Any] = {"int8": int8, "target": target, "data": data, "max_loss": max_loss}
+    options: dict[str, Any] = {
+        "int8": int8,
+        "target": target,
+        "separate_weights": separate_weights,
+        "data": data,
+        "max_loss": max_loss,
+    }
     _show(write(load(model), out, to, form=form, **options))
 
 

@@ -30,6 +30,7 @@ def export(
     form: str | None = None,
     int8: bool = False,
     target: str | None = None,
+    separate_weights: bool = False,
     data: Any = None,
     max_loss: float = 0.005,
 ) -> Exported:
@@ -46,6 +47,7 @@ def export(
       for streaming); all that the model has if None.
     - `int8`: weights as whole numbers of 8 bits.
     - `target`: the machine that code is made for, such as "x86-64-v3"; not for ONNX.
+    - `separate_weights`: in C, keep the weights in a binary file beside the source, not within it.
     - `data`: validation data, on which the files are compared with the model, and int8's metric is
       measured.
     - `max_loss`: with `int8`, by which share the task's metric may be worse.
@@ -72,9 +74,8 @@ def export(
         folder, main = _place(path_of(path, "path"), chosen, names)
         place.check(folder, place.beside(main))
         name = Path(main).stem if main else "model"
-        files, checked, notes = _built(
-            spec, names, chosen, Options(name, int8, target, spec.preprocessing), data, max_loss
-        )
+        options = Options(name, int8, target, separate_weights, spec.preprocessing)
+        files, checked, notes = _built(spec, names, chosen, options, data, max_loss)
     if main is not None and len(files) == 1:
         files = {main: next(iter(files.values()))}
     report = [*map(str, checked), *notes]

@@ -24,12 +24,14 @@ class Options:
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.
     - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
+    - `separate_weights`: whether the weights stand in a binary file of their own.
     - `preprocessing`: what a program has to do before and after, as `preprocess.json` has it.
     """
 
     name: str = "model"
     int8: bool = False
     target: str | None = None
+    separate_weights: bool = False
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,7 +4,7 @@ import textwrap
 
 from elman.export.to_c import public
 from elman.export.to_c.code import factor
-from elman.export.to_c.interface import Interface
+from elman.export.to_c.interface import Interface, Parameter
 from elman.export.to_c.sizes import definitions
 
 _WIDTH = 96
@@ -84,7 +84,7 @@ def _constants(interface: Interface) -> list[str]:
 
 def _of_state(interface: Interface) -> str:
     name, upper = interface.name, interface.name.upper()
-    parts = ", ".join(f"{each.name} ({each.count.c})" for each in interface.states) or "nothing"
+    parts = _listed(interface.states) or "nothing"
     return (
         _comment(
             f"Bytes of a state: {upper}_STATE_FLOATS floats, which may also be declared as `float"
@@ -97,6 +97,10 @@ def _of_state(interface: Interface) -> str:
     )
 
 
+def _listed(arrays: tuple[Parameter, ...]) -> str:
+    return ", ".join(f"{each.name}[{each.count.c}]" for each in arrays)
+
+
 def _functions(interface: Interface) -> list[str]:
     upper = interface.name.upper()
     errors = [f"{upper}_NULL if a pointer is NULL"]
@@ -105,7 +109,7 @@ def _functions(interface: Interface) -> list[str]:
         for name, below in interface.limits
     ]
     returned = f"Returns {upper}_OK, {', '.join(errors)}. Inputs and outputs must not overlap."
-    arrays = ", ".join(f"{each.name} ({each.count.c})" for each in interface.arrays)
+    arrays = f"reads {_listed(interface.inputs)}; writes {_listed(interface.outputs)}"
     if not interface.has_scratch:
         step = f"One time step: {arrays}. {returned} After an error the state is as it was."
         run = (

@@ -39,6 +39,8 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Models:
         raise ExportError(
             f"target={options.target}: ONNX is the same for all machines; leave it away"
         )
+    if options.separate_weights:
+        raise ExportError("separate_weights: ONNX models keep their weights inside; leave it away")
     from elman.export.to_onnx.model import to_model
     from elman.export.to_onnx.runtime import by_runtime
 
