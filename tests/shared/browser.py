@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ class Page:
         self._process = subprocess.Popen(
             [COMMAND, *usual, *own], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self._open = ExitStack()
         self.errors: list[Any] = []
         self._count = 0
         try:
-            self._socket = connect(self._address(), max_size=None)
+            self._socket = self._open.enter_context(connect(self._address(), max_size=None))
             for method in ("Runtime.enable", "Page.enable"):
                 self._call(method)
             self._call("Page.navigate", url=url)
@@ -51,6 +53,7 @@ class Page:
 
     def close(self) -> None:
         """End the browser."""
+        self._open.close()
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()

@@ -154,6 +154,7 @@ def test_the_archive_is_as_linkers_take_it(tmp_path: Path) -> None:
         ({"target": "pdp11"}, 'target "pdp11" is unknown; the known ones are host, x86-64-v2'),
         ({"target": "wasm32"}, 'target "wasm32" is unknown'),
         ({"int8": True}, "float32 weights alone"),
+        ({"separate_weights": True}, "keeps its weights inside"),
     ],
 )
 def test_what_it_has_not_is_refused(options: dict, message: str, tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def test_functions_from_outside_are_refused() -> None:
     [
         ({"target": "aarch64"}, "WebAssembly has wasm32 and wasm32-relaxed"),
         ({"int8": True}, "float32 weights alone"),
+        ({"separate_weights": True}, "keeps its weights inside"),
     ],
 )
 def test_what_it_has_not_is_refused(options: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from elman.export.native.constants import Constants
 from elman.export.native.writer import Writer
 from elman.nn.graph import Array
 
-
 _LINE = 16  # numbers that memory gives at a time
 _AHEAD = 512  # numbers between what is fetched and what is used
 

@@ -56,6 +56,8 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
     whole sequence."""
     if options.int8:
         raise ExportError('a library has float32 weights alone: leave int8 away, or use to="c"')
+    if options.separate_weights:
+        raise ExportError("separate_weights: a library keeps its weights inside; leave it away")
     form = chosen(graphs)
     target = resolve(options.target or "host")
     module = written(graphs[form], options.name, target, sequence_of(graphs, form))
@@ -78,8 +80,11 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
 def chosen(graphs: Mapping[str, Graph]) -> str:
     """The form that is written: "step" if there is one, else "sequence"."""
     form = next((each for each in _FORMS if each in graphs), None)
-    if form is None:
-        raise ExportError(f'a model of {" and ".join(graphs)} has no native code: use to="onnx"')
+    if form is None or not graphs.keys() <= {*_FORMS}:
+        names = " and ".join(graphs)
+        raise ExportError(
+            f'a model of several parts ({names}) has no native code: use to="c" or to="onnx"'
+        )
     return form
 
 

@@ -49,6 +49,8 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
         raise ExportError(
             'WebAssembly has float32 weights alone: leave int8 away, or use to="onnx"'
         )
+    if options.separate_weights:
+        raise ExportError("separate_weights: a module keeps its weights inside; leave it away")
     known = [name for name, target in NAMED.items() if target.is_wasm]
     machine = options.target or known[0]
     if machine not in known:
