@@ -70,9 +70,8 @@ def export(
         folder, main = _place(path_of(path, "path"), chosen, names)
         place.check(folder, place.beside(main))
         name = Path(main).stem if main else "model"
-        files, checked, notes = _built(
-            spec, names, chosen, Options(name, int8, target, separate_weights), data, max_loss
-        )
+        options = Options(name, int8, target, separate_weights, spec.preprocessing)
+        files, checked, notes = _built(spec, names, chosen, options, data, max_loss)
     if main is not None and len(files) == 1:
         files = {main: next(iter(files.values()))}
     report = [*map(str, checked), *notes]
@@ -88,7 +87,7 @@ def _built(
     build, graphs = to.load(), {name: spec.graph(name) for name in names}
     built = build(graphs, replace(options, int8=False))
     checked: tuple[Checked, ...] = ()
-    notes = []
+    notes = list(built.notes)
     if built.unchecked is None:
         given = [] if data is None or spec.batches is None else spec.batches(data)
         real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]

@@ -8,8 +8,8 @@ for an operation that it does not have.
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from elman.errors import ExportError
 from elman.messages import shown
@@ -25,12 +25,14 @@ class Options:
     - `int8`: whether weights are whole numbers of 8 bits.
     - `target`: for which machine code is made, such as "x86-64-v3"; None for this one.
     - `separate_weights`: whether the weights stand in a binary file of their own.
+    - `preprocessing`: what a program has to do before and after, as `preprocess.json` has it.
     """
 
     name: str = "model"
     int8: bool = False
     target: str | None = None
     separate_weights: bool = False
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Built(Protocol):
@@ -44,6 +46,10 @@ class Built(Protocol):
     @property
     def unchecked(self) -> str | None:
         """Why the files cannot be run on this machine, None if they can."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is to be known, such as that it was not run on the machine it is made for."""
 
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """The files by name; `about` is what they say of themselves where they have room for it."""
@@ -67,7 +73,9 @@ class Target(NamedTuple):
 
 TARGETS = {
     "c": Target("elman.export.to_c.target:build", ".c"),
+    "library": Target("elman.export.to_library.target:build", ".a"),
     "onnx": Target("elman.export.to_onnx.target:build", ".onnx"),
+    "wasm": Target("elman.export.to_wasm.target:build", ".wasm"),
 }
 
 

@@ -44,12 +44,13 @@ class Code:
         arguments: Sequence[tuple[str, ir.Type]],
         *,
         exported: bool = False,
+        result: ir.Type = VOID,
     ) -> None:
         self.module, self.shape, self.lanes = module, shape, shape.lanes
         self.scalar = ir.DoubleType() if shape.double else ir.FloatType()
         self.vector = ir.VectorType(self.scalar, shape.lanes)
         self.integers = ir.VectorType(I64 if shape.double else I32, shape.lanes)
-        kind = ir.FunctionType(VOID, [each for _, each in arguments])
+        kind = ir.FunctionType(result, [each for _, each in arguments])
         self.function = ir.Function(module, kind, name)
         if not exported:
             self.function.linkage = "internal"
@@ -64,9 +65,12 @@ class Code:
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
-    def finish(self) -> Any:
-        """Return, and close the function."""
-        self.b.ret_void()
+    def finish(self, result: Any = None) -> Any:
+        """Return, with a result if the function has one, and close the function."""
+        if result is None:
+            self.b.ret_void()
+        else:
+            self.b.ret(result)
         self.entry.branch(self._body)
         return self.function
 

@@ -11,6 +11,7 @@ from elman.compiler.expression import COMPARISONS, Node, order
 
 _LN2_HIGH = {False: 0.693359375, True: 6.93145751953125e-1}
 _LN2_LOW = {False: -2.12194440e-4, True: 1.42860682030941723212e-6}
+_HALF_PI_HIGH, _HALF_PI_LOW = 1.57079632673412561417, 6.07710050650619224932e-11
 _EXP = {  # (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2, highest power first
     False: (
         1.9875691500e-4,
@@ -126,6 +127,42 @@ def _unary(c: Code, name: str, x: Any) -> Any:
     return c.b.call(c.intrinsic(name, c.vector, [c.vector]), [x])
 
 
+def _turned(c: Code, x: Any, name: str, quarters: int) -> Any:
+    """The sine of x and so many quarter turns.
+
+    x is brought to a quarter turn around 0 in float64, which is enough for |x| < 1e9; beyond, the
+    result is some number from -1 to 1. In float64 it is a call of the C library for each lane.
+    """
+    if c.shape.double:
+        return _unary(c, f"llvm.{name}", x)
+    wide, bits = (ir.VectorType(kind, c.lanes) for kind in (ir.DoubleType(), ir.IntType(64)))
+
+    def number(value: float) -> Any:
+        return ir.Constant(wide, [value] * c.lanes)
+
+    magic = 6755399441055744.0  # 1.5 * 2^52: whole numbers lie side by side there
+    exact = c.b.fpext(x, wide)
+    shifted = c.b.fadd(c.b.fmul(exact, number(2 / math.pi)), number(magic))
+    whole = c.b.fsub(shifted, number(magic))
+    rest = c.b.fsub(exact, c.b.fmul(whole, number(_HALF_PI_HIGH)))
+    rest = c.b.fsub(rest, c.b.fmul(whole, number(_HALF_PI_LOW)))
+    r = _clamp(c, c.b.fptrunc(rest, c.vector), -0.8, 0.8)
+    square = c.b.fmul(r, r)
+    odd, even = c.splat(1 / math.factorial(9)), c.splat(-1 / math.factorial(10))
+    for k in (7, 5, 3):
+        odd = c.fma(odd, square, c.splat((-1) ** (k // 2) / math.factorial(k)))
+    for k in (8, 6, 4, 2, 0):
+        even = c.fma(even, square, c.splat((-1) ** (k // 2) / math.factorial(k)))
+    odd = c.fma(c.b.fmul(odd, square), r, r)
+    turns = c.b.add(c.b.bitcast(shifted, bits), ir.Constant(bits, [quarters] * c.lanes))
+    turns = c.b.trunc(turns, c.integers)
+    one, two, none = (ir.Constant(c.integers, [value] * c.lanes) for value in (1, 2, 0))
+    is_odd = c.b.icmp_signed("!=", c.b.and_(turns, one), none)
+    is_negative = c.b.icmp_signed("!=", c.b.and_(turns, two), none)
+    value = c.b.select(is_odd, even, odd)
+    return c.b.select(is_negative, c.b.fneg(value), value)
+
+
 def _relu(c: Code, x: Any) -> Any:
     return c.b.select(c.b.fcmp_ordered("<", x, c.splat(0)), c.splat(0), x)
 
@@ -163,8 +200,8 @@ _EMIT: dict[str, Callable[..., Any]] = {
     "relu": _relu,
     "abs": lambda c, a: _unary(c, "llvm.fabs", a),
     "sqrt": lambda c, a: _unary(c, "llvm.sqrt", a),
-    "sin": lambda c, a: _unary(c, "llvm.sin", a),  # a call of the C library for each lane
-    "cos": lambda c, a: _unary(c, "llvm.cos", a),
+    "sin": lambda c, a: _turned(c, a, "sin", 0),
+    "cos": lambda c, a: _turned(c, a, "cos", 1),
     "maximum": _extreme(">"),
     "minimum": _extreme("<"),
     "where": lambda c, q, a, b: c.b.select(q, a, b),

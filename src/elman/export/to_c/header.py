@@ -10,15 +10,17 @@ from elman.export.to_c.sizes import definitions
 _WIDTH = 96
 
 
-def text(interface: Interface, note: str) -> str:
-    """The header; `note` are lines of what is known of the model."""
+def text(interface: Interface, note: str, about: str | None = None) -> str:
+    """The header; `note` are lines of what is known of the model, `about` says what the functions
+    are defined in if it is no C source."""
     name, upper = interface.name, interface.name.upper()
-    about = [
-        f"A recurrent network in C99, exported by elman: {name}.c needs the standard library",
-        "alone, allocates nothing and has no global variables that change, so that calls with",
-        "different memory may run at the same time. Link with -lm.",
-    ]
-    comment = [" ".join(about), _weights(interface), *_harmless(note).splitlines()]
+    if about is None:
+        about = (
+            f"A recurrent network in C99, exported by elman: {name}.c needs the standard library"
+            " alone, allocates nothing and has no global variables that change, so that calls with"
+            " different memory may run at the same time. Link with -lm."
+        )
+    comment = [about, _weights(interface), *_harmless(note).splitlines()]
     parts = [
         _comment(*comment),
         f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"

@@ -27,6 +27,7 @@ class Sources:
     sources: tuple[Source, ...]
     runs: Mapping[str, Run]
     unchecked: str | None
+    notes: tuple[str, ...] = ()
 
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """Each source, its header, which says what `about` says, and its weights where apart."""

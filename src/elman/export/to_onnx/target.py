@@ -18,6 +18,7 @@ class Models:
     models: Mapping[str, Any]
     runs: Mapping[str, Run]
     unchecked: str | None = field(default=None)
+    notes: tuple[str, ...] = ()
 
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """`step.onnx` and `sequence.onnx`, which say of themselves what `about` says."""
