@@ -87,7 +87,7 @@ def _built(
     build, graphs = to.load(), {name: spec.graph(name) for name in names}
     built = build(graphs, replace(options, int8=False))
     checked: tuple[Checked, ...] = ()
-    notes = list(built.notes)
+    notes = [*spec.notes, *built.notes]
     if built.unchecked is None:
         given = [] if data is None or spec.batches is None else spec.batches(data)
         real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]

@@ -26,6 +26,7 @@ class ExportSpec:
     - `metrics`: from what computes the graphs, and labelled data, to the task's metrics.
     - `objective`: the metric that counts, and whether more of it is better.
     - `shortest`: steps that each sequence must have.
+    - `notes`: what the graphs leave out of what the model does.
     - `draw`: of inputs that are not any numbers, what makes some of a shape.
     """
 
@@ -38,6 +39,7 @@ class ExportSpec:
     metrics: Callable[[Mapping[str, Run], Any], dict[str, float]] | None = None
     objective: tuple[str, bool] | None = None
     shortest: int = 0
+    notes: tuple[str, ...] = ()
     draw: Mapping[str, Draw] = field(default_factory=dict)
 
     def graph(self, name: str) -> Graph:

@@ -23,12 +23,15 @@ def export_spec(task: "Language") -> ExportSpec:
     """Graphs from `tokens` and states to `scores` (logits) of the next token at every step."""
     spec = sequence_spec(only_network(task), named("scores"))
     text = described(task.vocabulary)
+    share = task.ngram_share
+    alone = f"without the n-grams beside the network, whose share in elman is {share:.2f}"
     return replace(
         spec,
         preprocessing={"task": task.name, "text": text, "never_written": [0, 1]},
         metadata={"task": task.name, "vocabulary": f"{task.vocabulary.size} {text['kind']}"},
         batches=lambda data: _batches(task, data),
         metrics=lambda runs, data: _metrics(task, runs, data),
+        notes=(alone,) if share else (),
         objective=(task.objective.name, bool(task.objective.maximize)),
     )
 
@@ -38,7 +41,7 @@ def _batches(task: "Language", data: Any) -> Iterator[dict[str, Tensor]]:
     model = task.model
     dataset = task.read(data, labelled=True)
     for parts in task.batches(task.preprocessing, dataset, training=False).epoch(0):
-        for inputs, _ in parts:
+        for inputs, *_ in parts:
             yield _named(model, inputs, None)
 
 
