@@ -135,7 +135,7 @@ class Training:
         steps, seconds = steps * (1 + len(others)), seconds * (1 + len(others))
         text = f"Time: {steps:,} steps in about {time_words(seconds)} on this machine"
         if (most := peak_memory()) is not None:
-            text += f", in about {most / 1e9:.1f} GB of memory"
+            text += f", with about {most / 1e9:.1f} GB of memory"
         if settings.budget is not None and seconds > settings.budget:
             text += f"; fewer, as the budget is {time_words(settings.budget)}"
         return text
