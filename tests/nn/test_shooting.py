@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import flat
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.testing import assert_close
@@ -15,7 +16,6 @@ from torch.testing import assert_close
 import elman
 from elman.math import minimum, relu
 from elman.nn import parallel_time
-from shared.oracle import flat
 
 CELLS = ("gru", "lstm", "rnn", "peephole_lstm", "indrnn", "mingru", "sru", "qrnn", "slstm")
 

@@ -31,6 +31,8 @@ def write(
     Raises `FileError` where a file of the same name stands that elman did not write.
     """
     check(folder, description, [*files, description])
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_atomic(folder / name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -42,10 +44,11 @@ def write(
 def check(folder: Path, description: str, names: Sequence[str] = ()) -> None:
     """Raise `FileError` where the folder cannot be written to, or a file of these names stands
     there that is not as the description says."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise cannot_write(folder, errno.EACCES)
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise cannot_write(folder, errno.ENOTDIR)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_write(folder, errno.EACCES)
     known = _known(folder / description)
     for name in names or (description,):
         path = folder / name
