@@ -240,6 +240,35 @@ def test_models_that_cannot_be_exported(model: Any, message: str, tmp_path: Path
         elman.export(model, tmp_path, form="step")
 
 
+def with_weight(value: float, dtype: torch.dtype = torch.float32) -> nn.Module:
+    layer = elman.GRU(2, 3)
+    with torch.no_grad():
+        layer.weight_hh_l0[0, 0] = value
+    return layer.to(dtype)
+
+
+class Logarithm(elman.Cell):
+    gates = ("h",)
+
+    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
+        return {"h": elman.math.log(x.h) + r.h}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (with_weight(float("nan")), "weight_hh_l0 holds NaN or infinity"),
+        (with_weight(1.0, torch.float64), r"weight_ih_l0 is float64: .* export model.float\(\)"),
+        (with_weight(1.0, torch.bfloat16), "weight_ih_l0 is bfloat16"),
+        (elman.layer(Logarithm, 2, 3), "gives NaN or infinity for finite inputs"),
+    ],
+)
+def test_models_without_numbers(model: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=message):
+        elman.export(model, tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
+
+
 def test_each_target_is_there() -> None:
     for name in targets.TARGETS:
         assert callable(targets.named(name).load())

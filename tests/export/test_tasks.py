@@ -24,7 +24,6 @@ NOT = {
     "frames": "a forecaster of frames cannot be exported",
 }
 OPTIONS: dict[str, dict[str, Any]] = {
-    "forecast": {"smoothing": False},
     "lines": {"bidirectional": False},
     "video": {"bidirectional": False},
 }
@@ -50,6 +49,28 @@ def test_a_task(name: str, tmp_path: Path, *, int8: bool) -> None:
         assert len(done.notes) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"smoothing": True}, "learnt smoothing has no sequence form"),
+        ({"smoothing": False, "dilations": (1, 2)}, "dilated layers have no sequence form"),
+        ({"smoothing": False}, None),
+        ({"smoothing": False, "target": ("y", "z")}, None),
+    ],
+)
+def test_forecasters(options: dict[str, Any], reason: str | None, tmp_path: Path) -> None:
+    kind, own, data, _ = MADE["forecast"]
+    data = {**data, "z": data["y"][::-1]}
+    task = kind(**{**SMALL, "epochs": 1, **own, **options}).fit(data, progress=False)
+    done = elman.export(task, tmp_path)
+    assert all(each.error <= 1e-5 for each in done.checked)
+    names = [path.name for path in done.files]
+    assert ("sequence.onnx" in names) == (reason is None)
+    if reason is not None:
+        with pytest.raises(ExportError, match=reason):
+            elman.export(task, tmp_path, form="sequence")
+
+
 @pytest.mark.parametrize("name", NOT)
 def test_a_task_that_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=NOT[name]) as found:
@@ -60,9 +81,7 @@ def test_a_task_that_is_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("forecast", {"smoothing": True}, "train with smoothing=False"),
         ("forecast", {"head": "normal"}, 'train with head="quantiles"'),
-        ("forecast", {"dilations": (1, 2), "smoothing": False}, "train without dilations"),
         ("forecast", {"attention": True, "smoothing": False}, "train with attention=False"),
         ("speech", {"loss": "transducer"}, 'train with loss="ctc"'),
         ("speech", {"look_ahead": 0.2}, "train without look_ahead"),

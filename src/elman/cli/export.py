@@ -1,17 +1,15 @@
 """The command that exports a trained model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from elman.cli.model import Model
-from elman.cli.standard_input import Source
+from elman.cli.standard_input import Source, readable, suffix_for
 from elman.errors import SettingsError
 from elman.tasks import load
-
-if TYPE_CHECKING:
-    from elman.export import Exported
+from elman.tasks.commands import Commands
 
 
 def export(
@@ -55,11 +53,8 @@ def export(
         "int8": int8,
         "target": target,
         "separate_weights": separate_weights,
-        "data": data,
         "max_loss": max_loss,
     }
-    _show(write(load(model), out, to, form=form, **options))
-
-
-def _show(done: "Exported") -> None:
-    print(done)
+    task = load(model)
+    with readable(data, suffix_for(Commands.of(type(task)), task.settings)) as source:
+        print(write(task, out, to, form=form, data=source, **options))

@@ -4,18 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from elman.errors import ExportError
 from elman.export import place
 from elman.export.int8 import judge
+from elman.export.network import network_of, ready
 from elman.export.parity import check
 from elman.export.report import Checked, Exported
 from elman.export.targets import TARGETS, Options, Target, named
 from elman.folders import path_of
 from elman.messages import shown
 from elman.nn.export_spec import ExportSpec
-from elman.nn.modes import modes_kept
 from elman.version import __version__
 
 FORMS = ("sequence", "step")
@@ -66,9 +64,7 @@ def export(
         raise ExportError(f"form={shown(form)}: it is {' or '.join(FORMS)}, or None for both")
     if not isinstance(max_loss, int | float) or not 0 <= max_loss <= 1:
         raise ExportError(f"max_loss={shown(max_loss)}: a share from 0 to 1 is needed")
-    network = _network(model)
-    with modes_kept(network):
-        network.eval()
+    with ready(network_of(model)):
         spec = _spec(model)
         names = _names(spec, form)
         folder, main = _place(path_of(path, "path"), chosen, names)
@@ -108,16 +104,6 @@ def _built(
         checked,
         notes,
     )
-
-
-def _network(model: Any) -> nn.Module:
-    found = model if isinstance(model, nn.Module) else getattr(model, "model", None)
-    if not isinstance(found, nn.Module):
-        raise ExportError(
-            f"model is a {type(model).__name__}: a trained task, a layer or a SequenceModel is"
-            " needed"
-        )
-    return found
 
 
 def _spec(model: Any) -> ExportSpec:

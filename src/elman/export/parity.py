@@ -1,12 +1,12 @@
 """The parity gate: what differs from the model is not written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from elman.errors import ExportError
-from elman.export.cases import Inputs, cases, initial
+from elman.export.cases import Inputs, cases, drawn, initial
 from elman.export.report import Checked
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph
@@ -17,6 +17,7 @@ LIMIT = 1e-5
 _LEAST = 1e-3  # outputs are compared as if the largest were at least this
 _LAST_DIGIT, _DRAWS = 2.0**-23, 4
 _MARGIN = 8  # times what rounding changes, as runtimes round more than once
+_WALK = 16
 _STEPS = 12  # of a sequence that is run whole and step by step
 
 
@@ -32,7 +33,7 @@ def check(
     """
     names, found = list(names), []
     for name in names:
-        given = list(cases(spec, name))
+        given = [*cases(spec, name), *_walk(spec, name)]
         if name == next(iter(spec.graphs)):
             given += [(f"batch {i + 1} of the data", each) for i, each in enumerate(real)]
         compared = [_compared(spec, name, runs[name], *case) for case in given]
@@ -61,6 +62,22 @@ def _real(graph: Graph, inputs: Inputs, outputs: Mapping[str, Tensor]) -> dict[s
             padding = padding.view(*padding.shape, *(1,) * (output.dim() - 2))
             found[value.name] = output.masked_fill(padding, 0)
     return found
+
+
+def _walk(spec: ExportSpec, name: str) -> Iterator[tuple[str, Inputs]]:
+    """Steps of the model one after the other, so that states are met as they come."""
+    graph = spec.graph(name)
+    if graph.form != "step" or not graph.states:
+        return
+    generator = torch.Generator().manual_seed(2)
+    states = initial(graph, 2)
+    for t in range(_WALK):
+        inputs = {v.name: drawn(spec, graph, v, {"B": 2}, generator) for v in graph.inputs}
+        inputs |= states
+        yield f"step {t + 1} of a sequence", inputs
+        with torch.inference_mode():
+            found = spec.native[name](inputs)
+        states = {before.name: found[after.name] for before, after in graph.states}
 
 
 def _stepped(spec: ExportSpec, run: Run) -> Checked:
@@ -129,9 +146,11 @@ def _error(actual: Tensor, expected: Tensor) -> float:
         return 0.0
     if not expected.dtype.is_floating_point:
         return float((actual != expected).any())
-    if bool((actual.isnan() ^ expected.isnan()).any()):
+    if not bool(expected.isfinite().all()):
+        raise ExportError("the model gives NaN or infinity for finite inputs: nothing is written")
+    if not bool(actual.isfinite().all()):
         return float("inf")
-    expected, actual = expected.double().nan_to_num(), actual.double().nan_to_num()
+    expected, actual = expected.double(), actual.double()
     return float((actual - expected).abs().max() / expected.abs().max().clamp(min=_LEAST))
 
 

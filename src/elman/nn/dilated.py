@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from elman.errors import SettingsError
+from elman.errors import ExportError, SettingsError
 from elman.messages import shown
 from elman.nn.dropout import LockedDropout
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_ops import concat, cut
 from elman.nn.recurrent import Recurrent
 from elman.nn.state import State, as_tuple
 
@@ -123,6 +125,46 @@ class Dilated(nn.Module):
             )
             x = self._between(_in_order(output, d, len(x)), layer)
         return x[at], tuple(torch.cat(each, 1) for each in zip(*found, strict=True))
+
+    def graph_states(self, graph: Graph) -> tuple[Value, ...]:
+        """The states as those of a graph of one step, (sum of dilations, B, H) each."""
+        found = []
+        for name, size in zip(self.cell.state, self._sizes(), strict=True):
+            rows = [
+                getattr(layer, f"initial_{name}_l0") if layer.learn_initial_state else None
+                for layer, d in zip(self.layers, self.dilations, strict=True)
+                for _ in range(d)
+            ]
+            first = [torch.zeros(size) if row is None else row.detach().cpu() for row in rows]
+            found.append(graph.state(name, torch.stack(first).unsqueeze(1).float().numpy()))
+        return tuple(found)
+
+    def to_graph(
+        self,
+        graph: Graph,
+        x: Value,
+        states: tuple[Value, ...] = (),
+        lengths: Value | None = None,  # noqa: ARG002
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """As `step` in a graph to export; ExportError for whole sequences."""
+        if graph.form == "sequence":
+            raise ExportError(
+                "dilated layers have no sequence form, as they interleave steps: export the step"
+            )
+        kept, start = [], 0
+        for layer, d in zip(self.layers, self.dilations, strict=True):
+            own = [cut(graph, state, 0, start, start + d) for state in states]
+            first = tuple(cut(graph, part, 0, 0, 1) for part in own)
+            x, after = cast("Recurrent", layer).to_graph(graph, x, first)
+            rest = [cut(graph, part, 0, 1, d) for part in own] if d > 1 else [None] * len(own)
+            pairs = zip(rest, after, strict=True)
+            kept.append([new if old is None else concat(graph, 0, old, new) for old, new in pairs])
+            start += d
+        return x, tuple(concat(graph, 0, *parts) for parts in zip(*kept, strict=True))
+
+    def _sizes(self) -> list[int]:
+        layer = self.layers[0]
+        return [layer.output_size, *(layer.hidden_size,) * (len(self.cell.state) - 1)]  # type: ignore[list-item]
 
     def _one(self, x: Tensor) -> tuple[Tensor, Any]:
         output, state = self(x)

@@ -92,6 +92,11 @@ def _direction(layer: "Recurrent", at: int, *, reverse: bool) -> Direction:
     weights = layer._weights(at)
     cell = layer.cell
     zoneout = tuple(rate or None for rate in layer.zoneout) if any(layer.zoneout) else ()
+    if layer.proj_size and layer.zoneout[0]:
+        raise ExportError(
+            f"zoneout of {cell.state[0]} with proj_size cannot be exported, as it acts after the"
+            " projection: train without one of them"
+        )
     try:
         text = str(equations(cell, zoneout, normed=weights.norm_hh is not None))
     except UntraceableError as error:

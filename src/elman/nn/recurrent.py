@@ -242,6 +242,10 @@ class Recurrent(Stack):
         parts = zip(*(self._initial(at, x) for at in count), strict=True)
         return tuple(torch.stack(each) for each in parts)
 
+    def graph_states(self, graph: Graph) -> tuple[Value, ...]:
+        """The states as those of a graph."""
+        return graph_layers.declare_states(graph, self)
+
     def to_graph(
         self,
         graph: Graph,

@@ -124,6 +124,7 @@ class Drawn(elman.Cell):
     [
         (lambda: elman.GRU(1, 2), {"target": "cortex-m4"}, "C is the same for all machines"),
         (lambda: elman.GRU(1, 2, bidirectional=True), {"form": "step"}, "no step form"),
+        (lambda: elman.LSTM(1, 3, proj_size=2, zoneout=0.1), {}, "zoneout of h with proj_size"),
         (lambda: elman.layer(Drawn(), 1, 2), {}, "Drawn cannot be exported"),
         (lambda: elman.GRU(1, 2), {"path": "net.onnx"}, "net.onnx ends in .onnx"),
     ],

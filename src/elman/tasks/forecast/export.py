@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from elman.errors import ExportError
-from elman.nn import Recurrent
 from elman.nn import graph_ops as ops
-from elman.nn.export_spec import ExportSpec
+from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Form, Graph
-from elman.nn.graph_layers import declare_states
 from elman.nn.lengths import last_step
 from elman.tasks.ensemble import only_network
 from elman.tasks.forecast.graph import origin_inputs, quantiles
+from elman.tasks.forecast.history import View
 from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead
 from elman.tasks.forecast.settings import QUANTILES
+from elman.tasks.forecast.smoothing_graph import split
 
 if TYPE_CHECKING:
     from elman.tasks.forecast.parts import ForecastParts
@@ -27,7 +27,9 @@ _FEATURES = (
     " season before the next step, scaled alike (0 if none); ln(size / size one season ago) (0 if"
     " none); past covariates, standardised; calendar and future covariates of the step;"
     " static ones. mean and size are running, decayed by `decay` a step: sums of value, |value|"
-    " and 1, the first two divided by the third"
+    " and 1, the first two divided by the third; with smoothing then the size of the step before"
+    " in units of this one's (1 if nothing came before) and the mean of the step before less this"
+    " one's in units of this one's size"
 )
 _GIVEN = {
     "memory": "the last `memory` values of each target, (value - mean) / size, oldest first",
@@ -46,20 +48,29 @@ def export_spec(task: "ForecastParts") -> ExportSpec:
     model, view = only_network(task), task.view
     calibration = task.memory.calibration
     _check(model)
-    width, ahead = view.memory * view.targets, view.ahead
+    native: dict[str, Run] = {
+        "sequence": lambda inputs: _native(model, inputs),
+        "step": lambda inputs: _native_step(model, inputs),
+    }
+    graphs: dict[str, Graph] = {}
+    refused: dict[str, str] = {}
     forms: tuple[Form, ...] = ("sequence", "step")
+    for form in forms:
+        try:
+            graphs[form] = _graph(model, form, view)
+        except ExportError as error:
+            refused[form] = str(error)
     return ExportSpec(
-        {form: _graph(model, form, width, ahead) for form in forms},
-        {
-            "sequence": lambda inputs: _native(model, inputs),
-            "step": lambda inputs: _native_step(model, inputs),
-        },
+        graphs,
+        native,
+        refused,
         preprocessing={
             "task": task.name,
             "view": {**asdict(view), "memory": view.memory, "decay": view.decay},
             "calendar": str(task.calendar),
             "features": _FEATURES,
             **_GIVEN,
+            "series": "with smoothing: the number of a series, from 1, as in view.smoothed; 0: new",
             "levels": list(QUANTILES),
             "widening": None if calibration is None else calibration.widening.tolist(),
         },
@@ -74,33 +85,33 @@ def _check(model: Any) -> None:
             "a head that gives distributions cannot be exported, as its forecasts are drawn in a"
             ' loop: train with head="quantiles"'
         )
-    if model.smoothing is not None:
-        raise ExportError(
-            "learnt smoothing cannot be exported, as it is of each series: train with"
-            " smoothing=False"
-        )
     if not isinstance(model.head, QuantileHead):
         raise ExportError("a decoder with attention cannot be exported: train with attention=False")
-    if not isinstance(model.recurrent, Recurrent):
-        raise ExportError("dilated layers cannot be exported: train without dilations")
 
 
-def _graph(model: Forecaster, form: Form, width: int, ahead: int) -> Graph:
-    graph, layer, head = Graph(form), model.recurrent, model.head
-    assert isinstance(layer, Recurrent)
+def _graph(model: Forecaster, form: Form, view: View) -> Graph:
+    graph, head, smoothing = Graph(form), model.head, model.smoothing
+    layer: Any = model.recurrent
     assert isinstance(head, QuantileHead)
-    lengths = None
-    if form == "sequence":
-        x = graph.input("x", ("T", "B", layer.input_size))
-        lengths = graph.input("lengths", ("B",), "int64")
-    else:
-        x = graph.input("x", ("B", layer.input_size))
-    given = origin_inputs(graph, head, width, ahead)
-    states = declare_states(graph, layer)
+    lead = ("B",) if form == "step" else ("T", "B")
+    width = view.features + (0 if smoothing is None else 2 * view.targets)
+    x = graph.input("x", (*lead, width))
+    lengths = None if form == "step" else graph.input("lengths", ("B",), "int64")
+    memory, bases, ahead = origin_inputs(graph, head, view.memory * view.targets, view.ahead)
+    if smoothing is not None:
+        if form == "sequence":
+            raise ExportError(
+                "learnt smoothing has no sequence form, as each step needs the one before: export"
+                " the step, or train with smoothing=False"
+            )
+        series = graph.input("series", ("B",), "int64", below=len(smoothing.own))
+        x, own = split(graph, smoothing, x, series)
+        bases = ops.concat(graph, -1, bases, ops.reshape(graph, own, *own.shape, 1))
+    states = layer.graph_states(graph)
     output, after = layer.to_graph(graph, x, states, lengths)
     if lengths is not None:
         output = ops.last_step(graph, output, lengths)
-    graph.output("quantiles", quantiles(graph, head, output, *given))
+    graph.output("quantiles", quantiles(graph, head, output, memory, bases, ahead))
     for before, new in zip(states, after, strict=True):
         graph.update(before, new)
     return graph
@@ -114,8 +125,13 @@ def _native(model: Forecaster, inputs: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def _native_step(model: Forecaster, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    output, after = model.read(inputs["x"].unsqueeze(0), _states(model, inputs))
-    return {"quantiles": _head(model, output[0], inputs), **_named(model, after)}
+    x, state = inputs["x"], _states(model, inputs)
+    if model.smoothing is not None:
+        x = torch.cat([x, inputs["series"].to(x).unsqueeze(-1)], -1)
+        state = (*state, inputs["smoothing"])
+    output, after = model.read(x.unsqueeze(0), state)
+    found = {"quantiles": _head(model, output[0], inputs), **_named(model, after)}
+    return found if model.smoothing is None else {**found, "new_smoothing": after[-1]}
 
 
 def _head(model: Forecaster, output: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -131,4 +147,4 @@ def _states(model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 def _named(model: Any, after: tuple[Tensor, ...]) -> dict[str, Tensor]:
     names = model.recurrent.cell.state
-    return {f"new_{name}": part for name, part in zip(names, after, strict=True)}
+    return {f"new_{name}": part for name, part in zip(names, after, strict=False)}

@@ -17,7 +17,7 @@ def origin_inputs(graph: Graph, head: Any, width: int, ahead: int) -> tuple[Valu
     keys = (head.horizon, head.targets)
     return (
         graph.input("memory", ("B", width)),
-        graph.input("bases", ("B", *keys, head.bases)),
+        graph.input("bases", ("B", *keys, head.bases - head.smoothed)),
         graph.input("ahead", ("B", head.horizon, ahead)),
     )
 
