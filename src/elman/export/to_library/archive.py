@@ -10,7 +10,7 @@ def archive(objects: Mapping[str, bytes], symbols: Mapping[str, Sequence[str]]) 
 
     >>> content = archive({"a.o": b"12345"}, {"a.o": ["f"]})
     >>> content[:8], len(content)
-    (b'!<arch>\\n', 146)
+    (b'!<arch>\\n', 144)
     """
     names = [(name, each) for name in objects for each in symbols[name]]
     texts = b"".join(each.encode() + b"\0" for _, each in names)
