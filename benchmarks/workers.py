@@ -93,6 +93,10 @@ def measured(hidden: int, batch: int, way: str) -> float:
 
 
 def main() -> None:
+    processors, load = os.cpu_count() or 1, os.getloadavg()[0]
+    if load > processors / 2:
+        words = f"this machine is busy (load {load:.1f} on {processors} processors)"
+        print(f"{words}: threads that wait for one another suffer most, the ratio is not its own\n")
     print("| H | B | " + " | ".join(WAYS) + " | two workers / two threads |")
     print("|---" * (len(WAYS) + 3) + "|")
     for hidden, batch in SIZES:

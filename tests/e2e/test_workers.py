@@ -52,7 +52,8 @@ def test_numbers_that_cannot_work(here: Any, films: Path, tmp_path: Path) -> Non
     refused(here(*train, "--workers", "4", "--shards", "2"), "--workers 4 --shards 2")
     refused(here(*train, "--workers", "0"), "--workers")
     refused(here(*train, "--worker-timeout", "soon"), "--worker-timeout", "soon")
-    refused(here(*train, "--worker-timeout", "0"), "--worker-timeout 0")
+    for value in ("0", "9" * 500, "", "-5", "nan", "1d"):
+        refused(here(*train, "--worker-timeout", value), "--worker-timeout")
     refused(here(*train, "--shards", "0"), "shards")
     refused(here(*train, "--shards", "64", "--batch-size", "8"), "shards=64", "batch_size=8")
     refused(here("train", "classify", "--data", "-", "--workers", "2"), "standard input")

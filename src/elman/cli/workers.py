@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from elman.errors import SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT
+from elman.messages import shown
 from elman.train.workers.environment import place, restarts
 
 if TYPE_CHECKING:
     from elman.train.workers.one_process import OneProcess
 
+_LONGEST = 3.6e6  # seconds
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words")  # of the command line
 
 
@@ -84,9 +86,11 @@ def worker(timeout: str) -> "Iterator[OneProcess]":
     try:
         limit = seconds_of(timeout)
     except ValueError as error:
-        raise SettingsError(f"--worker-timeout: {error}") from None
-    if limit <= 0:
-        raise SettingsError(f"--worker-timeout {timeout}: a time above 0 is needed")
+        raise SettingsError(f"--worker-timeout: {' '.join(str(error).split()):.200}") from None
+    if not 0 < limit <= _LONGEST:
+        raise SettingsError(
+            f"--worker-timeout {shown(timeout)}: a time above 0 and up to 1,000 hours is needed"
+        )
     with warnings.catch_warnings(), joined(limit) as workers:
         if not workers.is_first:
             warnings.simplefilter("ignore")

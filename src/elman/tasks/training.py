@@ -17,6 +17,7 @@ from elman.progress import stage
 from elman.tasks.comparison import with_baselines
 from elman.tasks.ensemble import build, folders, networks, seeds_of
 from elman.tasks.hooks import Hooks
+from elman.tasks.part_hashes import hashes_of
 from elman.tasks.plan import time_words
 from elman.tasks.start import take_weights, weights_hash
 from elman.train import Result, TrainingInterrupted, fit
@@ -89,6 +90,10 @@ class Training:
             else:
                 for network in networks(task.model):
                     task.take_from(start, network)
+
+        if self.workers.size > 1:
+            learnt = hashes_of(task.preprocessing)
+            self.workers.check_same({"data": self.facts["training_sha256"], **learnt})
 
     def _stage(self, name: str) -> AbstractContextManager[None]:
         return stage(name, shown=self.progress)
