@@ -27,7 +27,7 @@ from elman.bench.workload import check, work
 from elman.compiler.cpu import session, weights
 
 CELLS, SIZES = ("lstm", "gru"), (64, 256, 512)
-SECONDS = 1.5  # of each comparison
+SECONDS = 1.0  # of each comparison
 ROWS = ((200, 1), (50, 4), (100, 32))  # T, B
 
 

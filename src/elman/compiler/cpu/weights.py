@@ -10,9 +10,7 @@ PACKED, STORED, PANELS = 0, 1, 2  # where a kernel finds a weight: see `forward_
 MATMUL = 3  # the product with the input is torch's, before the kernel runs
 _FEW = 16  # rows of a product that do not pay for panels
 _ONCE = 64  # rows that pass over the panels so seldom that one is made at a time
-_MIDDLE, _LARGE = 1 << 17, 3 << 18  # numbers in the input's weights from which on torch's product
-# is quicker: with so few gate inputs that they stay in a cache, and with any number of them
-_CACHED = 1 << 20
+_LARGE = 3 << 18  # numbers in the input's weights from which on torch's product is quicker
 _SHORT = 32  # steps of one or two rows that do not pay for packing the recurrent weights
 
 
@@ -57,8 +55,7 @@ def modes_of(weights: Weights, steps: int, batch: int, *, training: bool) -> Mod
     if steps == 1 and not training:
         return Modes(PANELS, PANELS)
     size = weights.step.gates * weights.size * weights.features
-    few = rows * weights.step.gates * weights.size <= _CACHED
-    if rows > _ONCE and size >= (_MIDDLE if few else _LARGE):
+    if rows > _ONCE and size >= _LARGE:
         of_input = MATMUL
     else:
         of_input = PACKED if training or rows > _ONCE else PANELS
