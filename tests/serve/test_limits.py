@@ -100,6 +100,16 @@ def test_a_client_that_goes_ends_what_is_computed_for_it(serving: Any, made: Mad
             time.sleep(0.01)
 
 
+def test_a_client_that_goes_while_events_come(serving: Any, made: Made) -> None:
+    with serving([made("language")]) as server:
+        body = json.dumps({"input": "the", "options": {"length": 100_000}}).encode()
+        for _ in range(3):
+            url = f"{server.url}/v1/models/language/stream"
+            with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as events:
+                assert events.readline() == b"event: update\n"
+        server.when_idle()
+
+
 def test_an_answer_that_takes_too_long_is_given_up(serving: Any, made: Made) -> None:
     with serving([made("language")], max_seconds=0.2) as server:
         with pytest.raises(ServerError, match="no answer within") as caught:
