@@ -151,12 +151,14 @@ def test_slots_used_again_carry_nothing_over(serving: Any, made: Made) -> None:
 def test_an_answer_of_several_messages_does_not_wait(serving: Any, made: Made) -> None:
     """A delayed acknowledgement would hold up the second message by 40 ms."""
     times = []
-    with serving([made("language")]) as server:
-        with server.client().session("language", length=1, save_every=0) as session:
-            for _ in range(40):
-                began = time.perf_counter()
-                session.accept("a")
-                times.append(time.perf_counter() - began)
+    with (
+        serving([made("language")]) as server,
+        server.client().session("language", length=1, save_every=0) as session,
+    ):
+        for _ in range(40):
+            began = time.perf_counter()
+            session.accept("a")
+            times.append(time.perf_counter() - began)
     assert min(times) < 0.03
 
 
