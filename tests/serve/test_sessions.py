@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -145,6 +146,20 @@ def test_slots_used_again_carry_nothing_over(serving: Any, made: Made) -> None:
         server.when_idle()
         held = server.context.sessions.slots._held
         assert held == [None] * len(held)
+
+
+def test_an_answer_of_several_messages_does_not_wait(serving: Any, made: Made) -> None:
+    """A delayed acknowledgement would hold up the second message by 40 ms."""
+    times = []
+    with (
+        serving([made("language")]) as server,
+        server.client().session("language", length=1, save_every=0) as session,
+    ):
+        for _ in range(40):
+            began = time.perf_counter()
+            session.accept("a")
+            times.append(time.perf_counter() - began)
+    assert min(times) < 0.03
 
 
 def test_a_generated_text_comes_in_pieces(serving: Any, made: Made) -> None:

@@ -90,7 +90,7 @@ async def _reloading(context: Context) -> None:
         await context.models.reload()
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+async def _failed(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, HTTPException) and isinstance(error.detail, ServerError):
         told: ServerError = error.detail
     elif isinstance(error, RequestValidationError):
@@ -101,5 +101,6 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: 
         told = ServerError(code, "there is no such route; see /docs")
     else:
         told = errors.of(error)
+    request.app.state.context.metrics.refused.labels(told.code).inc()
     headers = {name.decode(): value.decode() for name, value in extra_headers(told)}
     return JSONResponse(told.body(), told.status, headers)

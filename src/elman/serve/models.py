@@ -20,6 +20,7 @@ from elman.tasks.task import Task
 _ENDS_WITHIN = 5.0  # seconds
 
 Source: TypeAlias = "Path | str | Task"
+Signature: TypeAlias = tuple[tuple[str, int, int, int], ...]
 Runs: TypeAlias = "Sequence[Source] | Mapping[str, Source]"
 
 
@@ -70,7 +71,7 @@ class Models:
     def __init__(self, runs: Runs, settings: ServeSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._folders: dict[str, Path] = {}
-        self._seen: dict[str, tuple[int, ...] | None] = {}
+        self._seen: dict[str, Signature | None] = {}
         self._current: dict[str, Version] = {}
         for name, source in named(runs):
             if isinstance(source, Task):
@@ -153,11 +154,14 @@ def _named(source: Source) -> tuple[str, Source]:
     return Path(os.path.abspath(source)).name, source  # noqa: PTH100 - of ".", too
 
 
-def _signature(folder: Path) -> tuple[int, ...] | None:
-    """What changes when a model is saved anew: its configuration is the last file to be replaced;
-    None while there is none."""
+def _signature(folder: Path) -> Signature | None:
+    """What changes when a model is saved or copied anew: names, times and sizes of the files; None
+    while there is no configuration, which is the last to be replaced."""
     try:
-        found = (folder / CONFIG).stat()
+        with os.scandir(folder) as entries:
+            files = [(each.name, each.stat()) for each in entries if each.is_file()]
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    if all(name != CONFIG for name, _ in files):
+        return None
+    return tuple(sorted((name, s.st_mtime_ns, s.st_ino, s.st_size) for name, s in files))

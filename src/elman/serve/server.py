@@ -81,6 +81,8 @@ def listening(settings: ServeSettings) -> socket.socket:
             f"host={settings.host} port={settings.port}: cannot listen there: {error.strerror}"
         ) from None
     found.set_inheritable(True)
+    # For connections, too, which inherit it: two small messages in a row shall not wait for an ACK.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return found
 
 

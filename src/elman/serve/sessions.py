@@ -126,16 +126,17 @@ class Sessions:
         """A new session of a model, from the `state` of an earlier one if there is one."""
         self.check_open()
         version.check_sessions()
+        self.slots.check_free()
 
         def steps() -> Steps[Session]:
             yield from ()
             return version.messages.session(options, state)
 
-        with self.request():
+        with version, self.request():
             session = await self.computed(version, object(), steps())
-        stream = Stream(self, version, session, options)
-        stream.handle = self.slots.take(stream)
-        version.__enter__()
+            stream = Stream(self, version, session, options)
+            stream.handle = self.slots.take(stream)
+            version.__enter__()
         self.metrics.opened.labels(version.name).inc()
         self.metrics.sessions.labels(version.name).inc()
         return stream

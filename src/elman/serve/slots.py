@@ -42,16 +42,20 @@ class Slots(Generic[T]):
 
     def take(self, value: T) -> Handle:
         """A slot for an object; `ServerError` if none is free."""
+        self.check_free()
         if self._free:
             number = self._free.pop()
-        elif len(self._held) < self.capacity:
+        else:
             number = len(self._held)
             self._held.append(None)
             self._generations.append(0)
-        else:
-            raise ServerError(TOO_MANY, f"all {self.capacity} sessions are taken: try later")
         self._held[number] = value
         return Handle(number, self._generations[number])
+
+    def check_free(self) -> None:
+        """`ServerError` if no slot is free."""
+        if len(self) >= self.capacity:
+            raise ServerError(TOO_MANY, f"all {self.capacity} sessions are taken: try later")
 
     def get(self, handle: Handle) -> T | None:
         """The object, or None if the slot was released since."""

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
+from starlette.types import Receive, Scope, Send
 
 from elman.data.validation import in_one_line
 from elman.serve import errors
@@ -90,7 +91,7 @@ def router(context: Context) -> APIRouter:
         asked = _validated(StreamRequest, await _json(request))
         value = received(asked.input, context.settings.max_text)
         opened = await context.sessions.open(version, asked.options)
-        return StreamingResponse(_events(opened, value), media_type="text/event-stream")
+        return _Events(opened, value)
 
     return routes
 
@@ -121,6 +122,21 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     }
 
 
+class _Events(StreamingResponse):
+    """The events of one session, which ends with the response, also where the client goes before
+    the first of them."""
+
+    def __init__(self, stream: Stream, value: Any) -> None:
+        super().__init__(_events(stream, value), media_type="text/event-stream")
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._stream.close()
+
+
 async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
     pieces: asyncio.Queue[Update | None] = asyncio.Queue()
     task = asyncio.create_task(stream.accept(value, {}, pieces.put_nowait))
@@ -138,7 +154,6 @@ async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
         yield _event("error", errors.of(error).body())
     finally:
         task.cancel()
-        stream.close()
 
 
 async def waiting(pieces: asyncio.Queue[Update | None]) -> AsyncIterator[Any]:

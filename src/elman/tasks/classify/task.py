@@ -400,9 +400,9 @@ class Classify(Task):
         return ClassifyRun(self, train, held_out).own()
 
     def _example(self) -> Callable[[], object]:
+        one: Any = "a text of some ten words to see how long it takes"
         if self.sound is not None:
-            second = Audio(np.zeros(self.sound.rate, np.float32), self.sound.rate)
-            return lambda: self.predict([second])
-        if self.vocabulary is None:
-            return lambda: self.predict([np.zeros((20, self.features or 1), np.float32)])
-        return lambda: self.predict(["a text of some ten words to see how long it takes"])
+            one = Audio(np.zeros(self.sound.rate, np.float32), self.sound.rate)
+        elif self.vocabulary is None:
+            one = np.zeros((20, self.features or 1), np.float32)
+        return lambda: self.predict([one])

@@ -1,0 +1,104 @@
+"""Whatever comes, the server answers in its own words and goes on."""
+
+import asyncio
+import http.client
+import json
+import random
+import string
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from elman.tasks import Task
+
+Made = Callable[[str], Task]
+NAMES = ("classify", "speech", "language", "forecast", "handwriting", "signature", "video")
+WORDS = ["type", "start", "input", "finish", "state", "options", "binary", "base64", "dtype"]
+CODES = {"bad_request", "bad_input", "too_large", "no_sessions", "evicted", "not_found"}
+
+
+def value(draw: random.Random, depth: int = 0) -> Any:
+    kind = draw.randrange(9 if depth < 3 else 6)
+    if kind < 2:
+        return draw.choice([None, True, 0, -1, 2**40, 1e308, 0.5, float("nan"), float("inf")])
+    if kind < 4:
+        return "".join(draw.choices(string.printable + "é漢\ud800\x00", k=draw.randrange(12)))
+    if kind < 6:
+        return draw.choice([*WORDS, "/etc/passwd", "int16", "../..", "[-1]", "a fine play"])
+    if kind < 7:
+        return {draw.choice(WORDS): value(draw, depth + 1) for _ in range(draw.randrange(4))}
+    return [value(draw, depth + 1) for _ in range(draw.randrange(5))]
+
+
+def message(draw: random.Random) -> str | bytes:
+    kind = draw.randrange(10)
+    if kind == 0:
+        return draw.randbytes(draw.randrange(64))
+    if kind == 1:
+        return "".join(draw.choices(string.printable, k=draw.randrange(40)))
+    found = {"type": draw.choice(["start", "input", "input", "input", "finish", "state", "x"])}
+    for name in ("input", "options", "state", "binary"):
+        if draw.random() < 0.5:
+            found[name] = value(draw)
+    return json.dumps(found)
+
+
+async def converse(url: str, name: str, draw: random.Random, count: int) -> set[str]:
+    """Codes of the errors that some messages lead to."""
+    codes: set[str] = set()
+    address = f"{url.replace('http', 'ws')}/v1/models/{name}/session"
+    while count > 0:
+        async with connect(address) as socket:
+            try:
+                while count > 0:
+                    count -= 1
+                    await socket.send(message(draw))
+                    while True:
+                        answer = json.loads(await asyncio.wait_for(socket.recv(), 20))
+                        if answer["type"] != "partial":
+                            break
+                    assert "Traceback" not in json.dumps(answer)
+                    if answer["type"] == "error":
+                        codes.add(answer["error"]["code"])
+            except ConnectionClosed as error:
+                codes.add("lost" if error.rcvd is None else "closed")
+    return codes
+
+
+def test_garbage_over_websockets(serving: Any, made: Made) -> None:
+    async def every(url: str) -> list[set[str]]:
+        tasks = [converse(url, name, random.Random(i), 60) for i, name in enumerate(NAMES)]
+        return list(await asyncio.gather(*tasks))
+
+    with serving({name: made(name) for name in NAMES}, max_text=1000) as server:
+        codes = set().union(*asyncio.run(every(server.url)))
+        assert codes <= {*CODES, "closed"}
+        client = server.client()
+        assert client.predict("classify", ["a fine play"])[0].error is None
+        server.when_idle()
+
+
+def test_garbage_over_http(serving: Any, made: Made) -> None:
+    draw = random.Random(1)
+    with serving({name: made(name) for name in NAMES}, max_text=1000) as server:
+        address = server.url.removeprefix("http://")
+        for i in range(250):
+            name = draw.choice([*NAMES, "none", "%00", "..%2f..", "%C3%A9"])
+            action = draw.choice(["predict", "stream", "session", ""])
+            fields = {"inputs": [value(draw)], "input": value(draw), "options": value(draw)}
+            kept = {key: fields[key] for key in fields if draw.random() < 0.7}
+            body = json.dumps(kept if draw.random() < 0.9 else value(draw)).encode()
+            body = body if draw.random() < 0.9 else body[: draw.randrange(len(body))]
+            connection = http.client.HTTPConnection(address, timeout=30)
+            path = f"/v1/models/{name}/{action}"
+            kind = draw.choice(["application/json", "text/plain", "audio/wav", "video/mp4", ""])
+            connection.request(draw.choice(["POST", "POST", "GET", "PUT"]), path, body,
+                               {"content-type": kind})  # fmt: skip
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            connection.close()
+            assert answer.status < 500, (i, name, action, body, text)
+            assert "Traceback" not in text
+        server.when_idle()
