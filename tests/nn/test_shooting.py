@@ -307,6 +307,18 @@ def test_gradients_a_second_time_and_of_gradients() -> None:
     assert_close(found[0], found[1], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_gradients(mode: Any) -> None:
+    torch.manual_seed(0)
+    layer = forgetful("lstm", 3, 4)
+    x = torch.randn(302, 1, 3, dtype=torch.float64)
+    with mode():
+        output, _ = layer(x, chunks=3)
+    assert layer.shooting_report.chunks == 3
+    assert not output.requires_grad
+    assert_close(output, layer(x)[0].detach(), rtol=0, atol=1e-6)
+
+
 def test_only_what_is_asked_has_gradients() -> None:
     layer = forgetful("gru", 3, 4).requires_grad_(False)
     layer.weight_hh_l0.requires_grad_(True)

@@ -163,8 +163,8 @@ def _shot(
         named = dict(zip(parameters, rest[len(first) :], strict=True))
         return whole.with_parameters(even._replace(x=x), tuple(rest[: len(first)]), named)
 
-    link = Link(whole, found, tolerance, tuple(parameters.values()), again)
-    outputs, ends = linked(link, even.lengths, even.x, first)
+    link = Link(whole, found, even.lengths, tolerance, tuple(parameters.values()), again)
+    outputs, ends = linked(link, even.x, first)
     if steps < len(given.x):
         more, ends = whole(given.steps(steps, len(given.x)), ends)
         outputs = [torch.cat(pair) for pair in zip(outputs, more, strict=True)]
