@@ -65,10 +65,10 @@ class Trajectory(NamedTuple):
 def shoot(
     run: Run, given: Sequences, first: States, count: int, tolerance: float, *, training: bool
 ) -> tuple[Trajectory | None, ShootingReport]:
-    """The chunks of count * n steps, with first states that are the last ones of the chunks before.
+    """The chunks of count * n steps, each begun with the last state of the one before.
 
-    With `training` the trajectory has a graph of its own, which begins at its starts and, if `given`
-    wants a gradient, at its input. None where the network does not forget fast enough.
+    With `training` the trajectory has a graph of its own, from its starts and, if `given` wants a
+    gradient, its input. None where the network does not forget fast enough.
     """
     steps, batch = len(given.x) // count, given.x.shape[1]
     chunks, longest = Chunks(count, steps, batch), int(_SHARE * steps)
