@@ -157,6 +157,14 @@ def test_resets(learnt: bool) -> None:
     compare(layer, x, states_of(layer, 2), count=3, resets=resets, lengths=lengths)
 
 
+def test_resets_with_the_batch_first() -> None:
+    torch.manual_seed(0)
+    layer = forgetful("gru", 3, 4, batch_first=True)
+    x = torch.randn(2, 305, 3, dtype=torch.float64, requires_grad=True)
+    options = {"resets": torch.rand(2, 305) < 0.02, "lengths": torch.tensor([177, 304])}
+    compare(layer, x, states_of(layer, 2), count=3, return_states=True, **options)
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_every_state(cell: str) -> None:
     torch.manual_seed(0)
