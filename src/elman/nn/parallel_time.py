@@ -179,7 +179,7 @@ def worthwhile(layer: "Recurrent", x: Tensor) -> int:
     )
     if not x.is_cpu or steps < _STEPS or steps * products < _PRODUCTS or batch not in _SMALLEST:
         return 1
-    if products < _SMALLEST[batch] or (batch > 1 and torch.is_grad_enabled()):
+    if products < _SMALLEST[batch]:
         return 1
     count = _ROWS // batch
     return count if obstacle(layer, x, count) is None else 1
