@@ -21,7 +21,7 @@ from elman.nn.torch_kernels import inside_transform
 if TYPE_CHECKING:
     from elman.nn.recurrent import Recurrent
 
-# As `elman bench time` measured it on one and two threads of a processor with AVX2, GRU and LSTM.
+# As benchmarks/parallel_time.py measured it on one thread of a processor with AVX2, GRU and LSTM.
 _ROWS = 8  # to run at once: more are no faster, since by then the multipliers are busy
 _STEPS = 2048
 _PRODUCTS = 4e8  # of the recurrent matrix with a sequence's states, below which the probe weighs
