@@ -21,7 +21,7 @@ from elman.nn.torch_kernels import inside_transform
 if TYPE_CHECKING:
     from elman.nn.recurrent import Recurrent
 
-# As `elman bench time` measured it on one and two threads of a processor with AVX2, GRU and LSTM.
+# As benchmarks/parallel_time.py measured it on one thread of a processor with AVX2, GRU and LSTM.
 _ROWS = 8  # to run at once: more are no faster, since by then the multipliers are busy
 _STEPS = 2048
 _PRODUCTS = 4e8  # of the recurrent matrix with a sequence's states, below which the probe weighs
@@ -163,8 +163,8 @@ def _shot(
         named = dict(zip(parameters, rest[len(first) :], strict=True))
         return whole.with_parameters(even._replace(x=x), tuple(rest[: len(first)]), named)
 
-    link = Link(whole, found, tolerance, tuple(parameters.values()), again)
-    outputs, ends = linked(link, even.lengths, even.x, first)
+    link = Link(whole, found, even.lengths, tolerance, tuple(parameters.values()), again)
+    outputs, ends = linked(link, even.x, first)
     if steps < len(given.x):
         more, ends = whole(given.steps(steps, len(given.x)), ends)
         outputs = [torch.cat(pair) for pair in zip(outputs, more, strict=True)]
@@ -179,7 +179,7 @@ def worthwhile(layer: "Recurrent", x: Tensor) -> int:
     )
     if not x.is_cpu or steps < _STEPS or steps * products < _PRODUCTS or batch not in _SMALLEST:
         return 1
-    if products < _SMALLEST[batch] or (batch > 1 and torch.is_grad_enabled()):
+    if products < _SMALLEST[batch]:
         return 1
     count = _ROWS // batch
     return count if obstacle(layer, x, count) is None else 1

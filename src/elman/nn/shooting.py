@@ -65,10 +65,10 @@ class Trajectory(NamedTuple):
 def shoot(
     run: Run, given: Sequences, first: States, count: int, tolerance: float, *, training: bool
 ) -> tuple[Trajectory | None, ShootingReport]:
-    """The chunks of count * n steps, with first states that are the last ones of the chunks before.
+    """The chunks of count * n steps, each begun with the last state of the one before.
 
-    With `training` the trajectory has gradients to its starts and its input, of its own; None
-    where the network does not forget fast enough.
+    With `training` the trajectory has a graph of its own, from its starts and, if `given` wants a
+    gradient, its input. None where the network does not forget fast enough.
     """
     steps, batch = len(given.x) // count, given.x.shape[1]
     chunks, longest = Chunks(count, steps, batch), int(_SHARE * steps)
@@ -115,7 +115,7 @@ def _run(run: Run, tried: Trajectory, *, training: bool) -> Trajectory:
     rows, starts = tried.rows, tried.starts
     with torch.set_grad_enabled(training):
         if training:
-            rows = rows._replace(x=rows.x.detach().requires_grad_())
+            rows = rows._replace(x=rows.x.detach().requires_grad_(rows.x.requires_grad))
             starts = tuple(each.detach().requires_grad_() for each in starts)
         outputs, ends = run(rows, starts)
     return tried._replace(rows=rows, starts=starts, outputs=outputs, ends=ends)

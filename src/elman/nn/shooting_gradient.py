@@ -26,17 +26,18 @@ class Link:
         self,
         run: Run,
         found: Trajectory,
+        lengths: Tensor | None,
         tolerance: float,
         parameters: Sequence[Tensor],
         whole: Callable[[Flat], Sequence[Tensor]],
     ) -> None:
         self.run, self.found, self.tolerance = run, found, _COARSER * tolerance
         self.parameters, self.whole = parameters, whole
+        self.index = found.chunks.last_rows(lengths, found.rows.x.device)
 
-    def results(self, lengths: Tensor | None) -> list[Tensor]:
+    def results(self) -> list[Tensor]:
         """The sequences, (T, ..., B, features), and the last states."""
         found = self.found
-        self.index = found.chunks.last_rows(lengths, found.rows.x.device)
         outputs = [found.chunks.join(each.detach()) for each in found.outputs]
         return [*outputs, *(each.detach().index_select(-2, self.index) for each in found.ends)]
 
@@ -79,18 +80,17 @@ class Link:
             for result, g in zip((*found.outputs, *found.ends), gradients, strict=True)
             if g is not None and result.requires_grad
         ]
-        parameters = [p for p in self.parameters if p.requires_grad]
-        gradients = torch.autograd.grad(
-            [result for result, _ in pairs],
-            [found.rows.x, *found.starts, *parameters],
-            [g for _, g in pairs],
-            retain_graph=True,
-            allow_unused=True,
+        operands = [found.rows.x, *found.starts, *self.parameters]
+        flow = iter(
+            torch.autograd.grad(
+                [result for result, _ in pairs],
+                [each for each in operands if each.requires_grad],
+                [g for _, g in pairs],
+                retain_graph=True,
+                allow_unused=True,
+            )
         )
-        before = 1 + len(found.starts)
-        of_parameters = iter(gradients[before:])
-        rest = [next(of_parameters) if p.requires_grad else None for p in self.parameters]
-        return [*gradients[:before], *rest]
+        return [next(flow) if each.requires_grad else None for each in operands]
 
     def _from_heads(self, flows: Flat, into_ends: Sequence[Tensor]) -> list[Tensor]:
         """What flows into the last states of all chunks but the last one, from the first steps of
@@ -132,27 +132,23 @@ def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 
 class _Chunks(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, link: Link, lengths: Tensor | None, *operands: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, link: Link, *operands: Tensor) -> tuple[Tensor, ...]:
         ctx.link = link
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*operands)
-        return tuple(link.results(lengths))
+        return tuple(link.results())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         link, operands = ctx.link, ctx.saved_tensors
         if torch.is_grad_enabled():
-            return None, None, *differentiable(link.whole, operands, gradients)
-        return None, None, *link.gradients(gradients)
+            return None, *differentiable(link.whole, operands, gradients)
+        return None, *link.gradients(gradients)
 
 
-def linked(
-    link: Link, lengths: Tensor | None, x: Tensor, first: States
-) -> tuple[list[Tensor], States]:
+def linked(link: Link, x: Tensor, first: States) -> tuple[list[Tensor], States]:
     """The trajectory's sequences and last states within torch's autograd."""
     apply: Any = _Chunks.apply
-    results = apply(link, lengths, x, *first, *link.parameters)
+    results = apply(link, x, *first, *link.parameters)
     count = len(link.found.outputs)
     return list(results[:count]), tuple(results[count:])
