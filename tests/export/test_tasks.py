@@ -21,7 +21,6 @@ from shared.small_tasks import MADE, SMALL, say
 
 NOT = {
     "signature": "signatures cannot be exported",
-    "frames": "a forecaster of frames cannot be exported",
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "lines": {"bidirectional": False},
