@@ -26,7 +26,8 @@ _CTC = "take the likeliest id of each step; write it where it is not the blank a
 
 _TRANSDUCER = (
     "at first `predict` reads the blank; of each step that is heard `join` scores the next"
-    " character beside what was read: as long as that is not the blank, write it and have `predict` read it"
+    " character beside what was read: as long as that is not the blank, write it and have"
+    " `predict` read it"
 )
 
 
