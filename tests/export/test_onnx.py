@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from oracle import Everything
 from torch import nn
 from torch.testing import assert_close
 
@@ -22,7 +23,6 @@ from elman.export.to_onnx.runtime import by_reference, by_runtime
 from elman.export.to_onnx.target import build
 from elman.nn.graph import Graph
 from elman.nn.graph_run import run
-from shared.oracle import Everything
 
 
 class Leaky(elman.Cell):

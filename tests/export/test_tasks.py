@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from small_tasks import MADE, SMALL, say
 
 import elman
 from elman.data import AcousticFeatures
 from elman.data.sound.described import described
 from elman.errors import ExportError
 from elman.tasks import Classify, Language, Translate
-from shared.small_tasks import MADE, SMALL, say
 
 NOT = {
     "signature": "signatures cannot be exported",

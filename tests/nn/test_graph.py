@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import Everything
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -20,7 +21,6 @@ from elman.nn.graph_layers import directions
 from elman.nn.graph_modules import describe
 from elman.nn.graph_ops import broadcast
 from elman.nn.graph_run import run
-from shared.oracle import Everything
 
 CELLS = [*BUILTIN.values(), Everything]
 
