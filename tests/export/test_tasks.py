@@ -21,7 +21,6 @@ from elman.tasks import Classify, Language, Translate
 
 NOT = {
     "signature": "signatures cannot be exported",
-    "frames": "a forecaster of frames cannot be exported",
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "lines": {"bidirectional": False},
@@ -83,7 +82,6 @@ def test_a_task_that_is_refused(name: str, tmp_path: Path) -> None:
     [
         ("forecast", {"head": "normal"}, 'train with head="quantiles"'),
         ("forecast", {"attention": True, "smoothing": False}, "train with attention=False"),
-        ("speech", {"loss": "transducer"}, 'train with loss="ctc"'),
         ("speech", {"look_ahead": 0.2}, "train without look_ahead"),
         ("vectors", {"seeds": 2}, "train with seeds=1"),
     ],
@@ -95,6 +93,38 @@ def test_settings_that_are_refused(
     task = kind(**{**SMALL, "epochs": 1, **own, **options}).fit(data, progress=False)
     with pytest.raises(ExportError, match=message):
         elman.export(task, tmp_path)
+
+
+def test_a_transducer_writes_by_its_files(tmp_path: Path) -> None:
+    kind, own, data, new = MADE["speech"]
+    options = {**SMALL, **own, "epochs": 30, "lr": 0.02, "hidden_size": 24, "loss": "transducer"}
+    task = kind(**options, bidirectional=False, ngram=0, beam=1).fit(data, progress=False)
+    done = elman.export(task, tmp_path, data=new)
+    assert {path.stem for path in done.files[:-1]} == {"sequence", "step", "predict", "join"}
+    about = json.loads((tmp_path / "preprocess.json").read_text())
+    files = {name: session(tmp_path / f"{name}.onnx") for name in ("sequence", "predict", "join")}
+    dataset = task.read(new[:2], labelled=False)
+    ((batch),) = task.batches(task.preprocessing, dataset, training=False).epoch(0)
+    given = {"x": batch.inputs.numpy(), "lengths": batch.lengths.numpy()}
+    (heard,) = files["sequence"].run(None, given)
+    expected = task.predict(new[:2])
+    assert all(expected)
+    for i in range(2):
+        state = {name: np.zeros((1, 1, 24), np.float32) for name in ("h", "c")}
+        token, written = about["alphabet"]["blank"], ""
+        read, *state_new = files["predict"].run(None, {"tokens": np.array([token]), **state})
+        for step in heard[: int(batch.lengths[i]), i]:
+            for _ in range(5):
+                (scores,) = files["join"].run(None, {"heard": step[None], "read": read})
+                token = int(scores.argmax())
+                if token == about["alphabet"]["blank"]:
+                    break
+                written += about["alphabet"]["characters"][token - about["alphabet"]["first_id"]]
+                state = dict(zip(("h", "c"), state_new, strict=True))
+                read, *state_new = files["predict"].run(
+                    None, {"tokens": np.array([token]), **state}
+                )
+        assert written == expected[i]
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:

@@ -287,3 +287,44 @@ def test_first_states_are_the_learnt_ones() -> None:
     first: tuple[Tensor, ...] = layer.first_states(4)
     assert first[0].shape == (2, 4, 3)
     assert bool((first[0][1] == 2).all())
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "indrnn", Everything])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"num_layers": 2, "stride": 2, "residual": True, "learn_initial_state": True},
+        {"layer_norm": True, "zoneout": 0.2},
+        {"group_norm": 2, "dilation": 2, "map_size": (5, 4), "recurrent_kernel_size": 1},
+    ],
+)
+def test_a_step_of_a_convolutional_layer(cell: Any, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    layer = elman.conv_layer(cell, 3, 4, **options).eval()
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -0.7, 0.7)
+    graph = Graph("step")
+    states = layer.graph_states(graph, (5, 4))
+    y, after = layer.to_graph(graph, graph.input("x", ("B", 3, 5, 4)), states)
+    graph.output("y", y)
+    for before, new in zip(states, after, strict=True):
+        graph.update(before, new)
+    x, given = torch.randn(2, 3, 5, 4), None
+    inputs = {n: torch.from_numpy(f).expand(-1, 2, -1, -1, -1) for n, f in graph.first.items()}
+    for _ in range(3):
+        found = run(graph, {"x": x, **inputs})
+        with torch.no_grad():
+            output, given = layer.step(x, given)
+        assert_close(found["y"], output, atol=1e-5, rtol=1e-5)
+        inputs = {before.name: found[new.name] for before, new in graph.states}
+    parts = given if isinstance(given, tuple) else (given,)
+    for part, name in zip(parts, layer.cell.state, strict=True):
+        assert_close(inputs[name], part, atol=1e-5, rtol=1e-5)
+
+
+def test_sequences_of_convolutional_layers_are_refused() -> None:
+    graph = Graph("sequence")
+    layer = elman.conv_layer("gru", 1, 2)
+    with pytest.raises(ExportError, match="step by step"):
+        layer.to_graph(graph, graph.input("x", ("T", "B", 1, 4, 4)), ())

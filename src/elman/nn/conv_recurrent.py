@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
-from elman.nn import compiled, conv_parameters, conv_reference
+from elman.nn import compiled, conv_parameters, conv_reference, graph_conv
 from elman.nn.backends import warn_once
 from elman.nn.choice import unrolled
 from elman.nn.conv_geometry import Pair, Product, Products
 from elman.nn.conv_validation import check, pair
+from elman.nn.graph import Graph, Value
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.lengths import mask_of
 from elman.nn.parameters import initialise
@@ -230,6 +231,16 @@ class ConvRecurrent(Stack):
             raise SettingsError(f"x_t must have shape (B, in_channels, H, W), got {came}")
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
+
+    def graph_states(self, graph: Graph, size: Pair) -> tuple[Value, ...]:
+        """The states as those of a graph of one step, of inputs of so many rows and columns."""
+        return graph_conv.declare_states(graph, self, size)
+
+    def to_graph(
+        self, graph: Graph, x: Value, states: tuple[Value, ...]
+    ) -> tuple[Value, tuple[Value, ...]]:
+        """One step in a graph to export: see `elman.nn.graph_conv.describe`."""
+        return graph_conv.describe(graph, self, x, states)
 
     def extra_repr(self) -> str:
         """The settings that differ from their defaults."""

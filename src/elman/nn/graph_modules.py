@@ -8,7 +8,7 @@ from torch import nn
 
 from elman.errors import ExportError
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, gelu, linear, reshape, softmax, weight
+from elman.nn.graph_ops import apply, embedding, gelu, group_norm, linear, reshape, softmax, weight
 
 
 def describe(graph: Graph, module: nn.Module, *values: Any) -> Any:
@@ -65,16 +65,7 @@ def _named(module: Any) -> list[tuple[str, Any]]:
 
 
 def _group_norm(graph: Graph, module: Any, x: Value) -> Value:
-    """Each group of channels of (N, C, ...) brought to mean 0 and deviation 1."""
-    size = math.prod(int(each) for each in x.shape[1:])
-    groups = reshape(graph, x, x.shape[0], module.num_groups, size // module.num_groups)
-    normal = graph.add("layer_norm", groups, shapes=[groups.shape], epsilon=module.eps)[0]
-    found = reshape(graph, normal, *x.shape)
-    shape = (-1, *(1,) * (len(x.shape) - 2))
-    for name, each in _named(module):
-        operator = "mul" if name == "gain" else "add"
-        found = apply(graph, operator, found, weight(graph, name, each.view(shape)))
-    return found
+    return group_norm(graph, x, module.num_groups, module.weight, module.bias, module.eps)
 
 
 def _batch_norm(graph: Graph, module: Any, x: Value) -> Value:

@@ -1,5 +1,6 @@
 """Operations added to a graph with the shapes of their outputs worked out."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,6 +64,25 @@ def gelu(graph: Graph, x: Value) -> Value:
     """x times the normal distribution's share below x."""
     share = graph.add("erf", apply(graph, "mul", x, 0.5**0.5), shapes=[x.shape])[0]
     return apply(graph, "mul", apply(graph, "mul", x, 0.5), apply(graph, "add", share, 1.0))
+
+
+def group_norm(
+    graph: Graph,
+    x: Value,
+    groups: int,
+    gain: Tensor | None,
+    shift: Tensor | None,
+    epsilon: float = 1e-5,
+) -> Value:
+    """Each group of channels of (N, C, ...) brought to mean 0 and deviation 1, then scaled."""
+    size = math.prod(int(each) for each in x.shape[1:])
+    parts = reshape(graph, x, x.shape[0], groups, size // groups)
+    normal = graph.add("layer_norm", parts, shapes=[parts.shape], epsilon=epsilon)[0]
+    found, shape = reshape(graph, normal, *x.shape), (-1, *(1,) * (len(x.shape) - 2))
+    for operator, name, each in (("mul", "gain", gain), ("add", "shift", shift)):
+        if each is not None:
+            found = apply(graph, operator, found, weight(graph, name, each.view(shape)))
+    return found
 
 
 def concat(graph: Graph, axis: int, *values: Value) -> Value:

@@ -12,6 +12,7 @@ from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
 from elman.tasks.sequence_export import measured, named, sequence_spec
 from elman.tasks.speech.frontend import SLOPES
+from elman.tasks.transcription.transducer_export import with_head
 
 if TYPE_CHECKING:
     from elman.tasks.speech.parts import SpeechParts
@@ -23,23 +24,27 @@ _LEVEL = {
 }
 _CTC = "take the likeliest id of each step; write it where it is not the blank and not that before"
 
+_TRANSDUCER = (
+    "at first `predict` reads the blank; of each step that is heard `join` scores the next"
+    " character beside what was read: as long as that is not the blank, write it and have"
+    " `predict` read it"
+)
+
 
 def export_spec(task: "SpeechParts") -> ExportSpec:
-    """Graphs from steps of features to `log_probabilities` of the blank and each character."""
+    """Graphs from steps of features to `log_probabilities` of the blank and each character; of a
+    transducer to what was `heard`, with the graphs of its head."""
     model = only_network(task)
-    if task.settings.loss != "ctc":
-        raise ExportError(
-            "a transducer cannot be exported, as its search reads what it writes: train with"
-            ' loss="ctc"'
-        )
     if task.settings.look_ahead is not None:
         raise ExportError(
             "layers that look ahead cannot be exported: train without look_ahead, in one direction"
             " to write while one speaks, or in both"
         )
-    known = task.preprocessing
+    known, is_ctc = task.preprocessing, task.settings.loss == "ctc"
+    spec = sequence_spec(model, named("log_probabilities" if is_ctc else "heard"), states=False)
+    spec = spec if is_ctc else with_head(spec, model.head)
     return replace(
-        sequence_spec(model, named("log_probabilities"), states=False),
+        spec,
         preprocessing={
             "task": task.name,
             "sound": None if known.acoustic is None else described(known.acoustic),
@@ -50,7 +55,7 @@ def export_spec(task: "SpeechParts") -> ExportSpec:
                 "stack": known.front.stack,
             },
             "alphabet": {"blank": 0, "first_id": 1, "characters": known.alphabet.characters},
-            "search": _CTC,
+            "search": _CTC if is_ctc else _TRANSDUCER,
         },
         metadata={"task": task.name, "alphabet": known.alphabet.characters},
         batches=lambda data: _batches(task, data),
@@ -70,6 +75,6 @@ def _batches(task: "SpeechParts", data: Any) -> Iterator[dict[str, Tensor]]:
 
 def _outputs(runs: Mapping[str, Run], batch: Any) -> list[Tensor]:
     """Of each utterance the log probabilities."""
-    scores = runs["sequence"](_named(batch))["log_probabilities"]
+    scores = next(iter(runs["sequence"](_named(batch)).values()))
     both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)
     return [each[:length] for each, length in both]

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.nn import LockedDropout, Recurrent
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_modules import describe
 
 
 class ReadingHead(nn.Module):
@@ -37,6 +39,11 @@ class ReadingHead(nn.Module):
         """What is heard at every step, as the joint needs it; lengths do not matter."""
         heard: Tensor = self.heard(self.dropout(output))
         return heard
+
+    def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:  # noqa: ARG002
+        """What is heard in a graph to export."""
+        found: Value = describe(graph, self.heard, output)
+        return found
 
     def predict(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Read one character of each text: ids (n,) to vectors (n, J) and the next state."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from elman.errors import ExportError
 from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
 from elman.tasks.sequence_export import measured, named_inputs, probabilities, sequence_spec
+from elman.tasks.video import forecaster_export
 
 if TYPE_CHECKING:
     from elman.tasks.video.task import Video
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def export_spec(task: "Video") -> ExportSpec:
     """Graphs from frames to `scores` (logits) and `probabilities` of the labels."""
     if task.settings.kind == "predict":
-        raise ExportError(
-            "a forecaster of frames cannot be exported yet: its layers are convolutional"
-        )
+        return forecaster_export.export_spec(task)
     known, model = task.preprocessing, only_network(task)
     pixels = known.pixels
     return replace(
