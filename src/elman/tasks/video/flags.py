@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 from elman.errors import DataError, SettingsError
 from elman.tasks.commands import Commands, Note, Part, PredictFlags, Rows
 from elman.tasks.prediction import Prediction, rows
-from elman.tasks.video.running import running
 from elman.tasks.video.settings import VideoSettings
 from elman.train.settings import seconds_of
 
@@ -64,6 +63,8 @@ class Predict(PredictFlags):
 
     def _running(self, task: "Video", sources: Sequence[str]) -> Iterator[Part]:
         """A row for each clip and time."""
+        from elman.tasks.video.running import running
+
         if task.settings.kind == "predict" or self.n != 1:
             raise SettingsError("--every is for models that tell labels, without --n")
         assert self.every is not None
