@@ -25,6 +25,8 @@ from elman.serve.protocols import (
     health,
     native,
     rest,
+    sherpa,
+    speech_root,
     transcriptions,
     vosk,
 )
@@ -34,7 +36,11 @@ from elman.serve.settings import ServeSettings
 from elman.version import __version__
 
 # each has `router(context)`
-PROTOCOLS = (health, rest, native, asyncapi, completions, transcriptions, vosk)
+PROTOCOLS = (
+    *(health, rest, native, asyncapi),
+    *(completions, transcriptions),
+    *(vosk, sherpa, speech_root),
+)
 
 
 def app(runs: Runs, settings: ServeSettings | None = None, **given: Any) -> FastAPI:

@@ -27,7 +27,9 @@ from elman.serve.protocols.rest import body_of, json_of
 from elman.serve.sessions import Stream
 from elman.serve.values import received
 
-NEUTRAL = {  # fields that there are no functions for, with the values that ask for nothing
+NEUTRAL: dict[
+    str, tuple[Any, ...]
+] = {  # fields that there are no functions for, with the values that ask for nothing
     "suffix": (None, ""),
     "logprobs": (None,),
     "presence_penalty": (None, 0),
