@@ -40,7 +40,7 @@ class OpenAIRoute(APIRoute):
             except HTTPException as error:  # of the body, as it was read
                 detail: Any = error.detail
                 if not isinstance(detail, ServerError):
-                    detail = ServerError(BAD_REQUEST, "the body is not a form as it should be")
+                    detail = ServerError(BAD_REQUEST, "the body cannot be read")
                 return _response(request, detail)
             except ElmanError as error:
                 return _response(request, errors.of(error))

@@ -117,8 +117,8 @@ def test_streamed_completions(serving: Any, made: Made) -> None:
         ({"prompt": "a" * 101}, None, "101 characters"),
         ({"n": 300}, "n", "256 at most"),
         ({"n": 1, "best_of": 2}, "best_of", "more texts"),
-        ({"logprobs": 3}, "logprobs", "does not have it"),
-        ({"suffix": "end"}, "suffix", "does not have it"),
+        ({"logprobs": 3}, "logprobs", "not supported"),
+        ({"suffix": "end"}, "suffix", "not supported"),
         ({"stop": ""}, None, None),
         ({"model": "classify"}, "model", "does not write"),
         ({"extra_body": {"top": 1}}, "top", "top"),
@@ -246,9 +246,18 @@ def test_bodies_of_other_kinds(serving: Any, speech: Speech) -> None:
     with serving([speech]) as server:
         address = f"{server.url}/v1/audio/transcriptions"
         form = "multipart/form-data; boundary=x"
-        for body, kind in [(b"{}", "application/json"), (b"--x\r\nno", form), (b"", form)]:
+        head = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n'
+        many = (head + b"\r\n") * 65 + b"--x--\r\n"
+        for body, kind, status in [
+            (b"{}", "application/json", 400),
+            (b"--x\r\nno", form, 400),
+            (b"", form, 400),
+            (head + b"1", form, 400),
+            (head + b"1\r\n--x--\r\n", form, 400),
+            (many, form, 413),
+        ]:
             answer = httpx.post(address, content=body, headers={"content-type": kind})
-            assert answer.status_code == 400
+            assert answer.status_code == status
             assert answer.json()["error"]["type"] == "invalid_request_error"
         answer = httpx.post(f"{server.url}/v1/completions", content=b"[")
         assert answer.json()["error"]["message"] == "the body is not JSON"

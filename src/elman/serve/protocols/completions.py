@@ -27,9 +27,8 @@ from elman.serve.protocols.rest import body_of, json_of
 from elman.serve.sessions import Stream
 from elman.serve.values import received
 
-NEUTRAL: dict[
-    str, tuple[Any, ...]
-] = {  # fields that there are no functions for, with the values that ask for nothing
+# fields that are not supported, with the values that ask for nothing
+NEUTRAL: dict[str, tuple[Any, ...]] = {
     "suffix": (None, ""),
     "logprobs": (None,),
     "presence_penalty": (None, 0),
@@ -95,7 +94,7 @@ def check(asked: CompletionRequest) -> None:
     """`FieldError` for what would have no effect."""
     for name, values in NEUTRAL.items():
         if getattr(asked, name) not in values:
-            raise FieldError(name, "this server does not have it")
+            raise FieldError(name, "it is not supported here")
     if (asked.best_of or 1) > (asked.n or 1):
         raise FieldError("best_of", "more texts than n are not written here")
     if asked.prompt == []:

@@ -9,13 +9,13 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import FormData, UploadFile
 
 from elman.decode.hypothesis import Word
 from elman.serve import errors
 from elman.serve.context import Context
 from elman.serve.errors import BAD_INPUT, ServerError
 from elman.serve.events import Events
+from elman.serve.forms import Part, form_of
 from elman.serve.models import Version
 from elman.serve.openai_form import (
     DONE,
@@ -31,7 +31,6 @@ from elman.tasks.formats import subtitles
 from elman.tasks.prediction import Prediction
 from elman.tasks.session import TranscriptUpdate, Update
 
-_MOST_FIELDS = 64
 _PIECE = 1.0  # seconds of sound that a session takes at a time
 
 Granularity = Literal["word", "segment"]
@@ -82,31 +81,29 @@ def router(context: Context) -> APIRouter:
 
 async def _form(request: Request, most_text: int) -> tuple[bytes, TranscriptionRequest]:
     """The file of a request, and its fields."""
-    form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=4 * most_text)
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise FieldError("file", "a file of sound is needed, in a body multipart/form-data")
-        content = await file.read()
-        asked: TranscriptionRequest = checked_fields(TranscriptionRequest, _fields(form))
-    finally:
-        await form.close()
-    return content, asked
+    body = await request.body()
+    kind = request.headers.get("content-type", "")
+    parts = await asyncio.to_thread(form_of, body, kind)
+    files = [part for part in parts if part.is_file]
+    if len(files) != 1 or files[0].name != "file":
+        raise FieldError("file", "one file of sound is needed")
+    fields = _fields([part for part in parts if not part.is_file], most_text)
+    return bytes(files[0].content), checked_fields(TranscriptionRequest, fields)
 
 
-def _fields(form: FormData) -> dict[str, Any]:
-    """The fields but the file; names that end with [] are lists."""
+def _fields(parts: Sequence[Part], most_text: int) -> dict[str, Any]:
+    """The fields but the file; names that end with [] are lists, and others' parts are named in
+    brackets."""
     found: dict[str, Any] = {}
-    for name in form:
-        if name == "file":
-            continue
-        values = form.getlist(name)
-        if name.endswith("[]") or name == "timestamp_granularities":
-            found[name.removesuffix("[]")] = values
-        elif name.partition("[")[0] == "chunking_strategy":
-            found["chunking_strategy"] = values
+    for part in parts:
+        name, bracket, _ = part.name.partition("[")
+        text = part.content.decode(errors="replace")
+        if len(text) > most_text:
+            raise FieldError(name[:40], f"{len(text):,} characters, {most_text:,} at most are read")
+        if bracket or name == "timestamp_granularities":
+            found.setdefault(name, []).append(text)
         else:
-            found[name] = values[-1]
+            found[name] = text
     return found
 
 
