@@ -24,8 +24,9 @@ def form_of(body: bytes, content_type: str) -> list[Part]:
     """The fields of a body, in their order; `ServerError` where it is no form, or not a whole one.
 
     >>> body = b'--x\\r\\ncontent-disposition: form-data; name="a"\\r\\n\\r\\n1\\r\\n--x--\\r\\n'
-    >>> [(part.name, bytes(part.content)) for part in form_of(body, "multipart/form-data; boundary=x")]
-    [('a', b'1')]
+    >>> (part,) = form_of(body, "multipart/form-data; boundary=x")
+    >>> part.name, bytes(part.content)
+    ('a', b'1')
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
