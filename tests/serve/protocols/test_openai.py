@@ -23,7 +23,7 @@ Made = Callable[[str], Task]
 TOKEN = "0123456789"
 
 
-def client_of(server: Any, token: str = TOKEN) -> openai.OpenAI:
+def client_of(server: Any, token: str = TOKEN) -> Any:
     return openai.OpenAI(base_url=f"{server.url}/v1", api_key=token, max_retries=0, timeout=20)
 
 
@@ -116,6 +116,7 @@ def test_streamed_completions(serving: Any, made: Made) -> None:
         ({"prompt": []}, "prompt", "empty"),
         ({"prompt": "a" * 101}, None, "101 characters"),
         ({"n": 300}, "n", "256 at most"),
+        ({"n": 10**15, "prompt": ["a"] * 9}, "n", "256 at most"),
         ({"n": 1, "best_of": 2}, "best_of", "more texts"),
         ({"logprobs": 3}, "logprobs", "not supported"),
         ({"suffix": "end"}, "suffix", "not supported"),

@@ -107,7 +107,10 @@ class Completion:
     def __init__(self, context: Context, version: Version, asked: CompletionRequest) -> None:
         self._context, self._version, self._asked = context, version, asked
         prompts = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
-        self._prompts = [each for each in prompts for _ in range(min(asked.n or 1, 10**6))]
+        count, most = len(prompts) * (asked.n or 1), context.settings.max_inputs
+        if count > most:
+            raise FieldError("n", f"{count} texts: {most} at most are written")
+        self._prompts = [each for each in prompts for _ in range(asked.n or 1)]
         self.streams: list[Stream] = []
         self._usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         self._head = {
@@ -119,9 +122,7 @@ class Completion:
 
     async def open(self) -> None:
         """Begin the sessions; none is left open where there is an error."""
-        asked, most = self._asked, self._context.settings.max_inputs
-        if len(self._prompts) > most:
-            raise FieldError("n", f"{len(self._prompts)} texts: {most} at most are written")
+        asked = self._asked
         for prompt in self._prompts:
             received(prompt, self._context.settings.max_text)
         options = {

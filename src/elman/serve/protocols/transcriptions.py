@@ -69,7 +69,9 @@ def router(context: Context) -> APIRouter:
         if version.no_sessions is not None:  # it hears from the end, too
             found = await _recognised(context, version, content)
             return Events(_at_once(found.value), [])
-        sound = await asyncio.to_thread(version.messages.whole, content)
+        context.sessions.check_open()
+        with context.sessions.request():
+            sound = await asyncio.to_thread(version.messages.whole, content)
         options = {"rate": sound.rate, "pause": PAUSE}
         stream = await context.sessions.open(version, options)
         size = max(1, int(_PIECE * sound.rate))
