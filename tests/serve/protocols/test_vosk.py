@@ -172,3 +172,17 @@ def test_its_limits_and_tokens(serving: Any, speech: Speech, tmp_path: Any) -> N
                 other.recv()
             assert closed.value.rcvd.code == 1013
         server.when_idle()
+
+
+def test_a_silent_client_is_evicted_and_a_server_that_ends_takes_none(
+    serving: Any, speech: Speech
+) -> None:
+    with serving([speech], idle_s=0.3) as server:
+        with connect(address(server)) as socket:
+            socket.send(bytes(800))
+            socket.recv()
+            assert json.loads(socket.recv())["error"]["code"] == "evicted"
+        server.when_idle()
+        server.context.sessions.draining = True
+        with connect(address(server)) as socket:
+            assert json.loads(socket.recv())["error"]["code"] == "draining"
