@@ -102,3 +102,90 @@ def test_garbage_over_http(serving: Any, made: Made) -> None:
             assert answer.status < 500, (i, name, action, body, text)
             assert "Traceback" not in text
         server.when_idle()
+
+
+SPEECH = ["config", "sample_rate", "words", "max_alternatives", "phrase_list", "eof", "reset"]
+
+
+def speech_message(draw: random.Random) -> str | bytes:
+    kind = draw.randrange(6)
+    if kind == 0:
+        return draw.randbytes(draw.randrange(64))
+    if kind == 1:
+        return bytes(4 * draw.randrange(200))
+    if kind == 2:
+        return draw.choice(["Done", "done", "", "{", '{"config": {}}', '{"eof": 1}'])
+    fields = {draw.choice(SPEECH): value(draw) for _ in range(draw.randrange(3))}
+    return json.dumps(fields if kind == 3 else {"config": fields})
+
+
+async def speak(url: str, path: str, draw: random.Random, count: int) -> set[str]:
+    """Codes of the errors that some messages of speech lead to."""
+    codes: set[str] = set()
+    while count > 0:
+        async with connect(url.replace("http", "ws") + path) as socket:
+            sent = [speech_message(draw) for _ in range(draw.randrange(1, 6))]
+            count -= len(sent)
+            try:
+                for each in [*sent, '{"eof": 1}', "Stop"]:
+                    await socket.send(each)
+                async with asyncio.timeout(20):
+                    while True:
+                        answer = await socket.recv()
+                        assert "Traceback" not in str(answer)
+                        if answer != "Done!" and "error" in json.loads(answer):
+                            codes.add(json.loads(answer)["error"]["code"])
+            except ConnectionClosed as error:
+                if error.rcvd is None:
+                    codes.add("lost")
+    return codes
+
+
+def test_garbage_over_protocols_of_speech(serving: Any, made: Made) -> None:
+    async def every(url: str) -> list[set[str]]:
+        tasks = [
+            speak(url, path, random.Random(i), 150)
+            for i, path in enumerate(["/vosk", "/sherpa", "/"])
+        ]
+        return list(await asyncio.gather(*tasks))
+
+    with serving([made("speech")]) as server:
+        codes = set().union(*asyncio.run(every(server.url)))
+        assert "bad_request" in codes
+        assert codes <= CODES
+        server.when_idle()
+
+
+COMPLETION = ["max_tokens", "temperature", "top_p", "n", "stop", "seed", "stream", "prompt", "x"]
+
+
+def test_garbage_over_openai(serving: Any, made: Made) -> None:
+    draw = random.Random(2)
+    models = {name: made(name) for name in ("language", "speech")}
+    with serving(models, max_text=1000) as server:
+        address = server.url.removeprefix("http://")
+        for i in range(150):
+            fields = {draw.choice(COMPLETION): value(draw) for _ in range(draw.randrange(4))}
+            body = json.dumps({"model": "language", **fields}).encode()
+            path, kind = "/v1/completions", "application/json"
+            if i % 3 == 0:
+                path, kind = "/v1/audio/transcriptions", "multipart/form-data; boundary=x"
+                parts = [("model", "speech"), ("file", "x"), ("stream", "maybe"), ("n[]", "\x00")]
+                body = (
+                    "".join(
+                        f'--x\r\ncontent-disposition: form-data; name="{name}"; filename="{text}"'
+                        f"\r\n\r\n{text}\r\n"
+                        for name, text in draw.sample(parts, draw.randrange(4))
+                    ).encode()
+                    + b"--x--\r\n"[: draw.randrange(8)]
+                )
+            connection = http.client.HTTPConnection(address, timeout=30)
+            connection.request("POST", path, body, {"content-type": kind})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            connection.close()
+            assert answer.status < 500, (i, body, text)
+            assert "Traceback" not in text
+            if answer.status >= 400:
+                assert set(json.loads(text)["error"]) == {"message", "type", "param", "code"}
+        server.when_idle()

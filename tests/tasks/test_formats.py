@@ -87,7 +87,15 @@ def test_srt_parts_words_at_pauses_and_before_they_are_too_long() -> None:
     assert heard("a", NOTHING).to("srt") == ""
 
 
-@pytest.mark.parametrize("form", ["srt", "ctm"])
+def test_vtt_has_a_header_points_and_escaped_texts() -> None:
+    words = (Word("<a", 0.25, 0.5, 1.0), Word("b&c", 3661.0, 3661.5, 1.0))
+    assert heard("a", Hypothesis("", 0.0, words)).to("vtt") == (
+        "WEBVTT\n\n00:00:00.250 --> 00:00:00.500\n&lt;a\n\n01:01:01.000 --> 01:01:01.500\nb&amp;c\n"
+    )
+    assert heard("a", NOTHING).to("vtt") == "WEBVTT\n"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "ctm"])
 @pytest.mark.parametrize(
     ("prediction", "message"),
     [
@@ -105,5 +113,7 @@ def test_what_has_no_timed_words(prediction: Prediction, message: str, form: str
 def test_what_cannot_be_written() -> None:
     with pytest.raises(SettingsError, match="these are 2"):
         formatted([heard("a", GO), heard("b", GO)], "srt")
-    with pytest.raises(SettingsError, match="'vtt' is not one of json, srt, ctm"):
-        heard("a", GO).to("vtt")
+    with pytest.raises(SettingsError, match="vtt is for one recording"):
+        formatted([heard("a", GO), heard("b", GO)], "vtt")
+    with pytest.raises(SettingsError, match="'xml' is not one of json, srt, vtt, ctm"):
+        heard("a", GO).to("xml")

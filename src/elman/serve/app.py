@@ -19,13 +19,28 @@ from elman.serve.context import Context
 from elman.serve.errors import BAD_REQUEST, NOT_FOUND, Code, ServerError
 from elman.serve.metrics import Metrics
 from elman.serve.models import Models, Runs
-from elman.serve.protocols import asyncapi, health, native, rest
+from elman.serve.protocols import (
+    asyncapi,
+    completions,
+    health,
+    native,
+    rest,
+    sherpa,
+    speech_root,
+    transcriptions,
+    vosk,
+)
 from elman.serve.refusal import extra_headers
 from elman.serve.sessions import Sessions
 from elman.serve.settings import ServeSettings
 from elman.version import __version__
 
-PROTOCOLS = (health, rest, native, asyncapi)  # each has `router(context)`
+# each has `router(context)`
+PROTOCOLS = (
+    *(health, rest, native, asyncapi),
+    *(completions, transcriptions),
+    *(vosk, sherpa, speech_root),
+)
 
 
 def app(runs: Runs, settings: ServeSettings | None = None, **given: Any) -> FastAPI:

@@ -1,13 +1,16 @@
 """The messages of one WebSocket, with bounds on how many wait and how long silence lasts."""
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketState
 
+from elman.serve import errors
 from elman.serve.errors import EVICTED, TOO_LARGE, ServerError
+from elman.serve.metrics import Metrics
 from elman.serve.settings import ServeSettings
 
 R = TypeVar("R")
@@ -29,6 +32,7 @@ class Conversation:
         self._websocket, self._settings = websocket, settings
         self._queue: asyncio.Queue[str | bytes | ServerError | None] = asyncio.Queue(settings.queue)
         self._gone = asyncio.Event()
+        self._peeked: str | bytes | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -43,15 +47,23 @@ class Conversation:
 
     async def receive(self) -> str | bytes:
         """The next message."""
+        if self._peeked is not None:
+            message, self._peeked = self._peeked, None
+            return message
         try:
-            message = await asyncio.wait_for(self._queue.get(), self._settings.idle_s)
+            came = await asyncio.wait_for(self._queue.get(), self._settings.idle_s)
         except TimeoutError:
             raise self._idle("nothing came") from None
-        if message is None:
+        if came is None:
             raise Disconnected
-        if isinstance(message, ServerError):
-            raise message
-        return message
+        if isinstance(came, ServerError):
+            raise came
+        return came
+
+    async def peek(self) -> str | bytes:
+        """The next message, which `receive` gives, too."""
+        self._peeked = await self.receive()
+        return self._peeked
 
     async def send(self, text: str) -> None:
         """Send a text; waits while the client does not read."""
@@ -79,6 +91,18 @@ class Conversation:
                 task.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await task
+
+    async def end(self, error: Exception, metrics: Metrics, **fields: Any) -> ServerError:
+        """Tell the client of an error that ends it all, `fields` beside it, and close the socket.
+
+        Returns the error as the client was told of it.
+        """
+        told = errors.of(error)
+        metrics.refused.labels(told.code).inc()
+        with suppress(Disconnected, ServerError):
+            await self.send(json.dumps({**fields, **told.body()}))
+        await self.close(told.close, str(told))
+        return told
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close the socket, if it is open."""

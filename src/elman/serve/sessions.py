@@ -13,7 +13,7 @@ from elman.serve.settings import ServeSettings
 from elman.serve.slots import Handle, Slots
 from elman.serve.values import size_of
 from elman.tasks.prediction import Prediction
-from elman.tasks.session import Session, SteppedSession, Update
+from elman.tasks.session import Session, Update, is_stepped
 from elman.tasks.steps import Steps
 
 OnUpdate = Callable[[Update], None]
@@ -55,7 +55,7 @@ class Stream:
             given = messages.check_chunk_options(session, options)
             chunk = messages.chunk(value)
             length = messages.seconds(chunk, self._options)
-            if isinstance(session, SteppedSession):
+            if is_stepped(session):
                 return (yield from session.accepting(chunk, **given))
             return session.accept(chunk, **given)
 
@@ -64,15 +64,15 @@ class Stream:
             self._sessions.metrics.heard(self.version.name, length, time.perf_counter() - began)
         return found
 
-    async def finish(self) -> Prediction:
+    async def finish(self, on_update: OnUpdate | None = None) -> Prediction:
         """The answer when all input has come; the session ends."""
 
         def steps(session: Session) -> Steps[Prediction]:
-            if isinstance(session, SteppedSession):
+            if is_stepped(session):
                 return (yield from session.finishing())
             return session.finish()
 
-        found: Prediction = await self._run(steps)
+        found: Prediction = await self._run(steps, on_update)
         self.close()
         return found
 

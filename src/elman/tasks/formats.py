@@ -1,4 +1,4 @@
-"""Predictions as files: JSON lines, subtitles (SRT) and NIST's CTM."""
+"""Predictions as files: JSON lines, subtitles (SRT, WebVTT) and NIST's CTM."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -12,7 +12,7 @@ from elman.messages import shown
 if TYPE_CHECKING:
     from elman.tasks.prediction import Prediction
 
-Format: TypeAlias = Literal["json", "srt", "ctm"]
+Format: TypeAlias = Literal["json", "srt", "vtt", "ctm"]
 _LONGEST_LINE = 84  # characters of a subtitle, two lines of 42
 _LONGEST_SECONDS = 7.0
 _PAUSE = 1.0  # seconds without a word, after which another subtitle begins
@@ -22,8 +22,8 @@ _DECIMALS = 4  # of times, scores and confidences in JSON
 def formatted(predictions: "Sequence[Prediction]", form: str) -> str:
     """Predictions in one of the formats; `Prediction.to` says what each is.
 
-    Raises `SettingsError` for a format that does not suit: srt and ctm need words with times, and
-    srt a single recording, as its times do not go on from one to the next.
+    Raises `SettingsError` for a format that does not suit: srt, vtt and ctm need words with times,
+    and subtitles a single recording, as their times do not go on from one to the next.
     """
     if not isinstance(form, str) or form not in get_args(Format):
         known = ", ".join(get_args(Format))
@@ -39,8 +39,9 @@ def formatted(predictions: "Sequence[Prediction]", form: str) -> str:
             for word in words
         )
     if len(timed) > 1:
-        raise SettingsError(f"srt is for one recording, these are {len(timed)}")
-    return "".join(_srt(words) for _, words in timed)
+        raise SettingsError(f"{form} is for one recording, these are {len(timed)}")
+    made = _srt if form == "srt" else _vtt
+    return "".join(made(words) for _, words in timed)
 
 
 def json_line(row: Mapping[str, Any]) -> str:
@@ -92,13 +93,23 @@ def _token(name: str) -> str:
 
 def _srt(words: Sequence[Word]) -> str:
     blocks = []
-    for number, group in enumerate(_subtitles(words), 1):
+    for number, group in enumerate(subtitles(words), 1):
         text = " ".join(word.text for word in group)
         blocks.append(f"{number}\n{_clock(group[0].start)} --> {_clock(group[-1].end)}\n{text}\n")
     return "\n".join(blocks)
 
 
-def _subtitles(words: Sequence[Word]) -> list[list[Word]]:
+def _vtt(words: Sequence[Word]) -> str:
+    blocks = ["WEBVTT\n"]
+    for group in subtitles(words):
+        text = " ".join(word.text for word in group)
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        times = [_clock(each, ".") for each in (group[0].start, group[-1].end)]
+        blocks.append(f"{' --> '.join(times)}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def subtitles(words: Sequence[Word]) -> list[list[Word]]:
     """Words in groups that can be read at once."""
     groups: list[list[Word]] = []
     length = 0
@@ -116,7 +127,7 @@ def _subtitles(words: Sequence[Word]) -> list[list[Word]]:
     return groups
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float, point: str = ",") -> str:
     """Seconds as subtitles write them.
 
     >>> _clock(3725.0716)
@@ -124,4 +135,4 @@ def _clock(seconds: float) -> str:
     """
     milliseconds = round(1000 * seconds)
     minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02},{rest % 1000:03}"
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{point}{rest % 1000:03}"

@@ -31,15 +31,27 @@ class Messages:
     - `predict_options`: keywords of `predictions` that a client may give.
     - `chunk_options`: keywords of `accept` that a client may give with a chunk; None: all.
     - `most_input`: bytes that a session takes in all, as it remembers them; None: any number.
+    - `writes_on`: whether sessions read texts and write them on, with `WritingUpdate` as answers
+      and the options `length`, `temperature`, `top_p`, `seed` and `stop`.
     """
 
     session_options: ClassVar[tuple[str, ...] | None] = None
     predict_options: ClassVar[tuple[str, ...]] = ()
     chunk_options: ClassVar[tuple[str, ...] | None] = None
     most_input: ClassVar[int | None] = 64 * 2**20
+    writes_on: ClassVar[bool] = False
 
     def __init__(self, task: "Task") -> None:
         self.task: Any = task
+
+    @property
+    def speech_rate(self) -> int | None:
+        """Samples a second of the speech that the task writes down, None if it writes none down.
+
+        Its sessions take the options `rate`, `n`, `pause` and `hot_words` and answer with
+        `TranscriptUpdate`; its predictions have `words` and `seconds` among the details.
+        """
+        return None
 
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
         """A session of the task with a client's options, from a `state` or from nothing."""

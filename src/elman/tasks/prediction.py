@@ -28,7 +28,7 @@ class Prediction:
         """The prediction in the form of a file.
 
         - `json`: its row as a line, with the error if there is one.
-        - `srt`: subtitles, and `ctm`: a line a word (name, channel, start, duration, word,
+        - `srt`, `vtt`: subtitles, and `ctm`: a line a word (name, channel, start, duration, word,
           confidence), of predictions whose details have `words` with times, as those of speech.
 
         Raises `SettingsError` where the prediction does not suit the format.

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
+from elman.decode.hypothesis import Hypothesis
 from elman.tasks.prediction import Prediction
 from elman.tasks.steps import Steps
 
@@ -18,6 +19,31 @@ class Update:
 
     value: Any
     new: Any = None
+
+
+@dataclass(frozen=True)
+class TranscriptUpdate(Update):
+    """Of a session that writes down what it hears.
+
+    - `segments`: those that ended since the last update, of each the likeliest hypotheses.
+    - `partial`: the text since the last of them.
+    """
+
+    segments: tuple[tuple[Hypothesis, ...], ...] = ()
+    partial: str = ""
+
+
+@dataclass(frozen=True)
+class WritingUpdate(Update):
+    """Of a session that writes a text on.
+
+    - `read`, `written`: tokens that were read and written since the last input, this one included.
+    - `stopped`: whether a stop string ended it.
+    """
+
+    read: int = 0
+    written: int = 0
+    stopped: bool = False
 
 
 class Session(Protocol):
@@ -38,7 +64,6 @@ class Session(Protocol):
         `task.session(state=...)` it goes on from there, in another process, too."""
 
 
-@runtime_checkable
 class SteppedSession(Session, Protocol):
     """A session whose computing can be shared with that of others; see `elman.tasks.steps`.
 
@@ -51,3 +76,8 @@ class SteppedSession(Session, Protocol):
 
     def finishing(self) -> Steps[Prediction]:
         """As `finish`."""
+
+
+def is_stepped(session: Session) -> TypeGuard[SteppedSession]:
+    """Whether a session's computing can be shared; its `state` is not asked for."""
+    return hasattr(type(session), "accepting") and hasattr(type(session), "finishing")

@@ -136,3 +136,9 @@ def test_real_recordings(dataset_root):
     whole, rate = soundfile.read(path, dtype="int16")
     np.testing.assert_array_equal(audio.samples * 32768, whole)
     assert audio.rate == rate == 8000
+
+
+def test_a_rate_that_would_blow_the_sound_up_is_refused() -> None:
+    with pytest.raises(SettingsError, match="from_rate=1: a whole number of samples a second"):
+        Resampler(1, 8000)
+    assert not Resampler(1, 1).is_resampling

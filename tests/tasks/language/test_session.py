@@ -193,3 +193,14 @@ def test_what_a_session_refuses(task: Language) -> None:
             task.session(**options)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="not trained"):
         Language().session()
+
+
+def test_updates_count_tokens(task: Language) -> None:
+    session = task.session(length=7, temperature=0)
+    update = session.accept("the cat")
+    assert update.read == len(task.vocabulary.encode("the cat"))
+    assert (update.written, update.stopped) == (7, False)
+    stop = task.generate("the cat", length=60, temperature=0)[0]
+    stopped = task.session(length=60, temperature=0, stop=[stop]).accept("the cat")
+    assert stopped.stopped
+    assert 1 <= stopped.written < 60

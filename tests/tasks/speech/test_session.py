@@ -17,7 +17,9 @@ from elman.decode.saved_search import flattened, unflattened
 from elman.decode.scorers import Scorer
 from elman.errors import DataError, SettingsError
 from elman.tasks import Language, Speech
+from elman.tasks.session import TranscriptUpdate, is_stepped
 from elman.tasks.speech.stream import SpeechSession
+from elman.tasks.steps import Run, advance, together
 
 Say = Callable[..., Audio]
 RATE = 8000
@@ -275,3 +277,35 @@ def test_greedy_texts_on_the_way_and_the_beam_search_at_the_end(
         forward.session(partial="best")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="partial differ"):
         forward.session(pause=0.3, partial="greedy", state=forward.session(pause=0.3).state)
+
+
+def test_updates_have_the_segments_that_ended(forward: Speech, say: Say) -> None:
+    sound = np.concatenate([say("ab").samples, np.zeros(RATE, np.float32), say("cab").samples])
+    session = forward.session(pause=0.4, n=3)
+    updates = [session.accept(piece) for piece in np.array_split(sound, 9)]
+    last: list[Any] = []
+    steps = session.finishing()
+    answer = None
+    while True:
+        try:
+            found = advance(steps, answer)
+        except StopIteration:
+            break
+        if isinstance(found, TranscriptUpdate):
+            last.append(found)
+        answer = together([found])[0] if isinstance(found, Run) else None
+    ended = [segment for update in [*updates, *last] for segment in update.segments]
+    assert [segment[0] for segment in ended] == session.segments
+    assert len(ended) > 1
+    assert all(1 <= len(segment) <= 3 for segment in ended)
+    assert max(map(len, ended)) > 1
+    assert all(update.value.endswith(update.partial) for update in updates)
+    assert session.hypothesis is not None
+    assert (last[0].value, last[0].partial) == (session.hypothesis.text, "")
+
+
+def test_nobody_asks_for_the_state_of_a_session_to_step_it(forward: Speech) -> None:
+    session = forward.session(rate=2 * RATE)
+    with pytest.raises(SettingsError, match="another rate"):
+        _ = session.state
+    assert is_stepped(session)

@@ -169,8 +169,12 @@ class Resampler:
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
         for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-            if not isinstance(rate, (int, np.integer)) or not 1 <= rate <= _RATES[1]:
-                raise SettingsError(f"{name}={shown(rate)}: a number of samples a second is needed")
+            least = 1 if from_rate == to_rate else _RATES[0]
+            if not isinstance(rate, (int, np.integer)) or not least <= rate <= _RATES[1]:
+                raise SettingsError(
+                    f"{name}={shown(rate)}: a whole number of samples a second from {least} to"
+                    f" {_RATES[1]} is needed"
+                )
         self._stream: Any = None
         if from_rate != to_rate:
             self._stream = needs("soxr").ResampleStream(from_rate, to_rate, 1, dtype="float32")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
@@ -58,12 +57,8 @@ class NativeSession:
         except Disconnected:
             self._end("disconnected")
         except Exception as error:  # the client is told, and the session ends
-            told = errors.of(error)
-            self._context.metrics.refused.labels(told.code).inc()
-            self._end(told.code)
-            with suppress(Disconnected, ServerError):
-                await self._talk.send(json.dumps({"type": "error", **told.body()}))
-            await self._talk.close(told.close, str(told))
+            self._end(errors.of(error).code)
+            told = await self._talk.end(error, self._context.metrics, type="error")
             if told.kind is errors.INTERNAL:
                 raise
         finally:

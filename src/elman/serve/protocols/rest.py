@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
-from starlette.types import Receive, Scope, Send
 
 from elman.data.validation import in_one_line
 from elman.serve import errors
 from elman.serve.context import Context
 from elman.serve.errors import BAD_REQUEST, TOO_LARGE, ServerError
+from elman.serve.events import Events
 from elman.serve.models import Version
 from elman.serve.sessions import Stream
 from elman.serve.values import ArrayForm, jsonable, received
@@ -67,7 +67,7 @@ def router(context: Context) -> APIRouter:
         """One model."""
         return described(context.models[name])
 
-    @routes.post("/{name}/predict", response_model=Answers, openapi_extra=_body(PredictRequest))
+    @routes.post("/{name}/predict", response_model=Answers, openapi_extra=body_of(PredictRequest))
     async def predict(name: str, request: Request) -> JSONResponse:
         """Answers to inputs that are complete, as JSON; or to one input as raw bytes.
 
@@ -82,16 +82,16 @@ def router(context: Context) -> APIRouter:
         return JSONResponse(content)
 
     @routes.post(
-        "/{name}/stream", response_class=StreamingResponse, openapi_extra=_body(StreamRequest)
+        "/{name}/stream", response_class=StreamingResponse, openapi_extra=body_of(StreamRequest)
     )
     async def stream(name: str, request: Request) -> StreamingResponse:
         """A session's answer to one input as server-sent events: `update` for each piece that
         comes, `final` at the end, or `error`."""
         version = context.models[name]
-        asked = _validated(StreamRequest, await _json(request))
+        asked = _validated(StreamRequest, await json_of(request))
         value = received(asked.input, context.settings.max_text)
         opened = await context.sessions.open(version, asked.options)
-        return _Events(opened, value)
+        return Events(_events(opened, value), [opened])
 
     return routes
 
@@ -120,21 +120,6 @@ def answer(prediction: Prediction) -> dict[str, Any]:
         "error": prediction.error,
         "details": jsonable(prediction.details),
     }
-
-
-class _Events(StreamingResponse):
-    """The events of one session, which ends with the response, also where the client goes before
-    the first of them."""
-
-    def __init__(self, stream: Stream, value: Any) -> None:
-        super().__init__(_events(stream, value), media_type="text/event-stream")
-        self._stream = stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._stream.close()
 
 
 async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
@@ -177,7 +162,7 @@ def _event(name: str, content: Any) -> str:
 
 async def _inputs(request: Request, context: Context) -> tuple[list[Any], dict[str, Any]]:
     if _is_json(request):
-        asked = _validated(PredictRequest, await _json(request))
+        asked = _validated(PredictRequest, await json_of(request))
         if len(asked.inputs) > context.settings.max_inputs:
             most = context.settings.max_inputs
             raise ServerError(TOO_LARGE, f"{len(asked.inputs)} inputs: {most} at most are taken")
@@ -200,7 +185,8 @@ def _is_json(request: Request) -> bool:
     return not kind.startswith(_BYTES)  # curl calls JSON a form
 
 
-async def _json(request: Request) -> Any:
+async def json_of(request: Request) -> Any:
+    """The body of a request; `ServerError` where it is not JSON."""
     content = await request.body()
     try:
         if len(content) > _LARGE:
@@ -217,7 +203,7 @@ def _validated(kind: type[BaseModel], content: Any) -> Any:
         raise ServerError(BAD_REQUEST, in_one_line(error)) from None
 
 
-def _body(kind: type[BaseModel]) -> dict[str, Any]:
+def body_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The body of a request for OpenAPI, as the route reads it by itself."""
     schema = {"application/json": {"schema": kind.model_json_schema()}}
     return {"requestBody": {"required": True, "content": schema}}

@@ -11,3 +11,4 @@ class LanguageMessages(TextMessages):
     session_options: ClassVar[tuple[str, ...]] = (
         *("length", "temperature", "top_k", "top_p", "seed", "stop"),
     )
+    writes_on: ClassVar[bool] = True

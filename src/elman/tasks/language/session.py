@@ -15,7 +15,7 @@ from elman.errors import SettingsError
 from elman.nn.state import State
 from elman.tasks.language.ngram_model import scores_with
 from elman.tasks.prediction import Prediction
-from elman.tasks.session import Update
+from elman.tasks.session import WritingUpdate
 from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.steps import Run, Steps, alone
 from elman.train.inference import inference
@@ -116,8 +116,11 @@ class TextWriter:
         """Whether a stop string came since something was read."""
         return self._stops.stopped
 
-    def reading(self, text: str) -> Steps[None]:
-        """Go on after more text; before anything was read, an empty one is any token at all."""
+    def reading(self, text: str) -> Steps[int]:
+        """Go on after more text; before anything was read, an empty one is any token at all.
+
+        Returns how many tokens the text has.
+        """
         new = self._vocabulary.encode(text).tolist() if text else []
         ids = new if self._token is None else [self._token, *new]
         if text:
@@ -128,6 +131,7 @@ class TextWriter:
             with inference(self._model) as device:
                 encoded = self._model.encoder(torch.tensor(before, device=device).unsqueeze(1))
             _, self._state = yield Run(self._model.recurrent, encoded, self._state)
+        return len(new)
 
     def writing(self) -> Steps[str]:
         """One token more: the text that is complete by it, "" in the middle of a character."""
@@ -236,7 +240,7 @@ class LanguageSession:
                 self._read, self._written = str(state["read"]), str(state["written"])
                 writer.restore(part("writer", state))
 
-    def accept(self, chunk: str = "") -> Update:
+    def accept(self, chunk: str = "") -> WritingUpdate:
         """Read more text, and write what follows.
 
         **Arguments:** `chunk`: what stands next in the text; with "" the model writes on.
@@ -247,24 +251,24 @@ class LanguageSession:
         """
         return alone(self.accepting(chunk))
 
-    def accepting(self, chunk: str = "") -> Steps[Update]:
+    def accepting(self, chunk: str = "") -> Steps[WritingUpdate]:
         """As `accept`, for a server that computes for many sessions; it yields each piece."""
         if self._finished:
             raise SettingsError("this session is finished: make another one by session()")
         if not isinstance(chunk, str):
             raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
         new = self._writer.flush() if chunk or self._writer.stopped else ""
-        yield from self._writer.reading(chunk)
+        read = yield from self._writer.reading(chunk)
         self._read += chunk
         self._written += new
-        for _ in range(self._length):
+        written, stopped = 0, False
+        while written < self._length and not stopped:
             piece = yield from self._writer.writing()
+            written, stopped = written + 1, self._writer.stopped
             new, self._written = new + piece, self._written + piece
             if piece:
-                yield Update(self._written, piece)
-            if self._writer.stopped:
-                break
-        return Update(self._written, new)
+                yield WritingUpdate(self._written, piece, read, written, stopped)
+        return WritingUpdate(self._written, new, read, written, stopped)
 
     def finish(self) -> Prediction:
         """All that was written, after what was read as `input`; the session takes no more."""

@@ -26,7 +26,7 @@ _CHANNEL = "Channel of recordings with several, 0 the first; else their mean."
 class Predict(PredictFlags):
     """How speech is written down."""
 
-    format: Literal["text", "json", "srt", "ctm"] | None = Field(
+    format: Literal["text", "json", "srt", "vtt", "ctm"] | None = Field(
         None, description="How transcripts are written; text if not given."
     )
     hot_word: tuple[str, ...] = Field(

@@ -12,10 +12,16 @@ class SpeechMessages(Messages):
     """Samples as they come, or sound as a whole. Options that name files are not for clients."""
 
     session_options: ClassVar[tuple[str, ...]] = (
-        *("rate", "hot_words", "lm_weight", "pause", "partial"),
+        *("rate", "n", "hot_words", "lm_weight", "pause", "partial"),
     )
     predict_options: ClassVar[tuple[str, ...]] = ("n", "hot_words", "lm_weight", "pause")
     most_input: ClassVar[int | None] = None  # a session's memory does not grow
+
+    @property
+    def speech_rate(self) -> int | None:
+        """That of the training sounds; None of a model that reads ready features."""
+        acoustic = self.task.acoustic
+        return None if acoustic is None else int(acoustic.rate)
 
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
         """A session; its partial texts are greedy unless told otherwise."""

@@ -15,7 +15,7 @@ from elman.decode.saved_search import flattened, unflattened
 from elman.errors import DataError, SettingsError
 from elman.nn.state import State, as_tuple
 from elman.tasks.prediction import Prediction
-from elman.tasks.session import Update
+from elman.tasks.session import TranscriptUpdate
 from elman.tasks.session_state import origin, part, prefixed, restoring
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.network import LookAhead, LookAheadStream
@@ -146,6 +146,7 @@ class SpeechSession:
         self._task, self._listener, self._decoding = task, listener, segments
         self._options = options  # what decoding depends on besides the model
         self.segments: list[Hypothesis] = []
+        self._ended: list[tuple[Hypothesis, ...]] = []  # since the last update
         self.hypothesis: Hypothesis | None = None
         self.seconds = 0.0
         self._text = ""
@@ -155,7 +156,7 @@ class SpeechSession:
         """The text since the last pause."""
         return self._decoding.partial
 
-    def accept(self, chunk: NDArray[Any]) -> Update:
+    def accept(self, chunk: NDArray[Any]) -> TranscriptUpdate:
         """Hear more.
 
         **Arguments:** `chunk`: samples (N,), floats from -1 to 1 or integers of 8, 16 or 32 bits,
@@ -166,27 +167,27 @@ class SpeechSession:
         """
         return alone(self.accepting(chunk))
 
-    def accepting(self, chunk: NDArray[Any]) -> Steps[Update]:
+    def accepting(self, chunk: NDArray[Any]) -> Steps[TranscriptUpdate]:
         """As `accept`, for a server that computes for many sessions."""
         if self.hypothesis is not None:
             raise SettingsError("this session is finished: make another one")
         start = time.perf_counter()
         self._take(self._decoding.accept((yield from self._listener.accepting(chunk))))
-        before, self._text = self._text, self._whole()
+        update = self._update(self.partial)
         self.seconds += time.perf_counter() - start
-        grown = self._text.startswith(before)
-        return Update(self._text, self._text.removeprefix(before) if grown else None)
+        return update
 
     def finish(self) -> Prediction:
         """The whole text, after the last sound."""
         return alone(self.finishing())
 
     def finishing(self) -> Steps[Prediction]:
-        """As `finish`, for a server that computes for many sessions."""
+        """As `finish`, for a server that computes for many sessions; it yields the last update."""
         if self.hypothesis is None:
             start = time.perf_counter()
             self._take(self._decoding.accept((yield from self._listener.finishing())))
             self._take([self._decoding.finish()])
+            yield self._update("")
             self.hypothesis = joined([[each] for each in self.segments], self._task.alphabet)[0]
             self.seconds += time.perf_counter() - start
         return predicted([self.hypothesis])
@@ -238,10 +239,20 @@ class SpeechSession:
             self._decoding.restore(part("decoding", state))
 
     def _take(self, ended: Iterable[list[Hypothesis]]) -> None:
-        self.segments += [best[0] for best in ended if best[0].text]
+        spoken = [tuple(best) for best in ended if best[0].text]
+        self._ended += spoken
+        self.segments += [best[0] for best in spoken]
 
-    def _whole(self) -> str:
-        parts = [*(each.text for each in self.segments), self.partial]
+    def _update(self, partial: str) -> TranscriptUpdate:
+        """What is known now; `partial`: the text since the last segment."""
+        before, self._text = self._text, self._whole(partial)
+        grown = self._text.startswith(before)
+        new = self._text.removeprefix(before) if grown else None
+        ended, self._ended = tuple(self._ended), []
+        return TranscriptUpdate(self._text, new, ended, partial)
+
+    def _whole(self, partial: str) -> str:
+        parts = [*(each.text for each in self.segments), partial]
         space = "" if self._task.alphabet.space is None else " "
         return space.join(each for each in parts if each)
 

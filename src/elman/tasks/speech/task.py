@@ -143,6 +143,7 @@ class Speech(SpeechParts):
         self,
         *,
         rate: int | None = None,
+        n: int = 1,
         hot_words: Sequence[str] = (),
         language: Language | None = None,
         language_weight: float = 0.3,
@@ -157,6 +158,7 @@ class Speech(SpeechParts):
         **Arguments:**
 
         - `rate`: samples a second of what will come, those of the model if None.
+        - `n`: hypotheses of each segment in the updates, see `TranscriptUpdate`.
         - `partial`: what the texts on the way are found by: the beam search, or "greedy", so that
           the beam search of CTC, which costs more than the network, is waited for at the end of a
           segment alone.
@@ -165,7 +167,7 @@ class Speech(SpeechParts):
         """
         self._check_trained()
         lm = None if lm is None else words_for(self.alphabet, lm)
-        asked = DecodeOptions(1, hot_words, language, language_weight, lm, lm_weight, pause)
+        asked = DecodeOptions(n, hot_words, language, language_weight, lm, lm_weight, pause)
         silence = asked.silence(self.settings.step_seconds)
         if partial not in ("beam", "greedy"):
             raise SettingsError(f"partial must be beam or greedy, got {shown(partial)}")
@@ -174,7 +176,7 @@ class Speech(SpeechParts):
         session = SpeechSession(
             self,
             Listener(self, rate),
-            Segments(decoding.best(asked), silence, quick=quick),
+            Segments(decoding.best(asked), silence, n, quick),
             rate=self.acoustic.rate if rate is None and self.acoustic is not None else rate,
             pause=silence,
             beam=self.settings.beam,
