@@ -340,9 +340,9 @@ def test_what_cannot_be_served(made: Made, tmp_path: Path) -> None:
 
 
 def test_models_without_sessions_say_so(serving: Any, made: Made) -> None:
-    with serving([made("frames")]) as server:
+    with serving([made("synthesis")]) as server:
         (model,) = server.client().models()
         assert not model["sessions"]
         with pytest.raises(ServerError, match="session") as caught:
-            server.client().session("video")
+            server.client().session("synthesis")
         assert caught.value.code == "no_sessions"
