@@ -30,7 +30,8 @@ STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "legend.frameon": False,
-    "figure.figsize": (6.4, 3.2),
+    "figure.figsize": (5.6, 3.0),
+    "font.size": 11,
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",
 }
