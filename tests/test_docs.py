@@ -43,6 +43,8 @@ def test_python_of_the_page_runs(
             assert runner.failures == 0
         else:
             exec(compile(code, str(page), "exec"), names)
+    if "](figures/" in page.read_text():
+        assert pyplot.get_fignums(), "the page shows a figure that its code does not draw"
     pyplot.close("all")
 
 
@@ -53,6 +55,11 @@ def test_commands_of_the_page_parse(page: Path) -> None:
             words = shlex.split(line.partition(" > ")[0], comments=True)
             if words[:1] == ["elman"]:
                 app.parse_args(words[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_images_of_the_page_have_alternative_texts(page: Path) -> None:
+    assert not re.findall(r"!\[\s*\]\(", page.read_text())
 
 
 @pytest.mark.parametrize("page", CHINESE, ids=name)
