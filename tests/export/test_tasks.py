@@ -45,7 +45,7 @@ def test_a_task(name: str, tmp_path: Path, *, int8: bool) -> None:
     assert about["task"] == task.name
     assert set(about["files"]) == {path.name for path in done.files[:-1]}
     if int8:
-        assert len(done.notes) == 1
+        assert len([note for note in done.notes if note.startswith("int8")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 def test_characters_from_the_description_alone(tmp_path: Path) -> None:
     """A language model's likeliest way on, from its step and the table of characters."""
-    task = Language(**SMALL, embedding_size=4, chunk_length=8)
+    task = Language(**SMALL, embedding_size=4, chunk_length=8, ngram_model=False)
     task = task.fit(["the cat sat on the mat. " * 20], progress=False)
     elman.export(task, tmp_path)
     about = json.loads((tmp_path / "preprocess.json").read_text())["text"]

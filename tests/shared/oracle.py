@@ -41,6 +41,15 @@ class Everything(elman.Cell):
         return {"h": h, "old": s.h, "mean": mean}
 
 
+def reachable(states: dict[str, Tensor]) -> dict[str, Tensor]:
+    """States by name as a cell may come to them: an sLSTM's normaliser n is 0 at first, then 1 or
+    more, and what is divided by one near 0 is no number to compare."""
+    return {
+        name: torch.where(value == 0, value, 1 + value.abs()) if name == "n" else value
+        for name, value in states.items()
+    }
+
+
 def flat(result: tuple[Any, ...]) -> list[Tensor]:
     """What a layer returns, in one list."""
     parts = [part if isinstance(part, tuple) else (part,) for part in result]

@@ -11,6 +11,7 @@ from elman.tasks.comparison import line, no_better, table, with_baselines
 from elman.tasks.language.baselines import baselines
 from elman.tasks.language.blocks import blocks
 from elman.tasks.language.dataset import LanguageText
+from elman.tasks.language.preprocessing import LanguagePreprocessing
 from elman.tasks.schema import Record, checked
 
 WORDS = {"+": ["good", "fine", "great"], "-": ["bad", "poor", "awful"]}
@@ -183,7 +184,7 @@ def test_a_recogniser_stands_beside_answers_without_listening() -> None:
 def test_the_blocks_of_both_are_the_same() -> None:
     text = LanguageText.of(["abc abd " * 1000], None)
     vocabulary = elman.data.build_vocabulary("characters", ["abcd "])
-    (found,) = baselines(text, text, vocabulary)
+    (found,) = baselines(text, text, LanguagePreprocessing(vocabulary))
     sizes = [targets.shape for _, targets in blocks(text.tokens(vocabulary)).epoch(0)]
     assert found.weights is not None
     assert found.weights.tolist() == [float(steps) for steps, rows in sizes for _ in range(rows)]

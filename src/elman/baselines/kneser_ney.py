@@ -114,7 +114,7 @@ class KneserNey:
 
         >>> model = KneserNey.fit(np.array([0, 1, 2] * 50), size=3, order=2)
         >>> model.after([0]).round(2).tolist()
-        [0.01, 0.99, 0.01]
+        [0.01, 0.98, 0.01]
         """
         found = np.full(self.size, 1 / self.size)
         for n in range(self.order):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.shared.exported_layers import largest
+from exported_layers import largest
 
 from elman.compiler.expression import ARITY, COMPARISONS, LOGICAL
 from elman.errors import ExportError

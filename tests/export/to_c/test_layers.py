@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from oracle import reachable
 from own_cells import OWN
 from torch import Tensor
 
@@ -38,7 +39,8 @@ def native(layer: Any, form: str, cc: str, **options: Any) -> Native:
 
 def states_of(layer: Any, batch: int) -> dict[str, Tensor]:
     shapes = layer._state_shapes(batch)
-    return {n: torch.randn(shape) for n, shape in zip(layer.cell.state, shapes, strict=True)}
+    found = {n: torch.randn(shape) for n, shape in zip(layer.cell.state, shapes, strict=True)}
+    return reachable(found)
 
 
 def reference(layer: Any, x: Tensor, states: dict[str, Tensor], lengths: Tensor) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.shared.exported_layers import made
+from exported_layers import made
 
 import elman
 from elman.errors import ElmanError, ExportError

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.shared.browser import COMMAND, Page
-from tests.shared.small_tasks import say
+from browser import COMMAND, Page
+from small_tasks import say
 
 from elman.data import AcousticFeatures
 from elman.data.sound.described import described

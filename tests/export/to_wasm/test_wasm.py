@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.shared.exported_layers import USERS, made
+from exported_layers import USERS, made
 
 import elman
 from elman.cells import BUILTIN

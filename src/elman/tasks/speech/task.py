@@ -169,7 +169,7 @@ class Speech(SpeechParts):
         lm = None if lm is None else words_for(self.alphabet, lm)
         asked = DecodeOptions(n, hot_words, language, language_weight, lm, lm_weight, pause)
         silence = asked.silence(self.settings.step_seconds)
-        if partial not in ("beam", "greedy"):
+        if not isinstance(partial, str) or partial not in ("beam", "greedy"):
             raise SettingsError(f"partial must be beam or greedy, got {shown(partial)}")
         decoding = self._decoding(self._known)
         quick = decoding.greedy() if partial == "greedy" and decoding.reader is None else None
