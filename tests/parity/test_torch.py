@@ -118,7 +118,7 @@ def test_outputs_states_and_all_gradients(
         state = first_state(theirs, 4) if given_state else None
         compare(ours, theirs, x, state, lengths)
         used = "compiled" if backend == "auto" else backend
-        assert ours.backend_used == used
+        assert ours.backend_used == ("reference" if proj_size and used == "torch" else used)
 
 
 @settings(max_examples=60, deadline=None)
