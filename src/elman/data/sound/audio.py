@@ -168,8 +168,9 @@ class Resampler:
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
+        is_number = isinstance(from_rate, (int, np.integer))
+        least = 1 if is_number and from_rate == to_rate else _RATES[0]
         for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-            least = 1 if from_rate == to_rate else _RATES[0]
             if not isinstance(rate, (int, np.integer)) or not least <= rate <= _RATES[1]:
                 raise SettingsError(
                     f"{name}={shown(rate)}: a whole number of samples a second from {least} to"
