@@ -3,21 +3,12 @@
 from typing import Any
 
 import torch
+from own_cells import Leaky
 from torch import Tensor
 
 import elman
 from elman.math import cos, exp, log, maximum, sigmoid, sin, softplus, sqrt, tanh, where
 from elman.nn import Recurrent
-
-
-class Leaky(elman.Cell):
-    """A parameter for each unit."""
-
-    gates = ("h",)
-    params = {"a": (0.1, 0.9)}
-
-    def step(self, x: Any, r: Any, s: Any, p: Any) -> dict[str, Any]:
-        return {"h": (1 - p.a) * s.h + p.a * tanh(x.h + r.h)}
 
 
 class TwoStates(elman.Cell):

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from elman.bench.clock import interleaved
-from elman.bench.compare import Comparison, check_seconds
+from elman.bench.compare import Comparison, check_arguments
 from elman.bench.measurement import Row, sizes
 from elman.bench.workload import Shape, check, of_module, ours, work
-from elman.cells import resolve
 from elman.errors import SettingsError
 from elman.nn import layer
 
@@ -41,12 +40,7 @@ def time_comparisons(
     >>> [each.title for each in time_comparisons(["gru"], [(64, 1, 4, 4)], ["train"])]
     ['gru 64,1,4,4 chunks train', 'mingru 4096,1,64,64 affine train']
     """
-    for cell in cells:
-        resolve(cell)
-    for mode in modes:
-        if mode not in MODES:
-            raise SettingsError(f'mode "{mode}" is unknown; there are {", ".join(MODES)}')
-    check_seconds(seconds)
+    check_arguments(cells, modes, MODES, seconds)
     if chunks is not None and chunks < 2:
         raise SettingsError(f"chunks must be at least 2, got {chunks}")
     found = [

@@ -63,6 +63,18 @@ def layers(
         yield from comparison.rows(seconds)
 
 
+def check_arguments(
+    cells: Sequence[str], modes: Sequence[str], known: Sequence[str], seconds: float
+) -> None:
+    """Raise an error for cells or modes that there are not, or a time that is none."""
+    for cell in cells:
+        resolve(cell)
+    for mode in modes:
+        if mode not in known:
+            raise SettingsError(f'mode "{mode}" is unknown; there are {", ".join(known)}')
+    check_seconds(seconds)
+
+
 def comparisons(
     cells: Sequence[str],
     shapes: Sequence[Shape],
@@ -75,12 +87,7 @@ def comparisons(
     >>> [each.title for each in comparisons(["gru"], [(3, 2, 4, 4)], 1.0, ["step", "ragged"], [])]
     ['gru 1,1,4,4 step', 'gru 3,2,4,4 ragged']
     """
-    for cell in cells:
-        resolve(cell)
-    for mode in modes:
-        if mode not in MODES:
-            raise SettingsError(f'mode "{mode}" is unknown; there are {", ".join(MODES)}')
-    check_seconds(seconds)
+    check_arguments(cells, modes, MODES, seconds)
     chosen = choose(rivals)
     found = []
     for cell in dict.fromkeys(cells):

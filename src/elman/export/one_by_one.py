@@ -50,7 +50,7 @@ class OneByOne:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cut the batch, compute, and put the results together."""
-        sizes = _sizes(self.graph, inputs)
+        sizes = sizes_of(self.graph.inputs, inputs)
         cases = [self._case(inputs, at, sizes) for at in range(sizes["B"])]
         results = self.compute(cases)
         whole, found = Case(sizes, {}, np.zeros(0)), {}
@@ -88,12 +88,12 @@ class OneByOne:
         return Case(own, arrays, np.concatenate([np.zeros(0, np.float32), *states]))
 
 
-def _sizes(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, int]:
-    """What the letters of the inputs' shapes stand for."""
+def sizes_of(values: Sequence[Value], tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """What the letters of shapes stand for."""
     return {
         letter: size
-        for value in graph.inputs
-        for letter, size in zip(value.shape, inputs[value.name].shape, strict=True)
+        for value in values
+        for letter, size in zip(value.shape, tensors[value.name].shape, strict=True)
         if isinstance(letter, str)
     }
 

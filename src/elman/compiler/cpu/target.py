@@ -90,7 +90,8 @@ def load(target: Target, key: str, write: Any, names: tuple[str, ...]) -> dict[s
     parts = (EMITTER, version, target, bool(symbols), platform.system(), key)
     with _lock:
         machine = _machine(target)
-        content = disk.fetch(repr(parts), lambda: _compile(machine, write()))
+        triple = llvm.get_default_triple()
+        content = disk.fetch(repr(parts), lambda: object_of(machine, write(), triple))
         jit = llvm.create_lljit_compiler(machine)
         library = llvm.JITLibraryBuilder().add_object_img(content).add_current_process()
         for name, address in symbols.items():
@@ -108,9 +109,10 @@ def _machine(target: Target) -> Any:
     return triple.create_target_machine(cpu=target.name, features=target.features, opt=3)
 
 
-def _compile(machine: Any, code: str) -> bytes:
+def object_of(machine: Any, code: str, triple: str) -> bytes:
+    """The object file of a module of LLVM IR, optimised for a machine."""
     module = llvm.parse_assembly(code)
-    module.triple = llvm.get_default_triple()
+    module.triple = triple
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)

@@ -8,6 +8,7 @@ import llvmlite.binding as llvm
 
 from elman.compiler.cpu.emit import Shape
 from elman.compiler.cpu.target import host as this_machine
+from elman.compiler.cpu.target import object_of
 from elman.errors import ExportError
 
 _X86, _ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
@@ -95,12 +96,4 @@ def compile_object(target: Target, code: str) -> bytes:
         opt=3,
         reloc="static" if static else "pic",
     )
-    module = llvm.parse_assembly(code)
-    module.triple = target.triple
-    module.data_layout = str(machine.target_data)
-    module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    return object_of(machine, code, target.triple)

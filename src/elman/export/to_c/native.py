@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import ExportError
+from elman.export.one_by_one import sizes_of
 from elman.export.to_c.interface import LENGTHS
 from elman.export.to_c.program import identifier
 from elman.export.to_c.sizes import variable
@@ -59,7 +60,7 @@ class Native:
 
         C computes one sequence at a time; outputs of steps beyond its length are 0 here.
         """
-        whole = _sizes(self.graph.inputs, inputs)
+        whole = sizes_of(self.graph.inputs, inputs)
         rows = [self._one(inputs, at) for at in range(whole["B"])]
         found = {}
         for value in (*self.graph.outputs, *(after for _, after in self.graph.states)):
@@ -86,7 +87,7 @@ class Native:
         """Outputs and new states of one sequence of the batch."""
         interface, graph = self.source.interface, self.graph
         own = {name: _row(graph, name, tensor, at) for name, tensor in inputs.items()}
-        sizes = _sizes(graph.inputs, inputs) | {"B": 1}
+        sizes = sizes_of(graph.inputs, inputs) | {"B": 1}
         if LENGTHS in own:
             sizes["T"] = int(own[LENGTHS])
             own |= {v.name: own[v.name][: sizes["T"]] for v in graph.inputs if v.shape[0] == "T"}
@@ -112,16 +113,6 @@ class Native:
             part[...], memory = memory[: part.size].reshape(part.shape), memory[part.size :]
             results[after.name] = part
         return results
-
-
-def _sizes(values: Sequence[Value], tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """What the letters of shapes stand for."""
-    return {
-        letter: size
-        for value in values
-        for letter, size in zip(value.shape, tensors[value.name].shape, strict=True)
-        if isinstance(letter, str)
-    }
 
 
 def _row(graph: Graph, name: str, tensor: Tensor, at: int) -> Any:

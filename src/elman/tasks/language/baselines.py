@@ -7,7 +7,7 @@ import numpy as np
 
 from elman.baselines import Baseline
 from elman.baselines.kneser_ney import kneser_ney
-from elman.tasks.language.blocks import blocks
+from elman.tasks.language.blocks import target_places
 from elman.tasks.language.dataset import LanguageText
 from elman.tasks.language.preprocessing import LanguagePreprocessing
 
@@ -20,7 +20,7 @@ def baselines(
     tokens = held_out.tokens(vocabulary)
     found = kneser_ney(train.tokens(vocabulary), tokens, size=vocabulary.size, learnt=known.ngrams)
     nats, counts, characters = [], [], []
-    for _, places in blocks(np.arange(len(tokens))).epoch(0):
+    for places in target_places(len(tokens)):
         at = places.numpy()
         nats.append(found.scores[at].sum(0))
         counts.append(np.full(at.shape[1], float(len(at))))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elman.baselines.kneser_ney import KneserNey
 from elman.errors import ModelError
-from elman.tasks.language.blocks import blocks
+from elman.tasks.language.blocks import blocks, target_places
 from elman.tensor_files import read_tensors, write_tensors
 
 NGRAMS = "ngrams.safetensors"
@@ -83,6 +83,6 @@ def scores_with(scores: Tensor, model: KneserNey, share: float, context: list[in
 def with_ngrams(tokens: NDArray[Any], model: KneserNey) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The `blocks` of a text, beside each target its nats by the n-gram model."""
     nats = torch.from_numpy(model.losses(np.asarray(tokens, np.int64)))
-    places = blocks(np.arange(len(tokens))).epoch(0)
-    for (inputs, targets), (_, at) in zip(blocks(tokens).epoch(0), places, strict=True):
+    places = target_places(len(tokens))
+    for (inputs, targets), at in zip(blocks(tokens).epoch(0), places, strict=True):
         yield inputs, targets, nats[at]

@@ -208,6 +208,11 @@ class Language(Task):
             tokens = cast("LanguageText", data).tokens(vocabulary)
             size, length = settings.batch_size, settings.chunk_length
             return Chunks(tokens, size, length, seed=settings.seed, random_offset=True)
+        return self._in_blocks(data, vocabulary)
+
+    def _in_blocks(
+        self, data: LanguageText | LanguageTexts, vocabulary: Vocabulary
+    ) -> InParts[Any, Block]:
         return InParts(data.inputs(vocabulary), self._blocks)
 
     def _blocks(self, tokens: NDArray[Any]) -> Iterator[Block]:
@@ -273,11 +278,11 @@ class Language(Task):
             return
         share = cast("NextToken", model.head).ngram_share
         share.zero_()
-        (tokens,) = validation.inputs(known.vocabulary)
-        parts = InParts([tokens], lambda tokens: blocks(tokens).epoch(0))
+        batches = self._in_blocks(validation, known.vocabulary)
         (nats,) = infer(
-            model, parts, lambda model, chunks: [through_parts(model, chunks, self._nats)]
+            model, batches, lambda model, chunks: [through_parts(model, chunks, self._nats)]
         )
+        tokens = validation.tokens(known.vocabulary)
         ngrams = torch.cat([each for _, _, each in with_ngrams(tokens, known.ngrams)])
         share.fill_(best_share(nats, ngrams))
 

@@ -20,20 +20,12 @@ def export_spec(task: "Video") -> ExportSpec:
     if task.settings.kind == "predict":
         return forecaster_export.export_spec(task)
     known, model = task.preprocessing, only_network(task)
-    pixels = known.pixels
     return replace(
         sequence_spec(model, probabilities(), states=False),
         preprocessing={
             "task": task.name,
             "labels": known.labels,
-            "frames": {
-                "a_second": known.format.rate,
-                "height": pixels.height,
-                "width": pixels.width,
-                "colour": "grey" if known.format.grey else "RGB",
-                "fit": known.format.fit,
-                "values": "pixels from 0 to 255, as they are",
-            },
+            "frames": known.described("pixels from 0 to 255, as they are"),
         },
         metadata={"task": task.name, "labels": "\n".join(known.labels)},
         batches=lambda data: _batches(task, data),

@@ -37,14 +37,7 @@ def export_spec(task: "Video") -> ExportSpec:
         {"sequence": _REFUSED},
         preprocessing={
             "task": task.name,
-            "frames": {
-                "a_second": known.format.rate,
-                "height": pixels.height,
-                "width": pixels.width,
-                "colour": "grey" if known.format.grey else "RGB",
-                "fit": known.format.fit,
-                "values": "pixels / 255, channels first",
-            },
+            "frames": known.described("pixels / 255, channels first"),
             "use": _USE,
         },
         metadata={"task": task.name},

@@ -57,6 +57,17 @@ class VideoPreprocessing:
             settings.cache,
         )
 
+    def described(self, values: str) -> dict[str, Any]:
+        """The frames for a program without elman, whose pixels have such `values`."""
+        return {
+            "a_second": self.format.rate,
+            "height": self.pixels.height,
+            "width": self.pixels.width,
+            "colour": "grey" if self.format.grey else "RGB",
+            "fit": self.format.fit,
+            "values": values,
+        }
+
     def decoded(self, data: VideoData) -> VideoData:
         """The clips with their frames in the model's form."""
         return data.decoded(self.format, self.cache)
