@@ -54,3 +54,4 @@ def begin_again(run: "Run", why: str) -> None:
     run.at.warnings = [*run.at.warnings, words]
     run.log.write("warning", {"step": 0, "text": words})
     run.display.warning(words)
+    run.display.begin(run.total, run.at.farthest, run.at.seen)
