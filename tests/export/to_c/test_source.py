@@ -1,6 +1,7 @@
 """The source as a C program meets it: warnings, memory, states, weights in a file."""
 
 import ctypes
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -116,6 +117,20 @@ def test_run_is_many_steps_and_reset_begins_anew(cc: str) -> None:
     again = Stream(native, 33)
     halves = np.concatenate([again.run(x[:4]), again.run(x[4:4]), again.run(x[4:])])
     assert np.array_equal(halves, stepped)
+
+
+def test_the_header_says_where_each_state_begins(cc: str) -> None:
+    layer = stacked()
+    written = source(graph_of(layer), "net")
+    places = re.findall(r"#define NET_([A-Z])_AT (\d+)", written.files()["net.h"].decode())
+    stream = Stream(Native(graph_of(layer), written, cc), 33)
+    states = torch.randn(2, 2, 1, 33)
+    for (name, place), state in zip(places, states, strict=True):
+        assert name == "HC"[int(place) > 0]
+        stream.memory[int(place) : int(place) + 66] = state.ravel()
+    with torch.no_grad():
+        expected, _ = layer.step(torch.ones(1, 3), tuple(states))
+    assert abs(stream.step([1, 1, 1]) - expected[0].numpy()).max() < 1e-6
 
 
 def test_a_copy_of_a_state_goes_on_from_there(cc: str) -> None:
