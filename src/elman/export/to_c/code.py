@@ -75,9 +75,9 @@ class Code:
 def at(place: str, counter: str, step: Size = ONE) -> str:
     """An index or a pointer moved by `counter` steps.
 
-        >>> from elman.export.code.sizes import fixed
-        >>> at("x", "i0", fixed(8)), at("0", "i0"), at("x", "0")
-        ('x + i0 * 8', 'i0', 'x')
+    >>> from elman.export.code.sizes import fixed
+    >>> at("x", "i0", fixed(8)), at("0", "i0"), at("x", "0")
+    ('x + i0 * 8', 'i0', 'x')
     """
     if counter == "0" or step == ZERO:
         return place
