@@ -88,6 +88,7 @@ class Wrong:
 
     unchecked = None
     notes = ()
+    has_padding = True
 
     def __init__(self, graphs: Mapping[str, Graph], change: Callable[[Tensor], Tensor]) -> None:
         self.right = build(graphs, Options())
@@ -130,6 +131,21 @@ def test_a_step_that_forgets_is_found(tmp_path: Path) -> None:
     native = {**spec.native, "step": runs["step"]}
     with pytest.raises(ExportError, match="steps: y differs"):
         parity.check(replace(spec, native=native), ["step"], runs)
+
+
+def test_outputs_on_padding_are_compared_where_there_are_some() -> None:
+    spec = elman.GRU(2, 3).export_spec()
+    run = build(spec.graphs, Options()).runs["sequence"]
+
+    def wrong(inputs: Any) -> Any:
+        found = run(inputs)
+        beyond = torch.arange(len(inputs["x"]))[:, None] >= inputs["lengths"]
+        return {**found, "y": found["y"] + 0.1 * beyond[..., None]}
+
+    assert parity.check(spec, ["sequence"], {"sequence": run}, padding=True)
+    assert parity.check(spec, ["sequence"], {"sequence": wrong})
+    with pytest.raises(ExportError, match="sequence: y differs"):
+        parity.check(spec, ["sequence"], {"sequence": wrong}, padding=True)
 
 
 def test_a_chaotic_network_has_the_limit_of_float32(tmp_path: Path) -> None:

@@ -253,3 +253,26 @@ def test_weights_are_not_written_twice() -> None:
 
     graph.output("y", describe(graph, layer, graph.input("x", ("B", 64))))
     assert len(to_model(graph, "step").SerializeToString()) < 1.1 * 4 * 64 * 65
+
+
+def test_tied_weights_are_stored_once() -> None:
+    """A table that is also the matrix of the scores; and equal constants of two names."""
+    from elman.nn.graph_ops import embedding, linear
+
+    torch.manual_seed(0)
+    table, ids = torch.randn(50, 8), torch.tensor([3, 49])
+    graph = Graph("step")
+    vectors = embedding(graph, graph.input("ids", ("B",), "int64", below=50), table)
+    graph.output("scores", linear(graph, vectors, table, torch.zeros(50)))
+    graph.output("others", linear(graph, vectors, table, torch.zeros(50)))
+    expected = torch.cat(list(run(graph, {"ids": ids}).values()))
+    for model, copies in ((to_model(graph, "step"), 1), (to_model(graph, "step", DECOMPOSED), 2)):
+        sizes = [list(each.dims) for each in model.graph.initializer]
+        assert len([size for size in sizes if sorted(size) == [8, 50]]) == copies
+        assert sizes.count([50]) == 1
+        found = torch.cat(list(by_runtime(model)({"ids": ids}).values()))
+        assert_close(found, expected)
+    small = quantised(to_model(graph, "step", DECOMPOSED))
+    assert operators(small.graph)["MatMulInteger"] >= 1
+    found = torch.cat(list(by_runtime(small)({"ids": ids}).values()))
+    assert_close(found, expected, atol=0.3, rtol=0)

@@ -20,6 +20,10 @@ from elman.nn import Recurrent
 def pair(cell: str, inputs: int, hidden: int, **options: object) -> tuple[Recurrent, Recurrent]:
     torch.manual_seed(4)
     layer = elman.layer(cell, inputs, hidden, backend="compiled", **options)
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            if name.startswith("norm"):  # gains are 1 at first
+                parameter.add_(0.3 * torch.randn_like(parameter))
     reference = elman.layer(cell, inputs, hidden, backend="reference", **options)
     reference.load_state_dict(layer.state_dict())
     return layer, reference
@@ -48,6 +52,7 @@ def assert_same_steps(layer: Recurrent, reference: Recurrent, x: Tensor, steps: 
     hidden=st.integers(1, 70),
     layers=st.integers(1, 3),
     bias=st.booleans(),
+    normed=st.booleans(),
     double=st.booleans(),
     threads=st.integers(1, 2),
     inference=st.booleans(),
@@ -59,6 +64,7 @@ def test_steps_equal_the_equations(
     hidden: int,
     layers: int,
     bias: bool,
+    normed: bool,
     double: bool,
     threads: int,
     inference: bool,
@@ -68,11 +74,27 @@ def test_steps_equal_the_equations(
     torch.set_num_threads(threads)
     try:
         with torch.inference_mode() if inference else torch.no_grad():
-            own = pair(cell, inputs, hidden, num_layers=layers, bias=bias, dtype=dtype)
+            options = {"num_layers": layers, "bias": bias, "layer_norm": normed, "dtype": dtype}
+            own = pair(cell, inputs, hidden, **options)
             assert_same_steps(*own, torch.randn(batch, inputs, dtype=dtype))
     finally:
         torch.set_num_threads(before)
     assert own[0].backend_used == "compiled"
+
+
+@torch.no_grad()
+def test_normalised_layers_step_as_others_do() -> None:
+    """By what is prepared, not by a whole sequence's way; and settings of the moment hold."""
+    layer, reference = pair("lstm", 5, 7, num_layers=2, layer_norm=True)
+    assert_same_steps(layer, reference, torch.randn(2, 5))
+    assert layer._prepared._kept is not None
+    assert len(layer._prepared._kept.steps) == 1
+    x = torch.randn(3, 2, 5)
+    assert_close(layer(x)[0], reference(x)[0])
+    for each in (layer, reference):
+        each.norm_hh_l0.mul_(2)
+        each.norm_ih_l1 = torch.nn.Parameter(each.norm_ih_l1 + 1)
+    assert_same_steps(layer, reference, torch.randn(2, 5))
 
 
 @torch.no_grad()

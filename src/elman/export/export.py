@@ -91,7 +91,8 @@ def _built(
     if built.unchecked is None:
         given = [] if data is None or spec.batches is None else spec.batches(data)
         real = [each for each, _ in zip(given, range(_BATCHES), strict=False)]
-        checked = check(spec, [name for name in names if name in built.runs], built.runs, real)
+        written = [name for name in names if name in built.runs]
+        checked = check(spec, written, built.runs, real, padding=built.has_padding)
     else:
         notes.append(f"not compared with the model: {built.unchecked}")
     if options.int8:

@@ -48,6 +48,10 @@ class Built(Protocol):
         """Why the files cannot be run on this machine, None if they can."""
 
     @property
+    def has_padding(self) -> bool:
+        """Whether outputs hold the model's numbers also on steps beyond a sequence's length."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What else is to be known, such as that it was not run on the machine it is made for."""
 

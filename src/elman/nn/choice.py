@@ -44,7 +44,7 @@ def choose(
             warn_once("a compiled kernel cannot be traced: torch's operations run instead")
         return "torch" if applies else unrolled(layer.cell, len(x))
     auto = layer.backend == "auto"
-    if applies and auto and torch_kernels.is_fastest(layer.cell, x, len(x), extras):
+    if applies and auto and torch_kernels.is_fastest(layer.cell, x, x.shape[0], extras):
         return "torch"
     if layer._compiles:
         obstacle = compiled.obstacle(layer.cell, w, x, s, extras)

@@ -181,7 +181,7 @@ def _operands(w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool)
     bias = w.bias_ih
     if w.norm_ih is not None:  # of all steps at once, before the recurrence
         if extras.lengths is not None:
-            x = x.masked_fill(~mask_of(extras.lengths, len(x)).unsqueeze(-1), 0)
+            x = x.masked_fill(~mask_of(extras.lengths, x.shape[0]).unsqueeze(-1), 0)
         x, ih, bias = product(x, w.ih, w.bias_ih, w.norm_ih), None, None
     zones = tuple(z for z in extras.zoneout or () if isinstance(z, Tensor))
     initial = extras.initial or ()

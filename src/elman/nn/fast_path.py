@@ -104,7 +104,7 @@ class Prepared:
         kept = self._kept
         steps = None if kept is None else kept.steps.get(x.shape)
         if kept is None or steps is None or not (steps.fits(layer) and kept.fits(layer)):
-            kept = self._kept_for(layer, x) if _is_usual(layer, x) else None
+            kept = self._kept_for(layer, x) if _is_usual(layer, x, normed=True) else None
             steps = None if kept is None else kept.steps_for(layer, x)
             if kept is None or steps is None:
                 return None
@@ -161,11 +161,16 @@ class Prepared:
         return Prepared, ()
 
 
-def _is_usual(layer: "Recurrent", x: Tensor) -> bool:
-    """Whether a layer is no more than its equations, and x something that they can be run on."""
+def _is_usual(layer: "Recurrent", x: Tensor, *, normed: bool = False) -> bool:
+    """Whether a layer is no more than its equations, and x something that they can be run on.
+
+    With `normed` it may be normalised, as single steps can be where there is a recurrent product.
+    """
     if not layer._compiles or layer.backend == "reference":
         return False
-    if layer.layer_norm or any(layer.zoneout) or layer.proj_size:
+    if layer.layer_norm and not (normed and layer.cell.recurrent):
+        return False
+    if any(layer.zoneout) or layer.proj_size:
         return False
     if layer.training and (layer.recurrent_dropout or layer.weight_dropout):
         return False
@@ -230,6 +235,7 @@ class _Kept:
 
     dtype: torch.dtype
     settings: dict[str, Any]  # of the cell
+    normed: bool
     names: tuple[str, ...]
     weights: list[nn.Parameter]
     directions: list[Weights]
@@ -252,6 +258,7 @@ class _Kept:
             and self._lie() == self._places
             and layer.__dict__.keys().isdisjoint(self.names)
             and self.settings == layer.cell.__dict__
+            and self.normed == layer.layer_norm
         )
 
     def _lie(self) -> list[Any]:
@@ -334,11 +341,13 @@ def _keep(layer: "Recurrent", x: Tensor) -> _Kept | None:
         some = x.new_empty(1, 1, w.ih.shape[1])
         if obstacle(layer.cell, w, some, s, Extras()) is not None:
             return None
-        rest = (w.bias_ih, w.bias_hh, None, None, w.params, s, (), ())
-        sources.append(Source(equations(layer.cell), Operands(like, w.ih, w.hh, *rest)))
+        rest = (w.bias_ih, w.bias_hh, None, w.norm_hh, w.params, s, (), ())
+        step = equations(layer.cell, normed=w.norm_hh is not None)
+        sources.append(Source(step, Operands(like, w.ih, w.hh, *rest), w.norm_ih))
         directions.append(w)
     settings = dict(layer.cell.__dict__)
-    return _Kept(x.dtype, settings, layer._names, weights, directions, sources, run, train)
+    whole = (layer._names, weights, directions, sources, run, train)
+    return _Kept(x.dtype, settings, layer.layer_norm, *whole)
 
 
 def _sessions(

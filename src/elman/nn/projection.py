@@ -68,7 +68,7 @@ def operands(w: Weights, x: Tensor, s: State, extras: Extras, *, reverse: bool) 
     added = _products_of_given(w.hh, len(x), s, extras, reverse=reverse)
     if added is not None:
         if extras.lengths is not None:
-            x = x.masked_fill(~mask_of(extras.lengths, len(x)).unsqueeze(-1), 0)
+            x = x.masked_fill(~mask_of(extras.lengths, x.shape[0]).unsqueeze(-1), 0)
         x = F.linear(x, w.ih, bias) + added
         x = x if recurrent_bias is None else x + recurrent_bias
         ih = bias = recurrent_bias = None

@@ -218,9 +218,9 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         batched = not isinstance(given, Tensor) or given.dim() == 3
         x, lengths, resets = to_batch(given, lengths, resets, self.input_size, self.batch_first)
         if lengths is not None and resets is not None:
-            resets = resets & mask_of(lengths, len(x))
+            resets = resets & mask_of(lengths, x.shape[0])
         if lengths is not None and self.residual:
-            x = x.masked_fill(~mask_of(lengths, len(x)).unsqueeze(-1), 0)
+            x = x.masked_fill(~mask_of(lengths, x.shape[0]).unsqueeze(-1), 0)
         initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
         last: list[State] = []
         histories: list[State] = []
@@ -344,7 +344,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
             ]
         if self.backend_used == "compiled":
             return compiled.run(self.cell, directions, every_state=every_state)
-        padding = None if lengths is None else ~mask_of(lengths, len(x)).unsqueeze(-1)
+        padding = None if lengths is None else ~mask_of(lengths, x.shape[0]).unsqueeze(-1)
         x = x if padding is None else x.masked_fill(padding, 0)
         run = torch_kernels.run if self.backend_used == "torch" else reference.run
         results = []

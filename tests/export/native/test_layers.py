@@ -15,7 +15,6 @@ from elman.export.cases import cases
 from elman.export.native.functions import NULL, OK, RANGE, build
 from elman.export.native.running import Loaded, run_here
 from elman.export.native.targets import NAMED, Target, compile_object, host, runs_here
-from elman.export.to_library.target import chosen
 from elman.nn import Recurrent
 from elman.nn.graph import Graph
 from elman.nn.graph_ops import apply, embedding
@@ -138,12 +137,6 @@ def test_ids_outside_the_table_are_refused() -> None:
     for given, expected in ((3, OK), (4, RANGE), (-1, RANGE), (2**31 - 1, RANGE)):
         assert step(flat(state), flat(np.array([given], np.int32)), flat(y)) == expected
     assert y.tolist() == [0, 0, 0, 2]
-
-
-def test_a_model_of_several_parts_is_refused() -> None:
-    graph = made("gru").export_spec().graph("step")
-    with pytest.raises(ExportError, match=r"encode and step.* has no native code"):
-        chosen({"encode": graph, "step": graph})
 
 
 def test_a_projected_state_that_is_used_elementwise_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The source as a C program meets it: warnings, memory, states, weights in a file."""
 
 import ctypes
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,9 +45,9 @@ class Stream:
 
     def __init__(self, native: Native, outputs: int) -> None:
         self.native, self.outputs = native, outputs
-        size = native.function("state_size", ctypes.c_size_t)()
+        size = native.function("state_size", result=ctypes.c_size_t)()
         self.memory = np.full(size // 4, 7.0, np.float32)
-        native.function("reset", None)(self.address)
+        native.function("reset", result=None)(self.address)
 
     @property
     def address(self) -> Any:
@@ -111,11 +112,25 @@ def test_run_is_many_steps_and_reset_begins_anew(cc: str) -> None:
     x = torch.randn(9, 3).numpy()
     stream = Stream(native, 33)
     stepped = np.array([stream.step(x_t) for x_t in x])
-    native.function("reset", None)(stream.address)
+    native.function("reset", result=None)(stream.address)
     assert np.array_equal(stream.run(x), stepped)
     again = Stream(native, 33)
     halves = np.concatenate([again.run(x[:4]), again.run(x[4:4]), again.run(x[4:])])
     assert np.array_equal(halves, stepped)
+
+
+def test_the_header_says_where_each_state_begins(cc: str) -> None:
+    layer = stacked()
+    written = source(graph_of(layer), "net")
+    places = re.findall(r"#define NET_([A-Z])_AT (\d+)", written.files()["net.h"].decode())
+    stream = Stream(Native(graph_of(layer), written, cc), 33)
+    states = torch.randn(2, 2, 1, 33)
+    for (name, place), state in zip(places, states, strict=True):
+        assert name == "HC"[int(place) > 0]
+        stream.memory[int(place) : int(place) + 66] = state.ravel()
+    with torch.no_grad():
+        expected, _ = layer.step(torch.ones(1, 3), tuple(states))
+    assert abs(stream.step([1, 1, 1]) - expected[0].numpy()).max() < 1e-6
 
 
 def test_a_copy_of_a_state_goes_on_from_there(cc: str) -> None:
@@ -133,7 +148,7 @@ def test_pointers_that_are_null(cc: str) -> None:
     step = Native(graph_of(layer), source(graph_of(layer), "net"), cc)
     assert step.function("step")(None, None, None) == 1
     assert step.function("run")(None, None, ctypes.c_size_t(0), None) == 1
-    step.function("reset", None)(None)
+    step.function("reset", result=None)(None)
     whole = graph_of(layer, "sequence")
     sequence = Native(whole, source(whole, "net"), cc)
     assert sequence.function("run")(None, None, None, ctypes.c_size_t(1), None) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_tasks import MADE, SMALL
+from small_tasks import SMALL
 
 import elman
 from elman.errors import ExportError
@@ -18,36 +18,16 @@ SOURCES = ("a", "b", "a b", "b a", "a a", "b b", "a a b", "b b a", "a b a", "b a
 PAIRS = [(text, text.replace("a", "x").replace("b", "y")) for text in SOURCES]
 
 
-def trained(name: str) -> tuple[Any, Any]:
-    if name == "translate":
-        return Translate(**{**SMALL, "epochs": 1}).fit(PAIRS, progress=False), None
-    kind, options, data, more = MADE[name]
-    return kind(**{**SMALL, **options, "epochs": 1}).fit(data, progress=False), more
-
-
 @pytest.mark.usefixtures("cc")
-@pytest.mark.parametrize(
-    ("name", "files"),
-    [
-        ("vectors", ["sequence"]),
-        ("language", ["step", "steps"]),
-        ("lines", ["sequence"]),
-        ("synthesis", ["step"]),
-        ("video", ["sequence"]),
-        ("translate", ["encode", "step"]),
-    ],
-)
-def test_a_task(name: str, files: list[str], tmp_path: Path) -> None:
-    task, data = trained(name)
-    done = elman.export(task, tmp_path / "net.c", to="c", data=data)
-    assert [each.graph for each in done.checked] == files
-    assert all(each.error < 1e-5 for each in done.checked)
+def test_a_task_of_two_graphs(tmp_path: Path) -> None:
+    task = Translate(**{**SMALL, "epochs": 1}).fit(PAIRS, progress=False)
+    done = elman.export(task, tmp_path / "net.c", to="c")
+    assert [each.graph for each in done.checked] == ["encode", "step"]
     written = [path.name for path in done.files]
-    sources = ["net"] if name != "translate" else ["net", "net_encode"]
-    endings = [f"{source}.{ending}" for source in sources for ending in "ch"]
-    assert sorted(written) == sorted([*endings, "net.preprocess.json"])
+    sources = [f"{source}.{ending}" for source in ("net", "net_encode") for ending in "ch"]
+    assert sorted(written) == sorted([*sources, "net.preprocess.json"])
     header = (tmp_path / "net.h").read_text()
-    assert f"task: {task.name}" in header
+    assert "task: translate" in header
     assert "largest relative error" in " ".join(header.split())
 
 

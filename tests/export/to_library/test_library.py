@@ -136,12 +136,12 @@ def test_the_archive_is_as_linkers_take_it(tmp_path: Path) -> None:
     listed = subprocess.run(
         [ar, "t", tmp_path / "model.a"], capture_output=True, text=True, check=True
     )
-    assert listed.stdout.split() == ["code.o"]
+    assert listed.stdout.split() == ["step.o"]
     index = subprocess.run(
         [nm, "-s", tmp_path / "model.a"], capture_output=True, text=True, check=True
     )
     for name in ("state_size", "reset", "step", "run"):
-        assert f"model_{name} in code.o" in index.stdout
+        assert f"model_{name} in step.o" in index.stdout
     odd = archive({"a.o": b"1", "b.o": b"22"}, {"a.o": [], "b.o": ["f"]})
     (tmp_path / "odd.a").write_bytes(odd)
     printed = subprocess.run([ar, "p", tmp_path / "odd.a"], capture_output=True, check=True)

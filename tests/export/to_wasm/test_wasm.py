@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from exported_layers import USERS, made
+from tiny_translator import tiny_translator
 
 import elman
 from elman.cells import BUILTIN
@@ -134,6 +135,41 @@ def test_wrong_calls_are_told(folder: Path, call: str, message: str) -> None:
     console.log(JSON.stringify(message));
     """
     assert message in in_node(folder, script)
+
+
+TRANSLATION = """
+const encoder = await (await import("./model_encode.mjs")).load();
+const decoder = await load(), written = [];
+const found = encoder.run([1, 2, 3, 2]);
+const names = decoder.description.states.map(({ name }) => name);
+const first = Object.fromEntries(names.map((name) => [name, found[name]]));
+const stream = decoder.stream(first), kept = stream.states();
+let message = "";
+try { decoder.stream({ missing: [1] }); } catch (error) { message = error.message; }
+for (let token = 1; written.length < 6; ) {
+  const { scores } = stream.step({ ...found, tokens: [token] });
+  token = scores.indexOf(Math.max(...scores));
+  written.push(token);
+}
+const same = names.every((name) => kept[name].join() === first[name].join());
+console.log(JSON.stringify({ written, same, message }));
+"""
+
+
+@needs_node
+def test_an_encoder_decoder_hands_its_states_on(tmp_path: Path) -> None:
+    model = tiny_translator(num_layers=2).float()
+    export(model, tmp_path, to="wasm")
+    assert not list(tmp_path.glob("*.html"))
+    found = in_node(tmp_path, TRANSLATION)
+    state, token, expected = model.encode(torch.tensor([[1], [2], [3], [2]])), 1, []
+    for _ in range(6):
+        scores, state = model.step(torch.tensor([token]), state)
+        token = int(scores.argmax())
+        expected.append(token)
+    assert found["written"] == expected
+    assert found["same"]
+    assert found["message"] == "there is no state missing; there is first_h,first_c,following_h"
 
 
 def test_types_name_inputs_and_outputs(folder: Path) -> None:

@@ -18,7 +18,7 @@ from elman.compiler.schedule import Plan
 PART = (("arguments", POINTER), ("group", I64), ("part", I64), ("parts", I64))
 _PLACES = ("Table", "Barrier", "Packed", "Panel", "X", "Saves", "M")
 _COMMON = ("hidden", "groups", "split", "stride", "direct", "direct_input", "room", *_PLACES)
-_NORM = ("U", "Rstd", "Gain")
+_NORM = ("U", "Rstd", "Gain", "InputGain", "InputShift")
 
 
 def forward_arguments(plan: Plan) -> Arguments:
@@ -34,7 +34,8 @@ def forward_arguments(plan: Plan) -> Arguments:
       a time; and if `once` is the number of segments, not 0, they are not kept beyond these.
       `Rows` is where padded rows, found by `Source`, are brought together. `InputBias` and
       `FoldedBias` are added to them.
-    - `U` are the recurrent products to be normalised, `Rstd` 1 / deviation, `Gain` the gains.
+    - `U` are the recurrent products to be normalised, `Rstd` 1 / deviation, `Gain` the gains. Gate
+      inputs that are computed here are normalised, too, where `InputGain` and `InputShift` are.
     """
     own = ("Bias", "Feed", "features", "span", "merged", "once", "Input", "Rows", "PackedInput")
     states = ("S", "keep", "First", "Last", "Out")

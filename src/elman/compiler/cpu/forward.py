@@ -24,6 +24,11 @@ def forward(panels: Panels, plan: Plan, tile: Tile, inputs: Tile, *, saving: boo
         span = _Span.of(group, begin, end)
         with code.loop(0, code.least(code["features"], 1)):  # if there are any
             _project(group, inputs, span)
+            if step.normed and not saving:
+                normed = code.is_given(code["InputGain"])
+                with code.loop(begin, code.b.select(normed, end, begin)) as t:
+                    here = group.step(t)
+                    norm.of_inputs(group, span.gates_row(here, t), here.rows)
         with code.loop(begin, end) as t:
             here = group.step(t)
             rows = _Places(group, here, span, t)

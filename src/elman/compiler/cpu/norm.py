@@ -20,23 +20,28 @@ def forward(
     code, size = group.code, _width(group)
     with code.loop(0, here.rows) as m:
         start = place(m, 0, code.whole(0))
-        mean = code.b.fdiv(_total(code, size, [start], lambda u: u), _number(code, size))
-        wide = code.splat(mean)
-
-        def square(u: Any) -> Any:
-            apart = code.b.fsub(u, wide)
-            return code.b.fmul(apart, apart)
-
-        variance = code.b.fdiv(_total(code, size, [start], square), _number(code, size))
-        root = code.square_root(code.b.fadd(variance, code.number(EPSILON)))
-        inverse = code.b.fdiv(code.number(1.0), root)
-        scale = code.splat(inverse)
+        mean, inverse = _moments(code, "U", start, size)
         for column, mask in code.vectors(size):
             at = code.add(start, column)
-            value = code.b.fsub(code.load(code["U"], at, mask), wide)
-            code.store(code.b.fmul(value, scale), code["U"], at, mask)
+            value = code.b.fsub(code.load(code["U"], at, mask), code.splat(mean))
+            code.store(code.b.fmul(value, code.splat(inverse)), code["U"], at, mask)
         if saving:
             code.store_scalar(inverse, code["Rstd"], code.add(here.at, m))
+
+
+def of_inputs(group: Group, first: Any, rows: Any) -> None:
+    """Normalise rows of gate inputs, all gates of a row together, then gain and shift."""
+    code = group.code
+    size = code.mul(code["hidden"], group.plan.step.gates)
+    with code.loop(first, code.add(first, rows)) as row:
+        start = code.mul(row, size)
+        mean, inverse = _moments(code, "X", start, size)
+        for column, mask in code.vectors(size):
+            at = code.add(start, column)
+            value = code.b.fsub(code.load(code["X"], at, mask), code.splat(mean))
+            value = code.b.fmul(value, code.splat(inverse))
+            gain, shift = (code.load(code[n], column, mask) for n in ("InputGain", "InputShift"))
+            code.store(code.fma(value, gain, shift), code["X"], at, mask)
 
 
 def backward(group: Group, here: Step) -> None:
@@ -68,6 +73,21 @@ def backward(group: Group, here: Step) -> None:
             d, u = code.load(code["Dr"], at, mask), code.load(code["U"], at, mask)
             value = code.b.fsub(code.b.fsub(d, mean), code.b.fmul(u, along))
             code.store(code.b.fmul(value, scale), code["Dr"], at, mask)
+
+
+def _moments(code: Code, name: str, start: Any, size: Any) -> tuple[Any, Any]:
+    """Of a row its mean, and 1 over its deviation."""
+    mean = code.b.fdiv(_total(code, size, [start], lambda u: u, names=(name,)), _number(code, size))
+    wide = code.splat(mean)
+
+    def square(u: Any) -> Any:
+        apart = code.b.fsub(u, wide)
+        return code.b.fmul(apart, apart)
+
+    total = _total(code, size, [start], square, names=(name,))
+    variance = code.b.fdiv(total, _number(code, size))
+    root = code.square_root(code.b.fadd(variance, code.number(EPSILON)))
+    return mean, code.b.fdiv(code.number(1.0), root)
 
 
 def _width(group: Group) -> Any:

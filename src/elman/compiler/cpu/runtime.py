@@ -255,6 +255,8 @@ def _constants(
     values |= {
         "M": _address(mask),
         "Gain": _address(gain),
+        "InputGain": 0,  # inputs are normalised before
+        "InputShift": 0,
         "Source": call.layout.source.data_ptr(),
     }
     return values, [mask, gain, *params, *zones]

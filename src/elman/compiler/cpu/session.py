@@ -20,7 +20,8 @@ class Session:
     """Runs of one shape, (T, B), with lengths (B,), from 1 on, or without.
 
     It does what `runtime.forward` and `runtime.backward` do where nothing is masked, reset,
-    normalised or zoned out. Every call reads the weights as they are then.
+    normalised or zoned out; single steps of a `Stepper` may be of a normalised layer. Every call
+    reads the weights as they are then.
     """
 
     def __init__(
@@ -134,11 +135,17 @@ class Session:
         o, step = self.weights.operands, self.weights.step
         nothing = runtime.zeros(o.x.dtype, max(step.gates, len(step.recurrent)) * self._size)
         recurrent = nothing if o.bias_hh is None else o.bias_hh
-        return {
-            "InputBias": (nothing if o.bias_ih is None else o.bias_ih).data_ptr(),
+        given = nothing if o.bias_ih is None else o.bias_ih
+        found = {
+            "InputBias": given.data_ptr(),
             "FoldedBias": (recurrent if self._plan.folded else nothing).data_ptr(),
             "Bias": recurrent.data_ptr(),
         }
+        gain = self.weights.input_gain
+        if gain is None or o.norm is None:
+            return found
+        of_norm = {"InputBias": nothing, "InputShift": given, "InputGain": gain, "Gain": o.norm}
+        return found | {name: each.data_ptr() for name, each in of_norm.items()}
 
     def infer(
         self, x: Tensor, first: Sequence[Tensor | None], shape: tuple[int, ...]

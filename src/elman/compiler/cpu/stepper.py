@@ -119,6 +119,9 @@ def _rooms(session: Session) -> list[tuple[int, int]]:
     rooms = [(at["X"], batch * session.gates)]
     if PANELS in session.arguments.modes:
         rooms.append((at["Panel"], session.panel_count * session.weights.room()))
+    if session.weights.step.normed:
+        products = len(session.weights.step.recurrent) * session.weights.size
+        rooms.append((at["U"], batch * products))
     for i, keeps in enumerate(session.arguments.keeps):
         if keeps:
             rooms.append((at[f"S{i}"], 2 * batch * session.weights.size))

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from torch import Tensor
+
 from elman.compiler.cpu import kernel, runtime
 from elman.compiler.operands import Operands
 from elman.compiler.trace import Equations
@@ -22,14 +24,16 @@ class Modes(NamedTuple):
 
 
 class Weights:
-    """The weights of `o`, which has all operands but an input of rows and the states.
+    """The weights of `o`, which has all operands but an input of rows and the states. Of a
+    normalised layer `input_gain` is that of the gate inputs.
 
     Nothing is kept of their values: they are read where they are stored, or packed in each call.
     """
 
-    def __init__(self, step: Equations, o: Operands) -> None:
+    def __init__(self, step: Equations, o: Operands, input_gain: Tensor | None = None) -> None:
         assert o.ih is not None
         self.step, self.operands, self.size = step, o, o.hidden(step)
+        self.input_gain = input_gain
         self.features = o.x.shape[-1]
         self.kernel = runtime.kernel_of(step, o.x.dtype)
 

@@ -5,10 +5,10 @@ from contextlib import ExitStack, contextmanager
 from math import inf, prod
 from typing import Any
 
+from elman.export.code.sizes import Size, dimensions, fixed, of
 from elman.export.native.elementwise import of_floats
 from elman.export.native.program import Program
 from elman.export.native.writer import Writer
-from elman.export.to_c.sizes import Size, dimensions, fixed, of
 from elman.nn.graph import Operation
 
 

@@ -8,9 +8,10 @@ import llvmlite.ir as ir
 from elman.compiler.cpu import math
 from elman.compiler.expression import ARITY, COMPARISONS, LOGICAL, Node, make, read
 from elman.errors import ExportError
-from elman.export.native.program import Program, stretched
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import dimensions, of, strides
+from elman.export.native.program import Program
 from elman.export.native.writer import Writer
-from elman.export.to_c.sizes import dimensions, of, strides
 from elman.nn.graph import Operation
 
 _ERFC = (  # p, lowest power first, for 0.6 <= |x| <= 6
@@ -97,13 +98,6 @@ def erf(program: Program, operation: Operation) -> None:
         far = code.b.call(copysign, [far, value])
         is_near = code.b.fcmp_ordered("<", size, code.splat(0.7))
         program.store(code.b.select(is_near, near, far), to)
-
-
-def identity(program: Program, operation: Operation) -> None:
-    """The same elements in another place."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    shape = (of(y.shape),)
-    program.copy(y, x, shape, strides(shape), strides(shape))
 
 
 def _argument(kind: str, index: int) -> Node:

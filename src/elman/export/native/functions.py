@@ -13,17 +13,16 @@ from typing import Any
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I1, I32, I64, POINTER, VOID
-from elman.errors import ExportError
-from elman.export.native.operations import write
-from elman.export.native.program import Parts, Program
+from elman.export.code.elements import identifier
+from elman.export.code.interface import LENGTHS, Interface
+from elman.export.code.operations import write
+from elman.export.code.sizes import STEPS, ZERO, Size, fixed, of
+from elman.export.native.operations import KINDS
+from elman.export.native.program import ELEMENTS, Parts, Program
 from elman.export.native.streaming import streams
 from elman.export.native.targets import Target
 from elman.export.native.writer import Writer
-from elman.export.to_c.interface import LENGTHS, Interface, Parameter
-from elman.export.to_c.literals import ELEMENTS
-from elman.export.to_c.program import identifier
-from elman.export.to_c.sizes import STEPS, ZERO, Size, fixed, of
-from elman.nn.graph import Graph, Value
+from elman.nn.graph import Graph
 
 OK, NULL, RANGE = 0, 1, 2
 CHUNK = 16  # steps that a run takes at a time
@@ -50,11 +49,6 @@ def build(graph: Graph, name: str, target: Target, sequence: Graph | None = None
 
     **Raises:** `ExportError` for what has no native code.
     """
-    for value in (*graph.inputs, *graph.outputs):
-        if value.dtype == "bool":
-            raise ExportError(
-                f"{value.name} is of truth values, which native code does not pass on"
-            )
     if sequence is None or not streams(sequence, graph):
         return _Builder(graph, name, target, None).build(runs_sequences=False)
     chunks = sequence if target.lanes > 1 else None  # small machines have little memory
@@ -68,12 +62,6 @@ class _Builder:
         self.parts = Parts(self.module)
         self.word = ir.IntType(target.word)
         self.interface = self._interface(ZERO)
-        for state in self.interface.states:
-            if state.count.number is None or state.kind != "float":
-                raise ExportError(
-                    f'the state "{state.name}" grows with the input and has no native code: use'
-                    ' to="onnx"'
-                )
 
     def build(self, *, runs_sequences: bool) -> Module:
         program, compute = self._compute(self.graph, "compute")
@@ -94,19 +82,7 @@ class _Builder:
         return Module(_text(self.module), tuple(functions), own, runs_sequences)
 
     def _interface(self, work: Size) -> Interface:
-        graph = self.graph
-        return Interface(
-            self.name,
-            graph.form,
-            tuple(_parameter(v, constant=True) for v in graph.inputs if v.name != LENGTHS),
-            tuple(_parameter(v, constant=False) for v in graph.outputs),
-            tuple(_parameter(before, constant=False) for before, _ in graph.states),
-            work,
-            external=False,
-            int8=False,
-            weight_bytes=self.parts.constants.count,
-            limits=tuple(graph.below.items()),
-        )
+        return Interface.of(self.graph, self.name, work, self.parts.constants.count)
 
     def _compute(self, graph: Graph, name: str) -> tuple[Program, Any]:
         """The function of a graph: `state`, `work`, `room`, sizes, inputs and outputs."""
@@ -127,7 +103,7 @@ class _Builder:
                 given[value.name] = code[f"array_{identifier(value.name)}"]
         program = Program(graph, code, self.parts, given)
         for operation in graph.operations:
-            write(program, operation)
+            write(program, operation, KINDS)
         for before, after in graph.states:
             code.copy_exact(program.pointer(after), given[before.name], code.size(of(before.shape)))
         return program, code.finish()
@@ -228,9 +204,11 @@ class _Builder:
 
     def _moved(self, code: Writer, t: Any) -> list[Any]:
         """Where the arrays of step t begin."""
+        values = [value for value in self.graph.inputs if value.name != LENGTHS]
+        kinds = [ELEMENTS[value.dtype] for value in (*values, *self.graph.outputs)]
         return [
-            code.at(code[each.name], code.mul(t, each.count.number or 0))
-            for each in self.interface.arrays
+            code.at(code[each.name], code.mul(t, each.count.number or 0), kind)
+            for each, kind in zip(self.interface.arrays, kinds, strict=True)
         ]
 
     def _has_wrong_ids(self, code: Writer, arrays: Sequence[Any], times: Any = 1) -> Any:
@@ -275,7 +253,3 @@ def _text(module: ir.Module) -> str:
     """
     text = str(module).replace("getelementptr inbounds", "getelementptr inbounds nuw")
     return re.sub(r"^(define .*)$", r'\1 "no-builtins"', text, flags=re.MULTILINE)
-
-
-def _parameter(value: Value, *, constant: bool) -> Parameter:
-    return Parameter(identifier(value.name), ELEMENTS[value.dtype], of(value.shape), constant)

@@ -1,52 +1,11 @@
-"""Operations that move numbers and compute none."""
+"""Entries that an index names, and steps by their numbers."""
 
 from math import prod
 
 from elman.compiler.cpu.emit import I64
-from elman.errors import ExportError
-from elman.export.native.program import Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, fixed, of, strides
+from elman.export.code.sizes import ONE, Size, dimensions, of
+from elman.export.native.program import ELEMENTS, Program
 from elman.nn.graph import Operation, Value
-
-
-def concat(program: Program, operation: Operation) -> None:
-    """Several values side by side."""
-    (y,), axis = operation.outputs, operation.attributes["axis"]
-    steps, start = strides(dimensions(y.shape)), ZERO
-    for x in operation.inputs:
-        shape = dimensions(x.shape)
-        program.copy(y, x, shape, steps, strides(shape), start=start)
-        start += shape[axis] * steps[axis]
-
-
-def cut(program: Program, operation: Operation) -> None:
-    """A part of one axis."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    axis, start = operation.attributes["axis"], operation.attributes["start"]
-    shape = dimensions(x.shape)
-    steps = strides(shape)
-    if start < 0:
-        if shape[axis].number is None:
-            raise ExportError("a slice counted from the end of a sequence has no native code")
-        start += shape[axis].number or 0
-    offset = steps[axis] * fixed(start)
-    own = dimensions(y.shape)
-    program.copy(y, x, own, strides(own), steps, offset=offset)
-
-
-def transpose(program: Program, operation: Operation) -> None:
-    """The axes in another order."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    steps, own = strides(dimensions(x.shape)), dimensions(y.shape)
-    order = operation.attributes["order"]
-    program.copy(y, x, own, strides(own), [steps[axis] for axis in order])
-
-
-def repeat(program: Program, operation: Operation) -> None:
-    """An axis of size 1 as one of another size."""
-    x, (y,) = operation.inputs[0], operation.outputs
-    shape = dimensions(y.shape)
-    program.copy(y, x, shape, strides(shape), stretched(x, shape))
 
 
 def gather(program: Program, operation: Operation) -> None:
@@ -69,10 +28,10 @@ def step_mask(program: Program, operation: Operation) -> None:
     lengths, _ = operation.inputs
     (y,), code = operation.outputs, program.code
     length = code.b.load(program.pointer(lengths), typ=code.integers.element)
-    target = program.pointer(y)
+    target, kind = program.pointer(y), ELEMENTS[y.dtype]
     with code.loop(0, code.size(of(y.shape))) as t:
         real = code.b.icmp_signed("<", t, code.b.sext(length, I64))
-        code.b.store(code.b.zext(real, code.integers.element), code.at(target, t))
+        code.b.store(code.b.zext(real, kind), code.at(target, t, kind))
 
 
 def last_step(program: Program, operation: Operation) -> None:

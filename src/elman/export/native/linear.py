@@ -1,7 +1,8 @@
 """Products with matrices."""
 
-from elman.export.native.program import Program, stretched
-from elman.export.to_c.sizes import ZERO, dimensions, of, strides
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import ZERO, dimensions, of, strides
+from elman.export.native.program import Program
 from elman.nn.graph import Operation
 
 

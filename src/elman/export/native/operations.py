@@ -1,17 +1,14 @@
-"""What writes each kind of operation of a graph."""
+"""What writes each kind of operation of a graph that computes numbers."""
 
 from collections.abc import Callable
 
 from elman.compiler.expression import ARITY
-from elman.errors import ExportError
 from elman.export.native import convolution, elementwise, layers, layout, linear, reductions
 from elman.export.native.program import Program
 from elman.nn.graph import Operation
 
-_KINDS: dict[str, Callable[[Program, Operation], None]] = {
+KINDS: dict[str, Callable[[Program, Operation], None]] = {
     **dict.fromkeys(ARITY, elementwise.apply),
-    "identity": elementwise.identity,
-    "reshape": elementwise.identity,
     "cast": elementwise.cast,
     "erf": elementwise.erf,
     "linear": linear.linear,
@@ -20,10 +17,6 @@ _KINDS: dict[str, Callable[[Program, Operation], None]] = {
     "layer_norm": reductions.layer_norm,
     **dict.fromkeys(("softmax", "masked_softmax", "log_softmax"), reductions.softmax),
     **dict.fromkeys(("sum", "mean", "max"), reductions.reduced),
-    "concat": layout.concat,
-    "slice": layout.cut,
-    "transpose": layout.transpose,
-    "repeat": layout.repeat,
     "gather": layout.gather,
     "step_mask": layout.step_mask,
     "steps": layout.steps,
@@ -34,11 +27,3 @@ _KINDS: dict[str, Callable[[Program, Operation], None]] = {
     "recurrent": layers.sequence,
     "recurrent_step": layers.step,
 }
-
-
-def write(program: Program, operation: Operation) -> None:
-    """Add the code of an operation; ExportError for what has none."""
-    if operation.kind not in _KINDS:
-        raise ExportError(f'the operation "{operation.kind}" has no native code: use to="onnx"')
-    if not program.memory.is_alias(operation):
-        _KINDS[operation.kind](program, operation)

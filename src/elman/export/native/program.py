@@ -1,20 +1,24 @@
 """Native code of a graph in the making: where values lie, and loops over several of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32
 from elman.errors import ExportError
+from elman.export.code.memory import Memory
+from elman.export.code.operations import Move, merged
+from elman.export.code.sizes import ONE, ZERO, Size
 from elman.export.native.constants import Constants
 from elman.export.native.products import Product, filled
 from elman.export.native.recurrent import Layer
 from elman.export.native.writer import Writer
-from elman.export.to_c.memory import Memory
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
 from elman.nn.graph import Array, Direction, Graph, Value
+
+ELEMENTS = {"float32": ir.FloatType(), "int64": I32, "bool": ir.IntType(8)}  # as C has them
+_BYTES = {"float32": 4, "int64": 4, "bool": 1}
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Program:
         """Write loops over a shape: yields where each operand's elements lie, by its strides;
         more than once, for vectors and for what is left. With `single` element by element."""
         steps_of = [steps for _, steps in operands]
-        dims = _merged(shape, steps_of)
+        dims = merged(shape, steps_of)
         bases = [self.pointer(value) for value, _ in operands]
         kinds = [value.dtype for value, _ in operands]
         for offsets, flags in self._nested(dims, [0] * len(operands), single=single):
@@ -128,13 +132,13 @@ class Program:
     def load(self, place: Place) -> Any:
         """A vector of float32, of int32, or of conditions."""
         code = self.code
-        whole = place.dtype != "float32"
-        scalar, vector = (I32, code.integers) if whole else (code.scalar, code.vector)
+        scalar = ELEMENTS[place.dtype]
+        vector = ir.VectorType(scalar, code.lanes)
         address = code.at(place.base, place.offset, scalar)
         if place.single:
-            value = code.spread(code.b.load(address, typ=scalar, align=4), vector)
+            value = code.spread(code.b.load(address, typ=scalar, align=_BYTES[place.dtype]), vector)
         else:
-            value = code.b.load(address, typ=vector, align=4)
+            value = code.b.load(address, typ=vector, align=_BYTES[place.dtype])
         if place.dtype == "bool":
             return code.b.icmp_signed("!=", value, ir.Constant(vector, None))
         return value
@@ -142,51 +146,16 @@ class Program:
     def store(self, value: Any, place: Place) -> None:
         """Write a vector; conditions become 0 and 1."""
         code = self.code
+        kind = ELEMENTS[place.dtype]
         if place.dtype == "bool":
-            value = code.b.zext(value, code.integers)
-        kind = code.scalar if place.dtype == "float32" else I32
-        code.b.store(value, code.at(place.base, place.offset, kind), align=4)
+            value = code.b.zext(value, ir.VectorType(kind, code.lanes))
+        code.b.store(value, code.at(place.base, place.offset, kind), align=_BYTES[place.dtype])
 
-    def copy(
-        self,
-        target: Value,
-        source: Value,
-        shape: Sequence[Size],
-        into: Sequence[Size],
-        steps: Sequence[Size],
-        *,
-        start: Size = ZERO,
-        offset: Size = ZERO,
-    ) -> None:
-        """Copy elements over a shape, written with the strides `into` from `start` on and read
-        with the strides `steps` from `offset` on."""
+    def move(self, move: Move) -> None:
+        """Copy elements over a shape."""
         code = self.code
-        for to, place in self.nest(shape, (target, into), (source, steps)):
-            moved = Place(
-                place.base, code.sum(place.offset, code.size(offset)), place.single, place.dtype
-            )
-            there = Place(to.base, code.sum(to.offset, code.size(start)), to.single, to.dtype)
-            self.store(self.load(moved), there)
-
-
-def _merged(
-    shape: Sequence[Size], steps_of: Sequence[Sequence[Size]]
-) -> list[tuple[Size, list[Size]]]:
-    """The dimensions with their strides; those that lie side by side in every operand are one."""
-    merged: list[tuple[Size, list[Size]]] = []
-    for axis, size in enumerate(shape):
-        steps = [each[axis] for each in steps_of]
-        if size == ONE:
-            continue
-        if merged and all(a == b * size for a, b in zip(merged[-1][1], steps, strict=True)):
-            merged[-1] = (merged[-1][0] * size, steps)
-        else:
-            merged.append((size, steps))
-    return merged
-
-
-def stretched(value: Value, shape: Sequence[Size]) -> tuple[Size, ...]:
-    """The strides of a value over a shape that it is broadcast to."""
-    own = dimensions(value.shape)
-    steps = (ZERO if size == ONE else step for size, step in zip(own, strides(own), strict=True))
-    return (*(ZERO,) * (len(shape) - len(own)), *steps)
+        operands = (move.target, move.into), (move.source, move.steps)
+        for to, place in self.nest(move.shape, *operands):
+            start, offset = (code.size(each) for each in (move.start, move.offset))
+            value = self.load(replace(place, offset=code.sum(place.offset, offset)))
+            self.store(value, replace(to, offset=code.sum(to.offset, start)))

@@ -7,10 +7,11 @@ from typing import Any
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import ONE, ZERO, dimensions, of, strides
 from elman.export.native.elementwise import of_floats
 from elman.export.native.norm import normalise
-from elman.export.native.program import Place, Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
+from elman.export.native.program import Place, Program
 from elman.nn.graph import Operation
 
 

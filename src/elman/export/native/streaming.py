@@ -1,7 +1,7 @@
 """Whether a sequence can be computed some steps at a time, each from the states before."""
 
 from elman.compiler.expression import ARITY
-from elman.export.one_by_one import LENGTHS
+from elman.export.code.interface import LENGTHS
 from elman.nn.graph import Graph, Operation, Shape, Value
 
 _ANY = (*ARITY, "identity", "cast", "linear", "embedding", "layer_norm", "step_mask")

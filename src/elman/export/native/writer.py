@@ -7,7 +7,7 @@ from typing import Any
 import llvmlite.ir as ir
 
 from elman.compiler.cpu.emit import I32, POINTER, Code
-from elman.export.to_c.sizes import Size
+from elman.export.code.sizes import Size
 
 
 class Writer(Code):

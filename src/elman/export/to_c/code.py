@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from elman.export.to_c.sizes import ONE, ZERO, Size
+from elman.export.code.operations import merged
+from elman.export.code.sizes import ONE, ZERO, Size
 
 
 class Code:
@@ -53,18 +54,7 @@ class Code:
 
         Dimensions that lie side by side in every operand become one loop.
         """
-        dims = [
-            (size, [each[at] for each in strides])
-            for at, size in enumerate(shape)
-            if size.number != 1
-        ]
-        merged: list[tuple[Size, list[Size]]] = []
-        for size, steps in dims:
-            if merged and all(a == b * size for a, b in zip(merged[-1][1], steps, strict=True)):
-                merged[-1] = (merged[-1][0] * size, steps)
-            else:
-                merged.append((size, steps))
-        yield from self._nested(merged, ["0"] * len(strides))
+        yield from self._nested(merged(shape, strides), ["0"] * len(strides))
 
     def _nested(
         self, dims: list[tuple[Size, list[Size]]], places: list[str]
@@ -85,7 +75,7 @@ class Code:
 def at(place: str, counter: str, step: Size = ONE) -> str:
     """An index or a pointer moved by `counter` steps.
 
-    >>> from elman.export.to_c.sizes import fixed
+    >>> from elman.export.code.sizes import fixed
     >>> at("x", "i0", fixed(8)), at("0", "i0"), at("x", "0")
     ('x + i0 * 8', 'i0', 'x')
     """

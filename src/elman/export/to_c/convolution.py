@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from elman.errors import ExportError
+from elman.export.code.sizes import Size, dimensions, fixed, of
 from elman.export.to_c.code import Code, at
 from elman.export.to_c.program import Program
-from elman.export.to_c.sizes import Size, dimensions, fixed, of
 from elman.nn.graph import Operation
 
 

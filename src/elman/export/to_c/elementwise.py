@@ -1,10 +1,11 @@
 """Elementwise operations of a graph, with broadcasting, as loops in C."""
 
 from elman.errors import ExportError
+from elman.export.code.elements import ELEMENTS
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import dimensions, of, strides
 from elman.export.to_c import expressions
-from elman.export.to_c.literals import ELEMENTS
-from elman.export.to_c.program import Program, stretched
-from elman.export.to_c.sizes import dimensions, of, strides
+from elman.export.to_c.program import Program
 from elman.nn.graph import Operation
 
 
@@ -34,12 +35,6 @@ def cast(program: Program, operation: Operation) -> None:
         source, target = program.element(x, i), program.element(y, i)
         right = f"{source} != 0" if y.dtype == "bool" else source
         program.code.line(f"{target} = ({ELEMENTS[y.dtype]})({right});")
-
-
-def identity(program: Program, operation: Operation) -> None:
-    """The same elements in another place."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    program.copy(program.pointer(y), program.pointer(x), of(y.shape), ELEMENTS[y.dtype])
 
 
 def erf(program: Program, operation: Operation) -> None:

@@ -2,10 +2,10 @@
 
 import textwrap
 
+from elman.export.code.interface import Interface, Parameter
+from elman.export.code.sizes import definitions
 from elman.export.to_c import public
 from elman.export.to_c.code import factor
-from elman.export.to_c.interface import Interface, Parameter
-from elman.export.to_c.sizes import definitions
 
 _WIDTH = 96
 
@@ -73,6 +73,12 @@ def _constants(interface: Interface) -> list[str]:
     lines = []
     if interface.has_state:
         lines.append(f"#define {upper}_STATE_FLOATS {interface.memory_floats} /* of a state */")
+        offset = 0
+        for each in interface.states:
+            count = each.count.number or 0
+            where = f"/* where {each.name}[{count}] begins in a state, in floats */"
+            lines.append(f"#define {upper}_{each.name.upper()}_AT {offset} {where}")
+            offset += count
     for each in interface.arrays:
         each_upper = each.name.upper()
         if not interface.has_scratch:

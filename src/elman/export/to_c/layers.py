@@ -1,9 +1,9 @@
 """Recurrent layers: one step, or a whole sequence in one or both directions."""
 
+from elman.export.code.sizes import dimension, fixed, of
 from elman.export.to_c.code import at
 from elman.export.to_c.program import Program
 from elman.export.to_c.recurrent import first_states
-from elman.export.to_c.sizes import dimension, fixed, of
 from elman.nn.graph import Direction, Operation
 
 

@@ -1,51 +1,11 @@
-"""Operations that move numbers and compute none."""
+"""Entries that an index names, and steps by their numbers."""
 
 from math import prod
 
-from elman.errors import ExportError
+from elman.export.code.sizes import ONE, dimensions, fixed, of
 from elman.export.to_c.code import at, moved
-from elman.export.to_c.program import Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, dimensions, fixed, of, strides
+from elman.export.to_c.program import Program
 from elman.nn.graph import Operation
-
-
-def concat(program: Program, operation: Operation) -> None:
-    """Several values side by side."""
-    (y,), axis = operation.outputs, operation.attributes["axis"]
-    steps, start = strides(dimensions(y.shape)), ZERO
-    for x in operation.inputs:
-        shape = dimensions(x.shape)
-        program.gather(y, x, shape, strides(shape), into=steps, start=start)
-        start += shape[axis] * steps[axis]
-
-
-def cut(program: Program, operation: Operation) -> None:
-    """A part of one axis."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    axis, start = operation.attributes["axis"], operation.attributes["start"]
-    shape = dimensions(x.shape)
-    steps = strides(shape)
-    if start < 0:
-        if shape[axis].number is None:
-            raise ExportError("a slice counted from the end of a sequence has no form in C")
-        start += shape[axis].number or 0
-    offset = steps[axis] * fixed(start)
-    program.gather(y, x, dimensions(y.shape), steps, offset=offset)
-
-
-def transpose(program: Program, operation: Operation) -> None:
-    """The axes in another order."""
-    (x,), (y,) = operation.inputs, operation.outputs
-    steps = strides(dimensions(x.shape))
-    order = operation.attributes["order"]
-    program.gather(y, x, dimensions(y.shape), [steps[axis] for axis in order])
-
-
-def repeat(program: Program, operation: Operation) -> None:
-    """An axis of size 1 as one of another size."""
-    x, (y,) = operation.inputs[0], operation.outputs
-    shape = dimensions(y.shape)
-    program.gather(y, x, shape, stretched(x, shape))
 
 
 def gather(program: Program, operation: Operation) -> None:

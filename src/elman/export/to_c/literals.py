@@ -7,7 +7,6 @@ import numpy as np
 
 from elman.nn.graph import Array
 
-ELEMENTS = {"float32": "float", "int64": "int32_t", "bool": "unsigned char"}  # of values
 _OF_ARRAYS = {"f": "float", "i": "int32_t", "b": "unsigned char"}
 
 

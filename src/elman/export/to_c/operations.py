@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from elman.compiler.expression import ARITY
-from elman.errors import ExportError
+from elman.export.code import operations
 from elman.export.to_c import (
     convolution,
     elementwise,
@@ -17,8 +17,6 @@ from elman.nn.graph import Operation
 
 _KINDS: dict[str, Callable[[Program, Operation], None]] = {
     **dict.fromkeys(ARITY, elementwise.apply),
-    "identity": elementwise.identity,
-    "reshape": elementwise.identity,
     "cast": elementwise.cast,
     "erf": elementwise.erf,
     "linear": products.linear,
@@ -29,10 +27,6 @@ _KINDS: dict[str, Callable[[Program, Operation], None]] = {
     "masked_softmax": reductions.softmax,
     "log_softmax": reductions.log_softmax,
     **dict.fromkeys(("sum", "mean", "max"), reductions.reduced),
-    "concat": layout.concat,
-    "slice": layout.cut,
-    "transpose": layout.transpose,
-    "repeat": layout.repeat,
     "gather": layout.gather,
     "step_mask": layout.step_mask,
     "steps": layout.steps,
@@ -46,15 +40,9 @@ _KINDS: dict[str, Callable[[Program, Operation], None]] = {
 
 
 def write(program: Program, operation: Operation) -> None:
-    """Add the statements of an operation to the program.
-
-    **Raises:** `ExportError` for what has no form in C.
-    """
-    if operation.kind not in _KINDS:
-        raise ExportError(f'the operation "{operation.kind}" has no form in C: export to="onnx"')
+    """Add the statements of an operation to the program; ExportError for what has no form in C."""
     for value in operation.outputs:
         program.declare(value)
-    if program.memory.is_alias(operation):
-        return
-    with program.code.block(f"/* {operation.kind} */"):
-        _KINDS[operation.kind](program, operation)
+    if not program.memory.is_alias(operation):
+        with program.code.block(f"/* {operation.kind} */"):
+            operations.write(program, operation, _KINDS)

@@ -1,10 +1,11 @@
 """Products with matrices, rows of tables and layer normalisation."""
 
 from elman.errors import ExportError
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import ONE, ZERO, dimensions, fixed, of, strides
 from elman.export.to_c.code import at
 from elman.export.to_c.literals import number
-from elman.export.to_c.program import Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, dimensions, fixed, of, strides
+from elman.export.to_c.program import Program
 from elman.nn.graph import Operation
 
 

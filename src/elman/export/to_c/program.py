@@ -1,33 +1,15 @@
 """A C program in the making: what every operation adds its statements to."""
 
-import re
-from collections.abc import Sequence
-
+from elman.export.code.elements import ELEMENTS, identifier
+from elman.export.code.memory import Memory
+from elman.export.code.operations import Move
+from elman.export.code.sizes import Size
 from elman.export.to_c import recurrent
 from elman.export.to_c.code import Code, factor, moved
 from elman.export.to_c.expressions import operand
-from elman.export.to_c.literals import ELEMENTS
-from elman.export.to_c.memory import Memory
 from elman.export.to_c.runtime import Runtime
-from elman.export.to_c.sizes import ONE, ZERO, Size, dimensions, strides
 from elman.export.to_c.weights import Weights
 from elman.nn.graph import Array, Direction, Graph, Value
-
-_TAKEN = re.compile(
-    r"(i\d+|steps|state|memory|work|weights|scratch|auto|break|case|char|const|continue|default|do"
-    r"|double|else|enum|extern|float|for|goto|if|inline|int|long|register|restrict|return|short"
-    r"|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while)"
-)
-
-
-def identifier(name: str) -> str:
-    """A name as C may have it.
-
-    >>> identifier("layer.0"), identifier("float"), identifier("x")
-    ('layer_0', 'float_', 'x')
-    """
-    name = re.sub(r"\W+", "_", name, flags=re.ASCII)
-    return f"{name}_" if _TAKEN.fullmatch(name) or not name else name
 
 
 class Program:
@@ -88,22 +70,11 @@ class Program:
         """Set floats to 0."""
         self.code.line(f"memset({target}, 0, {factor(count)} * sizeof(float));")
 
-    def gather(
-        self,
-        target: Value,
-        source: Value,
-        shape: Sequence[Size],
-        steps: Sequence[Size],
-        *,
-        offset: Size = ZERO,
-        into: Sequence[Size] | None = None,
-        start: Size = ZERO,
-    ) -> None:
-        """Copy elements over a shape, read with the strides `steps` from `offset` on, and written
-        with the strides `into`, side by side if None, from `start` on."""
-        with self.code.nest(shape, into or strides(shape), steps) as (to, place):
-            left, right = moved(to, start), moved(place, offset)
-            self.code.line(f"{self.element(target, left)} = {self.element(source, right)};")
+    def move(self, move: Move) -> None:
+        """Copy elements over a shape."""
+        with self.code.nest(move.shape, move.into, move.steps) as (to, place):
+            left = self.element(move.target, moved(to, move.start))
+            self.code.line(f"{left} = {self.element(move.source, moved(place, move.offset))};")
 
     def step(self, direction: Direction) -> str:
         """The function of one step of a direction of a layer; defined once."""
@@ -113,10 +84,3 @@ class Program:
             self.functions.append(recurrent.function(name, direction, self.weights, self.runtime))
             self.work = max(self.work, recurrent.work(direction))
         return self._steps[id(direction)]
-
-
-def stretched(value: Value, shape: Sequence[Size]) -> tuple[Size, ...]:
-    """The strides of a value over a shape that it is broadcast to."""
-    own = dimensions(value.shape)
-    steps = (ZERO if size == ONE else step for size, step in zip(own, strides(own), strict=True))
-    return (*(ZERO,) * (len(shape) - len(own)), *steps)

@@ -1,9 +1,9 @@
 """The functions of a source that a program calls."""
 
+from elman.export.code.interface import Interface
+from elman.export.code.sizes import definitions
 from elman.export.to_c.code import factor
-from elman.export.to_c.interface import Interface
 from elman.export.to_c.literals import array
-from elman.export.to_c.sizes import definitions
 from elman.export.to_c.weights import HEADER
 from elman.nn.graph import Array
 

@@ -5,10 +5,10 @@ import numpy as np
 from elman.compiler.expression import Input
 from elman.compiler.trace import parse_equations
 from elman.errors import ExportError
+from elman.export.code.sizes import fixed
 from elman.export.to_c.code import Code
 from elman.export.to_c.expressions import statements
 from elman.export.to_c.runtime import Runtime
-from elman.export.to_c.sizes import fixed
 from elman.export.to_c.weights import Weights
 from elman.nn.graph import Array, Direction
 

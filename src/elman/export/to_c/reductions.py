@@ -2,9 +2,10 @@
 
 from math import prod
 
+from elman.export.code.operations import stretched
+from elman.export.code.sizes import ONE, ZERO, dimensions, of, strides
 from elman.export.to_c.code import at
-from elman.export.to_c.program import Program, stretched
-from elman.export.to_c.sizes import ONE, ZERO, dimensions, of, strides
+from elman.export.to_c.program import Program
 from elman.nn.graph import Operation, Value
 
 

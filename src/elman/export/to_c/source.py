@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 
 from elman.errors import ExportError
+from elman.export.code.elements import identifier
+from elman.export.code.interface import LENGTHS, Interface
+from elman.export.code.sizes import definitions, fixed, of
 from elman.export.to_c import header, public
 from elman.export.to_c.code import moved
-from elman.export.to_c.interface import LENGTHS, Interface
 from elman.export.to_c.operations import write
-from elman.export.to_c.program import Program, identifier
-from elman.export.to_c.sizes import definitions, of
+from elman.export.to_c.program import Program
 from elman.nn.graph import Graph
 
 
@@ -52,7 +53,14 @@ def source(graph: Graph, name: str, *, int8: bool = False, external: bool = Fals
         raise ExportError(f'name must be a name in C, such as "model", got "{name[:60]}"')
     program = Program(graph, f"{name}_", int8=int8, external=external)
     _compute(program)
-    interface = Interface.of(program)
+    interface = Interface.of(
+        graph,
+        name,
+        program.memory.size + fixed(program.work),
+        program.weights.count,
+        external=external,
+        int8=int8,
+    )
     weights = program.weights.file() if external else None
     first = {identifier(name): numbers for name, numbers in graph.first.items()}
     parts = [

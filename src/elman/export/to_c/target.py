@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from elman.errors import ExportError
+from elman.export.code.elements import identifier, names_of
 from elman.export.targets import Options
 from elman.export.to_c.native import Native, compiler
-from elman.export.to_c.program import identifier
 from elman.export.to_c.source import Source, source
 from elman.nn.export_spec import Run
 from elman.nn.graph import Graph
@@ -28,6 +28,7 @@ class Sources:
     runs: Mapping[str, Run]
     unchecked: str | None
     notes: tuple[str, ...] = ()
+    has_padding: bool = False
 
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """Each source, its header, which says what `about` says, and its weights where apart."""
@@ -85,11 +86,7 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Sources:
         raise ExportError(
             f"target={options.target}: C is the same for all machines; name yours to the compiler"
         )
-    name = identifier(options.name)
-    names = {form: name for form in graphs if form in ("step", "sequence")}
-    if "step" in names:
-        names.pop("sequence", None)
-    names |= {part: f"{name}_{part}" for part in graphs if part not in ("step", "sequence")}
+    names = names_of(graphs, identifier(options.name))
     given = {"int8": options.int8, "external": options.separate_weights}
     written = {part: source(graphs[part], chosen, **given) for part, chosen in names.items()}
     command = compiler()

@@ -1,9 +1,9 @@
 """Elementwise operations and a cell's equations as ONNX nodes."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from elman.compiler.expression import Node, order
-from elman.export.to_onnx.writer import Writer
 
 _OPERATORS = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg"},
@@ -15,15 +15,25 @@ _OPERATORS = {
 }
 
 
-def elementwise(writer: Writer, name: str, *operands: str) -> str:
+class Nodes(Protocol):
+    """What nodes are added to; values are their names or whatever stands for them."""
+
+    def add(self, operator: str, *inputs: Any, **attributes: Any) -> Any:
+        """A node with one output."""
+
+    def number(self, value: float) -> Any:
+        """A constant float32 scalar."""
+
+
+def elementwise(writer: Nodes, name: str, *operands: Any) -> Any:
     """One operation of `elman.compiler.expression.ARITY`."""
     if name == "ne":
         return writer.add("Not", writer.add("Equal", *operands))
     return writer.add(_OPERATORS[name], *operands)
 
 
-def evaluate(writer: Writer, outputs: Iterable[Node], inputs: Mapping[Node, str]) -> list[str]:
-    """The outputs' names, from those of the inputs."""
+def evaluate(writer: Nodes, outputs: Iterable[Node], inputs: Mapping[Node, Any]) -> list[Any]:
+    """The outputs' values, from those of the inputs."""
     outputs = list(outputs)
     names = dict(inputs)
     for node in order(outputs, inputs):

@@ -16,7 +16,7 @@ _LEAST = float(np.finfo(np.float32).min)
 
 def write(writer: Writer, operation: Operation) -> None:
     """Add the nodes of an operation; its outputs get the names that the graph has for them."""
-    inputs = [value.name for value in operation.inputs]
+    inputs = [writer.source(value) for value in operation.inputs]
     if operation.kind in ARITY:
         found = [elementwise(writer, operation.kind, *inputs)]
     elif operation.kind in ("recurrent", "recurrent_step"):
@@ -29,8 +29,7 @@ def write(writer: Writer, operation: Operation) -> None:
 
 
 def _linear(writer: Writer, _: Operation, x: str, weight: str, bias: str = "") -> str:
-    matrix = writer.constant(writer.graph.constants[weight].T.copy(), "weight")
-    found = writer.add("MatMul", x, matrix)
+    found = writer.add("MatMul", x, writer.transposed(weight))
     return writer.add("Add", found, bias) if bias else found
 
 

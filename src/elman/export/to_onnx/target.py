@@ -19,6 +19,7 @@ class Models:
     runs: Mapping[str, Run]
     unchecked: str | None = field(default=None)
     notes: tuple[str, ...] = ()
+    has_padding: bool = True
 
     def files(self, about: Mapping[str, str]) -> Mapping[str, bytes]:
         """`step.onnx` and `sequence.onnx`, which say of themselves what `about` says."""

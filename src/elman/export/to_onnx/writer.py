@@ -27,9 +27,16 @@ class Writer:
         self._constants: dict[tuple[Any, ...], str] = {}
         self._names = {each.name for each in (*graph.inputs, *(b for b, _ in graph.states))}
         self._names |= {v.name for each in graph.operations for v in each.outputs}
+        self._names |= set(graph.constants)
+        self._same: dict[str, str] = {}
         for name, numbers in graph.constants.items():
-            self._names.add(name)
-            self._keep(name, numbers)
+            self._same[name] = self._constants.get(_key(numbers)) or self._keep(name, numbers)
+        self._as_they_are = {
+            self._same[value.name]
+            for each in graph.operations
+            for at, value in enumerate(each.inputs)
+            if value.name in self._same and (each.kind, at) != ("linear", 1)
+        }
         self._sizes = {
             size: (each.name, axis)
             for each in reversed((*graph.inputs, *(before for before, _ in graph.states)))
@@ -71,6 +78,17 @@ class Writer:
         numbers = np.asarray(numbers)
         known = self._constants.get(_key(numbers))
         return self._keep(self.named(name), numbers) if known is None else known
+
+    def source(self, value: Value) -> str:
+        """The name of a value; of equal constants that of the first."""
+        return self._same.get(value.name, value.name)
+
+    def transposed(self, matrix: str) -> str:
+        """A constant matrix transposed: by a node where others read it as it is, so that tied
+        weights are kept once; for what is quantised, which takes constants alone, by numbers."""
+        if matrix in self._as_they_are and not self.decomposed:
+            return self.add("Transpose", matrix, perm=[1, 0])
+        return self.constant(self.graph.constants[matrix].T.copy(), "weight")
 
     def whole(self, *numbers: int) -> str:
         """A constant vector of int64, such as axes and shapes."""

@@ -2,7 +2,7 @@
 // it writes a line of results.
 import { createInterface } from "node:readline";
 
-const { load } = await import(process.argv[2]);
+const { load, ARRAYS } = await import(process.argv[2]);
 const model = await load(), own = model.description;
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
 const text = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
@@ -11,8 +11,7 @@ function answer({ call, lengths, states, inputs }) {
   const memory = () => new Uint8Array(model._memory.buffer);
   memory().set(first, state);
   for (const input of own.inputs) {
-    const kind = input.kind === "float" ? Float32Array : Int32Array;
-    given[input.name] = new kind(bytes(inputs[input.name]).buffer);
+    given[input.name] = new ARRAYS[input.kind](bytes(inputs[input.name]).buffer);
   }
   const outputs = model._call(call, state, given);
   const after = memory().slice(state, state + first.length);

@@ -4,53 +4,63 @@ import base64
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from typing import Any
 
-import numpy as np
 import torch
 
 from elman.export.cases import drawn, initial
-from elman.export.native.functions import Module
-from elman.export.one_by_one import LENGTHS
-from elman.export.to_c.interface import Interface, Parameter
-from elman.export.to_c.sizes import STEPS, variable
+from elman.export.code.elements import ARRAYS
+from elman.export.code.interface import LENGTHS, Interface, Parameter
+from elman.export.code.sizes import STEPS, variable
 from elman.export.to_wasm.module import Linked
 from elman.export.to_wasm.node import encoded
 from elman.nn.export_spec import ExportSpec
-from elman.nn.graph import Graph
+from elman.nn.graph import Graph, Value
 from elman.nn.graph_run import run
 
+_KINDS = {
+    "float": ("float", "Float32Array"),
+    "int32_t": ("int", "Int32Array"),
+    "unsigned char": ("byte", "Uint8Array"),
+}
 _STEPS, _OTHERS = 20, 5  # of the example in the page, and how long other inputs are
 
 
-def files(
-    graph: Graph, module: Module, linked: Linked, about: str, preprocessing: Mapping[str, Any]
-) -> dict[str, bytes]:
-    """`NAME.wasm`, `NAME.mjs`, `NAME.d.ts` and, of what runs over sequences, `NAME.html`."""
-    interface = module.interface
+def files(graph: Graph, interface: Interface, linked: Linked, about: str) -> dict[str, bytes]:
+    """`NAME.wasm`, `NAME.mjs` and `NAME.d.ts`."""
     name = interface.name
-    description = _description(graph, interface, linked, about)
-    script = _filled("model.mjs", NAME=name, DESCRIPTION=_as_script(description))
-    texts = {f"{name}.mjs": script, f"{name}.d.ts": _types(interface)}
-    if "run" in description["parameters"]:
-        parts = {"NAME": html.escape(name), "MODULE": script, "WASM": _base64(linked.content)}
-        texts[f"{name}.html"] = _page(graph, preprocessing, parts)
-    return {f"{name}.wasm": linked.content, **{n: text.encode() for n, text in texts.items()}}
+    description = _as_script(_description(graph, interface, linked, about))
+    script = _filled("model.mjs", NAME=name, DESCRIPTION=description)
+    types = _types(interface)
+    return {
+        f"{name}.wasm": linked.content,
+        f"{name}.mjs": script.encode(),
+        f"{name}.d.ts": types.encode(),
+    }
 
 
-def _page(graph: Graph, preprocessing: Mapping[str, Any], parts: dict[str, str]) -> str:
-    """A page that listens where the model is of sound to labels, else one of random inputs."""
+def page(
+    graph: Graph, interface: Interface, known: Mapping[str, bytes], preprocessing: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """`NAME.html` of what runs over sequences, with the other files inside: a page that listens
+    where the model is of sound to labels, else one of random inputs."""
+    name = interface.name
+    if graph.form == "step" and interface.has_scratch:
+        return {}
+    parts = {
+        "NAME": html.escape(name),
+        "MODULE": known[f"{name}.mjs"].decode(),
+        "WASM": base64.b64encode(known[f"{name}.wasm"]).decode(),
+    }
     if preprocessing.keys() >= {"sound", "labels"}:
-        known = {name: preprocessing[name] for name in ("sound", "labels")}
+        of_sound = {name: preprocessing[name] for name in ("sound", "labels")}
         sound = (resources(__package__) / "sound.mjs").read_text(encoding="utf-8")
-        return _filled("listen.html", **parts, SOUND=sound, PREPROCESSING=_as_script(known))
-    return _filled("page.html", **parts, EXAMPLE=_as_script(_example(graph)))
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+        text = _filled("listen.html", **parts, SOUND=sound, PREPROCESSING=_as_script(of_sound))
+    else:
+        text = _filled("page.html", **parts, EXAMPLE=_as_script(_example(graph)))
+    return {f"{name}.html": text.encode()}
 
 
 def _description(graph: Graph, interface: Interface, linked: Linked, about: str) -> dict[str, Any]:
@@ -65,6 +75,7 @@ def _description(graph: Graph, interface: Interface, linked: Linked, about: str)
         "form": interface.form,
         "inputs": [_array(each) | _below(graph, each) for each in interface.inputs],
         "outputs": [_array(each) for each in interface.outputs],
+        "states": [{"name": s.name, "count": s.count.number} for s in interface.states],
         "lengths": lengths,
         "parameters": {n: [name for name, _ in interface.parameters(n)] for n in called},
         "state": 4 * interface.memory_floats if interface.has_state else 0,
@@ -75,7 +86,7 @@ def _description(graph: Graph, interface: Interface, linked: Linked, about: str)
 
 
 def _array(parameter: Parameter) -> dict[str, Any]:
-    kind = "float" if parameter.kind == "float" else "int"
+    kind = _KINDS[parameter.kind][0]
     count = [[list(names), factor] for names, factor in parameter.count.terms]
     return {"name": parameter.name, "kind": kind, "count": count}
 
@@ -106,11 +117,11 @@ def _example(graph: Graph) -> dict[str, dict[str, Any]]:
     return {
         "lengths": {variable(letter): size for letter, size in lengths.items()},
         "inputs": {
-            v.name: _joined([i[v.name] for i, _ in steps])
+            v.name: _joined(v, [i[v.name] for i, _ in steps])
             for v in graph.inputs
             if v.name != LENGTHS
         },
-        "outputs": {v.name: _joined([o[v.name] for _, o in steps]) for v in graph.outputs},
+        "outputs": {v.name: _joined(v, [o[v.name] for _, o in steps]) for v in graph.outputs},
     }
 
 
@@ -120,19 +131,19 @@ def _letters(graph: Graph) -> set[str]:
     return found - {"T", "B"}
 
 
-def _joined(tensors: list[torch.Tensor]) -> str:
+def _joined(value: Value, tensors: list[torch.Tensor]) -> str:
     numbers = torch.cat([tensor.ravel() for tensor in tensors]).numpy()
-    return encoded(numbers.astype(np.float32 if numbers.dtype.kind == "f" else np.int32))
+    return encoded(numbers.astype(ARRAYS[value.dtype]))
 
 
 def _types(interface: Interface) -> str:
-    def kind(parameter: Parameter) -> str:
-        return "Float32Array" if parameter.kind == "float" else "Int32Array"
+    def listed(arrays: Sequence[Parameter]) -> str:
+        return "\n".join(f"  {each.name}: {_KINDS[each.kind][1]};" for each in arrays)
 
     inputs = "; ".join(f"{each.name}: ArrayLike<number>" for each in interface.inputs)
     single = " | ArrayLike<number>" if len(interface.inputs) == 1 else ""
-    outputs = "\n".join(f"  {each.name}: {kind(each)};" for each in interface.outputs)
-    return _filled("model.d.ts", INPUTS=f"{{ {inputs} }}{single}", OUTPUTS=outputs)
+    arrays = {"OUTPUTS": listed(interface.outputs), "STATES": listed(interface.states)}
+    return _filled("model.d.ts", INPUTS=f"{{ {inputs} }}{single}", **arrays)
 
 
 def _filled(resource: str, **parts: str) -> str:

@@ -5,14 +5,20 @@ export interface Outputs {
 __OUTPUTS__
 }
 
+/** What the model remembers between steps, by name. */
+export interface States {
+__STATES__
+}
+
 /** Load the model: from the .wasm file beside this module, another URL, a Response or bytes. */
 export function load(
   source?: URL | string | Response | ArrayBuffer | Uint8Array | WebAssembly.Module,
 ): Promise<Model>;
 
 export class Model {
-  /** A stream: one step after the other, from the first state on; a model of whole sequences has none. */
-  stream(): Stream;
+  /** A stream: one step after the other, from these states on, by name, else from the first ones; a
+   * model of whole sequences has none. */
+  stream(states?: Partial<States>): Stream;
   /** The outputs of a whole sequence; the inputs hold all steps, the first step first. */
   run(inputs: Inputs): Outputs;
 }
@@ -22,6 +28,8 @@ export class Stream {
   step(inputs: Inputs): Outputs;
   /** Several steps, whose inputs lie one after the other; so do their outputs. */
   run(inputs: Inputs): Outputs;
+  /** A copy of each state by name, for `stream` of this model or another. */
+  states(): States;
   /** Begin a new sequence. */
   reset(): void;
   /** A copy of the state, for `restore`. */

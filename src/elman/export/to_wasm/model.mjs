@@ -1,6 +1,8 @@
 // A recurrent network exported by elman. It lies in the .wasm file beside this one, which needs
 // nothing from outside; __NAME__.d.ts describes what is here.
 const DESCRIPTION = __DESCRIPTION__;
+/** The kinds of arrays that inputs and outputs have. */
+export const ARRAYS = { float: Float32Array, int: Int32Array, byte: Uint8Array };
 const PAGE = 65536, ALIGNMENT = 64;
 const ERRORS = ["", "an address is null", "an id or the number of steps is out of range"];
 
@@ -34,10 +36,10 @@ export class Model {
     this._arrays = { size: 0, place: 0 };
   }
 
-  /** A stream: one step after the other, from the first state on. */
-  stream() {
+  /** A stream: one step after the other, from these states on, by name; else from the first ones. */
+  stream(states = {}) {
     if (DESCRIPTION.form !== "step") throw new Error("the model has no step: call run");
-    return new Stream(this);
+    return new Stream(this, states);
   }
 
   /** The outputs of a whole sequence; inputs hold all steps, the first step first. */
@@ -77,7 +79,8 @@ export class Model {
     const arrays = [...own.inputs, ...own.outputs];
     const counts = arrays.map((array) => total(array.count, lengths) * (times ? lengths.steps : 1));
     const scratch = own.scratch ? this._function("scratch_size")(...own.scratch.map((n) => lengths[n])) : 0;
-    const places = this._places([...counts.map((count) => 4 * count), scratch]);
+    const bytes = counts.map((count, at) => ARRAYS[arrays[at].kind].BYTES_PER_ELEMENT * count);
+    const places = this._places([...bytes, scratch]);
     const given = { ...lengths, state, scratch: places[arrays.length] };
     arrays.forEach((array, at) => {
       given[array.name] = places[at];
@@ -86,24 +89,20 @@ export class Model {
       if (values.length !== counts[at]) {
         throw new RangeError(`${array.name} has ${values.length} numbers, ${counts[at]} are needed`);
       }
-      this._view(array.kind).set(values, places[at] / 4);
+      this._view(array.kind, places[at], counts[at]).set(values);
     });
     const status = this._function(name)(...own.parameters[name].map((each) => given[each]));
     if (status) throw new RangeError(`${name}: ${ERRORS[status]}`);
     const outputs = {};
     own.outputs.forEach((output, index) => {
-      const at = own.inputs.length + index, start = places[at] / 4;
-      outputs[output.name] = this._view(output.kind).slice(start, start + counts[at]);
+      const at = own.inputs.length + index;
+      outputs[output.name] = this._view(output.kind, places[at], counts[at]).slice();
     });
     return outputs;
   }
 
-  _view(kind) {
-    if (this._floats?.buffer !== this._memory.buffer) {
-      this._floats = new Float32Array(this._memory.buffer);
-      this._wholes = new Int32Array(this._memory.buffer);
-    }
-    return kind === "float" ? this._floats : this._wholes;
+  _view(kind, place, count) {
+    return new ARRAYS[kind](this._memory.buffer, place, count);
   }
 
   // Places for arrays, one after the other in one block, which grows when it is too small.
@@ -141,9 +140,23 @@ export class Model {
 
 /** A sequence as it comes, step by step. */
 export class Stream {
-  constructor(model) {
+  constructor(model, states) {
     this._model = model;
     this._state = model._state();
+    const known = this._places();
+    for (const [name, values] of Object.entries(states)) {
+      const own = known[name];
+      if (!own) throw new TypeError(`there is no state ${name}; there is ${Object.keys(known)}`);
+      if (values.length !== own.length) {
+        throw new RangeError(`the state ${name} has ${own.length} numbers, not ${values.length}`);
+      }
+      own.set(values);
+    }
+  }
+
+  /** A copy of each state by name, for `model.stream`. */
+  states() {
+    return Object.fromEntries(Object.entries(this._places()).map(([name, own]) => [name, own.slice()]));
   }
 
   /** One step: its inputs to its outputs. */
@@ -180,6 +193,16 @@ export class Stream {
     if (this._state === null) return;
     this._model._give(this._state, DESCRIPTION.state);
     this._state = null;
+  }
+
+  _places() {
+    let place = this._place();
+    const found = {};
+    for (const { name, count } of DESCRIPTION.states) {
+      found[name] = this._model._view("float", place, count);
+      place += 4 * count;
+    }
+    return found;
   }
 
   _place() {

@@ -12,11 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from elman.errors import ExportError
-from elman.export.one_by_one import Case, OneByOne, Result
-from elman.export.to_c.program import identifier
-from elman.export.to_c.sizes import variable
+from elman.export.code.elements import ARRAYS, identifier
+from elman.export.code.one_by_one import Case, OneByOne, Result
+from elman.export.code.sizes import variable
 from elman.nn.graph import Array, Graph
 
 _LONGEST = 300  # seconds
@@ -48,8 +49,11 @@ class InNode(OneByOne):
         ]
         return [
             Result(
-                {v.name: _decoded(each["outputs"][identifier(v.name)]) for v in self.graph.outputs},
-                _decoded(each["states"]),
+                {
+                    v.name: _decoded(each["outputs"][identifier(v.name)], ARRAYS[v.dtype])
+                    for v in self.graph.outputs
+                },
+                _decoded(each["states"], np.float32),
             )
             for each in json.loads(self._run(json.dumps(asked)))
         ]
@@ -106,5 +110,5 @@ def encoded(array: Array) -> str:
     return base64.b64encode(array.tobytes()).decode()
 
 
-def _decoded(text: str) -> Array:
-    return np.frombuffer(base64.b64decode(text), np.float32)
+def _decoded(text: str, kind: npt.DTypeLike) -> Array:
+    return np.frombuffer(base64.b64decode(text), kind)

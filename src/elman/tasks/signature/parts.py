@@ -15,6 +15,7 @@ from elman.data import Ink
 from elman.data.arguments import check_number
 from elman.errors import ExportError
 from elman.nn.export_spec import ExportSpec
+from elman.tasks.ensemble import networks
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.signature.baselines import errors, scored, warping_baseline
@@ -241,11 +242,15 @@ class SignatureParts(Task):
         }
 
     def export_spec(self) -> ExportSpec:
-        """Refused: `ExportError`."""
+        """Refused: `ExportError`, which says how much the layers count."""
+        weight = max(float(each.recurrent_weight) for each in networks(self.model))  # type: ignore[arg-type]
+        layers = f"have a weight of {weight:g} in" if weight else "add nothing to"
         raise ExportError(
-            "signatures cannot be exported: what the network reads is made by warping time beside"
-            " each of a person's references, which a program without elman cannot do; verify them"
-            " with elman itself"
+            "signatures cannot be exported: a score is made of statistics of how a signature,"
+            " aligned in time beside each reference, deviates from it, and is measured by those of"
+            f" {len(self.preprocessing.cohort.traces)} signatures of training persons, which no"
+            f" graph of layers holds; the recurrent layers {layers} it. Verify with elman itself,"
+            " or serve the model (elman serve)"
         )
 
     def _example(self) -> Callable[[], object]:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from elman.errors import ExportError
-from elman.export.to_c.literals import ELEMENTS
-from elman.export.to_c.program import Program, identifier
-from elman.export.to_c.sizes import ONE, STEPS, Size, fixed, of
-from elman.nn.graph import Form, Value
+from elman.export.code.elements import ELEMENTS, identifier
+from elman.export.code.sizes import ONE, STEPS, Size, of
+from elman.nn.graph import Form, Graph, Value
 
-LENGTHS = "lengths"  # an input that C has not: a call computes one sequence of `steps`
+LENGTHS = "lengths"  # an input that code has not: a call computes one sequence of `steps`
 
 
 @dataclass(frozen=True)
@@ -42,27 +41,38 @@ class Interface:
     limits: tuple[tuple[str, int], ...]  # of ids: the name of the input, what they stay below
 
     @classmethod
-    def of(cls, program: Program) -> "Interface":
-        """The interface of a program whose statements are written."""
-        graph, weights = program.graph, program.weights
+    def of(
+        cls,
+        graph: Graph,
+        name: str,
+        work: Size,
+        weight_bytes: int,
+        *,
+        external: bool = False,
+        int8: bool = False,
+    ) -> "Interface":
+        """The interface of a graph's code.
+
+        **Raises:** `ExportError` for a state whose size depends on the input.
+        """
         states = tuple(_parameter(before, constant=False) for before, _ in graph.states)
         for state in states:
             if state.count.number is None or state.kind != "float":
                 raise ExportError(
-                    f'the state "{state.name}" grows with the input and has no form in C: export'
-                    ' to="onnx"'
+                    f'the state "{state.name}" grows with the input and has no form in C or in'
+                    ' machine code: use to="onnx"'
                 )
         given = [each for each in graph.inputs if each.name != LENGTHS]
         return cls(
-            program.prefix.removesuffix("_"),
+            name,
             graph.form,
             tuple(_parameter(each, constant=True) for each in given),
             tuple(_parameter(each, constant=False) for each in graph.outputs),
             states,
-            program.memory.size + fixed(program.work),
-            weights.external,
-            weights.int8,
-            weights.count,
+            work,
+            external,
+            int8,
+            weight_bytes,
             tuple(graph.below.items()),
         )
 

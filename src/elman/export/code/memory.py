@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from elman.export.to_c.sizes import ZERO, Size, of
+from elman.export.code.sizes import ZERO, Size, of
 from elman.nn.graph import Graph, Operation, Value
 
 _SAME = ("identity", "reshape")  # kinds whose output is the input, under another name or shape

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman.export.code.elements import ARRAYS
+from elman.export.code.interface import LENGTHS
 from elman.nn.graph import Array, Graph, Value
-
-LENGTHS = "lengths"  # an input that such code has not: a call computes one sequence of `steps`
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Case:
     def zeros(self, value: Value) -> Array:
         """Room for a value."""
         shape = [self.sizes[each] if isinstance(each, str) else each for each in value.shape]
-        return np.zeros(shape, np.float32)
+        return np.zeros(shape, ARRAYS[value.dtype])
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class OneByOne:
                 own = np.moveaxis(target, axis, 0)[at]
                 own = own[: case.sizes["T"]] if value.shape[0] == "T" else own
                 own[...] = result.outputs[value.name].reshape(own.shape)
-            found[value.name] = torch.from_numpy(target)
+            found[value.name] = _as_graph(value, target)
         start = 0
         for _, after in self.graph.states:
             target, axis = whole.zeros(after), after.shape.index("B")
@@ -69,7 +69,7 @@ class OneByOne:
             for own, result in zip(parts, results, strict=True):
                 own[...] = result.states[start : start + count].reshape(own.shape)
             start += count
-            found[after.name] = torch.from_numpy(target)
+            found[after.name] = _as_graph(after, target)
         return found
 
     def _case(self, inputs: Mapping[str, Tensor], at: int, sizes: Mapping[str, int]) -> Case:
@@ -99,6 +99,10 @@ def sizes_of(values: Sequence[Value], tensors: Mapping[str, Tensor]) -> dict[str
 
 
 def _cut(value: Value, tensor: Tensor, at: int) -> Array:
-    """The part of one sequence, as float32 or int32."""
+    """The part of one sequence, in the type that it has in memory."""
     array = tensor.detach().select(value.shape.index("B"), at).numpy()
-    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    return array.astype(ARRAYS[value.dtype])
+
+
+def _as_graph(value: Value, array: Array) -> Tensor:
+    return torch.from_numpy(array).to(getattr(torch, value.dtype))
