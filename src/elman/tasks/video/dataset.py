@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from elman.data import CachedFrames, Clip, Clips, FrameCache, read_clips
+from elman.data import CachedFrames, Clip, Clips, Event, FrameCache, read_clips
 from elman.data.video.frame_format import Frame, FrameFormat
 from elman.errors import DataError
 from elman.progress import counted
@@ -34,12 +34,27 @@ class VideoData:
 
     @property
     def labels(self) -> list[str]:
-        """The label of each clip; DataError where there are none, or several of one clip."""
+        """The label of each clip; DataError where there are none, or not one of each clip."""
+        found = self.label_sets
+        if odd := [i for i, labels in enumerate(found) if len(labels) != 1]:
+            raise DataError(
+                f"{self.shown(odd[0])}: {len(found[odd[0]])} labels, where each clip needs one"
+            )
+        return [label for (label,) in found]
+
+    @property
+    def label_sets(self) -> list[tuple[str, ...]]:
+        """The labels of each clip; DataError where there are none."""
         if self.clips.labels is None:
             raise DataError("the clips have no labels")
-        if self.clips.is_multi_label:
-            raise DataError("clips with several labels each are not supported: give each one label")
-        return [str(label) for label in self.clips.labels]
+        return [(each,) if isinstance(each, str) else each for each in self.clips.labels]
+
+    @property
+    def events(self) -> list[tuple[Event, ...]]:
+        """What happens in each video and when; DataError where that is not known."""
+        if self.clips.events is None:
+            raise DataError("nothing says what happens in the videos, and when")
+        return self.clips.events
 
     def shown(self, number: int) -> str:
         """Where a clip comes from."""
@@ -53,6 +68,19 @@ class VideoData:
         """Two parts; clips of one source are in one of them only."""
         first, second = self.clips.split(share, seed)
         return type(self)(first), type(self)(second)
+
+    def split_known(self, share: float, seed: int) -> tuple[Self, Self]:
+        """As `split`, but clips with a label that the first part would not have are in that."""
+        train, held_out = self.clips.split(share, seed)
+        known = set(train.classes)
+        new = (i for i in range(len(held_out)) if not set(held_out.select([i]).classes) <= known)
+        out = set(held_out.groups) - {held_out.groups[i] for i in new}
+        if not out:
+            raise DataError("no label has clips of two sources: give validation data of its own")
+        parts: tuple[list[int], list[int]] = ([], [])
+        for i, group in enumerate(self.clips.groups):
+            parts[group in out].append(i)
+        return self.select(parts[0]), self.select(parts[1])
 
     def decoded(self, wanted: FrameFormat, folder: str | None = None) -> "VideoData":
         """The clips with their frames in a format; those that cannot be decoded are left out.
@@ -107,9 +135,22 @@ def read_data(data: Any, settings: VideoSettings, *, labelled: bool) -> VideoDat
     """Whatever `elman.data.read_clips` reads."""
     if isinstance(data, VideoData):
         return data
-    needs = {"classify": labelled, "predict": False, "auto": None if labelled else False}
-    wanted = needs[settings.kind]
-    found = read_clips(data, labelled=wanted, path=settings.path, label=settings.label)
+    needs = {"classify": labelled, "auto": None if labelled else False}
+    is_of_events = settings.kind == "events"
+    found = read_clips(
+        data,
+        labelled=needs.get(settings.kind, False),
+        path=settings.path,
+        label=settings.label,
+        separator=settings.separator,
+        events=is_of_events,
+    )
+    if is_of_events and labelled and found.events is None:
+        raise DataError(
+            "nothing says what happens in the videos, and when: give a table with the columns"
+            f" {settings.path}, {settings.label}, start and end (seconds), a row for each event, or"
+            " (clips, events)"
+        )
     return VideoData(found, goes_on=settings.kind == "predict" and not labelled)
 
 
