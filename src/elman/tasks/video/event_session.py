@@ -90,13 +90,12 @@ class EventSession:
         self._finished = True
         if not self._intake.taken:
             return Prediction(None, "no frame has come", columns=("events", "name"))
-        return Prediction(tuple(self._found), columns=("events", "name"))
+        return Prediction(self.found, columns=("events", "name"))
 
     @property
-    def seconds(self) -> float:
-        """The time up to which frames have come."""
-        rate: float = self._tracker.rate
-        return self._intake.taken / rate
+    def found(self) -> tuple[FoundEvent, ...]:
+        """All events that have ended, in the order of their starts."""
+        return tuple(self._found)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -123,7 +122,7 @@ class EventSession:
     def _updated(self, new: list[FoundEvent]) -> EventUpdate:
         if new:
             self._found = sorted([*self._found, *new], key=by_start)
-        return EventUpdate(tuple(self._found), tuple(new), self._tracker.running)
+        return EventUpdate(self.found, tuple(new), self._tracker.running)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._intake.restore(state)

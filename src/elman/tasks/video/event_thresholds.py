@@ -9,6 +9,7 @@ from elman.data import Event
 from elman.tasks.video.event_metrics import event_counts
 from elman.tasks.video.event_tracker import EventRules, events_in
 
+_FEW = 10  # events of a label
 _TRIED = np.arange(0.05, 0.96, 0.05)
 
 
@@ -20,27 +21,34 @@ def best_thresholds(
     rate: float,
 ) -> NDArray[np.float64]:
     """For each label the threshold of its probability, (T, labels) of each video, by which the F1
-    of its events is the highest, (labels,); one half for a label that no event has.
+    of its events is the highest, (labels,).
 
-    Of several as good the middle one.
+    Labels of fewer than ten events have one in common. Of several as good it is the middle one.
 
     >>> told = [np.array([[0.2], [0.4], [0.4], [0.2]])]
     >>> best_thresholds(told, [(Event("a", 1.0, 3.0),)], ["a"], EventRules((1,), (0,)), 1.0)
     array([0.3])
     """
-    found = np.full(len(labels), 0.5)
+    counts = np.zeros((3, len(_TRIED), len(labels)))  # hits, events told, events there
+    alone = [rules.applied(own) for own in probabilities]
     for i, label in enumerate(labels):
         actual = [[each for each in own if each.label == label] for own in events]
-        if not any(actual):
-            continue
-        quality = []
-        for threshold in _TRIED:
-            told = [
-                events_in(own[:, [i]], np.array([threshold]), [label], rules.select(i), rate)
-                for own in probabilities
-            ]
-            hits, count, there = event_counts(actual, told)
-            quality.append(2 * hits / (count + there))
-        best = np.flatnonzero(np.isclose(quality, max(quality)))
-        found[i] = _TRIED[best[len(best) // 2]]
-    return found.round(2)
+        for k, threshold in enumerate(_TRIED):
+            limit, own_rules = np.array([threshold]), rules.select(i)
+            told = [events_in(own[:, [i]], limit, [label], own_rules, rate) for own in alone]
+            counts[:, k, i] = event_counts(actual, told)
+    is_rare = counts[2, 0] < _FEW
+    found = np.full(len(labels), _best(counts[:, :, is_rare].sum(2)))
+    for i in np.flatnonzero(~is_rare):
+        found[i] = _best(counts[:, :, i])
+    return found
+
+
+def _best(counts: NDArray[np.float64]) -> float:
+    """The threshold with the highest F1, one half if there is no event."""
+    hits, told, there = counts
+    if not there.any():
+        return 0.5
+    quality = 2 * hits / (told + there)
+    best = np.flatnonzero(np.isclose(quality, quality.max()))
+    return round(float(_TRIED[best[len(best) // 2]]), 2)

@@ -26,23 +26,27 @@ class FoundEvent:
 
 @dataclass(frozen=True)
 class EventRules:
-    """What is no event of a label: `shortest`, frames of a run below which it is left out, and
-    `pause`, frames without it up to which the runs around them are one; (labels,) each.
+    """What is no event of a label.
+
+    - `shortest`: frames of a run below which it is left out, (labels,).
+    - `pause`: frames without a label up to which the runs around them are one, (labels,).
+    - `exclusive`: whether a frame has its likeliest label alone.
 
     >>> events = [(Event("a", 0.0, 4.0), Event("a", 10.0, 16.0))]
     >>> EventRules.learn(events, ["a"], rate=2.0)
-    EventRules(shortest=(4,), pause=(4,))
+    EventRules(shortest=(4,), pause=(4,), exclusive=True)
     """
 
     shortest: tuple[int, ...]
     pause: tuple[int, ...]
+    exclusive: bool = False
 
     @classmethod
     def learn(
         cls, events: Sequence[tuple[Event, ...]], labels: Sequence[str], rate: float
     ) -> "EventRules":
         """Half of the shortest events of each label in videos; pauses up to the same, and to half
-        of the shortest pause."""
+        of the shortest pause; exclusive where no events of two labels overlap."""
         shortest, pause = [], []
         for label in labels:
             own = [[each for each in video if each.label == label] for video in events]
@@ -52,7 +56,15 @@ class EventRules:
             least = _half(lengths, rate)
             shortest.append(max(1, least))
             pause.append(min(least, _half(between, rate)) if between else least)
-        return cls(tuple(shortest), tuple(pause))
+        apart = all(a.end <= b.start for video in events for a, b in pairwise(video))
+        return cls(tuple(shortest), tuple(pause), apart)
+
+    def applied(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Probabilities (T, labels); where labels are exclusive 0 for all but the likeliest."""
+        if not self.exclusive:
+            return probabilities
+        highest = probabilities.max(1, keepdims=True)
+        return np.where(probabilities == highest, probabilities, 0.0)
 
     def select(self, label: int) -> "EventRules":
         """Those of one label."""
@@ -96,7 +108,7 @@ class EventTracker:
     def track(self, probabilities: NDArray[np.floating]) -> list[FoundEvent]:
         """Take those of more frames, (n, labels); the events that have ended, in the order of
         their ends."""
-        values = np.asarray(probabilities, np.float64)
+        values = self.rules.applied(np.asarray(probabilities, np.float64))
         sums = self._sums + np.vstack([np.zeros(len(self.labels)), values.cumsum(0)])
         is_told = np.zeros((len(values) + 2, len(self.labels)), np.int8)
         is_told[1:-1] = values > self.thresholds

@@ -152,7 +152,7 @@ class VideoPreprocessing:
         del pixels["channels"]
         own: dict[str, Any] = {"several": True} if self.several else {}
         if self.rules is not None:
-            own["shortest"], own["pause"] = list(self.rules.shortest), list(self.rules.pause)
+            own |= vars(self.rules)
         return {"labels": self.labels, **form, **pixels, **own}
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
@@ -170,10 +170,10 @@ class VideoPreprocessing:
         pixels = Pixels(*size, wanted.channels, *figures)
         labels, rules = config["labels"], None
         if settings.kind == "events":
-            found = [tuple(config.get(name) or ()) for name in ("shortest", "pause")]
-            if not len(found[0]) == len(found[1]) == len(labels) or wanted.rate is None:
+            shortest, pause = (tuple(config.get(name) or ()) for name in ("shortest", "pause"))
+            if not len(shortest) == len(pause) == len(labels) or wanted.rate is None:
                 raise ModelError("a model of events needs a rate, and shortest and pause a label")
-            rules = EventRules(*found)
+            rules = EventRules(shortest, pause, bool(config.get("exclusive")))
         several = bool(config.get("several"))
         return cls(wanted, pixels, labels, settings.cache, several, rules)
 

@@ -27,3 +27,4 @@ class VideoConfig(SavedConfig):
     several: bool = False
     shortest: list[Frames] | None = None
     pause: list[Frames] | None = None
+    exclusive: bool = False
