@@ -59,8 +59,9 @@ class Events:
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
         """Training and validation data; videos of one source stay together, and where there is
         but one source its last part is held out."""
-        if len(set(data.clips.groups)) > 1:
-            return data.split_known(self.settings.held_out, self.settings.seed)
+        sources = len(set(data.clips.groups))
+        if sources > 1:
+            return data.split_known(max(self.settings.held_out, 1 / sources), self.settings.seed)
         return later_events_held_out(data, self.settings.held_out)
 
     def plan(self, train: VideoData) -> Plan:
