@@ -189,6 +189,22 @@ def test_one_long_video_is_parted_in_time() -> None:
     assert last_one.start == pytest.approx(whole.start - 30)
 
 
+def test_labels_of_what_is_held_out_are_trained_on() -> None:
+    clips, events = blinking(6)
+    events = [
+        [each._replace(label="rare") for each in own] if i == 2 else own
+        for i, own in enumerate(events)
+    ]
+    events[4] = []
+    for seed in range(5):
+        task = Video(**SMALL, seed=seed, held_out=0.4)
+        train, held_out = task.split(task.read((clips, events), labelled=True))
+        assert (len(train), len(held_out)) == (4, 2)
+        assert "rare" in train.clips.classes
+        assert set(held_out.clips.classes) <= set(train.clips.classes)
+        assert any(held_out.events)
+
+
 def test_wrong_data_is_refused(task: Video) -> None:
     clips, events = blinking(6)
     with pytest.raises(DataError, match="nothing says what happens in the videos"):

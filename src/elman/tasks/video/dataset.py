@@ -1,8 +1,11 @@
 """Clips as the task `Video` takes them, decoded when their format is known."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
+
+import numpy as np
 
 from elman.data import CachedFrames, Clip, Clips, Event, FrameCache, read_clips
 from elman.data.video.frame_format import Frame, FrameFormat
@@ -70,11 +73,20 @@ class VideoData:
         return type(self)(first), type(self)(second)
 
     def split_known(self, share: float, seed: int) -> tuple[Self, Self]:
-        """As `split`, but clips with a label that the first part would not have are in that."""
-        train, held_out = self.clips.split(share, seed)
-        known = set(train.classes)
-        new = (i for i in range(len(held_out)) if not set(held_out.select([i]).classes) <= known)
-        out = set(held_out.groups) - {held_out.groups[i] for i in new}
+        """Two parts; clips of one source are in one of them only, and each label of the second one
+        is in the first one, too. At least one source with a label is in the second one."""
+        labels: dict[str, set[str]] = {}
+        for i, group in enumerate(self.clips.groups):
+            labels.setdefault(group, set()).update(self.clips.select([i]).classes)
+        left = Counter(label for own in labels.values() for label in own)
+        order = np.random.default_rng(seed).permutation(sorted(labels)).tolist()
+        wanted, out = max(1, round(share * len(order))), set[str]()
+        first = next(filter(labels.__getitem__, order), order[0])
+        for group in dict.fromkeys([first, *order]):
+            is_known = all(left[label] > 1 for label in labels[group])
+            if is_known and len(out) < min(wanted, len(order) - 1):
+                out.add(group)
+                left.subtract(labels[group])
         if not out:
             raise DataError("no label has clips of two sources: give validation data of its own")
         parts: tuple[list[int], list[int]] = ([], [])

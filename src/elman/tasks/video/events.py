@@ -59,9 +59,8 @@ class Events:
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
         """Training and validation data; videos of one source stay together, and where there is
         but one source its last part is held out."""
-        sources = len(set(data.clips.groups))
-        if sources > 1:
-            return data.split_known(max(self.settings.held_out, 1 / sources), self.settings.seed)
+        if len(set(data.clips.groups)) > 1:
+            return data.split_known(self.settings.held_out, self.settings.seed)
         return later_events_held_out(data, self.settings.held_out)
 
     def plan(self, train: VideoData) -> Plan:
@@ -98,6 +97,10 @@ class Events:
         scores = whole_scores(
             model, batch, window=self.settings.window, is_forward=not self.settings.bidirectional
         )
+        return self.as_outputs(model, scores)
+
+    def as_outputs(self, model: Any, scores: Tensor) -> list[Scored]:
+        """The scores of one video, (T, labels), with the thresholds of a network."""
         return [Scored(scores, model.head.thresholds)]
 
     def average(self, outputs: Sequence[Any]) -> Any:

@@ -35,8 +35,8 @@ class MultiLabel(Classifying):
     """What `Video` does where clips may have several labels; its methods are those of `Hooks`."""
 
     def split(self, data: VideoData) -> tuple[VideoData, VideoData]:
-        """Training and validation data; clips of one source stay together, and those with a label
-        that no other source has are trained on."""
+        """Training and validation data; clips of one source stay together, and what has a label
+        that no other source has is trained on."""
         return data.split_known(self.settings.held_out, self.settings.seed)
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
