@@ -1,7 +1,6 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,52 +8,24 @@ from session_states import sent
 
 import elman
 from elman.cli.app import main
-from elman.data import Clip, Event, motion_events, write_clip
+from elman.data import Event, motion_events, write_clip
 from elman.errors import DataError, SettingsError
 from elman.tasks import Video
 
-from .conftest import DIGIT
-
-SMALL: dict[str, Any] = {
-    **{"kind": "events", "hidden_size": 16, "channels": 4, "features": 16, "epochs": 30},
-    **{"batch_size": 4, "lr": 0.02, "window": 32, "device": "cpu", "restarts": 0},
-}
-BRIGHT = 200
+from .conftest import BRIGHT, DIGIT, blinking, trained_on_events
+from .conftest import EVENTS as SMALL
 
 
-def blinking(count: int, seed: int = 0, frames: int = 60) -> tuple[list[Clip], Any]:
-    """Videos that are bright in the upper or the lower half for a second or two, 10 frames a
-    second."""
-    draw = np.random.default_rng(seed)
-    clips, events = [], []
-    for _ in range(count):
-        clip = draw.integers(0, 30, (frames, 12, 12)).astype(np.uint8)
-        own, t = [], int(draw.integers(3, 12))
-        while (end := t + int(draw.integers(8, 20))) < frames - 3:
-            label = ["high", "low"][draw.integers(2)]
-            clip[t:end, :6] += np.uint8(BRIGHT * (label == "high"))
-            clip[t:end, 6:] += np.uint8(BRIGHT * (label == "low"))
-            own.append(Event(label, t / 10, end / 10))
-            t = end + int(draw.integers(6, 15))
-        clips.append(Clip(clip, rate=10))
-        events.append(own)
-    return clips, events
-
-
-def trained(**settings: Any) -> Video:
-    return Video(**{**SMALL, **settings}).fit(blinking(12), progress=False)
-
-
-@pytest.fixture(scope="module")
-def task() -> Video:
+@pytest.fixture
+def task(finder: Video) -> Video:
     """A model of both ways."""
-    return trained()
+    return finder
 
 
-@pytest.fixture(scope="module")
-def forwards() -> Video:
+@pytest.fixture
+def forwards(forward_finder: Video) -> Video:
     """A model that reads forwards only."""
-    return trained(bidirectional=False)
+    return forward_finder
 
 
 @pytest.mark.parametrize("which", ["task", "forwards"])
@@ -133,7 +104,7 @@ def test_a_saved_model_finds_the_same(task: Video, tmp_path: Path) -> None:
 
 
 def test_several_networks_find_events_as_one() -> None:
-    task = trained(epochs=2, seeds=2)
+    task = trained_on_events(epochs=2, seeds=2)
     (clip,), _ = blinking(1)
     session = task.session()
     session.accept(clip.frames(grey=True))

@@ -104,9 +104,9 @@ class _Made:
 def small(frames: Frame) -> NDArray[np.float32]:
     """Each frame in 16 x 16 pixels or less, (T, pixels)."""
     sides = min(frames.shape[1], _SIDE), min(frames.shape[2], _SIDE)
-    return (
-        np.stack([resized(frame, sides).reshape(-1) for frame in frames]).astype(np.float32) / 255
-    )
+    pictures = np.stack([resized(frame, sides).reshape(-1) for frame in frames])
+    scaled: NDArray[np.float32] = pictures.astype(np.float32) / np.float32(255)
+    return scaled
 
 
 def moving(frames: Frame) -> NDArray[np.float32]:
@@ -114,7 +114,8 @@ def moving(frames: Frame) -> NDArray[np.float32]:
     found: list[NDArray[np.float64]] = [np.zeros((1, _PARTS))]
     starts = range(0, len(frames) - 1, _AT_ONCE)
     found += [motion_energy(frames[i : i + _AT_ONCE + 1]) for i in starts]
-    return np.asarray(np.concatenate(found), np.float32)
+    changes: NDArray[np.float32] = np.concatenate(found).astype(np.float32)
+    return changes
 
 
 def _some(lengths: Sequence[int], seed: int) -> list[NDArray[np.int64]]:

@@ -154,7 +154,7 @@ def timeline(
     seconds: float,
 ) -> str:
     """A row for each label on a line of time, as SVG: actual events above, found ones below."""
-    present = {each.label for each in (*actual, *found)}
+    present = {each.label for each in actual} | {each.label for each in found}
     shown = [label for label in labels if label in present][:_MOST_LABELS]
     height = _TOP + _ROW * max(1, len(shown)) + _BOTTOM
     bottom = height - _BOTTOM

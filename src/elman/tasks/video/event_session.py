@@ -117,7 +117,10 @@ class EventSession:
         for reading, thresholds in zip(readings, self._thresholds, strict=True):
             scores = yield from reading
             scored += [Scored(scores.to(thresholds.device), thresholds)]
-        return self._tracker.track(mean_scored(scored).scores.sigmoid().cpu().numpy())
+        found: list[FoundEvent] = self._tracker.track(
+            mean_scored(scored).scores.sigmoid().cpu().numpy()
+        )
+        return found
 
     def _updated(self, new: list[FoundEvent]) -> EventUpdate:
         if new:

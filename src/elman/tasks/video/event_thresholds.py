@@ -39,7 +39,7 @@ def best_thresholds(
             counts[:, k, i] = event_counts(actual, told)
     is_rare = counts[2, 0] < _FEW
     found = np.full(len(labels), _best(counts[:, :, is_rare].sum(2)))
-    for i in np.flatnonzero(~is_rare):
+    for i in np.flatnonzero(~is_rare).tolist():
         found[i] = _best(counts[:, :, i])
     return found
 
