@@ -1,5 +1,6 @@
 """Clips as the task `Video` takes them, decoded when their format is known."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -103,7 +104,8 @@ class VideoData:
         if self.frames is not None:
             return self
         if wanted not in self._decoded:
-            self._decoded[wanted] = self._decode(wanted, folder)
+            found = self._decode(wanted, folder)
+            self._decoded[wanted] = found if wanted.rate is None else found._cut(wanted.rate)
         return self._decoded[wanted]
 
     def of_length(self, least: int) -> "VideoData":
@@ -122,6 +124,28 @@ class VideoData:
             raise DataError(next(iter(reasons.values())))
         clips = replace(self.clips.select(kept), left_out=dict(sorted(reasons.items())))
         return VideoData(clips, [self.frames[i] for i in kept], self.goes_on)
+
+    def _cut(self, rate: float) -> "VideoData":
+        """Decoded videos with their events up to their ends; those after them are left out, with a
+        warning."""
+        if self.clips.events is None:
+            return self
+        assert self.frames is not None
+        events, late = [], []
+        for i, (own, frames) in enumerate(zip(self.clips.events, self.frames, strict=True)):
+            end = len(frames) / rate
+            events.append(
+                tuple(each._replace(end=min(each.end, end)) for each in own if each.start < end)
+            )
+            late += [(i, each, end) for each in own if each.start >= end]
+        if late:
+            i, first, end = late[0]
+            warnings.warn(
+                f"left out: {len(late):,} events after the end of their videos; {self.shown(i)}"
+                f" ends at {end:.3g} s, and {first.label!r} begins at {first.start:.3g} s",
+                stacklevel=2,
+            )
+        return replace(self, clips=replace(self.clips, events=events))
 
     def _decode(self, wanted: FrameFormat, folder: str | None) -> "VideoData":
         clips = self.clips.clips
