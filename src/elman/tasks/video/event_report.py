@@ -23,10 +23,10 @@ _MOST_VIDEOS = 8  # drawn
 _MOST_LABELS = 20  # of a drawing, and of the table
 _MOST_SHOWN = 20  # mistakes
 _FEW = 10  # events of a label
-_WIDTH, _LEFT, _RIGHT = 900, 130, 16  # pixels
+_WIDTH, _LEFT, _RIGHT = 900, 150, 16  # pixels
 _ROW, _BAR, _TOP, _BOTTOM = 30, 11, 6, 26
 _MOST_TICKS = 8
-_LONGEST_NAME = 16  # characters
+_LONGEST_NAME = 18  # characters
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class EventRun:
             (
                 shortened(label, 60),
                 *(there[label], told[label], hits[label]),
-                f"{2 * hits[label] / max(1, there[label] + told[label]):.3f}",
+                _f1(hits[label], there[label] + told[label]),
                 f"{of_label[label]:.2f}",
             )
             for label in sorted(self.task.labels, key=lambda label: -there[label])[:_MOST_LABELS]
@@ -183,6 +183,11 @@ def timeline(
         ' style="max-width:none">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _f1(hits: int, events: int) -> str:
+    """From events that are right, and those there and found together; nothing of none."""
+    return f"{2 * hits / events:.3f}" if events else ""
 
 
 def _ticks(seconds: float) -> list[float]:

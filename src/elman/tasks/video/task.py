@@ -233,9 +233,9 @@ class Video(Task):
         return self._part.scores(output, preprocessing, data)
 
     def facts(self, train: VideoData, validation: VideoData) -> dict[str, Any]:
-        """Numbers of clips, frames and sources, and the classes."""
+        """Numbers of clips, frames, sources and events, and the classes."""
         known = self._known_while_training
-        left_out = len(known.decoded(train).left_out)
+        left_out, events = len(known.decoded(train).left_out), train.clips.events
         return {
             "training_clips": len(known.decoded(train)),
             "validation_clips": len(known.decoded(validation)),
@@ -244,6 +244,7 @@ class Video(Task):
             "frames_are": f"{known.pixels.height} x {known.pixels.width}, "
             + ("grey" if known.format.grey else "colour"),
             **({"labels": ", ".join(known.labels)} if known.labels else {}),
+            **({} if events is None else {"training_events": sum(map(len, events))}),
             "training_sha256": train.clips.sha256,
             **({"left_out": left_out} if left_out else {}),
         }
