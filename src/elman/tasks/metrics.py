@@ -88,7 +88,7 @@ def mean_average_precision(logits: Tensor, targets: Tensor) -> float:
     taken together; NaN where none occurs.
 
     >>> mean_average_precision(torch.tensor([[3.0], [2.0], [1.0]]), torch.tensor([[1], [0], [1]]))
-    0.8333333333333334
+    0.8333333333333333
     """
     found = []
     for values, true in zip(logits.T, targets.T.double(), strict=True):

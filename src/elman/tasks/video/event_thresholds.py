@@ -25,8 +25,8 @@ def best_thresholds(
 
     Labels of fewer than ten events have one in common. Of several as good it is the middle one.
 
-    >>> told = [np.array([[0.2], [0.4], [0.4], [0.2]])]
-    >>> best_thresholds(told, [(Event("a", 1.0, 3.0),)], ["a"], EventRules((1,), (0,)), 1.0)
+    >>> told = [np.array([[0.2], [0.2], [0.4], [0.4], [0.2], [0.2]])]
+    >>> best_thresholds(told, [(Event("a", 2.0, 4.0),)], ["a"], EventRules((1,), (0,)), 1.0)
     array([0.3])
     """
     counts = np.zeros((3, len(_TRIED), len(labels)))  # hits, events told, events there
