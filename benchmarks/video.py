@@ -6,6 +6,8 @@
 - `motions`: eight motions of handwritten digits, told on digits that were not seen.
 - `tip`: digits as the tip of a pen draws them, one dot a frame, encoded to MP4 and decoded again;
   tested on 14 other writers.
+- `events`: long clips of handwritten digits that now and then do one of eight motions: what, from
+  when to when, on digits that were not seen.
 - `hands`: four gestures as sequences of fingertips, by `Classify`.
 - `mnist`: Moving MNIST, 10 frames given and 10 predicted, of digits that were not seen; the squared
   error is summed over a frame, after 20 minutes of training.
@@ -22,13 +24,15 @@ import csv
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cyclopts import App
 
 from elman.data import (
+    Clip,
     mnist_digits,
     motion_clips,
+    motion_events,
     moving_digits,
     pen_tip,
     read_clips,
@@ -41,6 +45,7 @@ app = App(help=__doc__)
 TRAINED, TESTED = 800, 800  # clips of motions
 SEQUENCES = 6000  # of Moving MNIST, about what 20 minutes of two cores read
 BUDGET = "20m"
+VIDEOS = 60  # of 300 frames, with events
 RADAR_BUDGET = "15m"
 RAIN = 104.0  # brightness of 20 dBZ
 
@@ -58,6 +63,28 @@ def tip(seed: int) -> None:
         train, test = (_encoded(part, Path(folder) / part) for part in ("train", "test"))
         task = Video(seed=seed, cache=str(Path(folder) / "frames"))
         _tell("pen tip", task, train, test)
+
+
+def events(seed: int) -> None:
+    """F1 of events that overlap by half of their union, and the labels of frames."""
+    train, test = (_long_clips(part, seed) for part in ("train", "test"))
+    task, started = Video(seed=seed, kind="events", size=16, held_out=0.15), time.perf_counter()
+    task.fit(train)
+    minutes = (time.perf_counter() - started) / 60
+    _tell_events(f"events, seed {seed}", task.evaluate(test))
+    print(f"  trained in {minutes:.1f} min")
+    for row in task.record["baselines"]:
+        _tell_events(f"  {row['name']} (validation data)", row["metrics"])
+
+
+def _long_clips(part: Literal["train", "test"], seed: int) -> tuple[list[Clip], list[Any]]:
+    clips, found = motion_events(mnist_digits(part)[0], VIDEOS, seed=seed + (part == "test") * 1000)
+    return [Clip(clip, rate=10) for clip in clips], found
+
+
+def _tell_events(name: str, found: dict[str, float]) -> None:
+    kept = ("event_f1", "event_precision", "event_recall", "frame_f1", "frame_accuracy")
+    print(f"{name}: " + ", ".join(f"{each} {found[each]:.3f}" for each in kept))
 
 
 def hands(seed: int) -> None:
@@ -123,7 +150,10 @@ def _baselines(task: Any) -> None:
         print(f"  {row['name']}: {row['baseline']:.4f} on the validation data")
 
 
-PARTS = {"motions": motions, "tip": tip, "hands": hands, "mnist": mnist, "radar": radar}
+PARTS = {
+    **{"motions": motions, "tip": tip, "events": events, "hands": hands},
+    **{"mnist": mnist, "radar": radar},
+}
 
 
 @app.default

@@ -25,6 +25,7 @@ NOT = {
 OPTIONS: dict[str, dict[str, Any]] = {
     "lines": {"bidirectional": False},
     "video": {"bidirectional": False},
+    "events": {"bidirectional": False},
 }
 
 

@@ -17,7 +17,7 @@ from elman.serve.context import Context
 from elman.tasks import Speech, Task
 
 FORWARD = {"bidirectional": False}
-STREAMING = ("speech", "classify", "vectors", "video")
+STREAMING = ("speech", "classify", "vectors", "video", "events")
 
 
 @dataclass

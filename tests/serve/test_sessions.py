@@ -55,6 +55,16 @@ def test_many_streams_in_odd_pieces_are_the_offline_ones(serving: Any, speech: S
     assert streams > 1.5 * batches
 
 
+def events_of(session: Any, _: Any) -> list[tuple[Any, ...]]:
+    """What a session tells of a long video, piece by piece."""
+    frames = small_tasks.now_and_then(2)[0][0].frames(grey=True)
+    for part in np.split(np.asarray(frames), 4):
+        session.accept(part)
+    found = session.finish().value
+    each = [event if isinstance(event, dict) else vars(event) for event in found]
+    return [(event["label"], event["start"], event["end"]) for event in each]
+
+
 TASKS: dict[str, Callable[[Any, Any], Any]] = {
     "classify": lambda s, _: [s.accept("a fine "), s.accept("play"), s.finish()][-1].value,
     "vectors": lambda s, task: [s.accept(small_tasks.vectors(3)[0][0]), s.finish()][-1].value,
@@ -63,6 +73,7 @@ TASKS: dict[str, Callable[[Any, Any], Any]] = {
         s.accept(small_tasks.drawn(5).inks[0].points, new_stroke=True).value
     ),
     "lines": lambda s, _: s.accept(small_tasks.drawn(5).inks[0].points, new_stroke=True).value,
+    "events": events_of,
     "video": lambda s, _: (
         [
             s.accept(np.asarray(small_tasks.moving(2)[0][0], np.uint8)),

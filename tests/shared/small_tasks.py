@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.data import Audio, Ink, Inks, motion_clips
+from elman.data import Audio, Clip, Ink, Inks, motion_clips, motion_events
 from elman.tasks import (
     Classify,
     Forecast,
@@ -72,6 +72,15 @@ def moving(seed: int) -> tuple[Any, list[str]]:
     return motion_clips(np.full((1, 6, 6), 255, np.uint8), 16, frames=4, size=12, seed=seed)
 
 
+def now_and_then(seed: int, count: int = 8) -> tuple[list[Clip], list[Any]]:
+    """Squares that move now and then."""
+    square = np.full((1, 6, 6), 255, np.uint8)
+    clips, events = motion_events(square, count, frames=60, size=12, seed=seed)
+    sizes = ("grow", "shrink")
+    named = [[each._replace(label=str(each.label in sizes)) for each in own] for own in events]
+    return [Clip(clip, rate=10) for clip in clips], named
+
+
 MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "classify": (
         Classify,
@@ -98,6 +107,12 @@ MADE: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
     "signature": (Signature, {"references": 2, "draws": 2}, signed(1), signed(11)),
     "synthesis": (Synthesis, {"num_layers": 2}, drawn(0), drawn(1)),
     "video": (Video, {"channels": 4, "features": 8}, moving(0), moving(1)),
+    "events": (
+        Video,
+        {"kind": "events", "channels": 4, "features": 8, "window": 20},
+        now_and_then(0),
+        now_and_then(1),
+    ),
     "frames": (
         Video,
         {"kind": "predict", "inputs": 2, "horizon": 2, "num_layers": 1},

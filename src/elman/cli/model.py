@@ -49,7 +49,8 @@ def predict(
     *inputs: Annotated[
         str,
         Parameter(
-            help="Texts, each in quotes, or sound files; - for standard input.",
+            help="Texts, each in quotes, or files of sound or video, a camera or a stream; - for"
+            " standard input.",
             allow_leading_hyphen=True,
         ),
     ],

@@ -88,7 +88,11 @@ from elman.data.video.checks import check_clips as check_clips
 from elman.data.video.clip import Clip as Clip
 from elman.data.video.clip import decoded as decoded
 from elman.data.video.clips import Clips as Clips
+from elman.data.video.live import LiveFacts as LiveFacts
+from elman.data.video.live import LiveSource as LiveSource
+from elman.data.video.live import is_live as is_live
 from elman.data.video.motions import motion_clips as motion_clips
+from elman.data.video.motions import motion_events as motion_events
 from elman.data.video.motions import pen_tip as pen_tip
 from elman.data.video.moving_digits import moving_digits as moving_digits
 from elman.data.video.read import holds_clips as holds_clips

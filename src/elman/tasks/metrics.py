@@ -40,13 +40,16 @@ def single_label(logits: Tensor, targets: Tensor) -> dict[str, float]:
     }
 
 
-def multi_label(logits: Tensor, targets: Tensor) -> dict[str, float]:
-    """Metrics of logits (N, C) against targets 0 or 1, (N, C).
+def multi_label(
+    logits: Tensor, targets: Tensor, thresholds: Tensor | float = 0.0
+) -> dict[str, float]:
+    """Metrics of logits (N, C) against targets 0 or 1, (N, C); labels above `thresholds`, (C,) or
+    one for all, are told.
 
     **Returns:** `accuracy` (all labels of an example right), `micro_f1`, `macro_f1` (over the
     labels that occur or are predicted) and `loss` (nats a label).
     """
-    predicted, true = logits > 0, targets > 0.5
+    predicted, true = logits > thresholds, targets > 0.5
     hits, guessed, real = (x.sum(0).double() for x in (predicted & true, predicted, true))
     seen = guessed + real > 0
     return {
@@ -55,6 +58,48 @@ def multi_label(logits: Tensor, targets: Tensor) -> dict[str, float]:
         "macro_f1": float(f1(hits, guessed, real)[seen].mean()) if bool(seen.any()) else 1.0,
         "loss": float(F.binary_cross_entropy_with_logits(logits, targets)),
     }
+
+
+def best_thresholds(logits: Tensor, targets: Tensor) -> Tensor:
+    """For each label the threshold of its logits (N, C) with the highest F1, (C,).
+
+    It lies in the middle between the logits that it parts; 0 for a label that no target (N, C) has.
+
+    >>> best_thresholds(torch.tensor([[-3.0], [-2.0], [-1.0]]), torch.tensor([[0.0], [1.0], [1.0]]))
+    tensor([-2.5000])
+    """
+    found = torch.zeros(logits.shape[1], dtype=logits.dtype)
+    for i in range(logits.shape[1]):
+        order = logits[:, i].argsort(descending=True)
+        values, true = logits[order, i], targets[order, i].double()
+        if not bool(true.any()):
+            continue
+        count = torch.arange(1, len(true) + 1)
+        quality = f1(true.cumsum(0), count, true.sum())
+        below = torch.cat([values[1:], values[-1:] - 1])
+        quality[values == below] = -1  # equal logits are not parted
+        best = int(quality.argmax())
+        found[i] = (values[best] + below[best]) / 2
+    return found
+
+
+def mean_average_precision(logits: Tensor, targets: Tensor) -> float:
+    """The mean over the labels that occur of the average precision of logits (N, C), equal ones
+    taken together; NaN where none occurs.
+
+    >>> mean_average_precision(torch.tensor([[3.0], [2.0], [1.0]]), torch.tensor([[1], [0], [1]]))
+    0.8333333333333333
+    """
+    found = []
+    for values, true in zip(logits.T, targets.T.double(), strict=True):
+        if not bool(true.any()):
+            continue
+        order = values.argsort(descending=True)
+        hits, count = true[order].cumsum(0), torch.arange(1, len(true) + 1)
+        is_last = torch.cat([values[order][1:] != values[order][:-1], torch.tensor([True])])
+        gained = torch.diff(hits[is_last], prepend=hits.new_zeros(1))
+        found.append(float((gained * hits[is_last] / count[is_last]).sum() / hits[-1]))
+    return sum(found) / len(found) if found else float("nan")
 
 
 def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = 15) -> float:

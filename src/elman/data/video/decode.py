@@ -59,9 +59,9 @@ def decode_timed(
     """Every frame of a part with its time, in the wanted size and colours, and the first one after
     the part."""
     library(str(path))
-    reformatter = _reformatter()
+    tool = reformatter()
     for each in timed_frames(path, start, end):
-        yield each._replace(frame=_array_of(each.frame, wanted, reformatter))
+        yield each._replace(frame=array_of(each.frame, wanted, tool))
 
 
 def facts_of(path: Path) -> VideoFacts:
@@ -98,7 +98,7 @@ def timed_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
         frames = _decoded_frames(av, container, stream)
         before: Timed | None = None
         try:
-            for each in _with_times(frames, stream, step, is_sought=start > 0):
+            for each in with_times(frames, stream, step, is_sought=start > 0):
                 if last is None and each.time > start > 0:
                     # The index led too far: read from the beginning instead.
                     yield from _from_the_beginning(path, start, end)
@@ -266,8 +266,8 @@ def _decoded_frames(av: Any, container: Any, stream: Any) -> Iterator[Any]:
         raise _FaultError(getattr(error, "strerror", None) or str(error)) from None
 
 
-def _with_times(
-    frames: Iterator[Any], stream: Any, step: float, *, is_sought: bool
+def with_times(
+    frames: Iterator[Any], stream: Any, step: float, *, is_sought: bool = False
 ) -> Iterator[Timed]:
     """Frames with times that rise: where the file has none, or they fall, they follow by `step`.
 
@@ -287,21 +287,22 @@ def _with_times(
 def _formatted(frames: Iterator[Any], wanted: FrameFormat) -> Iterator[Frame]:
     """PyAV's frames as arrays; one that is held is brought to its form once."""
     held, array = None, None
-    reformatter = _reformatter()
+    tool = reformatter()
     for frame in frames:
         if frame is not held or array is None:
             if wanted.size is None and array is not None:
                 wanted = FrameFormat(wanted.rate, array.shape[:2], wanted.grey, wanted.fit)
-            held, array = frame, _array_of(frame, wanted, reformatter)
+            held, array = frame, array_of(frame, wanted, tool)
         yield array
 
 
-def _reformatter() -> Any:
+def reformatter() -> Any:
     """What scales frames and changes their colours; one for all frames keeps its tables."""
     return importlib.import_module("av.video.reformatter").VideoReformatter()
 
 
-def _array_of(frame: Any, wanted: FrameFormat, reformatter: Any) -> Frame:
+def array_of(frame: Any, wanted: FrameFormat, tool: Any) -> Frame:
+    """One of PyAV's frames in a format, brought to it by a `reformatter`."""
     turn = _turn(frame)
     height, width = frame.height, frame.width
     geometry = wanted.geometry(*((width, height) if turn.is_transposed else (height, width)))
@@ -309,7 +310,7 @@ def _array_of(frame: Any, wanted: FrameFormat, reformatter: Any) -> Frame:
     has_alpha = any(component.is_alpha for component in frame.format.components)
     layout = "rgba" if has_alpha else "gray" if wanted.grey else "rgb24"
     area = "AREA" if scaled[0] <= height and scaled[1] <= width else "BILINEAR"
-    scaled_frame = reformatter.reformat(frame, scaled[1], scaled[0], layout, interpolation=area)
+    scaled_frame = tool.reformat(frame, scaled[1], scaled[0], layout, interpolation=area)
     picture = scaled_frame.to_ndarray()
     if picture.ndim == 2:
         picture = picture[..., None]

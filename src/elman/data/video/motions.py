@@ -9,10 +9,14 @@ from elman.data.checks import whole
 from elman.data.ink.ink import Ink
 from elman.data.values import shown
 from elman.data.video.frame_format import Frame, resized
+from elman.data.video.sample import Event
 from elman.errors import DataError, SettingsError
 
 MOTIONS = ("left", "right", "up", "down", "clockwise", "counter-clockwise", "grow", "shrink")
 _DOT = 1.0  # pixels, standard deviation of the dot that is a pen's tip
+_RATE = 10.0  # frames a second of long clips
+_LASTS, _PAUSE = (8, 21), (6, 25)  # frames of a motion, and of what is between two
+_LEAPS = 0.1  # chance of a frame between motions that the digit is elsewhere
 _JITTER = 0.15  # of the free way, by which places differ at random
 
 
@@ -35,18 +39,7 @@ def motion_clips(
     >>> clips.shape, labels[6], bool(clips[6, 0].sum() < clips[6, -1].sum())
     ((8, 5, 24, 24), 'grow', True)
     """
-    pictures = np.asarray(digits)
-    if pictures.ndim != 3 or pictures.dtype != np.uint8 or not pictures.size:
-        raise DataError(
-            f"digits of {pictures.dtype} of shape {pictures.shape}: uint8 (N, h, w) are needed"
-        )
-    count, frames, size = whole(count, "count", 1), whole(frames, "frames", 2), whole(size, "size")
-    if max(pictures.shape[1:]) * 3 > size * 2:
-        raise SettingsError(
-            f"size={size}: digits of {pictures.shape[1]} x {pictures.shape[2]} need a half more to"
-            " move in"
-        )
-    random = np.random.default_rng(whole(seed, "seed"))
+    pictures, count, frames, size, random = _checked(digits, count, frames, size, seed)
     out = np.zeros((count, frames, size, size), np.uint8)
     labels = [MOTIONS[i % len(MOTIONS)] for i in range(count)]
     for i, motion in enumerate(labels):
@@ -55,6 +48,51 @@ def motion_clips(
         for t in range(frames):
             _put(out[i, t], picture, places[t], scales[t])
     return out, labels
+
+
+def motion_events(
+    digits: Any, count: int, *, frames: int = 300, size: int = 48, seed: int = 0
+) -> tuple[NDArray[np.uint8], list[tuple[Event, ...]]]:
+    """Long clips of one digit each that now and then does one of the eight `MOTIONS`, for 8 to 20
+    frames, and what it does when, at 10 frames a second.
+
+    Between two motions it stands still for 6 to 24 frames, where it leaps to another place now and
+    then: neither a place nor that something moves tells an event.
+
+    **Arguments:** those of `motion_clips`.
+
+    **Returns:** (count, frames, size, size) uint8 and the events of each clip.
+
+    >>> clips, events = motion_events(np.full((1, 8, 8), 255, np.uint8), 2, frames=60, size=24)
+    >>> clips.shape, events[0][0].label in MOTIONS, events[0][-1].end <= 6
+    ((2, 60, 24, 24), True, True)
+    """
+    pictures, count, frames, size, random = _checked(digits, count, frames, size, seed)
+    out = np.zeros((count, frames, size, size), np.uint8)
+    found = []
+    for clip in out:
+        picture = pictures[random.integers(len(pictures))]
+        events: list[Event] = []
+        place, scale, t = random.uniform(-1, 1, 2), 0.75, 0
+        while True:
+            for still in range(t, min(frames, t + int(random.integers(*_PAUSE)))):
+                if random.random() < _LEAPS:
+                    place, scale = random.uniform(-1, 1, 2), random.uniform(0.5, 1)
+                _put(clip[still], picture, place, scale)
+                t = still + 1
+            length = int(random.integers(*_LASTS))
+            if t + length > frames:
+                break
+            motion = MOTIONS[random.integers(len(MOTIONS))]
+            places, scales = _course(motion, length, random)
+            for place, scale in zip(places, scales, strict=True):
+                _put(clip[t], picture, place, scale)
+                t += 1
+            events.append(Event(motion, (t - length) / _RATE, t / _RATE))
+        for still in range(t, frames):
+            _put(clip[still], picture, place, scale)
+        found.append(tuple(events))
+    return out, found
 
 
 def pen_tip(ink: Ink, *, size: int = 32, frames: int | None = None) -> NDArray[np.uint8]:
@@ -85,6 +123,24 @@ def pen_tip(ink: Ink, *, size: int = 32, frames: int | None = None) -> NDArray[n
         chosen = np.linspace(0, len(dots) - 1, whole(frames, "frames", 1))
         dots = dots[chosen.round().astype(int)]
     return dots
+
+
+def _checked(
+    digits: Any, count: int, frames: int, size: int, seed: int
+) -> tuple[NDArray[np.uint8], int, int, int, np.random.Generator]:
+    """The arguments that make clips of digits, and what draws at random."""
+    pictures = np.asarray(digits)
+    if pictures.ndim != 3 or pictures.dtype != np.uint8 or not pictures.size:
+        raise DataError(
+            f"digits of {pictures.dtype} of shape {pictures.shape}: uint8 (N, h, w) are needed"
+        )
+    count, frames, size = whole(count, "count", 1), whole(frames, "frames", 2), whole(size, "size")
+    if max(pictures.shape[1:]) * 3 > size * 2:
+        raise SettingsError(
+            f"size={size}: digits of {pictures.shape[1]} x {pictures.shape[2]} need a half more to"
+            " move in"
+        )
+    return pictures, count, frames, size, np.random.default_rng(whole(seed, "seed"))
 
 
 def _course(

@@ -26,7 +26,7 @@ from elman.data.video.lists import (
     samples_of_list,
     samples_of_table,
 )
-from elman.data.video.sample import Sample
+from elman.data.video.sample import Sample, event_of
 from elman.errors import DataError, ElmanError, SettingsError
 
 _WORDS = Words("clips", "clips", "label")
@@ -63,7 +63,8 @@ def read_clips(
     - `path`, `label`: the columns of a table.
     - `separator`: parts several labels of one clip, as in `"run|jump"`.
     - `events`: rows of a table with the same path are what happens in one long video, from `start`
-      to `end`.
+      to `end`; of a tuple `(clips, events)` the second part holds for each clip a list of `Event`
+      or `(label, start, end)`. No clip then needs a label.
     - `rate`: frames a second of pictures and arrays, which hold no times.
 
     What cannot be read is left out, with a warning, and `left_out` says why. Raises `DataError`
@@ -82,6 +83,8 @@ def read_clips(
         samples = _from_path(source, columns, events=events, rate=rate)
         return _collected(samples, labelled and not events, separator, str(source))
     described = f"the {type(source).__name__}"
+    if events:
+        return _collected(_with_events(source, rate), False, separator, described)
     return _collected(_in_memory(source, rate), labelled, separator, described)
 
 
@@ -202,6 +205,21 @@ def _in_memory(source: Any, rate: float | None) -> Iterator[Sample]:
         is_pair = labels is None and isinstance(item, tuple) and len(item) == 2
         clip, label = item if is_pair else (item, None if labels is None else labels[i])
         yield _sample(clip, f"clip {i}", label, rate)
+
+
+def _with_events(source: Any, rate: float | None) -> Iterator[Sample]:
+    """Clips with what happens in each, which a tuple `(clips, events)` says."""
+    is_pair = isinstance(source, tuple) and len(source) == 2 and not _is_one(source[1])
+    if not is_pair:
+        yield from _in_memory(source, rate)
+        return
+    samples = list(_in_memory(source[0], rate))
+    events = as_list(source[1], "events")
+    if len(samples) != len(events):
+        raise DataError(f"{len(samples)} clips but events of {len(events)}")
+    for sample, own in zip(samples, events, strict=True):
+        found = (event_of(each, sample.name) for each in as_list(own, "the events of a clip"))
+        yield sample._replace(events=tuple(sorted(found, key=lambda each: each.start)))
 
 
 def _is_one(item: Any) -> bool:

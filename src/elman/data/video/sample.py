@@ -1,8 +1,11 @@
 """One clip as a file, a list or a dataset gives it."""
 
+import math
 from typing import Any, NamedTuple
 
+from elman.data.values import shown, text_of
 from elman.data.video.clip import Clip
+from elman.errors import DataError
 
 
 class Event(NamedTuple):
@@ -30,3 +33,23 @@ class Sample(NamedTuple):
     label: Any = None
     group: str = ""
     events: tuple[Event, ...] | None = None
+
+
+def event_of(value: Any, name: str) -> Event:
+    """An event of a label, a start and an end in seconds; `DataError` names the clip.
+
+    >>> event_of(["jump", 1, 2.5], "clip 0")
+    Event(label='jump', start=1.0, end=2.5)
+    """
+    try:
+        label, start, end = value
+        found = Event(str(text_of(label)).strip(), float(start), float(end))
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{name}: the event {shown(value)} is not a label, a start and an end in seconds"
+        ) from None
+    if not found.label:
+        raise DataError(f"{name}: the event {shown(value)} has no label")
+    if not 0 <= found.start < found.end < math.inf:
+        raise DataError(f"{name}: an event from {found.start:g} s to {found.end:g} s is none")
+    return found

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from elman.baselines import Baseline
 from elman.baselines.majority import majority
+from elman.baselines.result import Label
 from elman.baselines.summary_linear import summary_linear
 from elman.data.video.frame_format import Frame, resized
 
@@ -17,10 +18,12 @@ _PARTS = 3  # of a side, whose motion is measured
 
 def baselines(
     train: Sequence[Frame],
-    train_labels: Sequence[str],
+    train_labels: Sequence[Label],
     held_out: Sequence[Frame],
-    labels: Sequence[str],
+    labels: Sequence[Label],
     seed: int,
+    *,
+    several: bool = False,
 ) -> list[Baseline]:
     """The most frequent class, the mean frame, and how much moves where: the order of frames is
     in none of them."""
@@ -30,7 +33,7 @@ def baselines(
         ("motion energy, linear", motion_energy),
     ):
         known, new = [figures(each) for each in train], [figures(each) for each in held_out]
-        result = summary_linear(known, train_labels, new, labels, seed=seed)
+        result = summary_linear(known, train_labels, new, labels, several=several, seed=seed)
         found.append(replace(result, name=name))
     return found
 

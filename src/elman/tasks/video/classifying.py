@@ -19,7 +19,7 @@ from elman.tasks.likeliest import likeliest
 from elman.tasks.metrics import calibrated, fit_temperature
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
-from elman.tasks.prediction import Prediction
+from elman.tasks.prediction import Prediction, rows
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.baselines import baselines
 from elman.tasks.video.batches import ClipBatches, in_order
@@ -28,8 +28,9 @@ from elman.tasks.video.network import classifier
 from elman.tasks.video.plan import plan
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.tasks.video.run_report import VideoRun
+from elman.tasks.video.session import VideoSession
 from elman.train import Step
-from elman.train.inference import ByLength
+from elman.train.inference import ByLength, infer
 from elman.train.objective import Objective
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Classifying:
     """What `Video` does where clips have labels; its methods are those of `Hooks`."""
 
     columns = "label", "name"
+    compared_by: str | None = "accuracy"
+    session_type = VideoSession
 
     def __init__(self, task: "Video") -> None:
         self.task, self.settings = task, task.settings
@@ -60,17 +63,22 @@ class Classifying:
     def build(self, preprocessing: VideoPreprocessing) -> SequenceModel:
         """Features of frames, recurrent layers, and the scores of classes."""
         cell = self.task.cell or self.settings.cell
-        return classifier(self.settings, cell, preprocessing.pixels, len(preprocessing.labels))
+        classes, several = len(preprocessing.labels), preprocessing.several
+        return classifier(self.settings, cell, preprocessing.pixels, classes, several=several)
 
     def batches(
         self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
     ) -> ClipBatches | ByLength[Padded]:
         """Clips of similar length, varied while training."""
+        if not training:
+            return self.in_order(preprocessing, data)
         frames, targets = preprocessing.frames(data), preprocessing.targets(data)
-        lengths = [len(each) for each in frames]
-        if training:
-            return ClipBatches(frames, targets, self.settings, lengths)
-        return in_order(frames, targets, lengths)
+        return ClipBatches(frames, targets, self.settings, [len(each) for each in frames])
+
+    def in_order(self, preprocessing: VideoPreprocessing, data: VideoData) -> ByLength[Padded]:
+        """Clips of similar length, for inference."""
+        frames, targets = preprocessing.frames(data), preprocessing.targets(data)
+        return in_order(frames, targets, [len(each) for each in frames])
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy."""
@@ -79,18 +87,22 @@ class Classifying:
         loss = F.cross_entropy(scores, batch.targets, label_smoothing=smoothing)
         return Step(loss, len(batch.lengths), state)
 
-    def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
+    def outputs(self, model: SequenceModel, batch: Padded) -> Any:
         """The scores of the classes, (B, classes)."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
-        return cast("Tensor", scores)
+        return self.as_outputs(model, scores)
 
-    def average(self, outputs: Sequence[Tensor]) -> Tensor:
+    def as_outputs(self, model: Any, scores: Tensor) -> Any:  # noqa: ARG002
+        """Scores (B, classes) of a network as `outputs` gives them."""
+        return scores
+
+    def average(self, outputs: Sequence[Any]) -> Any:
         """The scores of the mean of the probabilities."""
         return mean_scores(outputs, several=False)
 
     def decode(
         self,
-        output: Sequence[Tensor],
+        output: Sequence[Any],
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
@@ -99,8 +111,16 @@ class Classifying:
         found = [likeliest(row, preprocessing.labels, n) for row in rows]
         return [replace(each, columns=self.columns) for each in found]
 
+    def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+        """A row for each clip."""
+        return rows(predictions, self.columns[0])
+
+    def probabilities(self, output: Sequence[Any]) -> NDArray[np.float32]:
+        """The probability of each class, (N, classes)."""
+        return self.task._known.probabilities(output)
+
     def metrics(
-        self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
+        self, output: Sequence[Any], preprocessing: VideoPreprocessing, data: VideoData
     ) -> dict[str, float]:
         """See `elman.tasks.metrics`; and the loss at the temperature that fits best."""
         scores, targets = torch.stack(list(output)), preprocessing.targets(data)
@@ -117,8 +137,12 @@ class Classifying:
         """Find the temperature of the probabilities."""
         head = cast("ClassifyHead", model.head)
         head.temperature.fill_(1)
-        scores = torch.stack(self.task._outputs(validation))
-        targets = self.task._preprocessing.targets(validation)
+        known: VideoPreprocessing = self.task._preprocessing
+        batches = self.in_order(known, validation)
+        scores, targets = (
+            torch.stack(infer(model, batches, self.outputs)),
+            known.targets(validation),
+        )
         head.temperature.fill_(fit_temperature(scores, targets))
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:
@@ -130,7 +154,7 @@ class Classifying:
         return baselines(known, train.labels, new, held_out.labels, self.settings.seed)
 
     def scores(
-        self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
+        self, output: Sequence[Any], preprocessing: VideoPreprocessing, data: VideoData
     ) -> NDArray[np.float64]:
         """1 for each right label, else 0."""
         right = torch.stack(list(output)).argmax(-1) == preprocessing.targets(data)

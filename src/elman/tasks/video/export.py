@@ -1,32 +1,47 @@
-"""A classifier of clips to export, and what a program has to do before and after."""
+"""Models that tell labels to export, and what a program has to do before and after."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from torch import Tensor
 
 from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
 from elman.tasks.sequence_export import measured, named_inputs, probabilities, sequence_spec
 from elman.tasks.video import forecaster_export
+from elman.tasks.video.batches import Clips
 
 if TYPE_CHECKING:
+    from elman.data.video.frame_format import Frame
+    from elman.tasks.video.classifying import Classifying
+    from elman.tasks.video.events import Events
     from elman.tasks.video.task import Video
 
 
 def export_spec(task: "Video") -> ExportSpec:
-    """Graphs from frames to `scores` (logits) and `probabilities` of the labels."""
-    if task.settings.kind == "predict":
+    """Graphs from frames to `scores` (logits) and `probabilities` of the labels, of a clip or at
+    each of its frames."""
+    kind = task.settings.kind
+    if kind == "predict":
         return forecaster_export.export_spec(task)
-    known, model = task.preprocessing, only_network(task)
+    known, model = task._known, only_network(task)
+    several = known.several or kind == "events"
+    about = {
+        "task": task.name,
+        "labels": known.labels,
+        "frames": known.described("pixels from 0 to 255, as they are"),
+    }
+    if several:
+        limits = model.head.thresholds.sigmoid().tolist()
+        about["told_above"] = [round(each, 6) for each in limits]
+    if kind == "events":
+        assert known.rules is not None
+        about["events"] = {**vars(known.rules), "window": task.settings.window}
     return replace(
-        sequence_spec(model, probabilities(), states=False),
-        preprocessing={
-            "task": task.name,
-            "labels": known.labels,
-            "frames": known.described("pixels from 0 to 255, as they are"),
-        },
+        sequence_spec(model, probabilities(several=several), states=False),
+        preprocessing=about,
         metadata={"task": task.name, "labels": "\n".join(known.labels)},
         batches=lambda data: _batches(task, data),
         metrics=lambda runs, data: measured(task, data, lambda batch: _outputs(task, runs, batch)),
@@ -35,15 +50,30 @@ def export_spec(task: "Video") -> ExportSpec:
     )
 
 
-def _named(task: "Video", batch: Any) -> dict[str, Tensor]:
-    return {**named_inputs(only_network(task).encoder, batch.inputs), "lengths": batch.lengths}
-
-
 def _batches(task: "Video", data: Any) -> Iterator[dict[str, Tensor]]:
     dataset = task.read(data, labelled=False)
     for batch in task.batches(task.preprocessing, dataset, training=False).epoch(0):
-        yield _named(task, batch)
+        if task.settings.kind != "events":
+            yield _named(task, batch.inputs)
+            continue
+        size = task.settings.window
+        for i in range(0, len(batch), size):
+            yield _named(task, _one(batch[i : i + size]))
 
 
-def _outputs(task: "Video", runs: Mapping[str, Run], batch: Any) -> Tensor:
-    return runs["sequence"](_named(task, batch))["scores"]
+def _named(task: "Video", clips: Clips) -> dict[str, Tensor]:
+    return {**named_inputs(only_network(task).encoder, clips), "lengths": clips.lengths}
+
+
+def _one(frames: "Frame") -> Clips:
+    """A video as a batch of one."""
+    return Clips(torch.from_numpy(frames), torch.tensor([len(frames)]))
+
+
+def _outputs(task: "Video", runs: Mapping[str, Run], batch: Any) -> Any:
+    """What the graph gives of a batch, as the task's `outputs`; videos are read as a whole."""
+    is_of_events = task.settings.kind == "events"
+    clips = _one(batch) if is_of_events else batch.inputs
+    scores = runs["sequence"](_named(task, clips))["scores"]
+    part = cast("Classifying | Events", task._part)
+    return part.as_outputs(only_network(task), scores.squeeze(1) if is_of_events else scores)

@@ -1,6 +1,7 @@
 """The task `Video` on the command line."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,8 @@ from pydantic import Field, field_validator
 
 from elman.errors import DataError, SettingsError
 from elman.tasks.commands import Commands, Note, Part, PredictFlags, Rows
-from elman.tasks.prediction import Prediction, rows
+from elman.tasks.formats import json_line
+from elman.tasks.prediction import Prediction
 from elman.tasks.video.settings import VideoSettings
 from elman.train.settings import seconds_of
 
@@ -26,9 +28,11 @@ class Predict(PredictFlags):
     every: str | None = Field(
         None,
         description="Tell what a clip shows so far after each such time, as 1s or 0.5: of models"
-        " that tell labels.",
+        " that tell labels; of cameras and streams 1s if not given.",
     )
-
+    retries: int = Field(
+        5, ge=0, le=10**6, description="Attempts in a row to connect again to a camera or stream."
+    )
     out: Path | None = Field(
         None,
         description="File for the frames that are predicted: .gif, .mp4, or .npz, which keeps every"
@@ -38,21 +42,30 @@ class Predict(PredictFlags):
     def run(
         self, task: "Video", inputs: Sequence[str], data: str | None, *, as_json: bool
     ) -> Iterator[Part]:
-        """A row for each clip of the files or of the data."""
+        """A row for each clip of the files or of the data, or for each event; of a camera, a stream
+        or a pipe lines as they come."""
+        from elman.data.video.live import is_live
+
         if bool(inputs) == (data is not None):
             raise SettingsError("give either videos, or --data, to predict")
         if (task.settings.kind == "predict") != (self.out is not None):
             raise SettingsError("--out FILE is for models that predict frames, which need it")
         sources = list(inputs) if data is None else [data]
+        if any(is_live(source) for source in sources):
+            yield from self._live(task, sources, as_json=as_json)
+            return
         if self.every is not None:
             yield from self._running(task, sources)
             return
         found = [each for source in sources for each in self._of(task, source, len(sources))]
+        if task.settings.kind == "events" and all(each.value == () for each in found):
+            yield Note("no events were found")
+            return
         if self.out is not None:
             yield from _written(found, self.out, task.settings.rate)
             return
-        shown = rows(found, task.value_name)
-        yield Rows(shown if as_json else [{k: _plain(v) for k, v in row.items()} for row in shown])
+        shown = task._part.rows(found)
+        yield Rows(shown if as_json else [_plain_row(row) for row in shown])
 
     @field_validator("every")
     @classmethod
@@ -65,7 +78,7 @@ class Predict(PredictFlags):
         """A row for each clip and time."""
         from elman.tasks.video.running import running
 
-        if task.settings.kind == "predict" or self.n != 1:
+        if task.settings.kind != "classify" or self.n != 1:
             raise SettingsError("--every is for models that tell labels, without --n")
         assert self.every is not None
         for source in sources:
@@ -73,9 +86,29 @@ class Predict(PredictFlags):
                 try:
                     answers = running(task, clip, seconds_of(self.every))
                     found = [{"time": t, **each.row("label"), "name": name} for t, each in answers]
-                    yield Rows([{k: v for k, v in row.items() if k != "input"} for row in found])
+                    found = [{k: v for k, v in row.items() if k != "input"} for row in found]
+                    yield Rows([_plain_row(row) for row in found])
                 except DataError as error:
                     yield Note(f"{name}: {error}")
+
+    def _live(self, task: "Video", sources: Sequence[str], *, as_json: bool) -> Iterator[Part]:
+        """A line for each answer, or event, of one camera, stream or pipe."""
+        from elman.tasks.video.running import live
+
+        if task.settings.kind == "predict":
+            raise SettingsError("cameras and streams are for models that tell labels or events")
+        if len(sources) > 1 or self.n != 1 or self.out is not None:
+            raise SettingsError("give one camera or stream alone, without --n and --out")
+        every = 1.0 if self.every is None else seconds_of(self.every)
+        has_header = as_json
+        for row in live(task, sources[0], every, self.retries, _tell):
+            if as_json:
+                yield json_line(row)
+                continue
+            if not has_header:
+                yield "\t".join(row) + "\n"
+                has_header = True
+            yield "\t".join(str(value) for value in _plain_row(row).values()) + "\n"
 
     def _of(self, task: "Video", source: str, count: int) -> list[Prediction]:
         """Those of one source; of several, one that cannot be read leaves the others."""
@@ -107,20 +140,30 @@ def _written(found: Sequence[Prediction], out: Path, rate: float | None) -> Iter
         yield f"{path}\n"
 
 
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose labels, and the others after them, are in one cell each."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
 def _plain(value: Any) -> Any:
-    """The other labels in one cell of a table."""
     if not isinstance(value, tuple):
         return value
-    return "; ".join(f"{label} {probability:.4g}" for label, probability in value)
+    words = (each if isinstance(each, str) else f"{each[0]} {each[1]:.4g}" for each in value)
+    return "; ".join(words)
 
 
 COMMANDS = Commands(
     VideoSettings,
-    """Train a model that tells what a video shows, or that predicts its next frames.
+    """Train a model that tells what a video shows, finds events in long ones, or predicts the next
+    frames.
 
     Example: `elman train video --data clips/`
     """,
     predict=Predict,
-    data_settings=("path", "label"),
+    data_settings=("path", "label", "separator"),
     reads=(),
 )

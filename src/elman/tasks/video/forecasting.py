@@ -12,10 +12,11 @@ from torch import Tensor
 from elman.baselines import Baseline
 from elman.errors import SettingsError
 from elman.tasks.plan import Plan, length, units
-from elman.tasks.prediction import Prediction
+from elman.tasks.prediction import Prediction, rows
 from elman.tasks.run_report.run import Own
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.forecast_report import ForecastRun
+from elman.tasks.video.forecast_session import ForecastSession
 from elman.tasks.video.forecaster import Forecaster
 from elman.tasks.video.frame_metrics import frame_metrics
 from elman.tasks.video.hold_out import later_held_out
@@ -43,6 +44,8 @@ class Forecasting:
     """What `Video` does where frames are predicted; its methods are those of `Hooks`."""
 
     columns = "frames", "name"
+    compared_by: str | None = None
+    session_type = ForecastSession
 
     def __init__(self, task: "Video") -> None:
         self.task, self.settings = task, task.settings
@@ -139,6 +142,10 @@ class Forecasting:
             raise SettingsError("n is of models that classify: this one predicts frames")
         frames = [(255 * each).round().byte().permute(0, 2, 3, 1).numpy() for each in output]
         return [Prediction(each, columns=self.columns) for each in frames]
+
+    def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+        """A row for each clip."""
+        return rows(predictions, "label")
 
     def metrics(
         self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData

@@ -46,7 +46,7 @@ class Usual:
 
 def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these clips, beside the settings that were given."""
-    count, classes = len(train), max(2, len(set(train.labels)))
+    count, classes = len(train), max(2, len(train.clips.classes))
     usual = usual_of(train.clips.clips)
     chosen, frames = form_of(usual, given)
     chosen["kind"] = "classify"

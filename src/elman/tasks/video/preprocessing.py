@@ -1,7 +1,7 @@
 """What a classifier of clips learns before its weights: labels, the form of frames, their range."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.video.frame_format import Frame, FrameFormat
-from elman.errors import DataError
+from elman.errors import DataError, ModelError
 from elman.tasks.start import check_labels
 from elman.tasks.storage import Saved
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.encoder import Pixels
+from elman.tasks.video.event_tracker import EventRules, EventTracker, at_frames
 from elman.tasks.video.settings import VideoSettings
 
 _LOOKED_AT = 200  # clips, for mean and deviation
@@ -31,31 +32,38 @@ class VideoPreprocessing:
     - `pixels`: their size and range.
     - `labels`: the classes, sorted; none where frames are predicted.
     - `cache`: the folder of decoded frames; the user's if None.
+    - `several`: whether a clip may have several labels.
+    - `rules`: what is no event; None where no events are found.
     """
 
     format: FrameFormat
     pixels: Pixels
     labels: list[str]
     cache: str | None = None
+    several: bool = False
+    rules: EventRules | None = None
 
     @classmethod
     def learn(cls, train: VideoData, settings: VideoSettings, start: Self | None) -> Self:
         """From the data to train on, or what the model to start from has learnt."""
         if start is not None:
             if settings.kind != "predict":
-                check_labels(train.labels, start.labels)
-            return cls(start.format, start.pixels, start.labels, settings.cache)
+                check_labels(train.clips.classes, start.labels)
+                _check_several(train, several=start.several)
+            return replace(start, cache=settings.cache)
         grey = settings.colour == "grey"
         wanted = FrameFormat.of(settings.rate, settings.sides, grey, settings.fit)
         data = train.decoded(wanted, settings.cache)
         assert data.frames is not None
         height, width = data.frames[0].shape[1:3]
-        return cls(
-            wanted,
-            Pixels(height, width, wanted.channels, *_range(data.frames)),
-            [] if settings.kind == "predict" else sorted(set(data.labels)),
-            settings.cache,
-        )
+        pixels = Pixels(height, width, wanted.channels, *_range(data.frames))
+        labels = [] if settings.kind == "predict" else data.clips.classes
+        rules = None
+        if settings.kind == "events":
+            assert wanted.rate is not None
+            rules = EventRules.learn(data.events, labels, wanted.rate)
+        several = data.clips.is_multi_label and rules is None and bool(labels)
+        return cls(wanted, pixels, labels, settings.cache, several, rules)
 
     def described(self, values: str) -> dict[str, Any]:
         """The frames for a program without elman, whose pixels have such `values`."""
@@ -79,25 +87,62 @@ class VideoPreprocessing:
         return frames
 
     def targets(self, data: VideoData) -> Tensor:
-        """The number of each decoded clip's class, (N,) int64; 0 where there are no labels."""
+        """The number of each decoded clip's class, (N,) int64, or of `several` 0 and 1 for each
+        label, (N, labels); 0 where there are no labels."""
         data = self.decoded(data)
         if data.clips.labels is None:
-            return torch.zeros(len(data), dtype=torch.int64)
+            shape = (len(data), len(self.labels)) if self.several else (len(data),)
+            return torch.zeros(shape, dtype=torch.float32 if self.several else torch.int64)
+        _check_several(data, several=self.several)
+        self._check_known(data, data.label_sets)
         index = {label: i for i, label in enumerate(self.labels)}
-        for name, label in zip(data.clips.names, data.labels, strict=True):
-            if label not in index:
-                raise DataError(
-                    f"{name}: the label {label!r} was not in the training data, which has"
-                    f" {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
-                )
-        return torch.tensor([index[label] for label in data.labels])
+        if not self.several:
+            return torch.tensor([index[label] for label in data.labels])
+        found = torch.zeros(len(data), len(self.labels))
+        for row, labels in zip(found, data.label_sets, strict=True):
+            row[[index[label] for label in labels]] = 1
+        return found
+
+    def frame_labels(self, data: VideoData) -> list[NDArray[np.bool_]]:
+        """The labels of each frame of the decoded videos, (T, labels) each."""
+        decoded, rate = self.decoded(data), self.rate
+        self._check_known(data, [[event.label for event in each] for each in decoded.events])
+        return [
+            at_frames(own, self.labels, len(frames), rate)
+            for own, frames in zip(decoded.events, self.frames(data), strict=True)
+        ]
+
+    def tracker(self, thresholds: Tensor) -> EventTracker:
+        """What finds events in the probabilities of frames, by thresholds of scores, (labels,)."""
+        assert self.rules is not None
+        limits = thresholds.double().sigmoid().cpu().numpy()
+        return EventTracker(self.labels, limits, self.rules, self.rate)
+
+    @property
+    def rate(self) -> float:
+        """Frames a second of videos in which events are found."""
+        assert self.format.rate is not None
+        return self.format.rate
 
     def probabilities(self, output: Sequence[Tensor]) -> NDArray[np.float32]:
         """The probability of each class, (N, classes), from the scores of N clips."""
         if not len(output):
             return np.zeros((0, len(self.labels)), np.float32)
-        found: NDArray[np.float32] = torch.stack(list(output)).softmax(-1).numpy()
+        scores = torch.stack(list(output))
+        found: NDArray[np.float32] = (
+            scores.sigmoid() if self.several else scores.softmax(-1)
+        ).numpy()
         return found
+
+    def _check_known(self, data: VideoData, labels: Sequence[Sequence[str]]) -> None:
+        """Raise `DataError` for a label of the decoded clips that the model does not know."""
+        for name, own in zip(self.decoded(data).clips.names, labels, strict=True):
+            for label in own:
+                if label not in self.labels:
+                    raise DataError(
+                        f"{name}: the label {label!r} was not in the training data, which has"
+                        f" {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
+                    )
 
     def to_config(self) -> dict[str, Any]:
         """Labels, the form of frames and their range."""
@@ -105,7 +150,10 @@ class VideoPreprocessing:
         form["own_size"] = self.format.size is None
         pixels = self.pixels._asdict()
         del pixels["channels"]
-        return {"labels": self.labels, **form, **pixels}
+        own: dict[str, Any] = {"several": True} if self.several else {}
+        if self.rules is not None:
+            own |= vars(self.rules)
+        return {"labels": self.labels, **form, **pixels, **own}
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
         """No files."""
@@ -120,7 +168,23 @@ class VideoPreprocessing:
         wanted = FrameFormat.of(config["rate"], kept, config["grey"], config["fit"])
         figures = (config[name] for name in ("mean", "deviation", "motion"))
         pixels = Pixels(*size, wanted.channels, *figures)
-        return cls(wanted, pixels, config["labels"], settings.cache)
+        labels, rules = config["labels"], None
+        if settings.kind == "events":
+            shortest, pause = (tuple(config.get(name) or ()) for name in ("shortest", "pause"))
+            if not len(shortest) == len(pause) == len(labels) or wanted.rate is None:
+                raise ModelError("a model of events needs a rate, and shortest and pause a label")
+            rules = EventRules(shortest, pause, bool(config.get("exclusive")))
+        several = bool(config.get("several"))
+        return cls(wanted, pixels, labels, settings.cache, several, rules)
+
+
+def _check_several(data: VideoData, *, several: bool) -> None:
+    """Raise `DataError` where clips have several labels and the model tells one."""
+    if several or not data.clips.is_multi_label:
+        return
+    for name, labels in zip(data.clips.names, data.label_sets, strict=True):
+        if len(labels) != 1:
+            raise DataError(f"{name}: {len(labels)} labels, where the model tells one of each clip")
 
 
 def _range(frames: Sequence[Frame]) -> tuple[float, float, float]:

@@ -92,7 +92,7 @@ class VideoRun:
         parts = lengths([len(each) for each in train.frames], "frames")
         parts += self._duplicates.parts("clips", held_out.shown)
         parts += left_out(train.left_out, "clips")
-        ours, theirs = Counter(train.labels), Counter(held_out.labels)
+        ours, theirs = (_counts(each) for each in (train, held_out))
         order = sorted(ours, key=lambda label: (-ours[label], label))[: 2 * _MOST_SHOWN]
         rows = [(shortened(label, 80), ours[label], theirs[label]) for label in order]
         shares = [ours[label] / max(ours.values()) for label in order]
@@ -102,12 +102,12 @@ class VideoRun:
     def _duplicates(self) -> Duplicates:
         train, held_out = self.train.frames or (), self.held_out.frames or ()
         ours, theirs = ([key_of(np.asarray(f)) for f in each] for each in (train, held_out))
-        return Duplicates.of_inputs(ours, theirs, self.train.labels)
+        return Duplicates.of_inputs(ours, theirs, self.train.label_sets)
 
     def advice(self) -> list[str]:
         """On equal clips, and on rare classes."""
         found = list(self._duplicates.advice)
-        counts = Counter(self.train.labels)
+        counts = _counts(self.train)
         if few := [label for label, count in counts.items() if count < _FEW]:
             some = ", ".join(shortened(label, 40) for label in sorted(few)[:5])
             found.append(
@@ -115,3 +115,8 @@ class VideoRun:
                 " of these would help most."
             )
         return found
+
+
+def _counts(data: VideoData) -> Counter[str]:
+    """How many clips have each label."""
+    return Counter(label for own in data.label_sets for label in own)

@@ -18,6 +18,7 @@ from elman.train.inference import inference
 from elman.train.tree import map_tensors, move
 
 if TYPE_CHECKING:
+    from elman.tasks.video.classifying import Classifying
     from elman.tasks.video.task import Video
 
 _EVERY = 8  # frames, at least, between two readings of the whole
@@ -51,7 +52,7 @@ class VideoSession:
         self._seen: list[Seen | None] = [None] * len(self._networks)
         self._before: Tensor | None = None  # the last frame, scaled, (1, C, H, W)
         self._answered = 0
-        self._value: str | None = None
+        self._value: str | tuple[str, ...] | None = None
         self._finished = False
         if state is not None:
             with restoring(task, state):
@@ -133,9 +134,13 @@ class VideoSession:
         task = self._task
         with inference(task.model):
             pairs = zip(self._networks, self._seen, strict=True)
-            scores = [self._scores(network, seen) for network, seen in pairs]
-            found = task.average(scores) if len(scores) > 1 else scores[0]
-        answer: Prediction = task.decode([found[0].cpu()], self._known, {})[0]
+            part = cast("Classifying", task._part)
+            outputs = [
+                part.as_outputs(network, self._scores(network, seen)) for network, seen in pairs
+            ]
+            found = task.average(outputs) if len(outputs) > 1 else outputs[0]
+        output = move(found[0], torch.device("cpu"))
+        answer: Prediction = task.decode([output], self._known, {})[0]
         return answer
 
     def _scores(self, network: Any, seen: Seen | None) -> Tensor:
@@ -150,7 +155,8 @@ class VideoSession:
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._intake.restore(state)
         self._answered, self._finished = int(state["answered"]), bool(state["finished"])
-        self._value = state["value"]
+        value = state["value"]
+        self._value = tuple(value) if isinstance(value, list) else value
         device = self._task.device
         if self._intake.taken:
             self._before = state["before"].to(device)

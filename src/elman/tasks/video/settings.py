@@ -54,14 +54,15 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
                 "matching",
                 "residual_scale",
                 "num_layers",
+                "window",
             ),
         }
     )
 
-    kind: Literal["auto", "classify", "predict"] = Field(
+    kind: Literal["auto", "classify", "events", "predict"] = Field(
         "auto",
-        description="What is asked of a clip: its label, or the frames that come next; if auto its"
-        " label where clips have labels.",
+        description="What is asked of a clip: its label, the events in a long one with their start"
+        " and end, or the frames that come next; if auto its label where clips have labels.",
     )
     size: int | str | None = Field(
         None,
@@ -177,11 +178,21 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     )
     metric: Literal["auto", "accuracy", "macro_f1", "loss"] = Field(
         "auto",
-        description="The validation metric that chooses the best weights; if auto the loss at the"
-        " temperature that fits best.",
+        description="The validation metric that chooses the best weights; if auto the loss, of"
+        " clips of one label each at the temperature that fits best.",
+    )
+    window: int | None = Field(
+        None,
+        ge=2,
+        le=10**5,
+        description="Frames of the windows of long videos that are trained on to find events, and"
+        " that models which read both ways see at once; if none about four events.",
     )
     path: str = Field("path", description="Column of the paths of clips.")
     label: str = Field("label", description="Column of the labels.")
+    separator: str | None = Field(
+        None, description="What parts the labels of a clip that may have several."
+    )
     cache: str | None = Field(
         None,
         description="Folder of decoded frames, 10 GiB at most; one in the user's cache if none.",

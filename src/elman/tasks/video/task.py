@@ -13,7 +13,6 @@ from elman.baselines import Baseline
 from elman.data.checks import whole
 from elman.errors import SettingsError
 from elman.nn.export_spec import ExportSpec
-from elman.tasks.hooks import Hooks
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
@@ -21,11 +20,14 @@ from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData, example_clip, read_data
+from elman.tasks.video.event_session import EventSession
+from elman.tasks.video.events import Events
 from elman.tasks.video.export import export_spec
 from elman.tasks.video.flags import COMMANDS
 from elman.tasks.video.forecast_session import ForecastSession
 from elman.tasks.video.forecasting import Forecasting
 from elman.tasks.video.messages import VideoMessages
+from elman.tasks.video.multi_label import MultiLabel
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.tasks.video.saved import VideoConfig
 from elman.tasks.video.session import VideoSession
@@ -33,11 +35,15 @@ from elman.tasks.video.settings import VideoSettings
 from elman.train import Step
 from elman.train.objective import Objective
 
+Part = Classifying | Events | Forecasting
+
 
 class Video(Task):
     """Tell what a clip shows, from what changes in it as well as from how it looks.
 
-    Data is whatever `elman.data.read_clips` reads, with a label for each clip. Frames are brought
+    Data is whatever `elman.data.read_clips` reads, with a label for each clip, or several; with
+    `kind="events"` the events in long videos with their start and end are found, and without labels
+    the next frames are predicted. Frames are brought
     to one size and rate, decoded once into a cache on disk, and encoded one by one by a small
     convolutional network together with their difference to the frame before; recurrent layers of
     any cell read them in order, and their steps are pooled.
@@ -63,8 +69,9 @@ class Video(Task):
     fixed = (
         *("kind", "size", "rate", "colour", "fit", "differences", "channels", "features"),
         *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence", "flow"),
+        "window",
     )
-    found_after_training = ("head.temperature",)
+    found_after_training = ("head.temperature", "head.thresholds")
 
     @property
     def labels(self) -> list[str]:
@@ -77,13 +84,16 @@ class Video(Task):
 
     @property
     def compared_by(self) -> str | None:  # type: ignore[override]
-        """Models that classify are compared by accuracy."""
-        return None if self.settings.kind == "predict" else "accuracy"
+        """Models that classify are compared by accuracy, of events by that of frames."""
+        return self._part.compared_by
 
     def predictions(self, data: Any, **options: Any) -> list[Prediction]:
         """The label of each clip with its `probability`, and what cannot be read and why.
 
-        Of models that predict, the frames after the end of each clip, (horizon, H, W, C) uint8.
+        Of models that tell several labels, a tuple of them, the likeliest first, with the least
+        probability. Of models that find events, a tuple with the `label`, `start` and `end` in
+        seconds and `confidence` of each, in the order of their starts. Of models that predict, the
+        frames after the end of each clip, (horizon, H, W, C) uint8.
 
         **Arguments** (`options`): `n`: how many labels; with more than 1 `others` are those after
         the best, with their probabilities.
@@ -92,18 +102,24 @@ class Video(Task):
             raise SettingsError(f"{min(extra)} is no option of predictions: n is")
         whole(options.get("n", 1), "n", 1)
         found = super().predictions(data, **options)
-        columns = "frames" if self.settings.kind == "predict" else "label", self.input_name
-        return [replace(each, columns=columns) for each in found]
+        return [replace(each, columns=self._part.columns) for each in found]
+
+    def rows(self, data: Any) -> list[dict[str, Any]]:
+        """The predictions with their inputs, a dict each, or one for each event."""
+        return self._part.rows(self.predictions(data))
 
     def predict_proba(self, data: Any) -> NDArray[np.float32]:
         """Calibrated probabilities, (N, classes), in the order of `labels`.
 
-        A clip that cannot be read has NaN.
+        Of models that tell several labels, that of each by itself. A clip that
+        cannot be read has NaN.
         """
         self._check_trained()
-        self._check_classifies("probabilities")
+        part = self._part
+        if not isinstance(part, Classifying):
+            raise SettingsError(f"a model of the kind {self.settings.kind} has no probabilities")
         dataset = self.read(data, labelled=False)
-        found = self._known.probabilities(self._outputs(dataset))
+        found = part.probabilities(self._outputs(dataset))
         nothing = np.full(len(self.labels), np.nan, np.float32)
         return np.stack(in_place(found, dataset, lambda _: nothing))
 
@@ -115,30 +131,28 @@ class Video(Task):
         """
         self._check_trained()
         if not isinstance(self._part, Forecasting):
-            raise SettingsError("a model that tells labels has no simple forecasts")
+            raise SettingsError(f"a model of the kind {self.settings.kind} has no simple forecasts")
         return self._part.simple_metrics(self.read(data, labelled=True))
 
     def session(
         self, *, rate: float | None = None, state: Mapping[str, Any] | None = None
-    ) -> VideoSession | ForecastSession:
+    ) -> VideoSession | EventSession | ForecastSession:
         """A session that takes frames as they come; it ends with the answer of `predict`.
 
-        That of a model that predicts gives the next frames after each one that comes.
+        That of a model that finds events tells each when it has ended; that of a model that
+        predicts gives the next frames after each one that comes.
 
         **Arguments:** `rate`: frames a second that will come, of which those at the model's rate
         are read; all of them if None. `state`: of another session, to go on with.
         """
         self._check_trained()
-        kind = ForecastSession if self.settings.kind == "predict" else VideoSession
-        return kind(self, rate=rate, state=state)
+        return self._part.session_type(self, rate=rate, state=state)
 
     # the parts of a task
 
     def read(self, data: Any, *, labelled: bool) -> VideoData:
         """The clips; decoded, once their form is known."""
         found = read_data(data, self.settings, labelled=labelled)
-        if labelled and found.clips.labels is not None and self.settings.kind != "predict":
-            found.labels  # noqa: B018 - raises of several of one clip
         if self._preprocessing is None:
             return found
         found = self._known_while_training.decoded(found)
@@ -171,11 +185,11 @@ class Video(Task):
         return self._part.batches(preprocessing, data, training=training)
 
     def loss(self, model: Any, batch: Any, state: None) -> Step:
-        """Cross entropy of labels, squared error of frames."""
+        """Cross entropy of labels, of a clip or at each frame; squared error of frames."""
         return self._part.loss(model, batch, state)
 
     def outputs(self, model: Any, batch: Any) -> Tensor | Sequence[Any]:
-        """The scores of the classes, (B, classes); or frames, (m, C, H, W) each."""
+        """The scores of classes, (B, classes), or at each frame; or frames, (m, C, H, W) each."""
         return self._part.outputs(model, batch)
 
     def average(self, outputs: Sequence[Any]) -> Any:
@@ -184,17 +198,18 @@ class Video(Task):
 
     def decode(
         self,
-        output: Sequence[Tensor],
+        output: Sequence[Any],
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest labels, or the frames."""
+        """The likeliest labels, the events, or the frames."""
         return self._part.decode(output, preprocessing, options)
 
     def metrics(
-        self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
+        self, output: Sequence[Any], preprocessing: VideoPreprocessing, data: VideoData
     ) -> dict[str, float]:
-        """Of labels see `elman.tasks.metrics`, of frames `frame_metrics`."""
+        """Of labels see `elman.tasks.metrics`, of events `event_metrics`, of frames
+        `frame_metrics`."""
         return self._part.metrics(output, preprocessing, data)
 
     @property
@@ -203,7 +218,7 @@ class Video(Task):
         return self._part.objective
 
     def calibrate(self, model: Any, validation: VideoData) -> None:
-        """Find the temperature of the probabilities."""
+        """Find the temperature of the probabilities, and thresholds."""
         self._part.calibrate(model, validation)
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:
@@ -211,15 +226,16 @@ class Video(Task):
         return self._part.baselines(train, held_out)
 
     def scores(
-        self, output: Sequence[Tensor], preprocessing: VideoPreprocessing, data: VideoData
+        self, output: Sequence[Any], preprocessing: VideoPreprocessing, data: VideoData
     ) -> NDArray[np.float64]:
-        """1 for each right label, else 0; of frames the squared error of each window."""
+        """1 for each right label, else 0; of events the share of right frames of each video; of
+        frames the squared error of each window."""
         return self._part.scores(output, preprocessing, data)
 
     def facts(self, train: VideoData, validation: VideoData) -> dict[str, Any]:
-        """Numbers of clips, frames and sources, and the classes."""
+        """Numbers of clips, frames, sources and events, and the classes."""
         known = self._known_while_training
-        left_out = len(known.decoded(train).left_out)
+        left_out, events = len(known.decoded(train).left_out), train.clips.events
         return {
             "training_clips": len(known.decoded(train)),
             "validation_clips": len(known.decoded(validation)),
@@ -228,6 +244,7 @@ class Video(Task):
             "frames_are": f"{known.pixels.height} x {known.pixels.width}, "
             + ("grey" if known.format.grey else "colour"),
             **({"labels": ", ".join(known.labels)} if known.labels else {}),
+            **({} if events is None else {"training_events": sum(map(len, events))}),
             "training_sha256": train.clips.sha256,
             **({"left_out": left_out} if left_out else {}),
         }
@@ -237,24 +254,22 @@ class Video(Task):
         return self._part.report_parts(train, held_out)
 
     @property
-    def _part(self) -> Hooks:
+    def _part(self) -> Part:
         """What depends on the kind."""
-        part = Forecasting if self.settings.kind == "predict" else Classifying
-        return cast("Hooks", part(self))
+        known = self._preprocessing
+        several = known is not None and known.several
+        return _part_of(self.settings.kind, several=several)(self)
 
-    def _part_for(self, data: VideoData) -> Hooks:
-        """The same before the plan has chosen the kind."""
-        if self.settings.kind == "auto" and data.clips.labels is None:
-            return cast("Hooks", Forecasting(self))
-        return self._part
+    def _part_for(self, data: VideoData) -> Part:
+        """The same before preprocessing is known, and the plan has chosen the kind."""
+        clips, kind = data.clips, self.settings.kind
+        if kind == "auto" and clips.labels is None:
+            kind = "predict" if clips.events is None else "events"
+        return _part_of(kind, several=clips.is_multi_label)(self)
 
     @property
     def _known_while_training(self) -> VideoPreprocessing:
         return cast("VideoPreprocessing", self._preprocessing)
-
-    def _check_classifies(self, what: str) -> None:
-        if self.settings.kind == "predict":
-            raise SettingsError(f"a model that predicts frames has no {what}")
 
     def export_spec(self) -> ExportSpec:
         """Graphs from frames to scores of labels; see `docs/export.md`."""
@@ -264,3 +279,11 @@ class Video(Task):
         pixels = self._known.pixels
         clip = example_clip(pixels.height, pixels.width, max(16, self.settings.inputs))
         return lambda: self.predict([clip])
+
+
+def _part_of(kind: str, *, several: bool) -> type[Part]:
+    if kind == "predict":
+        return Forecasting
+    if kind == "events":
+        return Events
+    return MultiLabel if several else Classifying
