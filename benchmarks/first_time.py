@@ -135,7 +135,7 @@ class Watch:
         left = re.compile(r"step (\d+)/(\d+) .* (\d+):(\d\d):(\d\d) left")
         for at, line in self.lines:
             found = left.match(line)
-            if found and int(found[1]) >= planned / 10 and steps >= 0.98 * planned:
+            if found and int(found[1]) >= planned / 10 and abs(steps - planned) <= 0.02 * planned:
                 hours, minutes, rest = (int(found[i]) for i in (3, 4, 5))
                 total = at - began + 3600 * hours + 60 * minutes + rest
                 return f"{text} ({total / seconds:.2f})"

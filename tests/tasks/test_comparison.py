@@ -49,6 +49,21 @@ def test_a_model_that_learnt_nothing_is_warned_of(tmp_path: Path) -> None:
     assert task.predict(["a good film"])
 
 
+def test_a_difference_on_too_few_examples_is_told() -> None:
+    row = {
+        "name": "n",
+        "metric": "wer",
+        "baseline": 0.5,
+        "model": 0.0,
+        "note": "",
+        "maximize": False,
+    }
+    row |= {"winner": "undecided", "examples": 4, "low": -0.6, "high": -0.2}
+    assert line(row).endswith("-0.2000): undecided, as they differ on fewer than six examples")
+    assert line(row | {"high": 0.2}).endswith("+0.2000): undecided")
+    assert "| undecided, as they differ on fewer than six examples |" in "\n".join(table([row]))
+
+
 def test_baselines_can_be_left_out(tmp_path: Path) -> None:
     task = Classify(**SMALL, max_steps=1, baselines=False)
     task.fit((TEXTS, LABELS), (TEXTS, LABELS), folder=tmp_path / "m", progress=False)

@@ -10,8 +10,7 @@ import torch
 import elman
 from elman.errors import ElmanError, SettingsError
 from elman.tasks import Classify
-from elman.tasks.classify.ngram_model import NGRAMS, NgramModel, fitted_weight
-from elman.tasks.metrics import calibrated_loss
+from elman.tasks.classify.ngram_model import NGRAMS, NgramModel
 from elman.tensor_files import read_tensors, write_tensors
 
 GOOD, BAD = ("splendid", "wonderful", "superb", "lovely"), ("dreadful", "boring", "awful", "dull")
@@ -103,15 +102,3 @@ def test_feature_vectors_have_no_n_grams():
     steps = [np.ones((3, 2), np.float32) * i for i in range(8)]
     with pytest.raises(SettingsError, match="ngram_model"):
         Classify(**SMALL, ngram_model=True).fit((steps, ["a", "b"] * 4), progress=False)
-
-
-def test_the_weight_is_the_best_of_the_candidates_or_none():
-    targets = torch.arange(2).repeat(40)
-    right, random = torch.eye(2)[targets], torch.randn(80, 2, generator=torch.manual_seed(0))
-
-    def loss(scores):
-        return calibrated_loss(scores, targets)
-
-    assert fitted_weight(random, right, loss) > 5
-    assert fitted_weight(right, random, loss) == 0
-    assert fitted_weight(right, torch.zeros(80, 2), loss) == 0

@@ -50,7 +50,7 @@ def trained(clock: Clock, *, step: float, evaluation: float, **settings):
 
     def loss(model, value, state):
         clock.now += step
-        return Step(model.weight.square().sum(), 1, state)
+        return Step((model.weight - 1000).square().sum(), 1, state)  # a long way to go
 
     def evaluate(model):
         clock.now += evaluation
@@ -169,6 +169,7 @@ def test_a_run_that_diverges_each_time_says_so():
 
 def improving(clock, values, **settings):
     """Steps of a run whose validation loss is what `values` has for each tenth of 100 steps."""
+    torch.manual_seed(0)
 
     def loss(model, value, state):
         clock.now += 0.1
@@ -182,13 +183,16 @@ def improving(clock, values, **settings):
         loss,
         settings=TrainSettings(epochs=1, **settings),
         evaluate=lambda model: {"loss": next(seen)},
-        progress=False,
+        progress=True,
     ).step
 
 
-def test_a_run_that_still_improves_goes_on_while_there_is_time(clock):
+def test_a_run_that_still_improves_goes_on_while_there_is_time(clock, capsys):
     better, best = [1 / (1 + i) for i in range(1000)], [1.0] * 1000
     assert improving(clock, better, budget="45s") in (400, 450)
+    shown = capsys.readouterr().err
+    assert "still improving: training goes on to step 200\nstep " in shown
+    assert "step 110/200 " in shown
     assert improving(clock, best, budget="45s") == 100
     assert improving(clock, better, budget="45s", max_steps=100) == 100
     assert improving(clock, better) == 100

@@ -73,3 +73,33 @@ def test_a_dumb_terminal_gets_lines(monkeypatch):
     with Display(100, 0, 0, unit="tokens", shown=True) as display:
         display.evaluation(100, 10.0, {"loss": 0.5}, False)
     assert stream.getvalue() == "step 100/100  epoch 10.00  loss 0.5000\n"
+
+
+def test_a_longer_plan_tells_the_time_left_of_it(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with Display(100, 0, 0, unit="tokens", shown=True) as display:
+        steps(display, clock, 100, 0.125)
+        display.begin(200, 100.0, 2000)
+        for step in range(101, 121):
+            clock.now += 0.125
+            display.step(step, step / 10, 0.5, 20 * step, 0.25, float(step))
+    line = "step 120/200  epoch 12.00  loss 0.5000  160 tokens/s  clipped 25%  0:00:10 left"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_run_that_begins_again_tells_the_time_left(monkeypatch, terminal):
+    stream = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    clock = Clock(monkeypatch)
+    with Display(6000, 0, 0, unit="tokens", shown=True) as display:
+        steps(display, clock, 600, 1.0)
+        display.begin(6000, 0.0, 0)
+        steps(display, clock, 60, 1.0)
+    shown = stream.getvalue()
+    assert "-1 day" not in shown
+    assert "20 tokens/s" in shown[shown.rindex("tokens/s") - 4 :]
+    if not terminal:
+        assert shown.endswith("1:39:00 left\n")

@@ -64,6 +64,13 @@ def test_what_does_not_begin_again(others: dict[str, Any]) -> None:
     assert run(**others).warnings == []
 
 
+def test_a_loss_that_still_falls_does_not_begin_again() -> None:
+    result = run(lr=0.001, chance=0.5)  # 0.79 after 60 steps
+    assert result.warnings == []
+    stuck = run(lr=0.00001, chance=0.5)
+    assert len(stuck.warnings) == 2
+
+
 def test_resumed_before_it_begins_again(tmp_path: Path) -> None:
     calls = 0
 

@@ -1,5 +1,6 @@
 """Multinomial logistic regression, or one against the rest, with an L2 penalty, by L-BFGS."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +84,17 @@ class Logistic:
     def scores(self, inputs: Sparse | NDArray[np.float32]) -> Tensor:
         """Logits (N, C)."""
         return _matrix(inputs) @ self.weight + self.bias
+
+    def of_classes(self, names: Sequence[str], count: int) -> tuple[Tensor, Tensor]:
+        """Weights (D, C) and biases (C,) of the classes named, of `count` examples.
+
+        Classes without an example are unlikely.
+        """
+        weight = torch.zeros(len(self.weight), len(names), dtype=torch.float32)
+        bias = torch.full((len(names),), -math.log(2 * count + 1), dtype=torch.float32)
+        at = [list(names).index(each) for each in self.classes]
+        weight[:, at], bias[at] = self.weight, self.bias
+        return weight, bias
 
     def predict(self, inputs: Sparse | NDArray[np.float32]) -> list[Label]:
         """The likeliest label of each or, with several, the tuple of those above one half."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,52 @@ from elman.baselines.result import Baseline, Label, check_lengths, classes, of_l
 STRENGTH = 1.0
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_NUMBERS = 2e8  # summary statistics times classes
+_FARTHEST = 10.0  # deviations from the mean that a statistic counts for
+
+
+class Fitted(NamedTuple):
+    """A linear model of standardised statistics, and of how many sequences it was made."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    model: Logistic
+    sequences: int
+
+
+def fit_summary(
+    sequences: Sequence[NDArray[np.floating]],
+    labels: Sequence[Label],
+    count: int,
+    *,
+    several: bool,
+    seed: int,
+) -> Fitted:
+    """The model of labelled sequences with `count` classes; of very many a sample."""
+    width = len(summary(np.asarray(sequences[0])))
+    kept = sample.stratified(labels, max(1, int(_MOST_NUMBERS / width / max(1, count))), seed)
+    known = np.stack([summary(np.asarray(sequences[i])) for i in kept])
+    mean, deviation = known.mean(0), known.std(0)
+    varies = deviation > 1e-8 * np.abs(mean) + 1e-12  # what never varies says nothing
+    scale = np.divide(1, deviation, where=varies, out=np.zeros_like(deviation))
+    theirs = [labels[i] for i in kept]
+    inputs = _scaled(known, mean, scale)
+    model = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
+    return Fitted(mean, scale, model, len(kept))
+
+
+def standardised(
+    sequences: Sequence[NDArray[np.floating]],
+    mean: NDArray[np.float64],
+    scale: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """The statistics of sequences less `mean`, times `scale`, from -10 to 10: (N, 12 D + 1)."""
+    return _scaled(np.stack([summary(np.asarray(each)) for each in sequences]), mean, scale)
+
+
+def _scaled(
+    values: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    return ((values - mean) * scale).clip(-_FARTHEST, _FARTHEST).astype(np.float32)
 
 
 def summary_linear(
@@ -36,23 +83,14 @@ def summary_linear(
     """
     started = time.perf_counter()
     check_lengths(train, train_labels, sequences, labels)
-    width = len(summary(np.asarray(train[0])))
     count = len(classes(train_labels))
-    kept = sample.stratified(train_labels, max(1, int(_MOST_NUMBERS / width / max(1, count))), seed)
-    known = np.stack([summary(np.asarray(train[i])) for i in kept])
-    mean, deviation = known.mean(0), known.std(0)
-    deviation[deviation < 1e-8 * np.abs(mean) + 1e-12] = np.inf  # what never varies says nothing
-    new = np.stack([summary(np.asarray(each)) for each in sequences])
-    new = ((new - mean) / deviation).clip(-10, 10)
-    known = (known - mean) / deviation
-    theirs = [train_labels[i] for i in kept]
-    model = Logistic.fit(known.astype(np.float32), theirs, several=several, strength=STRENGTH)
+    found = fit_summary(train, train_labels, count, several=several, seed=seed)
     return of_labels(
         "summary statistics, linear",
-        model.predict(new.astype(np.float32)),
+        found.model.predict(standardised(sequences, found.mean, found.scale)),
         labels,
         started=started,
-        note=sample.note(len(kept), len(train), "sequences"),
+        note=sample.note(found.sequences, len(train), "sequences"),
     )
 
 

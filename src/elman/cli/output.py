@@ -57,7 +57,7 @@ def trained(task: "Task", out: Path) -> None:
         print(beside_baselines.line(row))
     if training.get("still_improving"):
         print(
-            "the metric still became better in the last quarter: longer training will help,"
+            "validation still became better in the last quarter: longer training will help,"
             f" --preset best, --epochs, or another run with --from {out}"
         )
     can_generate = commands_of(task.name).generate is not None

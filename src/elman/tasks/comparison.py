@@ -90,7 +90,7 @@ def line(row: Row) -> str:
     note = f"; {row['note']}" if row["note"] else ""
     return (
         f"baseline {row['name']}: {metric} {row['baseline']:.4f}, the model {row['model']:.4f}"
-        f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {WINNER[row['winner']]}{note}"
+        f" (difference {row['low']:+.4f} to {row['high']:+.4f}): {outcome(row)}{note}"
     )
 
 
@@ -126,15 +126,22 @@ def table(rows: Sequence[Row]) -> list[str]:
         name = f"{row['name']} ({row['note']})" if row["note"] else row["name"]
         interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
         values = f"{row['baseline']:.4f} | {row['model']:.4f} | {interval}"
-        lines.append(f"| {name} | {values} | {WINNER[row['winner']]} |")
+        lines.append(f"| {name} | {values} | {outcome(row)} |")
     lines += ["", "Intervals are of the paired bootstrap over the validation examples. Who wins is"]
-    lines[-1] += " undecided where 0 is inside, or where the two differ on fewer than six examples."
+    lines[-1] += " undecided where 0 is inside, or where they differ on fewer than six examples."
     if warning := no_better(rows):
         lines += ["", f"**Warning:** {warning}."]
     return lines
 
 
-WINNER = {"model": "the model wins", "baseline": "the baseline wins", "undecided": "undecided"}
+_OUTCOMES = {"model": "the model wins", "baseline": "the baseline wins", "undecided": "undecided"}
+
+
+def outcome(row: Row) -> str:
+    """Who wins, in words."""
+    if row["winner"] == "undecided" and (row["low"] > 0 or row["high"] < 0):
+        return "undecided, as they differ on fewer than six examples"
+    return _OUTCOMES[row["winner"]]
 
 
 def _gain(row: Row) -> float:

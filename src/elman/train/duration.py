@@ -12,14 +12,16 @@ from elman.train.settings import TrainSettings
 from elman.train.types import Batches, Step
 
 _TRIED = 4  # batches after the first, which compiles
-_LONGEST = 5.0  # seconds
 
 
-class _First:
-    """The first batches of the first epoch, kept."""
+class _Some:
+    """The first batch of the first epoch and some from all over it, as lengths may be in order."""
 
     def __init__(self, batches: Batches[Any]) -> None:
-        self.kept = list(islice(batches.epoch(0), 1 + _TRIED))
+        count = len(batches)
+        tried = min(_TRIED, count - 1)
+        places = [0, *(int((i + 0.5) * count / tried) for i in range(tried))]
+        self.kept = [each for at in places for each in islice(batches.epoch(0, start=at), 1)]
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -36,7 +38,7 @@ def seconds_a_step(
     settings: TrainSettings,
 ) -> float:
     """The mean time of a few steps of `fit`; the model and its random numbers stay as they are."""
-    first = _First(batches)
+    some = _Some(batches)
     marks: list[float] = []
 
     def timed(model: Any, batch: Any, state: Any) -> Step:
@@ -45,7 +47,7 @@ def seconds_a_step(
 
     update = {"epochs": 1, "max_steps": None, "budget": None, "tensorboard": False}
     brief = settings.model_copy(update={**update, "patience": None, "schedule": "constant"})
-    fit(deepcopy(model), first, timed, settings=brief, progress=False)
+    fit(deepcopy(model), some, timed, settings=brief, progress=False)
     marks.append(time.monotonic())
     steps = marks[1:] if len(marks) > 2 else marks
     return (steps[-1] - steps[0]) / (len(steps) - 1)

@@ -70,6 +70,14 @@ class Display:
             self._last = now
             self._show()
 
+    def begin(self, total: int, position: float, seen: int) -> None:
+        """The plan has another length, or the run began again: what is left is told anew."""
+        self._total, self._position, self._first = total, position, seen
+        self._began = time.monotonic()
+        self._marks = deque([(0.0, position)], maxlen=_LINES)
+        if self._bar is not None:
+            self._bar.reset(self._task, total=total, completed=int(position))
+
     def _show(self) -> None:
         step, epoch, loss, seen, clipped = self._newest
         seconds = max(time.monotonic() - self._began, 1e-9)
@@ -101,22 +109,23 @@ class Display:
 
     def evaluation(self, step: int, epoch: float, metrics: Mapping[str, float], best: bool) -> None:
         """An evaluation is done; always shown, on a line of its own."""
-        if not self._shown:
-            return
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         text = f"epoch {epoch:.2f}  {values}{'  (best)' if best else ''}"
-        line = f"step {step}/{self._steps(step)}  {text}"
-        if self._console is None:
-            print(line, file=sys.stderr, flush=True)
-        else:
-            self._console.print(line, markup=False)
+        self._line(f"step {step}/{self._steps(step)}  {text}")
 
     def warning(self, words: str) -> None:
         """Something is wrong; shown on a line of its own."""
+        self._line(f"warning: {words}", style="yellow")
+
+    def note(self, words: str) -> None:
+        """What the run does next; shown on a line of its own."""
+        self._line(words)
+
+    def _line(self, words: str, style: str | None = None) -> None:
         if self._console is not None:
-            self._console.print(f"warning: {words}", style="yellow", markup=False)
+            self._console.print(words, style=style, markup=False)
         elif self._shown:
-            print(f"warning: {words}", file=sys.stderr, flush=True)
+            print(words, file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
         if self._bar is not None:

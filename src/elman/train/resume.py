@@ -44,6 +44,8 @@ class Position:
     cooling_pace: float = 1.0  # steps of the plan a step, from there on
     rounds: int = 0  # that the plan was gone through before the present one
     farthest: float = 0.0  # of all steps, by time where there is a budget
+    earlier_sum: float = 0.0  # of the losses before those that are compared with chance
+    earlier_count: int = 0
     early_sum: float = 0.0  # of the losses that are compared with chance
     early_count: int = 0
     log_lines: int = 0

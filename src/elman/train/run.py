@@ -206,6 +206,8 @@ class Run:
         if has_time and goal and run_improves(at.history, goal.metric, maximize=goal.maximize):
             at.rounds += 1
             self.extend()
+            self.display.note(f"still improving: training goes on to step {self.total}")
+            self.display.begin(self.total, self.pace.position(at.step, self._clock()), at.seen)
         else:
             at.stopped = "finished"
 

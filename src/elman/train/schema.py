@@ -39,6 +39,8 @@ class At(_Part):
     cooling_pace: float = Field(1.0, gt=0, allow_inf_nan=False)
     rounds: Count = Field(0, le=10)
     farthest: float = Field(0.0, ge=0, allow_inf_nan=False)
+    earlier_sum: Number = 0.0
+    earlier_count: Count = 0
     early_sum: Number = 0.0
     early_count: Count = 0
     log_lines: Count

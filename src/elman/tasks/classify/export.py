@@ -11,7 +11,7 @@ from torch import Tensor
 from elman.nn import Ragged
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, reduced, reshape, weight
+from elman.nn.graph_ops import apply, embedding, linear, reduced, reshape, weight
 from elman.tasks.classify.described import described
 from elman.tasks.classify.ngram_model import NgramModel
 from elman.tasks.ensemble import only_network
@@ -22,14 +22,15 @@ from elman.tasks.sequence_export import (
     refuse_step,
     sequence_spec,
 )
+from elman.tasks.summary_model import SummaryModel
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
 
 _BATCH = 32
-_NGRAMS = (
-    "a model with an n-gram model beside it has no step form, as n-grams are of the whole text:"
-    " export the sequence form, or train with ngram_model=False"
+_WHOLE = (
+    "a model with a linear model beside it has no step form, as that is of the whole sequence:"
+    " export the sequence form, or train with {linear}_model=False"
 )
 
 
@@ -37,8 +38,8 @@ def export_spec(task: "Classify") -> ExportSpec:
     """Graphs from tokens or features to `scores` (logits) and `probabilities`, (B, classes)."""
     known, model = task.preprocessing, only_network(task)
     spec = sequence_spec(model, _ending(task), states=False)
-    if known.ngrams is not None:
-        spec = refuse_step(spec, _NGRAMS)
+    if known.linear is not None:
+        spec = refuse_step(spec, _WHOLE.format(linear=known.linear))
     return replace(
         spec,
         preprocessing=described(task),
@@ -50,24 +51,34 @@ def export_spec(task: "Classify") -> ExportSpec:
 
 
 def _ending(task: "Classify") -> Ending:
-    """Scores, with those of an n-gram model if there is one, and probabilities."""
+    """Scores, with those of a linear model if there is one, and probabilities."""
     known, head = task.preprocessing, only_network(task).head
-    ngrams: NgramModel | None = known.ngrams
-
     last = probabilities(several=task.several)
-    if ngrams is None:
+    if known.linear is None:
         return last
 
     def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
-        share = float(head.ngram_weight) / float(head.temperature)
-        beside = apply(graph, "mul", _of_ngrams(graph, ngrams), share)
+        share = float(head.linear_weight) / float(head.temperature)
+        is_of_texts = known.ngrams is not None
+        found = _of_ngrams(graph, known.ngrams) if is_of_texts else _summary(graph, known.summary)
+        beside = apply(graph, "mul", found, share)
         return last.graph(graph, apply(graph, "add", scores, beside))
 
     def native(inputs: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
-        rows = ngrams.weight[inputs["ngram_columns"]] * inputs["ngram_values"].unsqueeze(-1)
-        return last.native(inputs, head.with_ngrams(scores, rows.sum(1) + ngrams.bias))
+        if known.ngrams is not None:
+            columns = known.ngrams.weight[inputs["ngram_columns"]]
+            found = (columns * inputs["ngram_values"].unsqueeze(-1)).sum(1) + known.ngrams.bias
+        else:
+            found = inputs["statistics"] @ known.summary.weight + known.summary.bias
+        return last.native(inputs, head.with_linear(scores, found))
 
     return Ending(graph_of, native)
+
+
+def _summary(graph: Graph, summary: SummaryModel) -> Value:
+    """The scores of the model of summary statistics, from `statistics`, (B, D)."""
+    values = graph.input("statistics", ("B", len(summary.weight)))
+    return linear(graph, values, summary.weight.T.contiguous(), summary.bias)
 
 
 def _of_ngrams(graph: Graph, ngrams: NgramModel) -> Value:
@@ -93,8 +104,12 @@ def _batches(task: "Classify", data: Any) -> Iterator[dict[str, Tensor]]:
         padded, lengths = Ragged.from_list(sequences[start : start + _BATCH]).pad()
         inputs = padded if words is None else words.inputs(padded)
         found = {**named_inputs(encoder, inputs), "lengths": lengths}
+        part = slice(start, start + _BATCH)
         if known.ngrams is not None:
-            found |= _ngram_inputs(known.ngrams, data.texts[start : start + _BATCH])
+            found |= _ngram_inputs(known.ngrams, data.texts[part])
+        if known.summary is not None:
+            features = [each.numpy() for each in sequences[part]]
+            found["statistics"] = known.summary.statistics(features)
         yield found
 
 

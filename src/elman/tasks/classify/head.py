@@ -1,6 +1,7 @@
 """The head of a classifier: one vector of many steps, and the scores of the classes."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,19 @@ from elman.nn.graph_ops import apply, linear
 class ClassifyHead(nn.Module):
     """Pool the steps and score the classes: (T, B, H) to (B, classes).
 
-    Without training the scores are divided by `temperature`, which calibrates them. With `ngrams`
-    the scores of an n-gram model may be added, times `ngram_weight`.
+    Without training the scores are divided by `temperature`, which calibrates them. The scores of
+    a `linear` model, of n-grams or of summary statistics, may be added, times `linear_weight`.
     """
 
     temperature: Tensor
-    ngram_weight: Tensor
 
     def __init__(
-        self, pooling: Pooling, classes: int, *, dropout: float = 0.0, ngrams: bool = False
+        self,
+        pooling: Pooling,
+        classes: int,
+        *,
+        dropout: float = 0.0,
+        linear: Literal["ngram", "summary"] | None = None,
     ) -> None:
         super().__init__()
         self.locked = LockedDropout(dropout)
@@ -29,8 +34,16 @@ class ClassifyHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(pooling.output_size, classes)
         self.register_buffer("temperature", torch.ones(()))
-        if ngrams:
-            self.register_buffer("ngram_weight", torch.zeros(()))
+        self._weight = None if linear is None else f"{linear}_weight"
+        if self._weight is not None:
+            self.register_buffer(self._weight, torch.zeros(()))
+
+    @property
+    def linear_weight(self) -> Tensor:
+        """How much the linear model's scores count, ()."""
+        assert self._weight is not None
+        found: Tensor = getattr(self, self._weight)
+        return found
 
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The scores (logits) of each class."""
@@ -56,11 +69,11 @@ class ClassifyHead(nn.Module):
         scores = linear(graph, pooled, self.linear.weight, self.linear.bias)
         return apply(graph, "div", scores, float(self.temperature))
 
-    def with_ngrams(self, scores: Tensor, ngrams: Tensor | None) -> Tensor:
-        """The network's scores and those of the n-grams, (B, classes) both."""
-        if ngrams is None:
+    def with_linear(self, scores: Tensor, linear: Tensor | None) -> Tensor:
+        """The network's scores and those of a linear model, (B, classes) both."""
+        if linear is None:
             return scores
-        return scores + self.ngram_weight * ngrams.to(scores) / self.temperature
+        return scores + self.linear_weight * linear.to(scores) / self.temperature
 
     def score(self, pooled: Tensor) -> Tensor:
         """The scores of each class from the pooled steps, (B, pooled) to (B, classes)."""

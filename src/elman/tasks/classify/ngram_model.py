@@ -1,7 +1,6 @@
 """A linear model of a text's n-grams beside the network, as in Wide & Deep (Cheng et al. 2016)."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -44,12 +43,7 @@ class NgramModel:
     ) -> Self:
         """From labelled texts; of very many a sample. Classes without an example are unlikely."""
         vectors, found, count = fit_ngrams(texts, labels, len(classes), several=several, seed=seed)
-        weight = torch.zeros(vectors.width, len(classes), dtype=torch.float32)
-        unlikely = -math.log(2 * count + 1)
-        bias = torch.full((len(classes),), unlikely, dtype=torch.float32)
-        at = [list(classes).index(each) for each in found.classes]
-        weight[:, at], bias[at] = found.weight, found.bias
-        return cls(vectors, weight, bias)
+        return cls(vectors, *found.of_classes(classes, count))
 
     def scores(self, texts: Sequence[str]) -> Tensor:
         """The scores (logits) of each class, (N, classes)."""
@@ -85,14 +79,3 @@ class NgramModel:
         columns = np.full(2 * BUCKETS, -1)
         columns[buckets.numpy()] = np.arange(width)
         return cls(NgramVectors(columns, idf.numpy()), weight, bias)
-
-
-def fitted_weight(network: Tensor, ngrams: Tensor, loss: Callable[[Tensor], float]) -> float:
-    """How much the n-grams' scores count beside the network's, by the loss of held-out examples.
-
-    0 where no weight makes the summed loss smaller by more than 1 nat.
-    """
-    candidates = [0.0, *np.logspace(-1.5, 1.5, 13).tolist()]
-    losses = [loss(network + weight * ngrams) * len(network) for weight in candidates]
-    best = int(np.argmin(losses))
-    return candidates[best] if losses[best] < losses[0] - 1 else 0.0

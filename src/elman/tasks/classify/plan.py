@@ -19,7 +19,11 @@ _LONG = 400  # characters of a text, from which on byte pairs are better than ch
 
 
 def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
-    """What suits these examples, beside the settings that were given."""
+    """What suits these examples, beside the settings that were given.
+
+    A network that reads forwards only is to answer while a sequence comes: it has no linear model,
+    of the whole sequence, beside it.
+    """
     examples, classes = len(train), max(2, len(train.labels))
     batch_size = given.get("batch_size") or int(np.clip(examples // 16, 8, 50))
     hard = min(max(1.0, (classes / 2) ** 0.5), 4.0)  # many classes take longer
@@ -39,7 +43,7 @@ def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
     lengths = [len(each) for each in train.examples.inputs]
     what = "recordings" if train.sound else "sequences"
     facts = f"{examples:,} {what} of {np.median(lengths):.0f} steps (median); {labels}"
-    return Plan(facts, chosen)
+    return Plan(facts, {**chosen, "summary_model": given.get("bidirectional", True)})
 
 
 def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -65,7 +69,7 @@ def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str
     hidden = {"words": (0.4, 0.3), "characters": (0.1, 0.05)}.get(tokens, pieces)
     return facts, {
         "tokens": tokens,
-        "ngram_model": given.get("bidirectional", True),  # else it is to answer as text comes
+        "ngram_model": given.get("bidirectional", True),
         **({"ngram_buckets": NGRAM_BUCKETS} if tokens == "words" else {}),
         **({"embedding_size": vector_size(vectors)} if vectors else {}),
         "input_dropout": hidden[0],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.vectors import check_words, vectors_of
 from elman.tasks.settings import validated
 from elman.tasks.storage import Saved
+from elman.tasks.summary_model import SUMMARY, SummaryModel
 from elman.tasks.word_encoder import DistinctWords, WordInputs
 
 VOCABULARY = "vocabulary.json"
@@ -39,7 +40,7 @@ class ClassifyPreprocessing:
       among the weights.
     - `vectors`: while training, those of the user's file that words begin with; later they are
       among the weights, too.
-    - `ngrams`: a linear model beside the network, of texts.
+    - `ngrams`, `summary`: a linear model beside the network, of texts or of all else.
     - `class_weights`: while training, (classes,), the weight of each in the loss.
     """
 
@@ -53,6 +54,7 @@ class ClassifyPreprocessing:
     vectors: WordVectors | None = None
     class_weights: Tensor | None = None
     ngrams: NgramModel | None = None
+    summary: SummaryModel | None = None
 
     @classmethod
     def learn(
@@ -77,6 +79,10 @@ class ClassifyPreprocessing:
             deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
             return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
         check_words(settings)
+        if settings.summary_model:
+            raise SettingsError(
+                "summary_model: statistics are of features and sound, and the data holds texts"
+            )
         if vocabulary is None:
             vocabulary = build_vocabulary(
                 settings.tokens,
@@ -92,15 +98,34 @@ class ClassifyPreprocessing:
             vectors=vectors_of(vocabulary, settings),
         )
 
-    def with_ngrams(self, train: ClassifyData, settings: ClassifySettings) -> Self:
-        """With a linear model of the texts' n-grams, if the settings ask for one."""
-        if not settings.ngram_model or self.vocabulary is None:
-            return replace(self, ngrams=None)
+    def with_linear(self, train: ClassifyData, settings: ClassifySettings) -> Self:
+        """With a linear model of n-grams or of statistics, if the settings ask for one."""
+        found = replace(self, ngrams=None, summary=None)
+        options: dict[str, Any] = {"several": self.several, "seed": settings.seed}
         labels = train.plain_labels(several=self.several)
-        ngrams = NgramModel.learn(
-            train.texts, labels, self.labels, several=self.several, seed=settings.seed
-        )
-        return replace(self, ngrams=ngrams)
+        if self.vocabulary is not None and settings.ngram_model:
+            ngrams = NgramModel.learn(train.texts, labels, self.labels, **options)
+            return replace(found, ngrams=ngrams)
+        if self.vocabulary is None and settings.summary_model:
+            features = [each.numpy() for each in self.sequences(train)]
+            summary = SummaryModel.learn(features, labels, self.labels, **options)
+            return replace(found, summary=summary)
+        return found
+
+    @property
+    def linear(self) -> Literal["ngram", "summary"] | None:
+        """What a linear model beside the network is of."""
+        if self.ngrams is not None:
+            return "ngram"
+        return None if self.summary is None else "summary"
+
+    def linear_scores(self, data: ClassifyData) -> Tensor | None:
+        """The scores (logits) of the linear model, (N, classes); None without one."""
+        if self.ngrams is not None:
+            return self.ngrams.scores(data.texts)
+        if self.summary is not None:
+            return self.summary.scores([each.numpy() for each in self.sequences(data)])
+        return None
 
     def balanced(self, train: ClassifyData) -> Self:
         """With class weights by which each class counts alike."""
@@ -189,9 +214,9 @@ class ClassifyPreprocessing:
         return {**kept, "sound": sound}
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """The vocabulary of texts, and the model of their n-grams."""
-        found = {} if self.vocabulary is None else {VOCABULARY: self.vocabulary.save}
-        return found if self.ngrams is None else {**found, NGRAMS: self.ngrams.save}
+        """The vocabulary of texts, and the linear model."""
+        kept = {VOCABULARY: self.vocabulary, NGRAMS: self.ngrams, SUMMARY: self.summary}
+        return {name: each.save for name, each in kept.items() if each is not None}
 
     @classmethod
     def from_saved(cls, saved: Saved, settings: Any) -> Self:
@@ -202,7 +227,12 @@ class ClassifyPreprocessing:
         if acoustic is not None and acoustic.size != features:
             raise ModelError(f"sound gives {acoustic.size} features, the model has {features}")
         if features is not None:
-            return cls(config["labels"], config["several"], features=features, sound=acoustic)
+            summary = None
+            if settings.summary_model:
+                classes = len(config["labels"])
+                summary = SummaryModel.load(saved.asset(SUMMARY), classes, features)
+            given = {"features": features, "sound": acoustic, "summary": summary}
+            return cls(config["labels"], config["several"], **given)
         vocabulary, buckets = Vocabulary.load(saved.asset(VOCABULARY)), settings.ngram_buckets
         if buckets and not isinstance(vocabulary, Words):
             raise ModelError(f"its n-grams are of words, and its vocabulary of {vocabulary.kind}")

@@ -50,7 +50,7 @@ class ClassifySession:
     """A sequence that comes in chunks; `Classify.session` makes it.
 
     A model that reads forwards only says after every chunk what it would say of all input so far,
-    and its memory does not grow. Any other, one with an n-gram model beside it, one of several
+    and its memory does not grow. Any other, one with a linear model beside it, one of several
     networks, and one of sound, whose loudness is that of the whole, answers at `finish`.
     """
 
@@ -64,7 +64,7 @@ class ClassifySession:
                 raise SettingsError(f"rate={shown(rate)}: this model does not read sound")
             Audio(np.zeros(1, np.float32), rate)  # checks it
         self._rate = rate
-        needs_all = known.sound is not None or known.ngrams is not None
+        needs_all = known.sound is not None or known.linear is not None
         needs_all = needs_all or len(networks(task.model)) > 1
         self._is_running = not needs_all and not task.settings.bidirectional
         width = () if known.sound is not None else (known.features or 0,)

@@ -44,7 +44,7 @@ class ClassifySettings(
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "tokens"),
-            *("input_dropout", "token_dropout", "ngram_model", "cooldown"),
+            *("input_dropout", "token_dropout", "ngram_model", "summary_model", "cooldown"),
         }
     )
 
@@ -63,6 +63,11 @@ class ClassifySettings(
         False,
         description="A linear model of word and character n-grams beside the network of texts, "
         "weighed on the validation data (Wide & Deep, Cheng et al. 2016).",
+    )
+    summary_model: bool = Field(
+        False,
+        description="A linear model of statistics over the steps beside the network of features "
+        "or sound, weighed on the validation data.",
     )
     ngram_buckets: int = Field(
         0,

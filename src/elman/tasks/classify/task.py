@@ -21,7 +21,7 @@ from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
 from elman.tasks.classify.messages import ClassifyMessages
-from elman.tasks.classify.ngram_model import NGRAMS, fitted_weight
+from elman.tasks.classify.ngram_model import NGRAMS
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
 from elman.tasks.classify.report import Report
@@ -30,6 +30,7 @@ from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.vectors import begin_with, deviation, summary
+from elman.tasks.linear_weight import fitted_weight
 from elman.tasks.metrics import (
     calibrated_loss,
     confusion,
@@ -42,6 +43,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
+from elman.tasks.summary_model import SUMMARY
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.word_encoder import WordEncoder
@@ -77,13 +79,13 @@ class Classify(Task):
     saved_type = ClassifyConfig
     messages = ClassifyMessages
     preprocessing_type = ClassifyPreprocessing
-    asset_names = (VOCABULARY, NGRAMS)
+    asset_names = (VOCABULARY, NGRAMS, SUMMARY)
     fixed = (
         *("tokens", "lowercase", "vocabulary_size", "min_count", "embedding_size"),
         *("ngram_buckets", "vectors", "bidirectional", "pooling"),
         *("acoustic", "bins", "sample_rate"),
     )
-    found_after_training = ("head.temperature", "head.ngram_weight")
+    found_after_training = ("head.temperature", "head.ngram_weight", "head.summary_weight")
     export_spec = export_spec
 
     @property
@@ -221,7 +223,7 @@ class Classify(Task):
             if found.vocabulary is not None:
                 is_limited = settings.vocabulary_size is not None or settings.min_count > 1
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
-        found = found.with_ngrams(train, settings)
+        found = found.with_linear(train, settings)
         return found if settings.class_weights == "none" else found.balanced(train)
 
     def settings_from(self, start: Task) -> dict[str, Any]:
@@ -275,7 +277,7 @@ class Classify(Task):
             pooling,
             len(preprocessing.labels),
             dropout=settings.output_dropout,
-            ngrams=preprocessing.ngrams is not None,
+            linear=preprocessing.linear,
         )
         return SequenceModel(encoder, recurrent, head)
 
@@ -283,7 +285,7 @@ class Classify(Task):
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
     ) -> PaddedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
-        words, ngrams = preprocessing.words(data.texts), preprocessing.ngrams
+        words = preprocessing.words(data.texts)
         sequences = preprocessing.sequences(data) if words is None else words.sequences
         return PaddedBatches(
             sequences,
@@ -292,7 +294,7 @@ class Classify(Task):
             seed=self.settings.seed,
             shuffle=training,
             inputs=None if words is None else words.inputs,
-            beside=None if training or ngrams is None else ngrams.scores(data.texts),
+            beside=None if training else preprocessing.linear_scores(data),
         )
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
@@ -314,7 +316,7 @@ class Classify(Task):
     def outputs(self, model: SequenceModel, batch: Padded) -> Tensor:
         """The scores (logits) of each class, (B, classes)."""
         scores: Tensor = model(batch.inputs, lengths=batch.lengths)[0]
-        return cast("ClassifyHead", model.head).with_ngrams(scores, batch.beside)
+        return cast("ClassifyHead", model.head).with_linear(scores, batch.beside)
 
     def average(self, outputs: Sequence[Tensor]) -> Tensor:
         """The scores of the mean of the probabilities."""
@@ -353,21 +355,21 @@ class Classify(Task):
         return Objective(metric, maximize=metric != "loss")
 
     def calibrate(self, model: SequenceModel, validation: ClassifyData) -> None:
-        """Set the temperature, and the n-grams' weight, with which the validation data is
+        """Set the temperature, and the linear model's weight, with which the validation data is
         likeliest."""
         known: ClassifyPreprocessing = self._preprocessing
         head = cast("ClassifyHead", model.head)
         head.temperature.fill_(1)
         targets = known.targets(validation)
-        if known.ngrams is not None:
-            head.ngram_weight.zero_()
+        linear = known.linear_scores(validation)
+        if linear is not None:
+            head.linear_weight.zero_()
         output = infer(model, self.batches(known, validation, training=False), self.outputs)
         scores = torch.stack(output)
-        if known.ngrams is not None:
-            ngrams = known.ngrams.scores(validation.texts)
-            weight = fitted_weight(scores, ngrams, lambda both: calibrated_loss(both, targets))
-            head.ngram_weight.fill_(weight)
-            scores = scores + weight * ngrams
+        if linear is not None:
+            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
+            head.linear_weight.fill_(weight)
+            scores = scores + weight * linear
         head.temperature.fill_(fit_temperature(scores, targets))
 
     def baselines(self, train: ClassifyData, held_out: ClassifyData) -> list[Baseline]:

@@ -36,7 +36,7 @@ def _baselines(rows: Any) -> str:
             f"{row['baseline']:.4f}",
             f"{row['model']:.4f}",
             f"{row['low']:+.4f} to {row['high']:+.4f}",
-            comparison.WINNER[row["winner"]],
+            comparison.outcome(row),
         )
         for row in rows
     ]
