@@ -86,7 +86,7 @@ def _named(task: "Video", clips: Clips) -> dict[str, Tensor]:
     found = {**named_inputs(only_network(task).encoder, clips), "lengths": clips.lengths}
     motion = task._known.motion
     if motion is not None:
-        each = clips.frames.split(clips.lengths.tolist())
+        each = torch.split(clips.frames, clips.lengths.tolist())
         found["statistics"] = motion.statistics([motion_energy(own.numpy()) for own in each])
     return found
 
