@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman.baselines import text_features
-from elman.baselines.summary_linear import QUANTILES
 from elman.data.sound import described as of_sound
 from elman.data.text import described as of_text
-from elman.tasks import word_encoder
+from elman.tasks import summary_export, word_encoder
 from elman.tasks.classify.ngram_model import NgramModel
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
-from elman.tasks.summary_model import SummaryModel
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -54,22 +52,10 @@ def described(task: "Classify") -> dict[str, Any]:
     if known.ngrams is not None:
         found["ngram_columns"] = _columns(known.ngrams)
     if known.summary is not None:
-        found["statistics"] = _statistics(known.summary)
+        found["statistics"] = summary_export.described(
+            known.summary, "the features of the real steps, as the graphs take them"
+        )
     return found
-
-
-def _statistics(summary: SummaryModel) -> dict[str, Any]:
-    quantiles = ", ".join(f"{each:g}" for each in QUANTILES)
-    return {
-        "of": "the features of the real steps, as the graphs take them",
-        "order": "for all features the mean, then for all the deviation (divided by the number of"
-        " steps), the least, the most, the first, the last, the mean absolute change from step to"
-        f" step (0 of one step), the quantiles {quantiles} (between two steps linear); at the end"
-        " the natural logarithm of the number of steps",
-        "mean": summary.mean.tolist(),
-        "scale": summary.scale.tolist(),
-        "values": "(statistic - mean) * scale, at least -10 and at most 10",
-    }
 
 
 def _columns(ngrams: NgramModel) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from elman.nn import Ragged
 from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, linear, reduced, reshape, weight
+from elman.nn.graph_ops import apply, embedding, reduced, reshape, weight
 from elman.tasks.classify.described import described
 from elman.tasks.classify.ngram_model import NgramModel
 from elman.tasks.ensemble import only_network
@@ -22,16 +22,12 @@ from elman.tasks.sequence_export import (
     refuse_step,
     sequence_spec,
 )
-from elman.tasks.summary_model import SummaryModel
+from elman.tasks.summary_export import WHOLE, with_summary
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
 
 _BATCH = 32
-_WHOLE = (
-    "a model with a linear model beside it has no step form, as that is of the whole sequence:"
-    " export the sequence form, or train with {linear}_model=False"
-)
 
 
 def export_spec(task: "Classify") -> ExportSpec:
@@ -39,7 +35,7 @@ def export_spec(task: "Classify") -> ExportSpec:
     known, model = task.preprocessing, only_network(task)
     spec = sequence_spec(model, _ending(task), states=False)
     if known.linear is not None:
-        spec = refuse_step(spec, _WHOLE.format(linear=known.linear))
+        spec = refuse_step(spec, WHOLE.format(linear=known.linear))
     return replace(
         spec,
         preprocessing=described(task),
@@ -54,31 +50,22 @@ def _ending(task: "Classify") -> Ending:
     """Scores, with those of a linear model if there is one, and probabilities."""
     known, head = task.preprocessing, only_network(task).head
     last = probabilities(several=task.several)
-    if known.linear is None:
+    if known.summary is not None:
+        return with_summary(last, known.summary, head)
+    ngrams: NgramModel | None = known.ngrams
+    if ngrams is None:
         return last
 
     def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
         share = float(head.linear_weight) / float(head.temperature)
-        is_of_texts = known.ngrams is not None
-        found = _of_ngrams(graph, known.ngrams) if is_of_texts else _summary(graph, known.summary)
-        beside = apply(graph, "mul", found, share)
+        beside = apply(graph, "mul", _of_ngrams(graph, ngrams), share)
         return last.graph(graph, apply(graph, "add", scores, beside))
 
     def native(inputs: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
-        if known.ngrams is not None:
-            columns = known.ngrams.weight[inputs["ngram_columns"]]
-            found = (columns * inputs["ngram_values"].unsqueeze(-1)).sum(1) + known.ngrams.bias
-        else:
-            found = inputs["statistics"] @ known.summary.weight + known.summary.bias
-        return last.native(inputs, head.with_linear(scores, found))
+        rows = ngrams.weight[inputs["ngram_columns"]] * inputs["ngram_values"].unsqueeze(-1)
+        return last.native(inputs, head.with_linear(scores, rows.sum(1) + ngrams.bias))
 
     return Ending(graph_of, native)
-
-
-def _summary(graph: Graph, summary: SummaryModel) -> Value:
-    """The scores of the model of summary statistics, from `statistics`, (B, D)."""
-    values = graph.input("statistics", ("B", len(summary.weight)))
-    return linear(graph, values, summary.weight.T.contiguous(), summary.bias)
 
 
 def _of_ngrams(graph: Graph, ngrams: NgramModel) -> Value:

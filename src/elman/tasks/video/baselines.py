@@ -11,9 +11,9 @@ from elman.baselines.majority import majority
 from elman.baselines.result import Label
 from elman.baselines.summary_linear import summary_linear
 from elman.data.video.frame_format import Frame, resized
+from elman.tasks.video.motion import motion_energy
 
 _SIDE = 16  # pixels of the mean frame
-_PARTS = 3  # of a side, whose motion is measured
 
 
 def baselines(
@@ -43,12 +43,3 @@ def mean_frame(frames: Frame) -> NDArray[np.float64]:
     mean = np.rint(frames.mean(0)).astype(np.uint8)
     height, width = (min(side, _SIDE) for side in mean.shape[:2])
     return resized(mean, (height, width)).reshape(1, -1) / 255.0
-
-
-def motion_energy(frames: Frame) -> NDArray[np.float64]:
-    """The mean absolute change of each of 3 x 3 parts of the frame, a step a frame: (T, 9)."""
-    values = frames.mean(-1)
-    change = np.abs(np.diff(values, axis=0)) if len(values) > 1 else np.zeros_like(values)
-    rows = np.array_split(change, _PARTS, 1)
-    parts = [part for row in rows for part in np.array_split(row, _PARTS, 2)]
-    return np.stack([part.mean((1, 2)) for part in parts], 1) / 255

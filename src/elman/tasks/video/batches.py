@@ -56,12 +56,20 @@ class ClipBatches:
             yield collated(clips, self.targets[torch.from_numpy(numbers)])
 
 
-def in_order(frames: Sequence[Frame], targets: Tensor, lengths: list[int]) -> ByLength[Padded]:
-    """Clips as they are, in batches of similar length, for inference."""
+def in_order(
+    frames: Sequence[Frame], targets: Tensor, lengths: list[int], beside: Tensor | None = None
+) -> ByLength[Padded]:
+    """Clips as they are, in batches of similar length, for inference.
+
+    `beside`: goes along with the clips, (N, ...).
+    """
     size = max(1, _FRAMES // max(lengths, default=1))
-    return ByLength(
-        lengths, size, lambda numbers: collated([frames[i] for i in numbers], targets[numbers])
-    )
+
+    def batch(numbers: list[int]) -> Padded:
+        found = collated([frames[i] for i in numbers], targets[numbers])
+        return found if beside is None else found._replace(beside=beside[numbers])
+
+    return ByLength(lengths, size, batch)
 
 
 def collated(clips: Sequence[Frame], targets: Tensor) -> Padded:

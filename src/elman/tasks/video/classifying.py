@@ -16,7 +16,8 @@ from elman.tasks.batches import Padded
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import mean_scores
 from elman.tasks.likeliest import likeliest
-from elman.tasks.metrics import calibrated, fit_temperature
+from elman.tasks.linear_weight import fitted_weight
+from elman.tasks.metrics import calibrated, calibrated_loss, fit_temperature
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction, rows
@@ -78,7 +79,8 @@ class Classifying:
     def in_order(self, preprocessing: VideoPreprocessing, data: VideoData) -> ByLength[Padded]:
         """Clips of similar length, for inference."""
         frames, targets = preprocessing.frames(data), preprocessing.targets(data)
-        return in_order(frames, targets, [len(each) for each in frames])
+        lengths = [len(each) for each in frames]
+        return in_order(frames, targets, lengths, preprocessing.linear_scores(data))
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy."""
@@ -90,7 +92,8 @@ class Classifying:
     def outputs(self, model: SequenceModel, batch: Padded) -> Any:
         """The scores of the classes, (B, classes)."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
-        return self.as_outputs(model, scores)
+        head = cast("ClassifyHead", model.head)
+        return self.as_outputs(model, head.with_linear(scores, batch.beside))
 
     def as_outputs(self, model: Any, scores: Tensor) -> Any:  # noqa: ARG002
         """Scores (B, classes) of a network as `outputs` gives them."""
@@ -134,16 +137,28 @@ class Classifying:
         return Objective(name, maximize=name in ("accuracy", "macro_f1"))
 
     def calibrate(self, model: SequenceModel, validation: VideoData) -> None:
-        """Find the temperature of the probabilities."""
+        """Find the temperature of the probabilities, and the weight of the linear model."""
+        self.calibrated_scores(model, validation)
+
+    def calibrated_scores(self, model: SequenceModel, validation: VideoData) -> Tensor:
+        """The scores, (N, classes), of a model that is calibrated by them."""
         head = cast("ClassifyHead", model.head)
         head.temperature.fill_(1)
         known: VideoPreprocessing = self.task._preprocessing
-        batches = self.in_order(known, validation)
-        scores, targets = (
-            torch.stack(infer(model, batches, self.outputs)),
-            known.targets(validation),
-        )
+        targets, linear = known.targets(validation), known.linear_scores(validation)
+        if linear is not None:
+            head.linear_weight.zero_()
+        scores = self.stacked(infer(model, self.in_order(known, validation), self.outputs))
+        if linear is not None:
+            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
+            head.linear_weight.fill_(weight)
+            scores = scores + weight * linear
         head.temperature.fill_(fit_temperature(scores, targets))
+        return scores / head.temperature.cpu()
+
+    def stacked(self, output: Sequence[Any]) -> Tensor:
+        """The scores of N clips, (N, classes)."""
+        return torch.stack(list(output))
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:
         """A bag of frames, how much moves where, and the most frequent class."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from elman.baselines import Baseline
 from elman.baselines.logistic import Logistic
 from elman.data.video.frame_format import Frame, resized
-from elman.tasks.video.baselines import motion_energy
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.event_metrics import event_metrics, frame_metrics
 from elman.tasks.video.event_thresholds import best_thresholds
 from elman.tasks.video.event_tracker import at_frames, events_in
+from elman.tasks.video.motion import motion_energy
 from elman.tasks.video.preprocessing import VideoPreprocessing
 
 _SIDE = 16  # pixels of a small frame

@@ -9,15 +9,29 @@ from torch import Tensor
 
 from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
-from elman.tasks.sequence_export import measured, named_inputs, probabilities, sequence_spec
+from elman.tasks.sequence_export import (
+    measured,
+    named_inputs,
+    probabilities,
+    refuse_step,
+    sequence_spec,
+)
+from elman.tasks.summary_export import WHOLE, described, with_summary
 from elman.tasks.video import forecaster_export
 from elman.tasks.video.batches import Clips
+from elman.tasks.video.motion import motion_energy
 
 if TYPE_CHECKING:
     from elman.data.video.frame_format import Frame
     from elman.tasks.video.classifying import Classifying
     from elman.tasks.video.events import Events
     from elman.tasks.video.task import Video
+
+_MOTION = (
+    "the mean absolute change from each frame to the next, of 255, in each of 3 x 3 parts of the"
+    " frame, row by row: where a side is not three times a number, the first parts have a pixel"
+    " more; of one frame a step of zeros"
+)
 
 
 def export_spec(task: "Video") -> ExportSpec:
@@ -39,8 +53,15 @@ def export_spec(task: "Video") -> ExportSpec:
     if kind == "events":
         assert known.rules is not None
         about["events"] = {**vars(known.rules), "window": task.settings.window}
+    ending = probabilities(several=several)
+    if known.motion is not None:
+        ending = with_summary(ending, known.motion, model.head)
+        about["statistics"] = described(known.motion, _MOTION)
+    spec = sequence_spec(model, ending, states=False)
+    if known.motion is not None:
+        spec = refuse_step(spec, WHOLE.format(linear="summary"))
     return replace(
-        sequence_spec(model, probabilities(several=several), states=False),
+        spec,
         preprocessing=about,
         metadata={"task": task.name, "labels": "\n".join(known.labels)},
         batches=lambda data: _batches(task, data),
@@ -62,7 +83,12 @@ def _batches(task: "Video", data: Any) -> Iterator[dict[str, Tensor]]:
 
 
 def _named(task: "Video", clips: Clips) -> dict[str, Tensor]:
-    return {**named_inputs(only_network(task).encoder, clips), "lengths": clips.lengths}
+    found = {**named_inputs(only_network(task).encoder, clips), "lengths": clips.lengths}
+    motion = task._known.motion
+    if motion is not None:
+        each = torch.split(clips.frames, clips.lengths.tolist())
+        found["statistics"] = motion.statistics([motion_energy(own.numpy()) for own in each])
+    return found
 
 
 def _one(frames: "Frame") -> Clips:

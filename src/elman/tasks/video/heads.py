@@ -1,7 +1,7 @@
 """Heads that tell several labels, each with a threshold of its own."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +50,15 @@ class MultiLabelHead(ClassifyHead):
 
     thresholds: Tensor
 
-    def __init__(self, pooling: Pooling, labels: int, *, dropout: float = 0.0) -> None:
-        super().__init__(pooling, labels, dropout=dropout)
+    def __init__(
+        self,
+        pooling: Pooling,
+        labels: int,
+        *,
+        dropout: float = 0.0,
+        linear: Literal["ngram", "summary"] | None = None,
+    ) -> None:
+        super().__init__(pooling, labels, dropout=dropout, linear=linear)
         self.register_buffer("thresholds", torch.zeros(labels))
 
 

@@ -13,7 +13,6 @@ from elman.baselines import Baseline
 from elman.tasks.batches import Padded
 from elman.tasks.metrics import (
     best_thresholds,
-    fit_temperature,
     mean_average_precision,
     multi_label,
 )
@@ -27,7 +26,6 @@ from elman.tasks.video.heads import MultiLabelHead, Scored, mean_scored, thresho
 from elman.tasks.video.multi_label_report import MultiLabelRun
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.train import Step
-from elman.train.inference import infer
 from elman.train.objective import Objective
 
 
@@ -49,8 +47,7 @@ class MultiLabel(Classifying):
 
     def outputs(self, model: SequenceModel, batch: Padded) -> Any:
         """The scores of the labels of each clip, and their thresholds."""
-        scores, _ = model(batch.inputs, lengths=batch.lengths)
-        return self.as_outputs(model, scores)
+        return super().outputs(model, batch)
 
     def as_outputs(self, model: Any, scores: Tensor) -> Any:
         """Scores (B, labels) with the thresholds of a network."""
@@ -105,15 +102,14 @@ class MultiLabel(Classifying):
 
     def calibrate(self, model: SequenceModel, validation: VideoData) -> None:
         """Find the temperature of the probabilities, and the thresholds with the highest F1."""
-        head = cast("MultiLabelHead", model.head)
-        head.temperature.fill_(1)
-        known: VideoPreprocessing = self.task._preprocessing
-        batches = self.in_order(known, validation)
-        scores = _stacked(infer(model, batches, self.outputs)).scores
-        targets = known.targets(validation)
-        head.temperature.fill_(fit_temperature(scores, targets))
-        head.thresholds.copy_(best_thresholds(scores / head.temperature.cpu(), targets))
+        head, known = cast("MultiLabelHead", model.head), self.task._preprocessing
+        scores = self.calibrated_scores(model, validation)
+        head.thresholds.copy_(best_thresholds(scores, known.targets(validation)))
         self.task.planned = [*self.task.planned, threshold_words(known.labels, head.thresholds)]
+
+    def stacked(self, output: Sequence[Any]) -> Tensor:
+        """The scores of N clips, (N, labels)."""
+        return _stacked(output).scores
 
     def baselines(self, train: VideoData, held_out: VideoData) -> list[Baseline]:
         """The most frequent labels, a bag of frames, and how much moves where."""

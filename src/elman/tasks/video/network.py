@@ -1,5 +1,7 @@
 """The networks that tell labels: frames to scores, of a clip or of each of its frames."""
 
+from typing import Any, Literal
+
 from elman.cells import Cell
 from elman.nn import Pooling, Recurrent
 from elman.tasks.classify.head import ClassifyHead
@@ -17,9 +19,9 @@ def classifier(
     encoder, recurrent = _encoded(settings, cell, pixels)
     pooling = Pooling(settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional)
     head = MultiLabelHead if several else ClassifyHead
-    return SequenceModel(
-        encoder, recurrent, head(pooling, classes, dropout=settings.output_dropout)
-    )
+    linear: Literal["summary"] | None = "summary" if settings.summary_model else None
+    options: Any = {"dropout": settings.output_dropout, "linear": linear}
+    return SequenceModel(encoder, recurrent, head(pooling, classes, **options))
 
 
 def frame_labeller(

@@ -60,6 +60,7 @@ def plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Plan:
     hard = min(max(1.0, (classes / 8) ** 0.5), 2.5)
     steps = max(float(np.clip(20 * an_epoch, 600 * hard, 1200 * hard)), 3 * an_epoch)
     chosen["batch_size"] = batch_size
+    chosen["summary_model"] = given.get("bidirectional", True)  # else it answers as frames come
     chosen |= length(count, batch_size, steps=steps, preset=preset, longest=300)
     chosen["hidden_size"] = units(96 if classes <= 20 else 128, preset)
     channels = 3 if (given.get("colour") or chosen["colour"]) == "colour" else 1

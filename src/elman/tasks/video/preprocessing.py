@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.baselines.result import Label
 from elman.data.video.frame_format import Frame, FrameFormat
-from elman.errors import DataError, ModelError
+from elman.errors import DataError, ModelError, SettingsError
 from elman.tasks.start import check_labels
 from elman.tasks.storage import Saved
+from elman.tasks.summary_model import SUMMARY, SummaryModel
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.encoder import Pixels
 from elman.tasks.video.event_tracker import EventRules, EventTracker, at_frames
+from elman.tasks.video.motion import FIGURES, motion_energy
 from elman.tasks.video.settings import VideoSettings
 
 _LOOKED_AT = 200  # clips, for mean and deviation
@@ -34,6 +37,7 @@ class VideoPreprocessing:
     - `cache`: the folder of decoded frames; the user's if None.
     - `several`: whether a clip may have several labels.
     - `rules`: what is no event; None where no events are found.
+    - `motion`: a linear model of how much moves where, beside the network.
     """
 
     format: FrameFormat
@@ -42,6 +46,7 @@ class VideoPreprocessing:
     cache: str | None = None
     several: bool = False
     rules: EventRules | None = None
+    motion: SummaryModel | None = None
 
     @classmethod
     def learn(cls, train: VideoData, settings: VideoSettings, start: Self | None) -> Self:
@@ -64,6 +69,31 @@ class VideoPreprocessing:
             rules = EventRules.learn(data.events, labels, wanted.rate)
         several = data.clips.is_multi_label and rules is None and bool(labels)
         return cls(wanted, pixels, labels, settings.cache, several, rules)
+
+    def with_motion(self, train: VideoData, settings: VideoSettings) -> Self:
+        """With a linear model of the clips' motion, if the settings ask for one."""
+        if not settings.summary_model:
+            return replace(self, motion=None)
+        if settings.kind != "classify":
+            raise SettingsError("summary_model: it tells clips apart, of the kind classify")
+        data = self.decoded(train)
+        labels: Sequence[Label] = (
+            [tuple(sorted(own)) for own in data.label_sets] if self.several else data.labels
+        )
+        motion = SummaryModel.learn(
+            [motion_energy(each) for each in self.frames(train)],
+            labels,
+            self.labels,
+            several=self.several,
+            seed=settings.seed,
+        )
+        return replace(self, motion=motion)
+
+    def linear_scores(self, data: VideoData) -> Tensor | None:
+        """The scores (logits) of the linear model, (N, labels); None without one."""
+        if self.motion is None or not len(self.frames(data)):
+            return None
+        return self.motion.scores([motion_energy(each) for each in self.frames(data)])
 
     def described(self, values: str) -> dict[str, Any]:
         """The frames for a program without elman, whose pixels have such `values`."""
@@ -156,8 +186,8 @@ class VideoPreprocessing:
         return {"labels": self.labels, **form, **pixels, **own}
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """No files."""
-        return {}
+        """The linear model."""
+        return {} if self.motion is None else {SUMMARY: self.motion.save}
 
     @classmethod
     def from_saved(cls, saved: Saved, settings: VideoSettings) -> Self:
@@ -174,8 +204,10 @@ class VideoPreprocessing:
             if not len(shortest) == len(pause) == len(labels) or wanted.rate is None:
                 raise ModelError("a model of events needs a rate, and shortest and pause a label")
             rules = EventRules(shortest, pause, bool(config.get("exclusive")))
-        several = bool(config.get("several"))
-        return cls(wanted, pixels, labels, settings.cache, several, rules)
+        several, motion = bool(config.get("several")), None
+        if settings.summary_model:
+            motion = SummaryModel.load(saved.asset(SUMMARY), len(labels), FIGURES)
+        return cls(wanted, pixels, labels, settings.cache, several, rules, motion)
 
 
 def _check_several(data: VideoData, *, several: bool) -> None:

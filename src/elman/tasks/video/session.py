@@ -14,6 +14,7 @@ from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
 from elman.tasks.steps import Run, Steps, alone
 from elman.tasks.video.intake import FrameIntake
+from elman.tasks.video.motion import FIGURES, RunningMotion
 from elman.train.inference import inference
 from elman.train.tree import map_tensors, move
 
@@ -51,6 +52,7 @@ class VideoSession:
         self._runs = not task.settings.bidirectional
         self._seen: list[Seen | None] = [None] * len(self._networks)
         self._before: Tensor | None = None  # the last frame, scaled, (1, C, H, W)
+        self._motion = RunningMotion()
         self._answered = 0
         self._value: str | tuple[str, ...] | None = None
         self._finished = False
@@ -73,6 +75,8 @@ class VideoSession:
         taken = self._intake.take(frames)
         if len(taken):
             yield from self._read(taken)
+            if self._known.motion is not None:
+                self._motion.take(taken)
         waits = max(_EVERY, self._answered // _GROWTH)
         if self._intake.taken and (self._value is None or self._runs or self._since >= waits):
             self._value, self._answered = self._answer().value, self._intake.taken
@@ -99,6 +103,9 @@ class VideoSession:
         found |= {"answered": self._answered, "value": self._value, "finished": self._finished}
         if self._before is not None:
             found["before"] = self._before
+        if self._known.motion is not None:
+            found["last_frame"] = torch.from_numpy(self._motion.last)
+            found["motion"] = torch.from_numpy(self._motion.rows)
         for i, seen in enumerate(self._seen):
             if seen is not None:
                 found |= _named(i, seen)
@@ -135,8 +142,13 @@ class VideoSession:
         with inference(task.model):
             pairs = zip(self._networks, self._seen, strict=True)
             part = cast("Classifying", task._part)
+            motion = self._known.motion
+            linear = None if motion is None else motion.scores([self._motion.energy])
             outputs = [
-                part.as_outputs(network, self._scores(network, seen)) for network, seen in pairs
+                part.as_outputs(
+                    network, network.head.with_linear(self._scores(network, seen), linear)
+                )
+                for network, seen in pairs
             ]
             found = task.average(outputs) if len(outputs) > 1 else outputs[0]
         output = move(found[0], torch.device("cpu"))
@@ -160,6 +172,9 @@ class VideoSession:
         device = self._task.device
         if self._intake.taken:
             self._before = state["before"].to(device)
+        if self._known.motion is not None:
+            self._motion.last = state["last_frame"].numpy()
+            self._motion.rows = state["motion"].numpy().reshape(-1, FIGURES)
         for i in range(len(self._networks)):
             own = {
                 name.removeprefix(f"{i}."): tensor.to(device)

@@ -55,6 +55,7 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
                 "residual_scale",
                 "num_layers",
                 "window",
+                "summary_model",
             ),
         }
     )
@@ -97,6 +98,11 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     bidirectional: bool = Field(True, description="Bidirectional layers.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
         "mean_max", description="Pooling over time."
+    )
+    summary_model: bool = Field(
+        False,
+        description="Beside the network that tells clips apart a linear model of how much moves in"
+        " each of 3 x 3 parts of the frame, weighed on the validation data.",
     )
     label_smoothing: float = Field(
         0.05, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."

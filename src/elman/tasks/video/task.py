@@ -16,6 +16,7 @@ from elman.nn.export_spec import ExportSpec
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
+from elman.tasks.summary_model import SUMMARY
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.video.classifying import Classifying
@@ -71,7 +72,8 @@ class Video(Task):
         *("bidirectional", "pooling", "inputs", "horizon", "patch", "persistence", "flow"),
         "window",
     )
-    found_after_training = ("head.temperature", "head.thresholds")
+    asset_names = (SUMMARY,)
+    found_after_training = ("head.temperature", "head.thresholds", "head.summary_weight")
 
     @property
     def labels(self) -> list[str]:
@@ -170,7 +172,8 @@ class Video(Task):
         self, train: VideoData, start: VideoPreprocessing | None = None
     ) -> VideoPreprocessing:
         """Labels, and the form and range of frames."""
-        return VideoPreprocessing.learn(train, self.settings, start)
+        found = VideoPreprocessing.learn(train, self.settings, start)
+        return found.with_motion(train, self.settings)
 
     def precision(self, preprocessing: VideoPreprocessing) -> torch.dtype:  # noqa: ARG002
         """Frames are float32."""
