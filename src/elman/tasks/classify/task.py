@@ -42,6 +42,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.word_encoder import WordEncoder
@@ -150,6 +151,17 @@ class Classify(Task):
             {**row, "label": None if row["label"] is None else ", ".join(row["label"])}
             for row in found
         ]
+
+    def table_columns(self) -> TableColumns:
+        """Texts, feature vectors or paths of sound; label or labels, and their probability."""
+        known: ClassifyPreprocessing = self.preprocessing
+        settings = self.settings
+        if known.sound is not None:
+            column = settings.path
+        else:
+            column = settings.features if known.vocabulary is None else settings.text
+        label: Any = list[str] if known.several else str
+        return TableColumns((column,), {"label": label, "probability": float})
 
     def session(
         self, *, rate: int | None = None, state: Mapping[str, Any] | None = None

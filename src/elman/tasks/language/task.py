@@ -35,6 +35,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Scored
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.train import Step
 from elman.train.inference import InParts, infer, through_parts
@@ -147,6 +148,11 @@ class Language(Task):
             raise SettingsError("seed: a state has its own random numbers; give only one of them")
         writer = TextWriter.of(self, temperature, top_k, top_p, seed, stop)
         return LanguageSession(self, writer, checked_length(length), state)
+
+    def table_columns(self) -> TableColumns:
+        """Texts, and the metrics of each."""
+        answers = dict.fromkeys(("loss", "perplexity", "bits_per_character"), float)
+        return TableColumns((self.settings.text,), answers)
 
     # the parts of a task
 
