@@ -1,15 +1,11 @@
-"""`elman predict --out`: many files, stopped and gone on with."""
+"""`elman predict --out`: many files, and what does not go with them."""
 
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-import elman
 
 
 def write(path: Path, texts: list[Any]) -> None:
@@ -59,37 +55,3 @@ def test_what_does_not_go_together(words: list[str], reason: str, here: Any, tra
     assert done.returncode == 2
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_leaves_whole_files_and_the_same_command_goes_on(
-    workers: str, command: Any, trained: Path, tmp_path: Path
-) -> None:
-    for i in range(6):
-        write(tmp_path / "in" / f"{i}.parquet", ["good film", "poor film tonight"] * 3000)
-    model = str(trained / "films")
-    words = "predict", model, "--data", "in", "--out", "out", "--workers", workers
-    process = command(*words)
-    deadline = time.monotonic() + 100
-    while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "interrupted; no file is half-written" in errors
-    assert "Traceback" not in errors
-    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
-    assert 1 <= len(done) < 6
-    assert all(name.endswith(".parquet") for name in done)
-    again = command(*words[:-2])
-    output, errors = again.communicate(timeout=100)
-    assert f"files predicted in out: {6 - len(done)}, " in output, errors
-    assert f"done before: {len(done)}" in output
-    expected = elman.load(model).predict(["good film", "poor film tonight"])
-    for i in range(6):
-        found = pq.read_table(tmp_path / "out" / f"{i}.parquet")
-        assert found["label"].to_pylist() == expected * 3000
-        assert done.get(f"{i}.parquet") in (
-            None,
-            (tmp_path / f"out/{i}.parquet").stat().st_mtime_ns,
-        )

@@ -1,8 +1,10 @@
 """Predictions for Parquet files: what comes out, what is left out the second time, what stops."""
 
 import multiprocessing
+import signal
 import subprocess
 import sys
+import time
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -156,6 +158,47 @@ def test_a_file_that_changes_while_it_is_read(
     with pytest.raises(DataError, match="has changed while it was read; predict it again"):
         predict(model, "in/a.parquet")
     assert not list(Path("out").iterdir())
+
+
+def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
+    """A command, one that heeds Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "elman.cli", *map(str, words)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_leaves_whole_files_and_the_same_command_goes_on(
+    workers: str, model: Path, tmp_path: Path
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    for i in range(8):
+        write(tmp_path / "in" / f"{i}.parquet", TEXTS * 200)
+    words = ["predict", model, "--data", "in", "--out", "out"]
+    process = start(tmp_path, *words, "--workers", workers)
+    signal.signal(signal.SIGINT, before)
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130, errors
+    assert "interrupted; no file is half-written" in errors
+    assert "Traceback" not in errors
+    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    assert 1 <= len(done) < 8
+    assert all(name.endswith(".parquet") for name in done)
+    output, errors = start(tmp_path, *words).communicate(timeout=300)
+    assert f"files predicted in out: {8 - len(done)}, " in output, errors
+    assert f"done before: {len(done)}" in output
+    expected = elman.load(model).predict(TEXTS)
+    for path in (tmp_path / "out").iterdir():
+        assert pq.read_table(path)["label"].to_pylist() == expected * 200
+        assert done.get(path.name, 0) in (0, path.stat().st_mtime_ns)
 
 
 MEASURED = """

@@ -40,6 +40,12 @@ class ArrowModel:
         """The batches with the answers to their rows; see `Task.arrow`."""
         return self.task.arrow(batches, column_prefix=self.column_prefix, **self.options)
 
+    def table(self, given: "pa.Table") -> "pa.Table":
+        """A table with the answers to its rows, for engines that hand over tables."""
+        from pyarrow import Table
+
+        return Table.from_batches(self(given.to_batches()), self.schema(given.schema))
+
     def schema(self, given: "pa.Schema") -> "pa.Schema":
         """The columns of the answered batches for those of the given ones."""
         return self.task.arrow_schema(given, column_prefix=self.column_prefix)

@@ -20,7 +20,7 @@ _LONG = 400  # characters of a text, from which on byte pairs are better than ch
 
 def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these examples, beside the settings that were given."""
-    examples, classes = len(train), max(2, len(train.labels))
+    examples, classes = train.count, max(2, len(train.labels))
     batch_size = given.get("batch_size") or int(np.clip(examples // 16, 8, 50))
     hard = min(max(1.0, (classes / 2) ** 0.5), 4.0)  # many classes take longer
     an_epoch = examples / batch_size
