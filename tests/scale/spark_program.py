@@ -23,7 +23,7 @@ SETTINGS = {
     "spark.executor.memory": "512m",
     "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100",
-    "spark.sql.files.maxPartitionBytes": "1k",  # a task a file
+    "spark.sql.files.maxPartitionBytes": "1m",  # a task a file
 }
 
 

@@ -33,11 +33,18 @@ def test_a_killed_executor_changes_nothing(tmp_path: Path) -> None:
         pq.write_table(table, tmp_path / "in" / f"{number}.parquet")
     source = Path(__file__).parents[2] / "src"
     done = subprocess.run(
-        [sys.executable, PROGRAM, tmp_path / "model", tmp_path],
-        env={**os.environ, "PYTHONPATH": str(source), "PYSPARK_PYTHON": sys.executable},
+        [sys.executable, PROGRAM, "model", tmp_path],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(source),
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_WORKER_DIR": str(tmp_path / "work"),
+        },
+        cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=560,
+        timeout=1200,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-5000:]

@@ -40,7 +40,7 @@ def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_classifier_learns_from_shards(shards: Path) -> None:
-    assert len(Shards(shards).manifest.files) == 12
+    assert len(Shards(shards).manifest.files) == 9
     task = Classify(**SETTINGS).fit(str(shards), progress=False)
     assert task.predict(["good film", "bad film", "fine film tonight"]) == ["+", "-", "+"]
     facts = task.record["data"]
@@ -52,7 +52,8 @@ def test_a_classifier_learns_from_shards(shards: Path) -> None:
 
 
 def test_batches_hold_every_row_once_and_go_on_from_any(shards: Path) -> None:
-    task = Classify(**SETTINGS).fit(str(shards), DATA[:8], progress=False)
+    settings = {**SETTINGS, "tokens": "characters"}
+    task = Classify(**settings).fit(str(shards), DATA[:8], progress=False)
     data = task.read(str(shards), labelled=True)
     streamed = task.batches(task.preprocessing, data, training=True)
     assert len(streamed) == 100

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.files import is_file
-from elman.folders import CONFIG
+from elman.folders import CONFIG, path_of
 from elman.tasks.load import load
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class ArrowModel:
 
     **Arguments:**
 
-    - `model`: a folder that all processes can read, or `owner/name` on the hub.
+    - `model`: a folder that all processes can read, or `owner/name` on the hub; a folder that is
+      here already is named by its absolute path.
     - `column_prefix`, `options`: as in `Task.arrow`.
 
     >>> import pickle
@@ -32,7 +33,8 @@ class ArrowModel:
     """
 
     def __init__(self, model: Path | str, *, column_prefix: str = "", **options: Any) -> None:
-        self.model = str(model)
+        folder = path_of(model, "model")
+        self.model = str(folder.absolute() if folder.is_dir() else model)
         self.column_prefix = column_prefix
         self.options: Mapping[str, Any] = options
 

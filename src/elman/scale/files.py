@@ -1,6 +1,6 @@
 """Predictions for Parquet files, one output a file, by one process or several."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +109,7 @@ class _Work:
     identity: str
     asked: dict[str, Any]
 
-    def __call__(self, source: Source) -> Iterator[Told]:
+    def __call__(self, source: Source) -> Generator[Told]:
         target = source.target
         with writing(target), staging(target.parent) as folder:
             made = Made.of(self.identity, self.asked, source.path)

@@ -3,9 +3,8 @@
 import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeAlias, cast
@@ -14,7 +13,7 @@ from elman.errors import DataError, ElmanError, WorkerError, WorkerLostError
 from elman.scale.sources import Source
 
 Told: TypeAlias = tuple[int, int]
-Work: TypeAlias = Callable[[Source], Iterator[Told]]
+Work: TypeAlias = Callable[[Source], Generator[Told]]
 _LAST_SECONDS = 10.0  # that a process has to clear up
 _THREADS = "OMP_NUM_THREADS"
 
@@ -105,10 +104,8 @@ class _Processes:
             ) from None
 
     def __exit__(self, *error: object) -> None:
-        for connection, process in self._processes.items():
-            connection.close()
-            if error[0] is not None:
-                process.terminate()
+        for connection in self._processes:
+            connection.close()  # which ends a process at its next batch
         for process in self._processes.values():
             process.join(_LAST_SECONDS)
             if process.is_alive():
@@ -119,13 +116,13 @@ class _Processes:
 def _serve(work: Work, connection: Connection) -> None:
     """Do the jobs that come, until the other end is closed; Ctrl-C is for the other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with suppress(EOFError, ConnectionError):
         while True:
             job = connection.recv()
             try:
-                for told in work(job):
-                    connection.send(told)
+                with closing(work(job)) as done:
+                    for told in done:
+                        connection.send(told)
             except ConnectionError:
                 raise
             except ElmanError as error:
