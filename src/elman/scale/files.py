@@ -136,8 +136,9 @@ class _Work:
 def _at_once(file: Any) -> int:
     """How many rows to read at once, fewer where they are large."""
     metadata = file.metadata
-    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    return max(1, min(ROWS, _BYTES * metadata.num_rows // max(1, size)))
+    rows: int = metadata.num_rows
+    size: int = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return max(1, min(ROWS, _BYTES * rows // max(1, size)))
 
 
 class _RowGroup:

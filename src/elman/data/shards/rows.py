@@ -66,5 +66,5 @@ def _of_examples(found: Examples) -> Iterator[Row]:
     if not found.is_text:
         raise DataError("shards hold texts, and the data holds feature vectors")
     for text, label in zip(found.inputs, found.labels or (), strict=True):
-        is_several = isinstance(label, tuple)
-        yield Row(str(text), label if is_several else (label,), is_several)
+        labels = label if isinstance(label, tuple) else (label,)
+        yield Row(str(text), labels, isinstance(label, tuple))
