@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "elman"
 FLOORS = (
     {"cli"},
     {"serve", "export"},
-    {"quickstart", "bench", "tune"},
+    {"quickstart", "bench", "tune", "scale"},
     {"tasks"},
     {"baselines"},
     {"train", "decode"},

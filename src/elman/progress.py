@@ -96,6 +96,13 @@ def counted(items: Iterable[T], total: int) -> Iterator[T]:
             present.done += 1
 
 
+def tell(done: int, total: int) -> None:
+    """Say of the present stage, if there is one, how far it is."""
+    present = _present.get()
+    if present is not None:
+        present.done, present.total = done, total
+
+
 def terminal() -> "Console | None":
     """The terminal that standard error is; None where it is none that can move its cursor."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":

@@ -4,6 +4,7 @@ python worker_tasks.py FOLDER SHARDS STEPS NAME ...
 """
 
 import hashlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ def tasks() -> dict[str, tuple[Any, dict[str, Any], Any]]:
     found = {name: (kind, options, data) for name, (kind, options, data, _) in MADE.items()}
     kind, options, data = found["classify"]
     found["ensemble"] = (kind, {**options, "seeds": 2}, data)
+    if "ELMAN_TEST_SHARDS" in os.environ:
+        found["sharded"] = (kind, options, os.environ["ELMAN_TEST_SHARDS"])
     found["translate"] = (Translate, {"batch_size": 30, "embedding_size": 6}, PAIRS)
     return found
 

@@ -29,6 +29,8 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
         Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
 
         Example: `elman predict runs/speech talk.wav --format srt > talk.srt`
+
+        Example: `elman predict runs/classify --data 'in/*.parquet' --out out/ --workers 2`
         """,
     ),
     "evaluate": (

@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 import elman.data
 from elman.cli import output
+from elman.data.shards import write_shards
 from elman.errors import SettingsError
 from elman.progress import stage
 
@@ -44,6 +45,54 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
     """
     for path in elman.data.fetch(elman.data.get(name)):
         print(path)
+
+
+@data_app.command(name="shard")
+def data_shard(
+    source: Annotated[
+        str,
+        Parameter(
+            help="Text: a file, a folder of .txt files or a dataset; or, with --label, a table of"
+            " labelled texts, of Parquet also a folder of files."
+        ),
+    ],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The folder of the shards, new or empty.")],
+    size: Annotated[
+        int,
+        Parameter(help="Megabytes of text in a shard.", validator=validators.Number(gte=1)),
+    ] = 32,
+    text: Annotated[str, Parameter(help="Column of the texts of a table.")] = "text",
+    label: Annotated[
+        str | None, Parameter(help="Column of the labels; without one it is plain text.")
+    ] = None,
+    separator: Annotated[
+        str | None, Parameter(help="What parts labels, where a text may have several.")
+    ] = None,
+    encoding: Annotated[
+        str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
+    ] = None,
+) -> None:
+    """Write data as shards, for training on more than memory holds.
+
+    Language models and classifiers of texts take the folder, or its address on s3:// and the like,
+    as their --data.
+
+    Example: `elman data shard reviews/ --out shards/ --text review --label stars`
+    """
+    made = write_shards(
+        source,
+        out,
+        kind="text" if label is None else "labelled",
+        size=size << 20,
+        text=text,
+        label=label or "label",
+        separator=separator,
+        encoding=encoding,
+    )
+    rows = sum(file.rows for file in made.files)
+    print(f"shards in {out}: {len(made.files):,}, their rows: {rows:,}")
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """The commands that use a trained model: predict, evaluate, diagnose and generate."""
 
 import re
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter, validators
 
 from elman.cli import flags, output
 from elman.cli.bench import AsJson
 from elman.cli.standard_input import Source, Suffix, readable, suffix_for
 from elman.data.delimited import check_delimiter
 from elman.data.text.encodings import check_encoding
+from elman.data.text.files import is_there, may_be_path
 from elman.errors import SettingsError
 from elman.tasks import load
 from elman.tasks.commands import Commands, Flags
@@ -41,6 +43,7 @@ else:
     EvaluateFlags = flags.of_every_task("evaluate")
     GenerateFlags = flags.of_every_task("generate")
 _ALL = Parameter(name="*")
+_FILES = Group.create_ordered("Many files")
 
 
 def predict(
@@ -58,6 +61,26 @@ def predict(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     json: AsJson = False,
+    out: Annotated[
+        Path | None,
+        Parameter(
+            help="Predict for Parquet files, which --data names as a file, a folder or a pattern,"
+            " into this folder; the same command goes on where it was stopped.",
+            group=_FILES,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        Parameter(
+            help="Processes that share the files of --out; 1 if not given.",
+            validator=validators.Number(gte=1, lte=1024),
+            group=_FILES,
+        ),
+    ] = None,
+    column_prefix: Annotated[
+        str | None,
+        Parameter(help="What the names of the new columns of --out begin with.", group=_FILES),
+    ] = None,
     given: Annotated[PredictFlags, _ALL] = PredictFlags(),  # noqa: B008
 ) -> None:
     """Predict for texts, files or rows."""
@@ -65,6 +88,29 @@ def predict(
         raise SettingsError(f"there is no option {unknown[0]} (elman predict --help)")
     task = _loaded(model, encoding, delimiter)
     own = flags.of_task(_commands(task).predict, given, "predict", task.name, model)
+    if out is not None:
+        _refuse("--out", texts=inputs, encoding=encoding, delimiter=delimiter, json=json)
+        from elman.scale import predict_files
+
+        if data is None:
+            raise SettingsError("--out is for files: name them with --data, as 'in/*.parquet'")
+        output.predicted(
+            predict_files(
+                model,
+                data,
+                out,
+                workers=workers or 1,
+                column_prefix=column_prefix or "",
+                **own.options(),
+            ),
+            out,
+        )
+        return
+    _refuse("predictions without --out", workers=workers, column_prefix=column_prefix)
+    if data is not None and _is_pattern(data):
+        raise SettingsError(
+            f"--data {data} names several files: with --out FOLDER each gets one of predictions"
+        )
     if inputs == ("-",) and data is None:
         inputs, data = (), "-"
     with readable(data, _suffix(task)) as source:
@@ -172,6 +218,21 @@ def _loaded(model: str, encoding: str | None, delimiter: str | None) -> "Task":
             )
     task.settings = task.settings.model_copy(update=told)
     return task
+
+
+def _is_pattern(data: str) -> bool:
+    """Whether these are files named by a pattern, and no text or file of its own."""
+    from elman.scale.sources import matches
+
+    return has_magic(data) and may_be_path(data) and not is_there(data) and bool(matches(data)[1])
+
+
+def _refuse(what: str, **given: object) -> None:
+    """Raise SettingsError for flags that are given and do not suit."""
+    for name, value in given.items():
+        if value:
+            flag = name if name == "texts" else f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{flag} is not for {what}")
 
 
 def _commands(task: "Task") -> Commands:

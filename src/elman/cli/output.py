@@ -17,9 +17,10 @@ from elman.tasks.formats import json_line
 from elman.tasks.registry import commands_of
 
 if TYPE_CHECKING:
-    from elman.bench.memory import Outcome
+    from elman.bench.memory import Outcome as Memory
     from elman.data import Dataset
     from elman.diagnose import Diagnosis
+    from elman.scale import Outcome
     from elman.tasks import Task
     from elman.tasks.significance import Difference
 
@@ -65,6 +66,17 @@ def trained(task: "Task", out: Path) -> None:
     if task.report_page is not None:
         print(f"the report is {task.report_page}")
     print(f"the model is in {out}: see elman predict --help{more}")
+
+
+def predicted(outcome: "Outcome", out: Path) -> None:
+    """Print what was predicted for files, and what was not."""
+    for path in outcome.changed:
+        print(f"{path} has changed since, and is predicted again")
+    before = f"; done before: {outcome.done_before:,}" if outcome.done_before else ""
+    print(f"files predicted in {out}: {outcome.files:,}, their rows: {outcome.rows:,}{before}")
+    if outcome.errors:
+        count = f"{outcome.errors:,}"
+        print(f"rows without an answer: {count}; the column error says why", file=sys.stderr)
 
 
 def metrics(
@@ -122,7 +134,7 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
         print("\t".join(cells))
 
 
-def memory(outcomes: "Iterable[Outcome]", out: Path | None, *, as_json: bool = False) -> None:
+def memory(outcomes: "Iterable[Memory]", out: Path | None, *, as_json: bool = False) -> None:
     """Print who remembers how far as it comes, and what that says of the prediction."""
     from elman.bench import memory
     from elman.html import write_page

@@ -43,6 +43,10 @@ class Flags(BaseModel):
 class PredictFlags(Flags):
     """A task's flags of `elman predict`, and what it prints."""
 
+    def options(self) -> dict[str, Any]:
+        """The flags that were given, as options of `predictions`."""
+        return self.model_dump(exclude_unset=True)
+
     def run(
         self,
         task: Any,

@@ -21,6 +21,7 @@ from elman.tasks.schema import SavedConfig
 from elman.tasks.session import Session
 from elman.tasks.settings import RecurrentSettings
 from elman.tasks.storage import Saved
+from elman.tasks.table_columns import TableColumns
 from elman.train import Step
 from elman.train.objective import Objective
 
@@ -164,6 +165,15 @@ class Hooks(ABC):
     def session(self, *args: Any, **options: Any) -> Session:  # noqa: ARG002
         """A stream of input with a state of its own; see `elman.tasks.session`."""
         raise SettingsError(f"the task {self.name} has no sessions")
+
+    def table_columns(self) -> TableColumns:
+        """What the trained task reads and adds where it answers a table row by row.
+
+        `SettingsError` where it does not, as it does not if not overridden.
+        """
+        raise SettingsError(
+            f"the task {self.name} does not answer a table row by row: predict gives its answers"
+        )
 
     @property
     def chunk_length(self) -> int | None:

@@ -51,7 +51,7 @@ def load(
         own = {type(cell).__name__: cell for cell in map(resolve, cells)}
     except TypeError:
         raise SettingsError(f"cells={cells!r:.80}: a list of cells is needed") from None
-    saved = read_model(_folder(path))
+    saved = read_model(folder_of(path))
     task = saved.config.get("task")
     if isinstance(task, str) and task in given:
         return given[task]._load(saved, own)
@@ -61,7 +61,8 @@ def load(
     return TASKS[task]._load(saved, own)
 
 
-def _folder(path: Path | str) -> Path:
+def folder_of(path: Path | str) -> Path:
+    """A model's folder; that of a model of the hub is downloaded if need be."""
     folder = path_of(path, "path")
     try:
         is_there = folder.is_dir()

@@ -3,12 +3,12 @@
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from elman.errors import ElmanError, ModelError, SettingsError
 from elman.files import is_file
 from elman.folders import CHECKPOINT, claim, path_of
 from elman.html import is_page
+from elman.tasks.arrow import answered, answered_schema
 from elman.tasks.card import card
 from elman.tasks.commands import Commands
 from elman.tasks.comparison import no_better
@@ -37,6 +38,9 @@ from elman.train.resume import refuse_begun
 from elman.train.tree import move
 from elman.train.workers.one_process import OneProcess
 from elman.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NOT_FITTING = (
     *(LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError),
@@ -100,6 +104,51 @@ class Task(Hooks):
     def rows(self, data: Any) -> list[dict[str, Any]]:
         """The predictions with their inputs, a dict each: for tables and files."""
         return rows(self.predictions(data), self.value_name)
+
+    def arrow(
+        self, batches: "Iterable[pa.RecordBatch]", *, column_prefix: str = "", **options: Any
+    ) -> "Iterator[pa.RecordBatch]":
+        """Arrow batches with the answers to their rows, in the order of the rows.
+
+        This is what engines for large data map over a table, as Spark's `mapInArrow` does; see
+        `elman.scale`. A batch in memory at a time is enough.
+
+        **Arguments:**
+
+        - `batches`: all with the same columns, those among them that the settings name (`text`,
+          `features` or `path`, `source`).
+        - `column_prefix`: what the names of the new columns begin with.
+        - `options`: of `predictions`, those that change no column, as the `beam` of translations.
+
+        **Returns:** the columns that came and those of `arrow_schema`, in batches of at most 2048
+        rows. A row without an answer has nulls and, in the column `error`, the reason.
+
+        Raises `SettingsError` for a task that does not answer row by row, and `DataError` where a
+        column is missing.
+
+        >>> import pyarrow as pa
+        >>> from elman.tasks import Classify
+        >>> data = (["good film", "bad film"] * 20, ["+", "-"] * 20)
+        >>> task = Classify(hidden_size=8, epochs=10, lr=0.02).fit(data, progress=False)
+        >>> batch = pa.RecordBatch.from_pydict({"id": [7, 8], "text": ["a good film", None]})
+        >>> found = pa.Table.from_batches(task.arrow([batch]))
+        >>> found.column_names
+        ['id', 'text', 'label', 'probability', 'error']
+        >>> found["label"].to_pylist(), found["error"].to_pylist()
+        (['+', None], [None, 'the text is empty'])
+        """
+        self._check_trained()
+        known = self.table_columns()
+        for name in options:
+            if name not in known.options:
+                can = ", ".join(known.options) or "none"
+                raise SettingsError(f"{name} is no option of tables; of this task there are: {can}")
+        return answered(self, known, batches, column_prefix, options)
+
+    def arrow_schema(self, schema: "pa.Schema", *, column_prefix: str = "") -> "pa.Schema":
+        """The columns that `arrow` gives for batches with those of `schema`."""
+        self._check_trained()
+        return answered_schema(self.table_columns(), schema, column_prefix)
 
     def evaluate(self, data: Any) -> dict[str, float]:
         """The metrics of labelled data."""

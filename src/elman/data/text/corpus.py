@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman.data.checks import share
 from elman.data.datasets.download import fetch
 from elman.data.datasets.registry import is_reference, missing, resolve
+from elman.data.shards.read import Shards
 from elman.data.text.encodings import check_encoding
 from elman.data.text.files import at_word_gaps, existing_file, is_there, may_be_path, read_blocks
 from elman.data.text.vocabulary import Vocabulary
@@ -21,7 +22,7 @@ from elman.data.values import as_list, shown, text_of
 from elman.errors import DataError, SettingsError
 from elman.files import write_atomic
 
-Source: TypeAlias = str | Path | Iterable[Path] | Iterable[str]
+Source: TypeAlias = str | Path | Iterable[Path] | Iterable[str] | Shards
 _Reader: TypeAlias = Callable[[Path], Iterator[str]]
 _BATCH = 8
 _MOST_BYTES = 20 << 30
@@ -64,7 +65,7 @@ def text_blocks(source: Source, *, encoding: str | None = None) -> Iterator[str]
 
     - `source`: a path, a folder (all its `.txt`, in order of their names), a dataset reference
       (`lm_tinyshakespeare`), `Path` objects, or documents (an iterable of strings); a string that
-      cannot be a path is a document.
+      cannot be a path is a document. Also `Shards` of text.
     - `encoding`: of the files; found if None, see `elman.data.text.files.read_blocks`.
 
     Files and documents that do not end with a line end get one when another follows. Raises
@@ -75,7 +76,9 @@ def text_blocks(source: Source, *, encoding: str | None = None) -> Iterator[str]
     """
     files = _files(source, encoding)
     texts: Iterable[Iterable[str]]
-    if files is None:
+    if isinstance(source, Shards):
+        texts = [(row.text for row in source.rows())]
+    elif files is None:
         texts = ([_document(text)] for text in _documents(source))
     else:
         texts = (reader(path) for path, reader in files)
@@ -189,12 +192,15 @@ def _forget_oldest(folder: Path, most_bytes: int, *, keep: Path) -> None:
 
 def _key(source: Source, vocabulary: Vocabulary, encoding: str | None) -> str | None:
     """Names the ids of files as they are now; `None` for documents in memory."""
+    told = [encoding] if encoding else []
+    if isinstance(source, Shards):
+        known: list[Any] = [source.manifest.sha256, vocabulary.hash, *told]
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()
     files = _files(source, encoding)
     if files is None:
         return None
     states = [(path.resolve(), path.stat(), reader.__name__) for path, reader in files]
     facts = [(str(path), state.st_size, state.st_mtime_ns, name) for path, state, name in states]
-    told = [encoding] if encoding else []
     return hashlib.sha256(json.dumps([facts, vocabulary.hash, *told]).encode()).hexdigest()
 
 
@@ -205,6 +211,8 @@ def _files(source: Source, encoding: str | None) -> list[tuple[Path, _Reader]] |
         return read_blocks(path, encoding=encoding)
 
     check_encoding(encoding)
+    if isinstance(source, Shards):
+        return None
     if isinstance(source, Iterable) and not isinstance(source, (str, Path)):
         if not isinstance(source, (list, tuple)) or not isinstance(next(iter(source), None), Path):
             return None
@@ -268,6 +276,6 @@ def _joined(texts: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _describe(source: Source) -> str:
-    if isinstance(source, Path) or (isinstance(source, str) and may_be_path(source)):
+    if isinstance(source, Path | Shards) or (isinstance(source, str) and may_be_path(source)):
         return str(source)
     return "the text" if isinstance(source, str) else f"the {type(source).__name__}"

@@ -12,6 +12,7 @@ from elman.data import (
     read_examples,
     read_utterances,
 )
+from elman.data.shards.read import ShardsPart
 from elman.errors import DataError
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.unreadable import warn
@@ -29,6 +30,18 @@ class ClassifyData:
     labels: list[str]
     several: bool  # an example may have several labels
     left_out: dict[int, str] = field(default_factory=dict)
+    shards: ShardsPart | None = None  # of which the examples are a sample
+
+    @property
+    def count(self) -> int:
+        """The examples there are, in memory or in shards."""
+        return len(self.examples) if self.shards is None else len(self.shards)
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all of them."""
+        known = self.shards
+        return self.examples.sha256 if known is None else known.shards.manifest.sha256
 
     def __len__(self) -> int:
         return len(self.examples)

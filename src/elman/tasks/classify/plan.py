@@ -24,7 +24,7 @@ def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
     A network that reads forwards only is to answer while a sequence comes: it has no linear model,
     of the whole sequence, beside it.
     """
-    examples, classes = len(train), max(2, len(train.labels))
+    examples, classes = train.count, max(2, len(train.labels))
     batch_size = given.get("batch_size") or int(np.clip(examples // 16, 8, 50))
     hard = min(max(1.0, (classes / 2) ** 0.5), 4.0)  # many classes take longer
     an_epoch = examples / batch_size

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
+from elman.data.shards.read import Shards
 from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
+from elman.tasks.classify.batches import StreamedBatches, padded
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.export import export_spec
 from elman.tasks.classify.flags import COMMANDS
@@ -29,6 +31,7 @@ from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.classify.sharded import of_sample, read_shards, split_shards
 from elman.tasks.classify.vectors import begin_with, deviation, summary
 from elman.tasks.linear_weight import fitted_weight
 from elman.tasks.metrics import (
@@ -44,6 +47,7 @@ from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
 from elman.tasks.summary_model import SUMMARY
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.word_encoder import WordEncoder
@@ -153,6 +157,17 @@ class Classify(Task):
             for row in found
         ]
 
+    def table_columns(self) -> TableColumns:
+        """Texts, feature vectors or paths of sound; label or labels, and their probability."""
+        known: ClassifyPreprocessing = self.preprocessing
+        settings = self.settings
+        if known.sound is not None:
+            column = settings.path
+        else:
+            column = settings.features if known.vocabulary is None else settings.text
+        label: Any = list[str] if known.several else str
+        return TableColumns((column,), {"label": label, "probability": float})
+
     def session(
         self, *, rate: int | None = None, state: Mapping[str, Any] | None = None
     ) -> ClassifySession:
@@ -176,13 +191,18 @@ class Classify(Task):
     def read(self, data: Any, *, labelled: bool) -> ClassifyData:
         """The data, of the model's kind if there is a model; see `read_data`."""
         known: ClassifyPreprocessing | None = self._preprocessing
-        found = read_data(
-            data,
-            self.settings,
-            None if known is None else known.sound,
-            are_texts=known is not None and known.vocabulary is not None,
-            is_new=known is None,
-            labelled=labelled,
+        shards = Shards.at(data, "labelled") if labelled else None
+        found = (
+            read_shards(shards, self.settings.seed)
+            if shards is not None
+            else read_data(
+                data,
+                self.settings,
+                None if known is None else known.sound,
+                are_texts=known is not None and known.vocabulary is not None,
+                is_new=known is None,
+                labelled=labelled,
+            )
         )
         if known is not None:
             known.check(found)
@@ -192,6 +212,8 @@ class Classify(Task):
 
     def split(self, data: ClassifyData) -> tuple[ClassifyData, ClassifyData]:
         """Training and validation data, each label shared out alike."""
+        if data.shards is not None:
+            return split_shards(data.shards, data, self.settings.held_out)
         return data.split(self.settings.held_out, self.settings.seed)
 
     def plan(self, train: ClassifyData) -> Plan:
@@ -283,19 +305,13 @@ class Classify(Task):
 
     def batches(
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
-    ) -> PaddedBatches:
+    ) -> PaddedBatches | StreamedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
-        words = preprocessing.words(data.texts)
-        sequences = preprocessing.sequences(data) if words is None else words.sequences
-        return PaddedBatches(
-            sequences,
-            preprocessing.targets(data),
-            self.settings.batch_size if training else _BATCH,
-            seed=self.settings.seed,
-            shuffle=training,
-            inputs=None if words is None else words.inputs,
-            beside=None if training else preprocessing.linear_scores(data),
-        )
+        settings = self.settings
+        if training and data.shards is not None:
+            return StreamedBatches(preprocessing, data, settings.batch_size)
+        size = settings.batch_size if training else _BATCH
+        return padded(preprocessing, data, size, settings.seed, training=training)
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
@@ -390,10 +406,11 @@ class Classify(Task):
     def facts(self, train: ClassifyData, validation: ClassifyData) -> dict[str, Any]:
         """Numbers of examples, the labels, and how many recordings were left out."""
         return {
-            "training_examples": len(train),
+            "training_examples": train.count,
             "validation_examples": len(validation),
             "labels": ", ".join(self._preprocessing.labels),
-            "training_sha256": train.examples.sha256,
+            "training_sha256": train.sha256,
+            **({} if train.shards is None else {"chosen": of_sample(train)}),
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
 

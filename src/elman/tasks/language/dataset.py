@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman.data import Vocabulary, read_corpus, read_examples, text_blocks
 from elman.data.datasets.registry import is_reference, resolve
 from elman.data.frames import columns_of
+from elman.data.shards import Shards
 from elman.data.tables import SUFFIXES
 from elman.data.text.corpus import Corpus
 from elman.data.text.files import is_there, lines_of, may_be_path, texts_of_lines
@@ -63,7 +64,9 @@ class LanguageText:
 
     @classmethod
     def of(cls, source: Any, encoding: str | None, column: str = "text") -> Self:
-        """The text of a source, which may be an iterator; of a table that of a column."""
+        """The text of a source, which may be an iterator or shards; of a table that of a column."""
+        if (shards := Shards.at(source, "text")) is not None:
+            return cls(shards, encoding)
         source = list(source) if isinstance(source, Iterator) else source
         texts = texts_of_table(source, column, encoding)
         if texts is None:

@@ -35,10 +35,12 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Scored
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.train import Step
 from elman.train.inference import InParts, infer, through_parts
 
+_COUNTED = 1 << 18  # tokens, a part of a text that need not be in memory
 _FOLLOWED = 200  # steps, or two chunks, that a diagnosis follows the gradient back
 Block: TypeAlias = tuple[Tensor, ...]  # inputs and targets (T, B); maybe the n-grams' nats
 
@@ -148,6 +150,11 @@ class Language(Task):
         writer = TextWriter.of(self, temperature, top_k, top_p, seed, stop)
         return LanguageSession(self, writer, checked_length(length), state)
 
+    def table_columns(self) -> TableColumns:
+        """Texts, and the metrics of each."""
+        answers = dict.fromkeys(("loss", "perplexity", "bits_per_character"), float)
+        return TableColumns((self.settings.text,), answers)
+
     # the parts of a task
 
     def read(self, data: Any, *, labelled: bool) -> LanguageText | LanguageTexts:
@@ -241,7 +248,11 @@ class Language(Task):
 
     def chance(self, train: LanguageText) -> float:
         """That of the tokens' frequencies, their entropy in nats."""
-        counts = np.bincount(train.tokens(self.vocabulary), minlength=1)
+        tokens = train.tokens(self.vocabulary)
+        parts = range(0, len(tokens), _COUNTED)
+        size = self.vocabulary.size
+        counts = sum(np.bincount(tokens[i : i + _COUNTED], minlength=size) for i in parts)
+        counts = np.asarray(counts)
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * np.log(shares)).sum())
 

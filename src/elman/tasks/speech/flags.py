@@ -39,6 +39,13 @@ class Predict(PredictFlags):
     channel: int | None = Field(None, description=_CHANNEL)
     microphone: bool = Field(False, description="Write down what is said now.")
 
+    def options(self) -> dict[str, Any]:
+        """The flags that were given, as options of `predictions`."""
+        given = super().options()
+        if "hot_word" in given:
+            given["hot_words"] = given.pop("hot_word")
+        return given
+
     def run(
         self, task: "Speech", inputs: Sequence[str], data: str | None, *, as_json: bool
     ) -> Iterator[Part]:

@@ -24,6 +24,7 @@ from elman.tasks.speech.run_report import SpeechRun
 from elman.tasks.speech.segments import Segments
 from elman.tasks.speech.stream import Listener, Session, SpeechSession
 from elman.tasks.speech.transcripts import SpeechReport, Transcript
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.transcription.decoding import DecodeOptions
 from elman.tasks.transcription.words import words_for
 from elman.tasks.unreadable import in_place
@@ -129,6 +130,14 @@ class Speech(SpeechParts):
         """Text, score, seconds and name of each utterance, and of broken ones the error."""
         nested = ("words", "others")
         return [{k: v for k, v in row.items() if k not in nested} for row in super().rows(data)]
+
+    def table_columns(self) -> TableColumns:
+        """Paths of sound files; text, score and seconds of each."""
+        if self.acoustic is None:
+            raise SettingsError("the model reads ready features, which no column of a table holds")
+        answers = {"text": str, "score": float, "seconds": float}
+        options = "channel", "hot_words", "language", "lm"
+        return TableColumns((self.settings.path,), answers, options)
 
     def log_probs(self, data: Any) -> list[Array]:
         """The network's log probabilities of each utterance: (steps, 1 + characters), the blank

@@ -21,6 +21,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Difference, check_same
+from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import NO_OPTIONS, Task
 from elman.tasks.translate.back_translation import back_translated
 from elman.tasks.translate.baselines import baselines
@@ -131,6 +132,12 @@ class Translate(Task):
         """
         self._check_trained()
         return TranslateSession(self, options, state)
+
+    def table_columns(self) -> TableColumns:
+        """Sources, by default of the column `source`; the best translation and its score."""
+        answers = {"translation": str, "score": float}
+        options = "beam", "prefix", "terms", "no_repeat_ngram"
+        return TableColumns((self.settings.source or "source",), answers, options)
 
     def report(self, data: Any, **options: Any) -> TranslationReport:
         """Metrics of pairs; a source that occurs several times is translated once, and all its

@@ -1,0 +1,165 @@
+"""Shards, read one at a time from a folder or any address that fsspec knows."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.data.shards.arrow import modules
+from elman.data.shards.manifest import NAME, Kind, Manifest, Row
+from elman.data.text.files import may_be_path
+from elman.errors import DataError, SettingsError
+
+_MOST_MANIFEST = 1 << 30  # bytes
+
+
+class Shards:
+    """A set of shards that `write_shards` has made.
+
+    A shard is in memory as long as it is read; its hash is that of the manifest, or it is refused.
+
+    **Arguments:** `address`: of the folder; a path, or as fsspec writes it, `s3://bucket/folder`.
+
+    Raises `DataError` where there are no shards, and `SettingsError` where fsspec is missing.
+    """
+
+    def __init__(self, address: Path | str) -> None:
+        self.address = str(address).rstrip("/")
+        content = self._content(NAME)
+        if len(content) > _MOST_MANIFEST:
+            raise DataError(f"{self.address}/{NAME} is too large for a list of shards")
+        self.manifest = Manifest.parse(content, f"{self.address}/{NAME}")
+
+    @classmethod
+    def at(cls, source: Any, kind: Kind) -> "Shards | None":
+        """The shards that a source is, None if it is anything else.
+
+        Raises `DataError` for those of another kind.
+        """
+        if isinstance(source, Shards):
+            found = source
+        elif isinstance(source, str | Path) and may_be_path(str(source)):
+            is_remote = isinstance(source, str) and "://" in source
+            if not is_remote and not (Path(source) / NAME).is_file():
+                return None
+            found = cls(source)
+        else:
+            return None
+        if found.manifest.kind != kind:
+            raise DataError(f"{source} are shards of the kind {found.manifest.kind}, not {kind}")
+        return found
+
+    def __str__(self) -> str:
+        return self.address
+
+    __repr__ = __str__
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return sum(file.rows for file in self.manifest.files)
+
+    def shard(self, number: int) -> list[Row]:
+        """The rows of one shard; `DataError` where it is not what it was."""
+        file = self.manifest.files[number]
+        content = self._content(file.name)
+        if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
+            raise DataError(
+                f"{self.address}/{file.name} is not as {NAME} says: it was changed or damaged; make"
+                " the shards anew"
+            )
+        pa, pq = modules()
+        try:
+            table = pq.read_table(BytesIO(content))
+        except pa.ArrowException as error:
+            raise DataError(f"{self.address}/{file.name} cannot be read: {error}") from None
+        several = self.manifest.several
+        texts, labels = (table[name].to_pylist() for name in ("text", "labels"))
+        return [Row(t, tuple(each), several) for t, each in zip(texts, labels, strict=True)]
+
+    def rows(self) -> Iterator[Row]:
+        """All rows in the order of the source."""
+        for number in range(len(self.manifest.files)):
+            yield from self.shard(number)
+
+    def part(self, seed: int, share: float = 0.0) -> "ShardsPart":
+        """The rows to train on where a `share` of each shard is held out."""
+        return ShardsPart(self, seed, share)
+
+    def _content(self, name: str) -> bytes:
+        if "://" not in self.address:
+            path = Path(self.address) / name
+            try:
+                return path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        try:
+            import fsspec
+        except ImportError:
+            raise SettingsError(f"{self.address}: pip install 'elman[scale]'") from None
+        address = f"{self.address}/{name}"
+        try:
+            with fsspec.open(address, "rb") as file:
+                content: bytes = file.read()
+                return content
+        except ImportError as error:  # the package of this protocol
+            raise SettingsError(f"{address}: {error}") from None
+        except Exception as error:  # each file system's own
+            what = str(error).partition("\n")[0] or "nothing is there"
+            raise DataError(
+                f"{address} cannot be read: {type(error).__name__}: {what:.200}"
+            ) from None
+
+
+@dataclass(frozen=True)
+class ShardsPart:
+    """The rows of shards but for a share of each, which is held out; both are found by `seed`."""
+
+    shards: Shards
+    seed: int
+    share: float = 0.0
+
+    def __len__(self) -> int:
+        return sum(file.rows - self._held_out(file.rows) for file in self.shards.manifest.files)
+
+    def look(self, most: int) -> tuple[list[Row], list[Row]]:
+        """About so many of the rows, of each shard a few, and all that are held out."""
+        files = self.shards.manifest.files
+        each = -(-most // len(files))
+        some: list[Row] = []
+        held_out: list[Row] = []
+        for number in range(len(files)):
+            rows, order = self.shards.shard(number), self._order(number)
+            cut = self._held_out(len(rows))
+            held_out += [rows[i] for i in order[:cut]]
+            some += [rows[i] for i in order[cut : cut + each]]
+        return some, held_out
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Row]:
+        """The rows in the order of an epoch, from the one numbered `start`.
+
+        Shards are permuted, and the rows within each; both permutations depend on the seed and the
+        epoch alone. Epoch and number, a row's position, are enough to go on from there, for any
+        number of readers; shards that lie before it are not read.
+        """
+        files = self.shards.manifest.files
+        random = np.random.default_rng([self.seed, 1, epoch])
+        for shard in random.permutation(len(files)).tolist():
+            order = self._order(shard)[self._held_out(files[shard].rows) :]
+            if start >= len(order):
+                start -= len(order)
+                continue
+            order = np.random.default_rng([self.seed, 2, epoch, shard]).permutation(order)
+            rows = self.shards.shard(shard)
+            yield from (rows[i] for i in order[start:].tolist())
+            start = 0
+
+    def _order(self, shard: int) -> Any:
+        rows = self.shards.manifest.files[shard].rows
+        return np.random.default_rng([self.seed, 0, shard]).permutation(rows)
+
+    def _held_out(self, rows: int) -> int:
+        return int(rows * self.share)
