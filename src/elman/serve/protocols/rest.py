@@ -106,6 +106,8 @@ def described(version: Version) -> dict[str, Any]:
         "owned_by": "elman",
         "task": version.task.name,
         "description": version.task.description(),
+        "input": jsonable(messages.reads),
+        "output": jsonable(messages.answers),
         "sessions": version.no_sessions is None,
         "no_sessions": version.no_sessions,
         "session_options": messages.session_options,
