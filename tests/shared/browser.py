@@ -120,4 +120,3 @@ class Page:
         ) as found:
             pages = [each for each in json.load(found) if each["type"] == "page"]
         return str(pages[0]["webSocketDebuggerUrl"])
-

@@ -2,7 +2,7 @@
 
 import { h, s, shortNumber } from "./dom.js";
 
-const WIDTH = 720, HEIGHT = 320, LEFT = 62, RIGHT = 14, TOP = 12, BOTTOM = 30;
+const LEFT = 56, RIGHT = 14, TOP = 12, BOTTOM = 30; // pixels
 
 function ticks(low, high, count = 5) {
   const rough = (high - low) / count;
@@ -13,8 +13,10 @@ function ticks(low, high, count = 5) {
   return found;
 }
 
-/** `past`, `ahead`: { times, values }; `bands`: [{ name, low, high }], the widest first. */
-export function chart(label, past, ahead, bands) {
+/** `past`, `ahead`: { times, values }; `bands`: [{ name, low, high }], the widest first; `width`: in
+ * pixels. */
+export function chart(label, past, ahead, bands, width) {
+  const height = Math.round(Math.max(200, Math.min(320, 0.5 * width)));
   const known = (each) => each !== null && Number.isFinite(each);
   const all = [...past.values, ...ahead.values, ...bands.flatMap((each) => [...each.low, ...each.high])].filter(known);
   let low = Math.min(...all), high = Math.max(...all);
@@ -22,8 +24,8 @@ export function chart(label, past, ahead, bands) {
   const edge = 0.05 * (high - low);
   [low, high] = [low - edge, high + edge];
   const count = past.values.length + ahead.values.length;
-  const x = (i) => LEFT + ((WIDTH - LEFT - RIGHT) * i) / Math.max(count - 1, 1);
-  const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (high - value)) / (high - low);
+  const x = (i) => LEFT + ((width - LEFT - RIGHT) * i) / Math.max(count - 1, 1);
+  const y = (value) => TOP + ((height - TOP - BOTTOM) * (high - value)) / (high - low);
   const place = (i, value) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`;
   const line = (values, from) => {
     let path = "", pen = "M";
@@ -42,14 +44,14 @@ export function chart(label, past, ahead, bands) {
   const marks = ticks(low, high);
   const times = [...past.times, ...ahead.times];
   const shown = [[0, "start"], [start, "middle"], [count - 1, "end"]];
-  const text = (i, anchor) => s("text", { x: x(i), y: HEIGHT - 8, "text-anchor": anchor }, timeText(times[i]));
+  const text = (i, anchor) => s("text", { x: x(i), y: height - 8, "text-anchor": anchor }, timeText(times[i]));
   const isFree = start > 0.2 * count && start < 0.85 * count;
-  return s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
+  return s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     marks.map((value) => [
-      s("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }),
+      s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
       s("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, shortNumber(value)),
     ]),
-    s("line", { class: "grid", x1: x(from), x2: x(from), y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "4 4" }),
+    s("line", { class: "grid", x1: x(from), x2: x(from), y1: TOP, y2: height - BOTTOM, "stroke-dasharray": "4 4" }),
     bands.map((each, i) => s("polygon", { class: i < bands.length - 1 ? "far" : "near", points: area(each) })),
     s("path", { class: "past", d: line(past.values, 0) }),
     s("path", { class: "ahead", d: line(lead(ahead.values), from) }),
@@ -58,7 +60,7 @@ export function chart(label, past, ahead, bands) {
 
 /** What the lines and areas are. */
 export function key(bands) {
-  const sign = (child) => s("svg", { class: "chart", viewBox: "0 0 28 16", "aria-hidden": "true" }, child);
+  const sign = (child) => s("svg", { class: "swatch", viewBox: "0 0 28 16", "aria-hidden": "true" }, child);
   const entries = [
     ["Series", s("path", { class: "past", d: "M0 8H28" })],
     ["Median forecast", s("path", { class: "ahead", d: "M0 8H28" })],

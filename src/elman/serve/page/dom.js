@@ -58,7 +58,14 @@ export class Notice {
   say(text) {
     this.alert.hidden = true;
     this.alert.textContent = "";
+    this.status.classList.remove("unseen");
     if (this.status.textContent !== text) this.status.textContent = text;
+  }
+
+  /** Tells screen readers alone, of what stands on the page already. */
+  read(text) {
+    this.say(text);
+    this.status.classList.add("unseen");
   }
 
   fail(error) {

@@ -66,6 +66,7 @@ function askForToken() {
     sessionStorage.setItem(TOKEN, asked.token);
     server = asked;
     await begin();
+    main.focus({ preventScroll: true });
   };
   show(
     h("h1", {}, "A token is needed"),
@@ -85,10 +86,11 @@ async function choose({ move = true } = {}) {
   const asked = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
   const model = models.find((each) => each.id === asked) ?? models[0];
   for (const link of nav.querySelectorAll("a")) {
-    if (link.textContent === model.id) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.textContent === model.id) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else link.removeAttribute("aria-current");
   }
-  document.title = `${model.id} – elman`;
   const name = PANELS[`${model.input.kind}>${model.output.kind}`] ?? "json";
   const number = ++chosen;
   const { panel } = await import(`./panels/${name}.js`);
@@ -96,6 +98,7 @@ async function choose({ move = true } = {}) {
   const place = h("div", { class: "panel" });
   show(h("h1", {}, model.id), h("p", { class: "about" }, `${model.task}: ${model.description}`), place);
   leave = panel(model, server, place) ?? leave;
+  document.title = `${model.id} – elman`;
   if (move) main.focus({ preventScroll: true });
 }
 

@@ -91,7 +91,7 @@ def router(context: Context) -> APIRouter:
         asked = _validated(StreamRequest, await json_of(request))
         value = received(asked.input, context.settings.max_text)
         opened = await context.sessions.open(version, asked.options)
-        return Events(_events(opened, value), [opened])
+        return Events(_events(opened, value), [opened], context.settings.idle_s)
 
     return routes
 

@@ -20,7 +20,7 @@ export function panel(model, server, place) {
     answer.textContent = chosen.length ? chosen.join(", ") : "No label";
     bars.replaceChildren(probabilities(model.output.labels.map((label, i) => [label, details.probabilities[i]])));
     result.hidden = false;
-    notice.say(chosen.length ? `${chosen.join(", ")}, ${percent(details.probability)}` : "No label reaches one half");
+    notice.read(chosen.length ? `${chosen.join(", ")}, ${percent(details.probability)}` : "No label reaches one half");
   }
 
   function clear() {

@@ -21,6 +21,7 @@ export function panel(model, server, place) {
   const result = h("section", { class: "card", "aria-label": "Forecast", hidden: true },
     h("div", { class: "row" }, whichField, targetField), drawn);
   let known = null, found = null;
+  let fitted = new ResizeObserver(() => {}); // draws anew where the width changes
 
   const go = notice.guard(async () => {
     result.hidden = true;
@@ -41,6 +42,7 @@ export function panel(model, server, place) {
   function draw() {
     const own = (columns, name) => columns[time].map((_, i) => i).filter((i) => !columns[id] || columns[id][i] === name);
     const ahead = own(found, which.value);
+    const isWide = !(targets.value in known); // a column a series
     const before = own(known, which.value).slice(-Math.max(SHOWN * ahead.length, 20));
     const lead = target.length > 1 ? `${targets.value}-` : "";
     const of = (columns, name, at) => at.map((i) => columns[name][i]);
@@ -48,7 +50,7 @@ export function panel(model, server, place) {
       name: `${level} % interval`, low: of(found, `${lead}lo-${level}`, ahead), high: of(found, `${lead}hi-${level}`, ahead),
     }));
     const middle = { times: of(found, time, ahead), values: of(found, `${lead}median`, ahead) };
-    const series = { times: of(known, time, before), values: of(known, targets.value, before) };
+    const series = { times: of(known, time, before), values: of(known, isWide ? which.value : targets.value, before) };
     const name = which.value || targets.value;
     const label = `${name}: ${middle.values.length} steps from ${timeText(middle.times[0])} to ${timeText(middle.times.at(-1))},`
       + ` median from ${shortNumber(middle.values[0])} to ${shortNumber(middle.values.at(-1))}; the numbers are in the table`;
@@ -56,8 +58,14 @@ export function panel(model, server, place) {
     const rows = middle.times.map((each, i) => [
       timeText(each), ...[middle.values, ...bands.flatMap((band) => [band.low, band.high])].map((values) => shortNumber(values[i])),
     ]);
-    drawn.replaceChildren(chart(label, series, middle, bands), key(bands),
+    const line = h("div");
+    drawn.replaceChildren(line, key(bands),
       h("details", {}, h("summary", {}, "The numbers"), table(`Forecast of ${name}`, columns, rows)));
+    fitted.disconnect();
+    fitted = new ResizeObserver(([{ contentRect: { width } }]) => {
+      if (width > 0) line.replaceChildren(chart(label, series, middle, bands, Math.round(width)));
+    });
+    fitted.observe(line);
   }
 
   which.addEventListener("change", draw);
@@ -70,8 +78,9 @@ export function panel(model, server, place) {
 
   const needed = [time, ...target, ...past, ...future, ...fixed].map((each) => `"${each}"`).join(", ");
   place.append(
-    field("File", file, { hint: `A CSV file with the columns ${needed}, and "${id}" where there are several series.` }),
+    field("File", file, { hint: `A CSV file with the columns ${needed}, and "${id}" where there are several series; or "${time}" and a column a series.` }),
     field("Or the table itself", area),
     h("div", { class: "row" }, field("Steps ahead", steps, { short: true }), button("Forecast", go, { class: "first" })),
     notice.element, result);
+  return () => fitted.disconnect();
 }

@@ -27,10 +27,10 @@ export function panel(model, server, place) {
     const rest = details.others ?? [];
     if (isText) {
       others.replaceChildren(...(rest.length ? [h("p", { class: "hint" }, `Or: ${rest.map(([text, score]) => `${text} (${shortNumber(score)})`).join(", ")}`)] : []));
-      if (isDone) notice.say(value || "Nothing is read yet");
+      if (isDone) notice.read(value || "Nothing is read yet");
     } else {
       others.replaceChildren(probabilities([[value, details.probability], ...rest]));
-      if (isDone) notice.say(`${value}, ${percent(details.probability)}`);
+      if (isDone) notice.read(`${value}, ${percent(details.probability)}`);
     }
   }), WAIT);
 

@@ -25,7 +25,7 @@ export function panel(model, server, place) {
       written.replaceChildren(svg);
       written.hidden = false;
       animate(svg);
-      notice.say(`${value.length} strokes written`);
+      notice.say(value.length === 1 ? "1 stroke written" : `${value.length} strokes written`);
     } finally {
       go.disabled = false;
     }

@@ -84,7 +84,7 @@ export function panel(model, server, place) {
 
   file.addEventListener("change", go);
   const stop = button("Stop", () => stopped?.abort(), { disabled: true });
-  const read = [rate ? `${rate} frames a second` : "every frame, or 10 a second of a film", `${size[1]} x ${size[0]} pixels`];
+  const read = [rate ? `${rate} frames a second` : "every frame, or 10 a second of a film", `${size[1]} × ${size[0]} pixels`];
   place.append(
     field("Clip", file, { hint: `A film that this browser can play, or several pictures in the order of their names. The model reads ${read.join(", ")}.` }),
     h("div", { class: "row" }, stop), notice.element, result);
