@@ -47,6 +47,17 @@ def test_inputs_that_are_whole(serving: Any, made: Made) -> None:
         assert lists[0].value == made("vectors").predict([vectors])[0]
 
 
+def test_probabilities_of_all_labels(serving: Any, made: Made) -> None:
+    task: Any = made("classify")
+    with serving([task]) as server:
+        asked = {"probabilities": True}
+        (found,) = server.client().predict("classify", ["a fine play"], **asked)
+        (plain,) = server.client().predict("classify", ["a fine play"])
+    (expected,) = task.predict_proba(["a fine play"])
+    np.testing.assert_allclose(found.details["probabilities"], expected, rtol=1e-5)
+    assert set(plain.details) == {"probability"}
+
+
 def test_sound_as_a_file_and_as_raw_samples(
     serving: Any, made: Made, write_sound: Callable[..., Any]
 ) -> None:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 def pieces(translator: Translator, source: str) -> Iterator[str]:
     """The translation of one text in pieces, each as soon as the search is certain of it.
 
-    Joined and with single spaces they are what `Translator.translate` finds.
+    Joined and with single spaces they are what `Translator.translate` finds; none of an empty one.
     """
+    if not source.strip():
+        return
     target, options = translator.known.target, translator.options
     (batch,) = by_length(translator.known, [source], [], 1).epoch(0)
     limits = translator.limits(int(batch.lengths[0]))
