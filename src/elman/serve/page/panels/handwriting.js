@@ -24,7 +24,7 @@ export function panel(model, server, place) {
     const { value, details } = await server.predict(model.id, strokes, { n });
     if (!pad.strokes.length) return; // cleared meanwhile
     answer.textContent = value;
-    const rest = details.others ?? [];
+    const rest = (details.others ?? []).filter(([text]) => text);
     if (isText) {
       others.replaceChildren(...(rest.length ? [h("p", { class: "hint" }, `Or: ${rest.map(([text, score]) => `${text} (${shortNumber(score)})`).join(", ")}`)] : []));
       if (isDone) notice.read(value || "Nothing is read yet");
