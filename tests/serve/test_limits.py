@@ -183,7 +183,7 @@ def test_nothing_but_health_without_a_token(serving: Any, made: Made, tmp_path: 
     (tmp_path / "token").write_text("first-token-1\nsecond-token-2\n")
     with serving([made("classify")], token_file=tmp_path / "token") as server:
         url = server.url
-        paths = ["/", "/v1/models", "/metrics", "/docs", "/openapi.json", "/nothing", "/healthz/x"]
+        paths = ["//", "/v1/models", "/metrics", "/docs", "/openapi.json", "/nothing", "/healthz/x"]
         for path in paths:
             for headers in (
                 {},
@@ -210,12 +210,24 @@ def test_nothing_but_health_without_a_token(serving: Any, made: Made, tmp_path: 
         password = "Basic OmZpcnN0LXRva2VuLTE="  # a browser's, of first-token-1
         assert status_of(url + "/v1/models", authorization=password)[0] == 200
 
-        async def from_a_page() -> str | None:
-            address = f"{url.replace('http', 'ws')}/v1/models/classify/session"
-            async with connect(address, subprotocols=["elman", "bearer.first-token-1"]) as socket:
+        async def from_a_page(path: str, *offered: str) -> str | None:
+            address = url.replace("http", "ws") + path
+            async with connect(address, subprotocols=["elman", *offered]) as socket:
                 return socket.subprotocol
 
-        assert asyncio.run(from_a_page()) == "elman"
+        path = "/v1/models/classify/session"
+        for offered in ("bearer.first-token-1", "bearer64.Zmlyc3QtdG9rZW4tMQ"):
+            assert asyncio.run(from_a_page(path, offered)) == "elman"
+        for offered in (
+            "bearer.first-token-2",
+            "bearer64.first-token-1",
+            "bearer64.A",
+            "bearer64.",
+        ):
+            for each in (path, "/"):  # where by HTTP the page is
+                with pytest.raises(InvalidStatus) as refused:
+                    asyncio.run(from_a_page(each, offered))
+                assert refused.value.response.status_code == 401
 
 
 def test_pages_of_other_origins_are_refused(serving: Any, made: Made) -> None:

@@ -1,6 +1,7 @@
 """What clients send to each task as a whole, and what comes back as JSON."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,13 @@ import small_tasks
 
 from elman.data import Ink
 from elman.serve import ServerError
+from elman.serve.protocols.page import page_files
 from elman.serve.states import packed, unpacked
 from elman.serve.values import ArrayForm, jsonable, received
 from elman.tasks import Task
 
 Made = Callable[[str], Task]
+PANELS = re.compile(r'^  "([a-z]+)>([a-z]+)": "([a-z]+)",$', re.MULTILINE)
 
 
 def strokes(ink: Ink) -> list[list[list[float]]]:
@@ -42,6 +45,17 @@ def test_inputs_that_are_whole(serving: Any, made: Made) -> None:
             assert [each.value for each in found] == [expected] * 2, name
         lists = client.predict("vectors", [vectors.tolist()])
         assert lists[0].value == made("vectors").predict([vectors])[0]
+
+
+def test_probabilities_of_all_labels(serving: Any, made: Made) -> None:
+    task: Any = made("classify")
+    with serving([task]) as server:
+        asked = {"probabilities": True}
+        (found,) = server.client().predict("classify", ["a fine play"], **asked)
+        (plain,) = server.client().predict("classify", ["a fine play"])
+    (expected,) = task.predict_proba(["a fine play"])
+    np.testing.assert_allclose(found.details["probabilities"], expected, rtol=1e-5)
+    assert set(plain.details) == {"probability"}
 
 
 def test_sound_as_a_file_and_as_raw_samples(
@@ -198,3 +212,20 @@ def test_the_descriptions_are_whole(serving: Any, made: Made) -> None:
         for name in ("elman_sessions", "elman_queue", "elman_batch_size", "elman_latency_seconds",
                      "elman_real_time_factor", "elman_evictions"):  # fmt: skip
             assert f"# TYPE {name}" in text
+
+
+def test_every_kind_of_model_has_a_panel(serving: Any, made: Made) -> None:
+    found = PANELS.findall(page_files()["main.js"][0].decode())
+    panels = {(reads, answers): name for reads, answers, name in found}
+    assert {f"panels/{name}.js" for name in panels.values()} < set(page_files())
+    with serving({name: made(name) for name in small_tasks.MADE}) as server:
+        client = server.client()
+        forms = {each["id"]: (each["input"], each["output"]) for each in client.models()}
+    chosen = {name: panels[form[0]["kind"], form[1]["kind"]] for name, form in forms.items()}
+    others = {"vectors": "classify", "lines": "handwriting", "frames": "video"}
+    assert chosen == {**{name: name for name in small_tasks.MADE}, **others}
+    assert forms["classify"][1]["labels"] == ["+", "-"]
+    assert forms["speech"][0]["rate"] == 8000
+    assert forms["vectors"][0]["width"] == 2
+    assert forms["forecast"][1]["horizon"] == 3
+    assert forms["frames"][0]["needed"] == 2

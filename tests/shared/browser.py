@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,16 @@ class Page:
         self._count = 0
         try:
             self._socket = self._open.enter_context(connect(self._address(), max_size=None))
-            for method in ("Runtime.enable", "Page.enable"):
-                self._call(method)
-            self._call("Page.navigate", url=url)
+            for method in ("Runtime.enable", "Page.enable", "Log.enable"):
+                self.call(method)
+            self.call("Page.navigate", url=url)
         except BaseException:
             self.close()
             raise
 
     def value(self, script: str) -> Any:
         """What an expression is in the page."""
-        found = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         return found["result"].get("value")
 
     def wait(self, script: str, seconds: float = 60) -> Any:
@@ -51,12 +52,63 @@ class Page:
             time.sleep(0.2)
         return found
 
+    def call(self, method: str, **params: Any) -> Any:
+        """The answer to one command of the protocol."""
+        self._count += 1
+        self._socket.send(json.dumps({"id": self._count, "method": method, "params": params}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=60))
+            kind, given = message.get("method"), message.get("params", {})
+            is_fault = given.get("entry", {}).get("level") == "error"  # of loading, or a policy
+            if is_fault or kind == "Runtime.exceptionThrown" or given.get("type") == "error":
+                self.errors.append(given)
+            if message.get("id") == self._count:
+                return message["result"]
+
+    def click(self, selector: str) -> None:
+        """Click the middle of an element."""
+        self.draw([self._middle(selector)])
+
+    def draw(self, points: Sequence[tuple[float, float]]) -> None:
+        """Press the mouse at the first point, move it over the others, and let it go."""
+        kinds = ["mousePressed", *["mouseMoved"] * len(points), "mouseReleased"]
+        for kind, (x, y) in zip(kinds, [*points[:1], *points, points[-1]], strict=True):
+            given = {"button": "left", "buttons": int(kind != "mouseReleased"), "clickCount": 1}
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **given)
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type a text into a field in place of what it holds."""
+        self.value(f"document.querySelector({json.dumps(selector)}).select()")
+        self.call("Input.insertText", text=text)
+
+    def upload(self, selector: str, *paths: Path) -> None:
+        """Choose files for an input."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(each) for each in paths])
+
+    def look(self, width: int, *, dark: bool = False) -> None:
+        """Show the page as on a screen of a width in a light or dark theme."""
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[theme])
+
     def close(self) -> None:
         """End the browser."""
         self._open.close()
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
+
+    def _middle(self, selector: str) -> tuple[float, float]:
+        x, y = self.value(f"""(() => {{
+            const element = document.querySelector({json.dumps(selector)});
+            element.scrollIntoView({{ block: "center" }});
+            const box = element.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()""")
+        return x, y
 
     def _address(self) -> str:
         port, end = Path(self._folder.name) / "DevToolsActivePort", time.monotonic() + 60
@@ -68,14 +120,3 @@ class Page:
         ) as found:
             pages = [each for each in json.load(found) if each["type"] == "page"]
         return str(pages[0]["webSocketDebuggerUrl"])
-
-    def _call(self, method: str, **params: Any) -> Any:
-        self._count += 1
-        self._socket.send(json.dumps({"id": self._count, "method": method, "params": params}))
-        while True:
-            message = json.loads(self._socket.recv(timeout=60))
-            kind, given = message.get("method"), message.get("params", {})
-            if kind == "Runtime.exceptionThrown" or given.get("type") == "error":
-                self.errors.append(given)
-            if message.get("id") == self._count:
-                return message["result"]

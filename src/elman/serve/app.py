@@ -24,6 +24,7 @@ from elman.serve.protocols import (
     completions,
     health,
     native,
+    page,
     rest,
     sherpa,
     speech_root,
@@ -37,7 +38,7 @@ from elman.version import __version__
 
 # each has `router(context)`
 PROTOCOLS = (
-    *(health, rest, native, asyncapi),
+    *(health, rest, native, asyncapi, page),
     *(completions, transcriptions),
     *(vosk, sherpa, speech_root),
 )

@@ -15,7 +15,8 @@ from elman.serve.errors import FORBIDDEN, UNAUTHORIZED, Code, ServerError
 from elman.serve.refusal import refuse
 
 OPEN = ("/healthz", "/readyz")  # what answers without a token
-SUBPROTOCOL = "elman"  # a page's WebSocket offers it, and `bearer.TOKEN` beside it
+PAGE = "/page/"  # what the page for people loads; it holds nothing of the models
+SUBPROTOCOL = "elman"  # a page's WebSocket offers it, and the token beside it
 
 _FEWEST = 8  # characters of a token
 
@@ -42,7 +43,8 @@ class Auth:
     pages.
 
     A token comes as `Authorization: Bearer TOKEN`, as the password of `Authorization: Basic`, or of
-    a page's WebSocket as the subprotocol `bearer.TOKEN` beside `elman`.
+    a page's WebSocket as the subprotocol `bearer.TOKEN` beside `elman`; as `bearer64.` and its
+    base64url without `=` where it has characters that no subprotocol may have, such as `/`.
     """
 
     def __init__(self, app: ASGIApp, tokens: list[str]) -> None:
@@ -51,7 +53,7 @@ class Auth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
-        if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN:
+        if scope["type"] in ("http", "websocket") and not _is_open(scope):
             headers = Headers(scope=scope)
             problem: Code | None = None
             if self._digests and not self._is_known(headers):
@@ -71,6 +73,12 @@ class Auth:
         return found
 
 
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"]
+    is_page = scope["type"] == "http" and (path == "/" or path.startswith(PAGE))
+    return path in OPEN or is_page
+
+
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
@@ -85,9 +93,19 @@ def _token(headers: Headers) -> str:
         except (binascii.Error, ValueError):
             return ""
     for offered in headers.get("sec-websocket-protocol", "").split(","):
-        if offered.strip().startswith("bearer."):
-            return offered.strip().removeprefix("bearer.")
+        kind, _, value = offered.strip().partition(".")
+        if kind == "bearer":
+            return value
+        if kind == "bearer64":
+            return _from_base64url(value)
     return ""
+
+
+def _from_base64url(value: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _is_own(headers: Headers) -> bool:

@@ -11,7 +11,13 @@ MOST_POINTS = 20_000
 
 
 class InkMessages(Messages):
-    """Ink as a list of strokes, each a list of points `[x, y]` or `[x, y, seconds, pressure]`."""
+    """Ink as a list of strokes, each a list of points `[x, y]` or
+    `[x, y, milliseconds, pressure]`; y grows downwards."""
+
+    @property
+    def reads(self) -> dict[str, Any]:
+        """Strokes."""
+        return {"kind": "ink", "most": MOST_POINTS}
 
     def whole(self, value: Any) -> Ink:
         """A piece of ink."""

@@ -45,6 +45,22 @@ class Messages:
         self.task: Any = task
 
     @property
+    def reads(self) -> dict[str, Any]:
+        """The form of an input, for those who make one by hand, such as a page.
+
+        Its `kind` is `text`, `sound`, `features`, `table`, `ink`, `signatures`, `frames`,
+        `nothing`, or `json` where none of them fits; the other fields are what such an input must
+        keep to.
+        """
+        return {"kind": "json"}
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The form of an answer: its `kind` is `labels`, `text`, `transcript`, `writing`,
+        `forecast`, `ink`, `verification`, `frames` or `json`, with what explains its values."""
+        return {"kind": "json"}
+
+    @property
     def speech_rate(self) -> int | None:
         """Samples a second of the speech that the task writes down, None if it writes none down.
 

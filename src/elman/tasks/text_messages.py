@@ -8,6 +8,11 @@ from elman.tasks.messages import Messages, text
 class TextMessages(Messages):
     """Texts as strings, in pieces or whole."""
 
+    @property
+    def reads(self) -> dict[str, Any]:
+        """A text."""
+        return {"kind": "text"}
+
     def chunk(self, value: Any) -> str:
         """More of the text."""
         return text(value)

@@ -15,6 +15,8 @@ import elman
 from elman.errors import DataError, SettingsError
 from elman.tasks import Translate
 from elman.tasks.encoder_decoder import EncoderDecoder
+from elman.tasks.session import Update
+from elman.tasks.steps import advance, together
 from elman.tasks.translate.batches import by_length
 
 pytest.importorskip("sacrebleu")
@@ -117,6 +119,7 @@ def test_a_text_in_pieces_is_the_text(task: Translate) -> None:
         assert "".join(pieces) == task.predictions(["4 3 2 1"], beam=width)[0].value
     with pytest.raises(SettingsError, match="one beam"):
         task.stream("4", temperature=1.0)
+    assert list(task.stream(" ")) == []
 
 
 def test_a_session_translates_lines(task: Translate) -> None:
@@ -130,6 +133,30 @@ def test_a_session_translates_lines(task: Translate) -> None:
         assert found.input == "1 2 3 4\n5 6"
     with pytest.raises(SettingsError, match="finished"):
         session.accept("1")
+
+
+def test_sessions_give_the_pieces_of_their_lines(task: Translate) -> None:
+    texts = ["1 2 3 4\n\n5 6\n", "7 8 9 0\n1\n"]
+    jobs = [task.session(partial=True).accepting(text) for text in texts]
+    answers: list[Any] = [None] * len(jobs)
+    came: list[list[str]] = [[] for _ in jobs]
+    ended: dict[int, Any] = {}
+    while len(ended) < len(jobs):  # in turns, as on a server
+        for i in set(range(len(jobs))) - set(ended):
+            try:
+                asked = advance(jobs[i], answers[i])
+            except StopIteration as end:
+                ended[i] = end.value
+                continue
+            assert not torch.is_inference_mode_enabled()
+            is_update = isinstance(asked, Update)
+            came[i] += [asked.new] if is_update else []
+            answers[i] = None if is_update else together([asked])[0]
+    for i, text in enumerate(texts):
+        assert len(came[i]) > 4
+        assert ended[i].value == "".join(came[i]) == task.session().accept(text).value
+    with pytest.raises(SettingsError, match="one beam"):
+        task.session(partial=True, temperature=1.0)
 
 
 def test_n_best_and_alignments(task: Translate) -> None:

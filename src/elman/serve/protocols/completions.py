@@ -84,7 +84,7 @@ def router(context: Context) -> APIRouter:
         completion = Completion(context, version, asked)
         await completion.open()
         if asked.stream:
-            return Events(completion.events(), completion.streams)
+            return Events(completion.events(), completion.streams, context.settings.idle_s)
         return JSONResponse(await completion.whole())
 
     return routes

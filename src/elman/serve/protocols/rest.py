@@ -91,7 +91,7 @@ def router(context: Context) -> APIRouter:
         asked = _validated(StreamRequest, await json_of(request))
         value = received(asked.input, context.settings.max_text)
         opened = await context.sessions.open(version, asked.options)
-        return Events(_events(opened, value), [opened])
+        return Events(_events(opened, value), [opened], context.settings.idle_s)
 
     return routes
 
@@ -106,6 +106,8 @@ def described(version: Version) -> dict[str, Any]:
         "owned_by": "elman",
         "task": version.task.name,
         "description": version.task.description(),
+        "input": jsonable(messages.reads),
+        "output": jsonable(messages.answers),
         "sessions": version.no_sessions is None,
         "no_sessions": version.no_sessions,
         "session_options": messages.session_options,

@@ -68,7 +68,7 @@ def router(context: Context) -> APIRouter:
             return _answer(await _recognised(context, version, content), asked)
         if version.no_sessions is not None:  # it hears from the end, too
             found = await _recognised(context, version, content)
-            return Events(_at_once(found.value), [])
+            return Events(_at_once(found.value), [], context.settings.idle_s)
         context.sessions.check_open()
         with context.sessions.request():
             sound = await asyncio.to_thread(version.messages.whole, content)
@@ -76,7 +76,7 @@ def router(context: Context) -> APIRouter:
         stream = await context.sessions.open(version, options)
         size = max(1, int(_PIECE * sound.rate))
         pieces = [sound.samples[i : i + size] for i in range(0, len(sound.samples), size)]
-        return Events(_events(stream, pieces), [stream])
+        return Events(_events(stream, pieces), [stream], context.settings.idle_s)
 
     return routes
 

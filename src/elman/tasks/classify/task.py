@@ -342,9 +342,12 @@ class Classify(Task):
         self,
         output: Sequence[Tensor],
         preprocessing: ClassifyPreprocessing,
-        options: Mapping[str, Any],  # noqa: ARG002
+        options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest label, or those above one half, with the (least) probability."""
+        """The likeliest label, or those above one half, with the (least) probability.
+
+        With the option `probabilities` those of all labels are among the details, in their order.
+        """
         labels, found = preprocessing.labels, []
         for row in preprocessing.probabilities(output):
             if preprocessing.several:
@@ -354,7 +357,10 @@ class Classify(Task):
                 chosen = [int(row.argmax())]
                 value = labels[chosen[0]]
             least = min((round(float(row[i]), 4) for i in chosen), default=0.0)
-            found.append(Prediction(value, details={"probability": least}))
+            details: dict[str, Any] = {"probability": least}
+            if options.get("probabilities"):
+                details["probabilities"] = row
+            found.append(Prediction(value, details=details))
         return found
 
     def metrics(

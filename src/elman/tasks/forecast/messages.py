@@ -22,6 +22,18 @@ class ForecastMessages(Messages):
     predict_options: ClassVar[tuple[str, ...]] = ("h", "level", "future")
     chunk_options: ClassVar[tuple[str, ...]] = ("future",)
 
+    @property
+    def reads(self) -> dict[str, Any]:
+        """A table, by the names of its columns; that of the series may be left out."""
+        settings = self.task.settings
+        names = ("id", "time", "target", "past", "future", "static")
+        return {"kind": "table", **{name: getattr(settings, name) for name in names}}
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """A table of the steps to come, as many as `horizon` unless told otherwise."""
+        return {"kind": "forecast", "horizon": self.task.settings.horizon}
+
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
         """A session that has only the series of its client."""
         given = check_options(options, self.session_options)

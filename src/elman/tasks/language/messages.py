@@ -1,6 +1,6 @@
 """What clients send to a served language model: texts."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from elman.tasks.text_messages import TextMessages
 
@@ -12,3 +12,8 @@ class LanguageMessages(TextMessages):
         *("length", "temperature", "top_k", "top_p", "seed", "stop"),
     )
     writes_on: ClassVar[bool] = True
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The text that follows."""
+        return {"kind": "writing"}

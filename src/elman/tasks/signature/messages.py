@@ -17,6 +17,22 @@ class SignatureMessages(InkMessages):
     session_options: ClassVar[tuple[str, ...]] = ("references", "threshold")
     predict_options: ClassVar[tuple[str, ...]] = ("threshold",)
 
+    @property
+    def reads(self) -> dict[str, Any]:
+        """Signatures: `references`, how many are usual, and one beside them."""
+        channels = self.task.preprocessing.channels
+        return {
+            **super().reads,
+            "kind": "signatures",
+            "references": self.task.settings.references,
+            "channels": channels,
+        }
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """Whether a signature is genuine."""
+        return {"kind": "verification", "threshold": self.task.settings.threshold}
+
     def chunk(self, value: Any) -> Any:
         """A signature."""
         return ink(value)

@@ -18,6 +18,19 @@ class SpeechMessages(Messages):
     most_input: ClassVar[int | None] = None  # a session's memory does not grow
 
     @property
+    def reads(self) -> dict[str, Any]:
+        """Sound at a `rate`, or features of a `width`."""
+        acoustic = self.task.acoustic
+        if acoustic is None:
+            return {"kind": "features", "width": self.task.preprocessing.features}
+        return {"kind": "sound", "rate": acoustic.rate}
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """A text whose words have times."""
+        return {"kind": "transcript"}
+
+    @property
     def speech_rate(self) -> int | None:
         """That of the training sounds; None of a model that reads ready features."""
         acoustic = self.task.acoustic

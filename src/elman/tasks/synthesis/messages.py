@@ -16,6 +16,19 @@ class SynthesisMessages(Messages):
 
     predict_options: ClassVar[tuple[str, ...]] = ("bias", "seed", "most")
 
+    @property
+    def reads(self) -> dict[str, Any]:
+        """A text of `characters`, or nothing."""
+        known = self.task.preprocessing
+        if not known.has_text:
+            return {"kind": "nothing"}
+        return {"kind": "text", "characters": known.characters}
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """Ink."""
+        return {"kind": "ink"}
+
     def predictions(
         self, values: Sequence[Any], options: Mapping[str, Any]
     ) -> Steps[list[Prediction]]:

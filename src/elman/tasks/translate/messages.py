@@ -17,9 +17,14 @@ class TranslateMessages(TextMessages):
 
     session_options: ClassVar[tuple[str, ...]] = (
         *("beam", "length_penalty", "coverage_penalty", "prefix", "no_repeat_ngram", "terms"),
-        *("temperature", "top_k", "top_p", "seed"),
+        *("temperature", "top_k", "top_p", "seed", "partial"),
     )
-    predict_options: ClassVar[tuple[str, ...]] = (*session_options, "n_best")
+    predict_options: ClassVar[tuple[str, ...]] = (*session_options[:-1], "n_best")
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """A text."""
+        return {"kind": "text"}
 
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
         """A session; a beam wider than 64 is refused."""

@@ -123,15 +123,16 @@ class Translate(Task):
         return pieces(self._translator(self.model, asked), text)
 
     def session(
-        self, *, state: Mapping[str, Any] | None = None, **options: Any
+        self, *, state: Mapping[str, Any] | None = None, partial: bool = False, **options: Any
     ) -> TranslateSession:
         """Text that comes in pieces, each line translated when its end has come.
 
-        **Arguments:** `state`: of an earlier session of this model, which goes on; the others as in
-        `predictions`.
+        **Arguments:** `state`: of an earlier session of this model, which goes on; `partial`:
+        whether a server gives the pieces of a line on the way, as `stream` does and with its
+        limits; lines are not batched then; the others as in `predictions`.
         """
         self._check_trained()
-        return TranslateSession(self, options, state)
+        return TranslateSession(self, options, state, partial=partial)
 
     def table_columns(self) -> TableColumns:
         """Sources, by default of the column `source`; the best translation and its score."""

@@ -10,6 +10,22 @@ class VideoMessages(Messages):
 
     session_options: ClassVar[tuple[str, ...]] = ("rate",)
 
+    @property
+    def reads(self) -> dict[str, Any]:
+        """Frames: `rate` a second and `size`, (height, width), that they are brought to."""
+        known, settings = self.task.preprocessing, self.task.settings
+        needed = settings.inputs if settings.kind == "predict" else 1
+        pixels = known.pixels
+        size = (pixels.height, pixels.width)
+        return {"kind": "frames", "rate": known.format.rate, "size": size, "needed": needed}
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """A label of some, or the frames that follow."""
+        if self.task.settings.kind == "predict":
+            return {"kind": "frames", "horizon": self.task.settings.horizon}
+        return {"kind": "labels", "labels": self.task.preprocessing.labels, "several": False}
+
     def chunk(self, value: Any) -> Any:
         """One frame or more."""
         return numbers(value)
