@@ -1,6 +1,7 @@
 """What is said of a release in several places says the same."""
 
 import importlib.metadata
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -65,3 +66,15 @@ def test_workflows_name_files_that_are_there(path: Path) -> None:
         assert (ROOT / name).is_file(), name
     for extras in re.findall(r"\.\[([\w,]+)\]", text):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_newcomers_commands_are_few_and_the_same_in_both_languages() -> None:
+    found = importlib.util.spec_from_file_location("newcomer", ROOT / "benchmarks/newcomer.py")
+    newcomer = importlib.util.module_from_spec(found)
+    found.loader.exec_module(newcomer)
+    english, chinese = (
+        newcomer.commands((ROOT / name).read_text()) for name in ("README.md", "README.zh.md")
+    )
+    assert english[:-1] == chinese[:-1]
+    assert len(english) <= newcomer.MOST
+    assert [line.split()[0] for line in english[-2:]] == ["elman", "curl"]
