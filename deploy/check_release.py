@@ -71,14 +71,14 @@ def problems_of_sdist(sdist: Path) -> list[str]:
     return [f"{sdist.name} lacks {name}" for name in sorted(needed - names)]
 
 
-def install(wheel: Path, folder: Path, *, system: bool) -> None:
+def install(wheel: Path, folder: Path) -> None:
     """Put the wheel into a fresh environment, and train and use the models of the quickstart."""
-    venv.create(folder / "venv", with_pip=True, system_site_packages=system)
+    venv.create(folder / "venv", with_pip=True)
     bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     constraints = ROOT / "constraints.txt"
     run(bin / "python", "-m", "pip", "install", "-q", "-c", constraints, wheel, cwd=folder)
-    os.environ.pop("PYTHONPATH", None)
-    run(bin / "python", "-c", "import elman; print(elman.__file__)", cwd=folder)
+    installed = "import elman, sys; assert elman.__file__.startswith(sys.prefix), elman.__file__"
+    run(bin / "python", "-c", installed, cwd=folder)
     run(bin / "elman", "quickstart", "--out", "quickstart", cwd=folder)
     run(bin / "elman", "predict", "quickstart/lines", "x = 1", cwd=folder)
 
@@ -88,9 +88,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--install", action="store_true", help="try the wheel, too")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where the files go")
-    parser.add_argument(
-        "--system-site-packages", action="store_true", help="with the packages that are installed"
-    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     wheel, sdist = build(options.out)
@@ -99,7 +96,7 @@ def main() -> None:
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
     if options.install:
         with tempfile.TemporaryDirectory() as folder:
-            install(wheel.resolve(), Path(folder), system=options.system_site_packages)
+            install(wheel.resolve(), Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Hook of the site's build: each page with Python code is offered as a notebook.
 
 The notebooks stand in the site alone, under notebooks/. Their code cells are the page's blocks of
-Python, in order; the figures that a page shows are drawn by the cells.
+Python, in order, with the output that the page shows; they draw the page's figures.
 """
 
 import doctest
@@ -18,6 +18,7 @@ BEGINS = {
 }
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"^!\[[^\]]*\]\(figures/[\w-]+\.svg\)$", re.MULTILINE)
+ALONE = re.compile(r"^\[[^\]]+\]\([^)\s]+\.md\)$", re.MULTILINE)  # the page in another language
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)\s]+\)")  # to a page of the site
 
 
@@ -55,12 +56,13 @@ def language(file: Any) -> str:
 
 
 def notebook(markdown: str, language: str = "en") -> dict[str, Any]:
-    """A page as a notebook of format 4.5: its text, and a cell for each block of Python."""
+    """A page as a notebook of format 4.5: its text, and cells of each block of Python."""
     cells = [_cell("markdown", BEGINS[language])]
     for i, part in enumerate(CODE.split(markdown)):
-        source = code(part) if i % 2 else LINK.sub(r"\1", FIGURE.sub("", part))
-        if source.strip():
-            cells.append(_cell("code" if i % 2 else "markdown", source.strip("\n")))
+        if i % 2:
+            cells += [_cell("code", source, output) for source, output in code(part)]
+        elif text := LINK.sub(r"\1", FIGURE.sub("", ALONE.sub("", part))).strip("\n"):
+            cells.append(_cell("markdown", text))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -68,12 +70,27 @@ def notebook(markdown: str, language: str = "en") -> dict[str, Any]:
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def code(block: str) -> str:
-    """A block as code to run: of an example with >>>, what was typed, its output as comments."""
-    return doctest.script_from_examples(block) if ">>>" in block else block
+def code(block: str) -> list[tuple[str, str]]:
+    """What a block runs, cell by cell, and what the page says that it prints.
+
+    Of an example with >>> each output ends a cell, since a cell shows its last value alone.
+    """
+    if ">>>" not in block:
+        return [(block.strip("\n"), "")]
+    cells, source = [], ""
+    for example in doctest.DocTestParser().get_examples(block):
+        source += example.source
+        if example.want:
+            cells.append((source.strip("\n"), example.want))
+            source = ""
+    return [*cells, (source.strip("\n"), "")] if source else cells
 
 
-def _cell(kind: str, source: str) -> dict[str, Any]:
+def _cell(kind: str, source: str, output: str = "") -> dict[str, Any]:
     cell: dict[str, Any] = {"cell_type": kind, "metadata": {}}
     cell["source"] = source.splitlines(keepends=True)
-    return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
+    if kind == "code":
+        text = output.splitlines(keepends=True)
+        printed = [{"output_type": "stream", "name": "stdout", "text": text}]
+        cell |= {"execution_count": None, "outputs": printed if output else []}
+    return cell
