@@ -73,12 +73,9 @@ def test_cells_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_each_output_of_an_example_ends_a_cell() -> None:
-    example = (
-        "```python\n>>> a = 2\n>>> a + 1\n3\n>>> for i in range(2):\n...     print(i)\n0\n1\n```\n"
-    )
-    page = (
-        f"# A\n\n[中文](zh/a.md)\n\nSee [B](b.md#c).\n\n```python\n{example}```\n\n```sh\nls\n```\n"
-    )
+    example = ">>> a = 2\n>>> a + 1\n3\n>>> for i in range(2):\n...     print(i)\n0\n1\n"
+    code = f"```python\n{example}```\n\n```sh\nls\n```\n"
+    page = f"# A\n\n[中文](zh/a.md)\n\nSee [B](b.md#c).\n\n{code}"
     _, text, first, second, rest = notebooks.notebook(page)["cells"]
     assert "".join(text["source"]) == "# A\n\n\n\nSee B."
     assert "".join(first["source"]) == "a = 2\na + 1"
