@@ -40,7 +40,7 @@ def main() -> None:
         task = kind(**{**SMALL, **settings, "baselines": False}).fit(data, progress=False)
         folder = SAVED / elman.__version__ / name
         task.save(folder)
-        expected[name] = measures(name, task)
+        expected[name] = measures(name, elman.load(folder))
         print(folder, sum(each.stat().st_size for each in folder.iterdir()))
     (SAVED / elman.__version__ / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 

@@ -8,6 +8,8 @@ from save_small_tasks import KINDS, SAVED, measures
 
 import elman
 
+# What tasks say of so little data is no concern here.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 VERSIONS = sorted(path for path in SAVED.iterdir() if path.is_dir())
 FOLDERS = [(version, path) for version in VERSIONS for path in version.iterdir() if path.is_dir()]
 
