@@ -1,3 +1,4 @@
+import gc
 import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread a worker, set before torch asks for it
@@ -11,6 +12,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
+
+def pytest_collection() -> None:
+    """Collecting makes hundreds of thousands of objects, and no garbage worth a search."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: the search for garbage passes them over from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

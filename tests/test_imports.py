@@ -1,6 +1,7 @@
 """Imports point one way: each floor of the house uses those below it, and no module itself."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,22 +34,35 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(path: Path, known: dict[str, Path], *, at_once: bool) -> set[str]:
-    """The modules that a file imports; with `at_once` those alone that its import imports."""
+@cache
+def imports(path: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """A file's import statements, but those for types, and whether each is within a function."""
     stub = path.with_suffix(".pyi")  # what a package imports on first use
     tree = ast.parse(path.read_text() + (stub.read_text() if stub.exists() else ""))
-    skipped: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        only_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if only_for_types or (at_once and isinstance(node, ast.FunctionDef)):
-            skipped.update(ast.walk(node))
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+
+    def visit(node: ast.AST, later: bool) -> None:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, later))
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        elif not isinstance(node, ast.expr):
+            for child in ast.iter_child_nodes(node):
+                visit(child, later or isinstance(node, ast.FunctionDef))
+
+    visit(tree, False)
+    return found
+
+
+def imported(path: Path, known: dict[str, Path], *, at_once: bool) -> set[str]:
+    """The modules that a file imports; with `at_once` those alone that its import imports."""
     names: set[str] = set()
-    for node in ast.walk(tree):
-        if node in skipped:
+    for node, later in imports(path):
+        if at_once and later:
             continue
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 names.add(full if full in known else node.module)

@@ -1,5 +1,6 @@
 """The commands as a user runs them: each in a process and a folder of its own."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -94,15 +95,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
     write_reviews(folder / "reviews.csv")
     (folder / "book.txt").write_text(TEXT)
-    run = run_in(folder, folder / "cache")
     classify = "train classify --data reviews.csv --validation reviews.csv"
     columns = "--text review --label stars --token-dropout 0 --out films"
-    done = run(*classify.split(), *columns.split(), *SMALL)
-    assert done.returncode == 0, done.stderr
-    (folder / "classify.out").write_text(done.stdout)
     language = "train language --data book.txt --validation book.txt --out cats"
-    done = run(*language.split(), *SMALL)
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch, (folder / "classify.out").open("w") as file:
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.delenv("ELMAN_DATA", raising=False)
+        with contextlib.redirect_stdout(file):
+            main([*classify.split(), *columns.split(), *SMALL])
+        main([*language.split(), *SMALL])
     return folder
 
 

@@ -22,10 +22,12 @@ def weights(folder: Path) -> str:
     return files["model.safetensors"]
 
 
-def test_two_workers_train_what_one_process_trains(at_work: Any, films: Path, tmp_path) -> None:
+def test_two_workers_train_what_one_process_trains(
+    at_work: Any, here: Any, films: Path, tmp_path: Path
+) -> None:
     train = ["train", "classify", "--data", films, "--shards", "3", *OPTIONS]
     alone, both = tmp_path / "alone", tmp_path / "both"
-    done = at_work(*train, "--out", alone)
+    done = here(*train, "--out", alone)
     assert done.returncode == 0, done.stderr
     done = at_work(*train, "--out", both, "--workers", "2")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -97,41 +98,66 @@ def judges(installed: Path) -> Path:
     return installed
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "elman.cli", *words],
+# Commands one after the other in a new process, which finds the packages when it begins.
+COMMANDS = """
+import json, sys
+from elman.cli import main
+for words in json.loads(sys.argv[1]):
+    code = 0
+    try:
+        main(words)
+    except SystemExit as end:
+        code = end.code or 0
+    print(code, end="\\0", flush=True)
+    print(end="\\0", file=sys.stderr, flush=True)
+"""
+
+
+def run(folder: Path, *commands: list[str]) -> list[tuple[int, str, str]]:
+    """The status, output and errors of each."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": ":".join([str(folder), *sys.path])},
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
+    assert done.returncode == 0, done.stderr
+    printed = [re.fullmatch(r"(.*?)(\d+)", out, re.DOTALL) for out in done.stdout.split("\0")[:-1]]
+    errors = done.stderr.split("\0")
+    return [(int(out[2]), out[1], err) for out, err in zip(printed, errors[:-1], strict=True)]
 
 
 def test_a_task_of_another_package_is_used_as_elman_s_own(judges: Path) -> None:
     """Training, saving, loading and prediction, with a flag of its own, from the command line."""
-    done = run(judges, "train", "polarity", "--data", "reviews.csv", "--strictness", "1", *SMALL)
-    assert (done.returncode, "accuracy" in done.stdout) == (0, True), done.stderr
-    done = run(judges, "predict", "runs/polarity", "good film", "--shout", "--json")
-    first, second = done.stdout.splitlines()
+    train = ["train", "polarity", "--data", "reviews.csv", "--strictness"]
+    trained, predicted, evaluated, refused = run(
+        judges,
+        [*train, "1", *SMALL],
+        ["predict", "runs/polarity", "good film", "--shout", "--json"],
+        ["evaluate", "runs/polarity", "--data", "reviews.csv", "--json"],
+        [*train, "2"],
+    )
+    assert (trained[0], "accuracy" in trained[1]) == (0, True), trained
+    first, second = predicted[1].splitlines()
     assert json.loads(first)["label"] in ("GOOD", "BAD")
     assert second == "said"
-    done = run(judges, "evaluate", "runs/polarity", "--data", "reviews.csv", "--json")
-    assert json.loads(done.stdout)["accuracy"] >= 0
+    assert json.loads(evaluated[1])["accuracy"] >= 0
+    assert (refused[0], "strictness" in refused[2]) == (2, True)
     task = elman.load("runs/polarity")
     assert type(task).__name__ == "Polarity"
     assert task.settings.strictness == 1
-    done = run(judges, "train", "polarity", "--strictness", "2", "--data", "reviews.csv")
-    assert (done.returncode, "strictness" in done.stderr) == (2, True)
 
 
 def test_help_and_info_name_it_with_its_package(judges: Path) -> None:
-    for words in (["train", "--help"], ["info"]):
-        done = run(judges, *words)
-        assert "polarity" in done.stdout, done.stderr
-        assert "judges 1.2" in " ".join(done.stdout.split())
-    assert "--strictness" in run(judges, "train", "polarity", "--help").stdout
-    assert "--shout" in run(judges, "predict", "--help").stdout
+    lines = ("train --help", "info", "train polarity --help", "predict --help")
+    train, info, polarity, predict = run(judges, *(line.split() for line in lines))
+    for _, output, errors in (train, info):
+        assert "polarity" in output, errors
+        assert "judges 1.2" in " ".join(output.split())
+    assert "--strictness" in polarity[1]
+    assert "--shout" in predict[1]
 
 
 def test_without_commands_of_its_own_help_is_made_of_the_docstring(judges: Path) -> None:
@@ -166,13 +192,13 @@ def test_a_package_that_fails_is_named(installed: Path, source: str, words: str)
 
 def test_a_package_that_fails_costs_no_other_task(installed: Path) -> None:
     write_package(installed, "broken", {"odd": "broken:Task"}, "raise OSError('no licence')")
-    done = run(installed, "train", "odd", "--data", "reviews.csv")
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    assert "no licence" in done.stderr
-    done = run(installed, "predict", "--help")
-    assert done.returncode == 0
-    assert "--hot-word" in done.stdout
-    assert "the task odd of broken 1.2" in done.stderr
+    ((code, _, errors),) = run(installed, ["train", "odd", "--data", "reviews.csv"])
+    assert (code, len(errors.splitlines())) == (2, 1), errors
+    assert "no licence" in errors
+    ((code, output, errors),) = run(installed, ["predict", "--help"])
+    assert code == 0
+    assert "--hot-word" in output
+    assert "the task odd of broken 1.2" in errors
 
 
 def test_a_task_that_is_not_there_is_named(installed: Path) -> None:
@@ -208,7 +234,10 @@ def test_the_task_of_the_docs_is_used_by_the_commands(installed: Path) -> None:
     lines = [f"the/D {noun}/N {verb}/V" for noun, verb in pairs] * 6
     (installed / "lines.txt").write_text("\n".join(lines))
     flags = ("--hidden-size", "16", "--epochs", "15", "--lr", "0.03", "--out", "runs/tag")
-    done = run(installed, "train", "tag", "--data", "lines.txt", *flags)
-    assert done.returncode == 0, done.stderr
-    done = run(installed, "predict", "runs/tag", "the birds run", "--json")
-    assert json.loads(done.stdout)["tags"] == ["D", "N", "V"], done.stderr
+    trained, predicted = run(
+        installed,
+        ["train", "tag", "--data", "lines.txt", *flags],
+        ["predict", "runs/tag", "the birds run", "--json"],
+    )
+    assert trained[0] == 0, trained
+    assert json.loads(predicted[1])["tags"] == ["D", "N", "V"], predicted

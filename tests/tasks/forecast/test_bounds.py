@@ -10,6 +10,7 @@ import pytest
 import elman
 from elman.errors import DataError
 from elman.tasks import Forecast
+from elman.tasks.forecast import backtest
 
 DAYS = np.arange("2024-01-01", "2024-05-01", dtype="datetime64[D]")
 SETTINGS: dict[str, Any] = {"horizon": 3, "hidden_size": 8, "max_steps": 30, "batch_size": 8}
@@ -18,6 +19,12 @@ HEADS: list[dict[str, Any]] = [
     {"head": "student_t", "paths": 40},
     {"head": "normal", "paths": 40},
 ]
+
+
+@pytest.fixture(autouse=True)
+def _no_slow_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the forecasts stand only rules that take no time."""
+    monkeypatch.setattr(backtest, "_MOST_SLOW", 0)
 
 
 def noise(place: float, spread: float = 1.0) -> np.ndarray:

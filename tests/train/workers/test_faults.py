@@ -1,6 +1,7 @@
 """Workers that are killed, hang, fail or do not fit each other."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -64,16 +65,19 @@ def test_a_worker_killed_in_a_step_and_one_in_an_evaluation(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_worker_killed_at_twenty_random_steps(rank: int, tmp_path: Path, monkeypatch) -> None:
-    steps = sorted(random.Random(rank).sample(range(3, 60), 20))
+def test_either_worker_killed_at_random_steps(tmp_path: Path, monkeypatch) -> None:
+    """Four kills; `ELMAN_KILLS=40` asks for more."""
+    kills = int(os.environ.get("ELMAN_KILLS", "4"))
+    draw = random.Random(kills)
+    steps = sorted(draw.sample(range(3, 3 * kills + 3), kills))
+    ranks = [start % 2 for start in range(kills)]
     events = [
         {"rank": rank, "step": step, "do": "kill", "start": start}
-        for start, step in enumerate(steps, 1)
+        for start, (rank, step) in enumerate(zip(ranks, steps, strict=True), 1)
     ]
-    found = supervised(tmp_path / "run", 2, monkeypatch, events=events, steps=60)
-    assert (tmp_path / f"run.starts{rank}").stat().st_size >= 15
-    assert found == train(OneProcess(), steps=60)
+    found = supervised(tmp_path / "run", 2, monkeypatch, events=events, steps=3 * kills + 3)
+    assert (tmp_path / "run.starts0").stat().st_size > kills / 2
+    assert found == train(OneProcess(), steps=3 * kills + 3)
 
 
 def test_resumed_by_other_numbers_of_workers(tmp_path: Path, expected: dict[str, Any]) -> None:
