@@ -1,0 +1,74 @@
+"""Holds the site together: every page in the order of the site, every link and its heading there."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
+FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def prose(page: Path) -> str:
+    return FENCES.sub("", page.read_text("utf-8"))
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """Of the page's headings, as the site makes them."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip()) for text in texts}
+
+
+def nav() -> list[str]:
+    """The pages of the site in their order."""
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    return re.findall(r"[\w/-]+\.md", text.partition("\nnav:\n")[2].partition("\nvalidation:")[0])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_of_the_page_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(prose(page)):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there), target
+
+
+def test_every_page_has_one_place_in_the_site() -> None:
+    pages = [page for page in nav() if not page.startswith("reference/")]
+    assert len({*pages}) == len(pages)
+    assert {*pages} == {page.relative_to(DOCS).as_posix() for page in DOCS.glob("**/*.md")}
+
+
+def test_a_newcomer_reads_the_site_from_the_first_model_on() -> None:
+    pages = nav()
+    order = ["index.md", "first-model.md", "classify.md", "cells.md", "own-cell.md"]
+    order += ["command-line.md", "troubleshooting.md", "benchmarks/index.md", "course/01-structure.md"]
+    assert [pages.index(page) for page in order] == sorted(pages.index(page) for page in order)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=name)
+def test_a_page_has_one_title_and_no_level_left_out(page: Path) -> None:
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tables_show_no_goals_of_the_project(page: Path) -> None:
+    heads = re.findall(r"^(\|.*\|)\n\|[-|: ]+\|$", prose(page), re.MULTILINE)
+    assert not [head for head in heads if re.search(r"\|\s*(goals?|目标)\s*\|", head, re.IGNORECASE)]
