@@ -1,6 +1,8 @@
 """Holds the site together: every page in the order of the site, every link and its heading there."""
 
+import ast
 import re
+import runpy
 from functools import cache
 from pathlib import Path
 
@@ -72,3 +74,41 @@ def test_a_page_has_one_title_and_no_level_left_out(page: Path) -> None:
 def test_tables_show_no_goals_of_the_project(page: Path) -> None:
     heads = re.findall(r"^(\|.*\|)\n\|[-|: ]+\|$", prose(page), re.MULTILINE)
     assert not [head for head in heads if re.search(r"\|\s*(goals?|目标)\s*\|", head, re.IGNORECASE)]
+
+
+@cache
+def texts_of_the_source() -> str:
+    """All texts that stand in the code, a line each."""
+    found = []
+    for file in sorted((ROOT / "src").glob("**/*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def messages(page: Path) -> list[str]:
+    """What the page's tables quote in their first columns, and as messages of findings."""
+    rows = re.findall(r"^\| (.*) \|$", page.read_text("utf-8"), re.MULTILINE)
+    return [message for row in rows for message in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+
+def test_troubleshooting_quotes_what_elman_says() -> None:
+    found = messages(DOCS / "troubleshooting.md")
+    assert len(found) > 50
+    for message in found:
+        for part in message.split("..."):
+            assert part.strip(" :,;()") in texts_of_the_source(), message
+
+
+def test_troubleshooting_has_every_kind_of_finding() -> None:
+    source = (ROOT / "src" / "elman" / "diagnose" / "findings.py").read_text("utf-8")
+    kinds = re.findall(r'"(\w+)"', re.search(r"- `kind`: (.*?)\. `level`", source, re.DOTALL)[1])
+    assert len(kinds) == 9
+    assert {*kinds} <= {*messages(DOCS / "troubleshooting.md")}
+
+
+def test_results_come_from_commands_of_the_guides() -> None:
+    script = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))
+    for name in script["RUNS"]:
+        assert {"train", "evaluate"} <= {*script["commands"](name)}, name
