@@ -1,4 +1,4 @@
-"""What the tasks reach on real data, by the very commands that docs/classify.md and docs/language.md show.
+"""What the tasks reach on real data, by the very commands of docs/classify.md and language.md.
 
     ELMAN_DATA=their/folder python benchmarks/results.py [sst2 snips vowels digits shakespeare]
 

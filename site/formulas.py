@@ -19,4 +19,4 @@ def _formula(found: re.Match[str]) -> str:
 
     is_block = found["tag"] == "div"
     math = convert(html.unescape(found["tex"]).strip(), display="block" if is_block else "inline")
-    return f"<{found['tag']} class=\"formula\">{math}</{found['tag']}>"
+    return f'<{found["tag"]} class="formula">{math}</{found["tag"]}>'

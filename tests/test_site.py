@@ -1,9 +1,10 @@
-"""Holds the site together: every page in the order of the site, every link and its heading there."""
+"""Every page has its place in the site, and every link and its heading are there."""
 
 import ast
 import re
 import runpy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ def test_every_page_has_one_place_in_the_site() -> None:
 def test_a_newcomer_reads_the_site_from_the_first_model_on() -> None:
     pages = nav()
     order = ["index.md", "first-model.md", "classify.md", "cells.md", "own-cell.md"]
-    order += ["command-line.md", "troubleshooting.md", "benchmarks/index.md", "course/01-structure.md"]
+    order += [
+        "command-line.md",
+        "troubleshooting.md",
+        "benchmarks/index.md",
+        "course/01-structure.md",
+    ]
     assert [pages.index(page) for page in order] == sorted(pages.index(page) for page in order)
 
 
@@ -67,24 +73,24 @@ def test_a_page_has_one_title_and_no_level_left_out(page: Path) -> None:
     levels = [len(marks) for marks in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False))
+    assert all(below <= above + 1 for above, below in pairwise(levels))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_tables_show_no_goals_of_the_project(page: Path) -> None:
     heads = re.findall(r"^(\|.*\|)\n\|[-|: ]+\|$", prose(page), re.MULTILINE)
-    assert not [head for head in heads if re.search(r"\|\s*(goals?|目标)\s*\|", head, re.IGNORECASE)]
+    assert not [head for head in heads if re.search(r"\|\s*(goals?|目标)\s*\|", head.lower())]
 
 
 @cache
 def texts_of_the_source() -> str:
     """All texts that stand in the code, a line each."""
-    found = []
-    for file in sorted((ROOT / "src").glob("**/*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
-    return "\n".join(found)
+    return "\n".join(
+        node.value
+        for file in sorted((ROOT / "src").glob("**/*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def messages(page: Path) -> list[str]:

@@ -32,15 +32,15 @@ class Page:
         try:
             self._socket = self._open.enter_context(connect(self._address(), max_size=None))
             for method in ("Runtime.enable", "Page.enable"):
-                self._call(method)
-            self._call("Page.navigate", url=url)
+                self.call(method)
+            self.call("Page.navigate", url=url)
         except BaseException:
             self.close()
             raise
 
     def value(self, script: str) -> Any:
         """What an expression is in the page."""
-        found = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         return found["result"].get("value")
 
     def wait(self, script: str, seconds: float = 60) -> Any:
@@ -69,7 +69,8 @@ class Page:
             pages = [each for each in json.load(found) if each["type"] == "page"]
         return str(pages[0]["webSocketDebuggerUrl"])
 
-    def _call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, **params: Any) -> Any:
+        """The result of a command of the protocol."""
         self._count += 1
         self._socket.send(json.dumps({"id": self._count, "method": method, "params": params}))
         while True:
