@@ -95,7 +95,7 @@ def _svg(name: str, figure: Any) -> str:
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", metadata={"Date": None}, facecolor="none")
     svg = file.getvalue()
-    svg = svg[svg.index("<svg ") :]
+    svg = svg[svg.index("<svg ") :].replace("<svg ", '<svg fill="currentColor" ', 1)  # else black
     for ink in INKS:
         svg = svg.replace(ink, "currentColor")
     for line in LINES:
