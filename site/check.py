@@ -48,6 +48,9 @@ _FAINT = """(() => {
   return [...found].join(", ");
 })()"""
 
+_FOUND = """[...document.querySelectorAll(".md-search-result__item mark")]
+  .some(mark => mark.textContent.toLowerCase() === "{}")"""
+
 
 def main(folder: Path, names: list[str]) -> int:
     """Check the pages of a site, all or those named; the exit status."""
@@ -56,19 +59,22 @@ def main(folder: Path, names: list[str]) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"
     pages = names or sorted(
-        path.parent.relative_to(folder).as_posix() for path in folder.glob("**/index.html")
+        path.relative_to(folder).as_posix().removesuffix("index.html")
+        for path in folder.glob("**/index.html")
     )
     problems = 0
     page = Page("about:blank")
     try:
         for name in pages:
-            _open(page, f"{address}/{name}/")
+            _open(page, f"{address}/{name}")
             for problem in of_page(page):
                 problems += 1
-                print(f"{name}: {problem}", flush=True)
-        _open(page, address)
+                print(f"{name or 'home'}: {problem}", flush=True)
         for word in WORDS:
-            if not found_by_search(page, word):
+            page.call("Page.navigate", url=f"{address}/?q={word}")
+            try:
+                page.wait(_FOUND.format(word))
+            except AssertionError:
                 problems += 1
                 print(f"the search does not find {word!r}", flush=True)
     finally:
@@ -85,37 +91,29 @@ def of_page(page: Page) -> Iterator[str]:
             "Emulation.setDeviceMetricsOverride",
             **{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
         )
+        _settle(page)
         if (more := page.value(_TOO_WIDE)) > 0:
             yield f"{more} px wider than {width}"
     if count := page.value(_WITHOUT_TEXT):
         yield f"{count} pictures without a text in their place"
     for scheme, name in SCHEMES.items():
         page.value(f'document.body.setAttribute("data-md-color-scheme", "{name}")')
+        _settle(page)
         if faint := page.value(_FAINT):
             yield f"too little contrast in the {scheme} scheme: {faint}"
     yield from (f"console: {str(error)[:200]}" for error in page.errors)
     page.errors.clear()
 
 
-def found_by_search(page: Page, word: str) -> bool:
-    """Whether the search of the site has results for the word."""
-    page.value(
-        'document.querySelector("#__search").checked = true;'
-        'const field = document.querySelector(".md-search__input"); field.focus();'
-        f'field.value = "{word}"; field.dispatchEvent(new Event("keyup", {{bubbles: true}}))'
-    )
-    try:
-        return bool(
-            page.wait(f"""[...document.querySelectorAll(".md-search-result__item mark")]
-            .some(mark => mark.textContent.toLowerCase().startsWith("{word[:6]}"))""")
-        )
-    except AssertionError:
-        return False
-
-
 def _open(page: Page, address: str) -> None:
     page.call("Page.navigate", url=address)
     page.wait(f'location.href.startsWith("{address}") && document.readyState === "complete"')
+
+
+def _settle(page: Page) -> None:
+    """Wait until colours and menus have moved to where they belong."""
+    page.value("document.body.offsetWidth")
+    page.wait("document.getAnimations().every(each => each.playState !== 'running')")
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
