@@ -107,7 +107,9 @@ def of_page(page: Page) -> Iterator[str]:
 
 def _open(page: Page, address: str) -> None:
     page.call("Page.navigate", url=address)
-    page.wait(f'location.href.startsWith("{address}") && document.readyState === "complete"')
+    page.wait(
+        f'location.href.startsWith("{address}") && document.readyState === "complete"', seconds=300
+    )
 
 
 def _settle(page: Page) -> None:

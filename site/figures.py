@@ -22,6 +22,7 @@ PART = re.compile(
 INK = "#010203"  # stands for the colour of the text around the figure
 INKS = [INK, "#000000", "#1c2330", "#5b6577"]  # those of the library's own figures, too
 LINES = ["#e6e9ef", "#d9dee6", "#cccccc"]  # of their grids
+SERIES = {"#2563c9": "#3d7fd6", "#1c8a58": "#2c9a67"}  # of their curves, 3:1 on slate, too
 COLOURS = ["#3d7fd6", "#d9622b", "#2c9a67", "#a562cf", "#a8821a"]  # 3:1 on white and on slate
 STYLE = {
     **dict.fromkeys(["text.color", "axes.edgecolor", "axes.labelcolor", "patch.edgecolor"], INK),
@@ -100,6 +101,8 @@ def _svg(name: str, figure: Any) -> str:
         svg = svg.replace(ink, "currentColor")
     for line in LINES:
         svg = svg.replace(line, "#8884")
+    for colour, lighter in SERIES.items():
+        svg = svg.replace(colour, lighter)
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace('<g id="QuadMesh', '<g shape-rendering="crispEdges" id="QuadMesh')  # no seams
     return re.sub(r"\n\s*", "\n", svg)
