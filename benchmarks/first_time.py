@@ -4,7 +4,7 @@
 
 trains on each dataset as a new user would, `elman train TASK --data ...`, and prints a table. Where
 a dataset has a test part, the model and the baselines, which learn from the same training data, are
-measured on it; else on the validation part that training held out. `expert`: what docs/tasks.md,
+measured on it; else on the validation part that training held out. `expert`: what docs/classify.md,
 docs/speech.md and docs/forecast.md reach with settings chosen for the dataset.
 
 `--share 0.1` trains classifiers on a tenth of their examples, `--cross` on labels that are crossed

@@ -1,4 +1,4 @@
-"""Classifiers of few texts by what helps them, as docs/tasks.md shows them.
+"""Classifiers of few texts by what helps them, as docs/classify.md shows them.
 
     ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants plan] [NAME ...]
 

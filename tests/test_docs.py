@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from elman.cli.app import app
 
@@ -46,9 +47,9 @@ def test_python_of_the_page_runs(
             assert runner.failures == 0
         else:
             exec(compile(code, str(page), "exec"), names)
-    if "](figures/" in page.read_text():
-        assert pyplot.get_fignums(), "the page shows a figure that its code does not draw"
     pyplot.close("all")
+    if "](figures/" in page.read_text():
+        assert isinstance(names["figure"], Figure), "its code does not draw the figure it shows"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

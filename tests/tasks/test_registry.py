@@ -225,8 +225,8 @@ def test_a_flag_that_several_tasks_have_is_the_same_in_all() -> None:
 
 
 def test_the_task_of_the_docs_is_used_by_the_commands(installed: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
-    source = page.partition("## A task of your own")[2].partition("```python\n")[2]
+    page = (Path(__file__).parents[2] / "docs" / "own-task.md").read_text()
+    source = page.partition("```python\n")[2]
     write_package(installed, "tagging", {"tag": "tagging:Tag"}, source.partition("```")[0])
     pairs = [
         (noun, verb) for noun in ("cats", "dogs", "birds") for verb in ("sleep", "sing", "run")

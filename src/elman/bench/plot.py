@@ -18,11 +18,15 @@ _PANEL = (3.6, 2.3)  # inches
 
 
 def save(rows: Sequence[Row], path: Path) -> None:
-    """Write the picture: a row of panels for each mode, in it one for each cell.
-
-    **Arguments:** `path` ends in .png, .svg or .pdf.
-    """
+    """Write the picture. `path` ends in .png, .svg or .pdf."""
     check_picture(path)
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        draw(rows).savefig(path, dpi=130)
+
+
+def draw(rows: Sequence[Row]) -> Figure:
+    """A row of panels for each mode, in it one for each cell."""
     modes = list(dict.fromkeys(row.mode for row in rows))
     rivals = list(dict.fromkeys(row.rival for row in rows))
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(rivals)}
@@ -49,7 +53,7 @@ def save(rows: Sequence[Row], path: Path) -> None:
         handles = [Patch(color=colours[name]) for name in rivals]
         titles = [f"against {name}" for name in rivals]
         figure.legend(handles, titles, loc="outside lower center", ncols=4, fontsize=8)
-        figure.savefig(path, dpi=130)
+    return figure
 
 
 def _panel(ax: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:

@@ -46,7 +46,7 @@ class Finding:
 
 _OPTIONS = "docs/layers.md#what-torchnn-lacks"
 _CLIPPING = "docs/training.md#exploding-and-vanishing-gradients"
-_TRUNCATED = "docs/training.md#full-and-truncated-backpropagation"
+_TRUNCATED = "docs/bptt.md#truncated"
 CLIP = Remedy("clip the gradient's norm, clip=1", _CLIPPING)
 SLOWER = Remedy("lower lr, or a longer warmup", "docs/training.md#settings")
 GATED = Remedy('a gated cell: cell="lstm" or "gru"', "docs/cells.md#what-is-built-in")

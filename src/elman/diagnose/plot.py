@@ -112,16 +112,14 @@ def plot(found: "Diagnosis") -> "Figure":
 
     shown = [layer for layer in found.layers if layer.broken_at is None][:4]
     figure = Figure(figsize=(12, 3.2 * (1 + len(shown))), layout="constrained")
-    grid = figure.add_gridspec(1 + len(shown), 12)
+    rows = figure.subfigures(1 + len(shown), squeeze=False)[:, 0]
     top: list[tuple[str, str, str, Draw]] = [
         ("Share of a gradient left", "steps back", "share", lambda ax: lags(ax, shown)),
         ("Gradient at every step", "step", "|dL/ds|", lambda ax: norms(ax, shown)),
     ]
-    for i, (title, x, y, draw) in enumerate(top):
-        _panel(figure.add_subplot(grid[0, 6 * i : 6 * i + 6]), title, x, y, draw)
-    for row, layer in enumerate(shown, 1):
-        for i, (title, x, y, draw) in enumerate(_of_layer(layer)):
-            _panel(figure.add_subplot(grid[row, 4 * i : 4 * i + 4]), title, x, y, draw)
+    for row, panels in zip(rows, [top, *map(_of_layer, shown)], strict=True):
+        for ax, panel in zip(row.subplots(1, len(panels)), panels, strict=True):
+            _panel(ax, *panel)
     return figure
 
 
