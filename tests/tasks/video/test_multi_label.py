@@ -104,7 +104,17 @@ def test_a_table_of_several_labels(
         write_clip(clip, tmp_path / f"{i}.mp4", rate=5)
         lines.append(f"{i}.mp4,{';'.join(own)}")
     Path("clips.csv").write_text("\n".join(lines))
-    words = ["--separator", ";", "--epochs", "2", "--hidden-size", "8", "--channels", "4"]
+    words = [
+        "--no-summary-model",
+        "--separator",
+        ";",
+        "--epochs",
+        "2",
+        "--hidden-size",
+        "8",
+        "--channels",
+        "4",
+    ]
     words += ["--features", "8", "--batch-size", "8", "--cache", "frames", "--kind", "classify"]
     main(["train", "video", "--data", "clips.csv", *words, "--out", "run"])
     capsys.readouterr()

@@ -15,7 +15,6 @@ from elman.tasks.metrics import confusion
 from elman.tasks.run_report.confusions import confused_pairs
 from elman.tasks.run_report.data import Duplicates, key_of, left_out, lengths, shortened
 from elman.tasks.run_report.run import Own
-from elman.train.inference import infer
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -62,8 +61,7 @@ class ClassifyRun:
 
     def _probabilities(self, data: ClassifyData) -> Array:
         task = self.task
-        batches = task.batches(task.preprocessing, data, training=False)
-        output = infer(task.model, batches, task.answers)
+        output = task._outputs(data)
         found: Array = task.preprocessing.probabilities(output)
         return found
 

@@ -386,8 +386,8 @@ class Classify(Task):
         linear = known.linear_scores(validation)
         if linear is not None:
             head.linear_weight.zero_()
-        output = infer(model, self.batches(known, validation, training=False), self.outputs)
-        scores = torch.stack(output)
+        batches = padded(known, validation, _BATCH, self.settings.seed, training=False)
+        scores = torch.stack(infer(model, batches, self.outputs))
         if linear is not None:
             weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
             head.linear_weight.fill_(weight)
