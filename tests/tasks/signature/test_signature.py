@@ -1,3 +1,4 @@
+import hashlib
 import json
 import warnings
 
@@ -49,6 +50,20 @@ def test_metrics(trained):
     metrics = trained.evaluate(signatures(persons=4, seed=9))
     assert metrics["eer_random"] <= 0.1
     assert {"eer_skilled", "eer_skilled_per_person", "far_skilled", "frr"} <= set(metrics)
+
+
+def test_a_loaded_model_measures_training_persons_as_before(trained, data, tmp_path):
+    trained.save(tmp_path / "model")
+    assert elman.load(tmp_path / "model").evaluate(data) == trained.evaluate(data)
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    assert len(config["cohort"]) > 1
+    config["cohort"].pop()
+    del config["checksum"]
+    plain = json.dumps(config, sort_keys=True, ensure_ascii=False)
+    path.write_text(json.dumps({**config, "checksum": hashlib.sha256(plain.encode()).hexdigest()}))
+    with pytest.raises(ModelError, match="not of the"):
+        elman.load(tmp_path / "model")
 
 
 def test_saved_and_loaded(enrolled, tmp_path):

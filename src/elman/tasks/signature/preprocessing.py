@@ -23,7 +23,7 @@ from elman.tasks.signature.functions import (
 )
 from elman.tasks.signature.linear_start import LinearStart, linear_start
 from elman.tasks.signature.settings import SignatureSettings
-from elman.tasks.signature.trials import Cohort, Person, Trial, persons
+from elman.tasks.signature.trials import Cohort, Person, Trial, digest_of, persons
 from elman.tasks.storage import Saved
 from elman.tensor_files import read_tensors, write_tensors
 
@@ -86,7 +86,7 @@ class SignaturePreprocessing:
         chosen = [persons[i] for i in rng.permutation(len(persons))[:_COHORT]]
         numbers = [int(rng.choice(genuine)) for _, genuine in chosen]
         traces = [self.traced(train.samples.inks[i]) for i in numbers]
-        return Cohort(traces, [name for name, _ in chosen])
+        return Cohort(traces, [digest_of(name) for name, _ in chosen])
 
     @property
     def names(self) -> list[str]:
@@ -128,11 +128,12 @@ class SignaturePreprocessing:
         return trial.normaliser(self.usual, self.names, WEIGHT)
 
     def to_config(self) -> dict[str, Any]:
-        """Channels and usual deviations."""
+        """Channels, usual deviations, and digests of the cohort's names."""
         return {
             "channels": list(self.channels),
             "usual": [float(value) for value in self.usual],
             "has_forgeries": self.has_forgeries,
+            "cohort": self.cohort.persons,
         }
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
@@ -156,4 +157,7 @@ class SignaturePreprocessing:
             cohort = references_of(tensors["functions"], tensors["globals"], channels)
         except (KeyError, ValueError) as error:
             raise ModelError(f"{saved.path / COHORT} is damaged: {error}") from None
-        return cls(channels, usual, config["has_forgeries"], Cohort(cohort, []))
+        people = config.get("cohort") or []  # none in older models
+        if people and len(people) != len(cohort):
+            raise ModelError(f"{saved.path / COHORT} is not of the {len(people)} persons it names")
+        return cls(channels, usual, config["has_forgeries"], Cohort(cohort, people))

@@ -9,11 +9,12 @@ from elman.tasks.signature.functions import function_names
 
 
 class SignatureConfig(SavedConfig):
-    """Channels of the pen, and the usual deviation of each time function."""
+    """Channels of the pen, usual deviations, and by whose signatures scores are normalised."""
 
     channels: list[Literal["pressure", "azimuth", "altitude"]] = Field(max_length=3)
     usual: list[Annotated[float, Field(ge=0, le=100)]]
     has_forgeries: bool
+    cohort: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field([], max_length=1000)
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:

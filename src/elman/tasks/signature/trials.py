@@ -1,5 +1,6 @@
 """Trials: signatures beside references of the person whose they are said to be."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ KINDS = ("genuine", "skilled", "random")
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Genuine signatures of training persons, by which scores are normalised; `persons` are their
-    names while training, later none."""
+    """Genuine signatures of training persons, by which scores are normalised; `persons` are digests
+    of their names, none in older models."""
 
     traces: list[Traced]
     persons: list[str]
@@ -28,7 +29,13 @@ class Cohort:
         """Those of others."""
         if not self.persons:
             return self.traces
-        return [t for t, name in zip(self.traces, self.persons, strict=True) if name != person]
+        own = digest_of(person)
+        return [t for t, each in zip(self.traces, self.persons, strict=True) if each != own]
+
+
+def digest_of(person: str) -> str:
+    """What a model keeps of a training person's name."""
+    return hashlib.sha256(person.encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
