@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from elman.nn import LockedDropout, Pooling
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_ops import apply, linear
+from elman.tasks.linear_weight import fitted_weight
+from elman.tasks.metrics import calibrated_loss, fit_temperature
 
 
 class ClassifyHead(nn.Module):
@@ -74,6 +76,28 @@ class ClassifyHead(nn.Module):
         if linear is None:
             return scores
         return scores + self.linear_weight * linear.to(scores) / self.temperature
+
+    def reset(self) -> None:
+        """Give the network's own scores: no temperature, no linear model."""
+        self.temperature.fill_(1)
+        if self._weight is not None:
+            self.linear_weight.zero_()
+
+    def calibrate(self, scores: Tensor, linear: Tensor | None, targets: Tensor) -> Tensor:
+        """Set the linear model's weight and the temperature by examples that were held out.
+
+        **Arguments:** `scores`: of the network after `reset`, (N, classes); `linear`: of the linear
+        model, if there is one; `targets`: (N,) or, of several labels, 0 and 1, (N, classes).
+
+        **Returns:** the calibrated scores.
+        """
+        if linear is not None:
+            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
+            self.linear_weight.fill_(weight)
+            scores = scores + weight * linear
+        temperature = fit_temperature(scores, targets)
+        self.temperature.fill_(temperature)
+        return scores / temperature
 
     def score(self, pooled: Tensor) -> Tensor:
         """The scores of each class from the pooled steps, (B, pooled) to (B, classes)."""

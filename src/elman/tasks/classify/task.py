@@ -33,11 +33,8 @@ from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.sharded import of_sample, read_shards, split_shards
 from elman.tasks.classify.vectors import begin_with, deviation, summary
-from elman.tasks.linear_weight import fitted_weight
 from elman.tasks.metrics import (
-    calibrated_loss,
     confusion,
-    fit_temperature,
     multi_label,
     single_label,
 )
@@ -381,18 +378,10 @@ class Classify(Task):
         likeliest."""
         known: ClassifyPreprocessing = self._preprocessing
         head = cast("ClassifyHead", model.head)
-        head.temperature.fill_(1)
-        targets = known.targets(validation)
-        linear = known.linear_scores(validation)
-        if linear is not None:
-            head.linear_weight.zero_()
+        head.reset()
         batches = padded(known, validation, _BATCH, self.settings.seed, training=False)
         scores = torch.stack(infer(model, batches, self.outputs))
-        if linear is not None:
-            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
-            head.linear_weight.fill_(weight)
-            scores = scores + weight * linear
-        head.temperature.fill_(fit_temperature(scores, targets))
+        head.calibrate(scores, known.linear_scores(validation), known.targets(validation))
 
     def baselines(self, train: ClassifyData, held_out: ClassifyData) -> list[Baseline]:
         """The most frequent class, linear models and, of features, the nearest neighbour."""

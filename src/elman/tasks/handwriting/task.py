@@ -35,7 +35,7 @@ from elman.tasks.handwriting.saved import HandwritingConfig
 from elman.tasks.handwriting.session import HandwritingSession
 from elman.tasks.handwriting.settings import HandwritingSettings
 from elman.tasks.likeliest import likeliest
-from elman.tasks.metrics import calibrated, fit_temperature
+from elman.tasks.metrics import calibrated
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
@@ -47,7 +47,7 @@ from elman.tasks.transcription.losses import batch_loss, mean_loss
 from elman.tasks.transcription.tuning import tuned
 from elman.tasks.unreadable import in_place
 from elman.train import Step
-from elman.train.inference import ByLength
+from elman.train.inference import ByLength, infer
 from elman.train.objective import Objective
 from elman.train.settings import TrainSettings
 
@@ -289,9 +289,10 @@ class Handwriting(Task):
             self._preprocessing = known.weighed(*weights)
             return
         head = cast("ClassifyHead", model.head)
-        head.temperature.fill_(1)
-        scores = torch.stack(self._outputs(validation))
-        head.temperature.fill_(fit_temperature(scores, known.targets(validation)))
+        head.reset()
+        batches: Any = self.batches(known, validation, training=False)
+        scores = torch.stack(infer(model, batches, self.outputs))
+        head.calibrate(scores, None, known.targets(validation))
 
     def baselines(self, train: HandwritingData, held_out: HandwritingData) -> list[Baseline]:
         """Nearest neighbour by dynamic time warping, and the most frequent answer."""

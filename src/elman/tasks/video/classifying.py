@@ -16,8 +16,7 @@ from elman.tasks.batches import Padded
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import mean_scores
 from elman.tasks.likeliest import likeliest
-from elman.tasks.linear_weight import fitted_weight
-from elman.tasks.metrics import calibrated, calibrated_loss, fit_temperature
+from elman.tasks.metrics import calibrated
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction, rows
@@ -142,19 +141,10 @@ class Classifying:
 
     def calibrated_scores(self, model: SequenceModel, validation: VideoData) -> Tensor:
         """The scores, (N, classes), of a model that is calibrated by them."""
-        head = cast("ClassifyHead", model.head)
-        head.temperature.fill_(1)
-        known: VideoPreprocessing = self.task._preprocessing
-        targets, linear = known.targets(validation), known.linear_scores(validation)
-        if linear is not None:
-            head.linear_weight.zero_()
+        head, known = cast("ClassifyHead", model.head), self.task._preprocessing
+        head.reset()
         scores = self.stacked(infer(model, self.in_order(known, validation), self.outputs))
-        if linear is not None:
-            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
-            head.linear_weight.fill_(weight)
-            scores = scores + weight * linear
-        head.temperature.fill_(fit_temperature(scores, targets))
-        return scores / head.temperature.cpu()
+        return head.calibrate(scores, known.linear_scores(validation), known.targets(validation))
 
     def stacked(self, output: Sequence[Any]) -> Tensor:
         """The scores of N clips, (N, classes)."""
