@@ -27,6 +27,7 @@ def picture(name: str, page: Path) -> str:
 
 
 def main() -> None:
+    """Write the pictures."""
     for name, page in PICTURES.items():
         path = DOCS / "assets" / f"{name}.svg"
         path.write_text(picture(name, DOCS / page), encoding="utf-8")
