@@ -45,6 +45,9 @@ def test_links_of_the_page_lead_somewhere(page: Path) -> None:
             continue
         path, _, anchor = target.partition("#")
         there = (page.parent / path).resolve() if path else page
+        if path.startswith("reference/"):  # which the build makes
+            assert path in nav(), target
+            continue
         assert there.exists(), target
         if anchor and there.suffix == ".md":
             assert anchor in anchors(there), target

@@ -84,7 +84,7 @@ def test_streaming_in_one_file(here: Any, trained: Path) -> None:
         (["export", "nothing", "--out", "a"], "nothing is neither a model folder"),
         (["export", "cats", "--to", "tflite", "--out", "a"], "to='tflite': the targets are"),
         (["export", "cats", "--sequence", "--streaming", "--out", "a"], "give one of them"),
-        (["export", "films", "--streaming", "--out", "a"], "n-grams are of the whole text"),
+        (["export", "films", "--streaming", "--out", "a"], "that is of the whole sequence"),
         (["export", "cats", "--out", "book.txt"], "book.txt cannot be written"),
         (["export", "cats", "--out", "a.onnx"], "holds one graph"),
         (["export", "cats", "--target", "aarch64", "--out", "a"], "the same for all machines"),

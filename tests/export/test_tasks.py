@@ -299,6 +299,15 @@ def test_features_of_sound_from_the_description_alone(options: dict[str, Any], c
     np.testing.assert_allclose(by_description(about, samples), features.offline(samples), atol=2e-4)
 
 
+def statistics(about: dict[str, Any], frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    change = np.abs(np.diff(frames, axis=0)).mean(0)
+    ends = [frames.min(0), frames.max(0), frames[0], frames[-1]]
+    shares = np.quantile(frames, about["quantiles"], axis=0)
+    found = [frames.mean(0), frames.std(0), *ends, change, *shares, [np.log(len(frames))]]
+    values = (np.concatenate(found) - about["mean"]) * about["scale"]
+    return values.clip(-10, 10).astype(np.float32)[None]
+
+
 def test_a_sound_is_classified_from_the_files_alone(tmp_path: Path) -> None:
     sounds = [say(text) for text in ("a", "b", "aa", "bb") * 3]
     task = Classify(**SMALL, bins=12, sample_rate=8000)
@@ -310,5 +319,6 @@ def test_a_sound_is_classified_from_the_files_alone(tmp_path: Path) -> None:
         frames = by_description(about["sound"], np.asarray(sound.samples, np.float32))
         frames -= frames.mean()
         given = {"x": frames[:, None].astype(np.float32), "lengths": np.array([len(frames)])}
+        given["statistics"] = statistics(about["statistics"], frames)
         (found,) = run.run(["probabilities"], given)
         np.testing.assert_allclose(found[0], expected, atol=1e-4)

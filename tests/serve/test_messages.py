@@ -222,7 +222,7 @@ def test_every_kind_of_model_has_a_panel(serving: Any, made: Made) -> None:
         client = server.client()
         forms = {each["id"]: (each["input"], each["output"]) for each in client.models()}
     chosen = {name: panels[form[0]["kind"], form[1]["kind"]] for name, form in forms.items()}
-    others = {"vectors": "classify", "lines": "handwriting", "frames": "video"}
+    others = {"vectors": "classify", "lines": "handwriting", "frames": "video", "events": "video"}
     assert chosen == {**{name: name for name in small_tasks.MADE}, **others}
     assert forms["classify"][1]["labels"] == ["+", "-"]
     assert forms["speech"][0]["rate"] == 8000

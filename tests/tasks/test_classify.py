@@ -143,8 +143,8 @@ def test_balanced_class_weights_by_hand() -> None:
 def test_class_weights_help_the_rare_class() -> None:
     # the same text under both labels, one to four: only the weights can make it even
     data = (["so so"] * 20, (["rare"] + ["common"] * 4) * 4)
-    plain = fitted(data, epochs=10)
-    balanced = fitted(data, epochs=10, class_weights="balanced")
+    plain = fitted(data, epochs=10, ngram_model=False)
+    balanced = fitted(data, epochs=10, ngram_model=False, class_weights="balanced")
     where = plain.labels.index("rare")
 
     def uncalibrated(task: Classify) -> float:

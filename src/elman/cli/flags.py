@@ -16,11 +16,16 @@ Command: TypeAlias = Literal["predict", "evaluate", "generate"]
 F = TypeVar("F", bound=Flags)
 
 
-def of_every_task(command: Command) -> type[Flags]:
-    """One class with the flags of all tasks; a flag that several tasks have stands there once."""
+def of_every_task(command: Command, *, without: str = "") -> type[Flags]:
+    """One class with the flags of all tasks; a flag that several tasks have stands there once.
+
+    `without`: one that the command has itself.
+    """
     owned: dict[str, tuple[FieldInfo, list[str]]] = {}
     for task, flags in kinds(command).items():
         for name, field in flags.model_fields.items():
+            if name == without:
+                continue
             first, owners = owned.setdefault(name, (field, []))
             if first.annotation == field.annotation:
                 owners.append(task)

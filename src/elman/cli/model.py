@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     EvaluateFlags: TypeAlias = Flags
     GenerateFlags: TypeAlias = Flags
 else:
-    PredictFlags = flags.of_every_task("predict")
+    PredictFlags = flags.of_every_task("predict", without="out")
     EvaluateFlags = flags.of_every_task("evaluate")
     GenerateFlags = flags.of_every_task("generate")
 _ALL = Parameter(name="*")
@@ -65,7 +65,8 @@ def predict(
         Path | None,
         Parameter(
             help="Predict for Parquet files, which --data names as a file, a folder or a pattern,"
-            " into this folder; the same command goes on where it was stopped.",
+            " into this folder; the same command goes on where it was stopped. Of models that"
+            " predict frames, the file to write them to: .npz, .gif or .mp4.",
             group=_FILES,
         ),
     ] = None,
@@ -88,6 +89,8 @@ def predict(
         raise SettingsError(f"there is no option {unknown[0]} (elman predict --help)")
     task = _loaded(model, encoding, delimiter)
     own = flags.of_task(_commands(task).predict, given, "predict", task.name, model)
+    if "out" in type(own).model_fields:  # a file, of frames
+        own, out = own.model_copy(update={"out": out}), None
     if out is not None:
         _refuse("--out", texts=inputs, encoding=encoding, delimiter=delimiter, json=json)
         from elman.scale import predict_files

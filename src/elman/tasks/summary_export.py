@@ -36,13 +36,13 @@ def with_summary(last: Ending, summary: SummaryModel, head: ClassifyHead) -> End
 
 def described(summary: SummaryModel, of: str) -> dict[str, Any]:
     """How a program makes the statistics, of such numbers."""
-    quantiles = ", ".join(f"{each:g}" for each in QUANTILES)
     return {
         "of": of,
         "order": "for all numbers of a step the mean, then for all the deviation (divided by the"
         " number of steps), the least, the most, the first, the last, the mean absolute change from"
-        f" step to step (0 of one step), the quantiles {quantiles} (between two steps linear); at"
-        " the end the natural logarithm of the number of steps",
+        " step to step (0 of one step), each of `quantiles` (between two steps linear); at the end"
+        " the natural logarithm of the number of steps",
+        "quantiles": list(QUANTILES),
         "mean": summary.mean.tolist(),
         "scale": summary.scale.tolist(),
         "values": "(statistic - mean) * scale, at least -10 and at most 10",

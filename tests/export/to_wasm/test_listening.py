@@ -18,6 +18,8 @@ from elman.data import AcousticFeatures
 from elman.data.sound.described import described
 from elman.export.export import export
 from elman.tasks import Classify
+from elman.tasks.summary_export import described as of_summary
+from elman.tasks.summary_model import SummaryModel
 
 RATE = 8000
 
@@ -36,6 +38,23 @@ def test_features_are_those_of_the_model(options: dict[str, Any], tmp_path: Path
     expected = known.without_loudness(known.offline(samples))
     found = np.array([float(each) for each in done.stdout.split(",")]).reshape(expected.shape)
     np.testing.assert_allclose(found, expected, atol=3e-4)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_statistics_are_those_of_the_model(steps: int, tmp_path: Path) -> None:
+    draw = np.random.default_rng(steps)
+    frames = [draw.normal(size=(t, 3)).astype(np.float32) for t in (steps, 4, 5, 6)]
+    model = SummaryModel.learn(frames, ["a", "b", "a", "b"], ["a", "b"], several=False, seed=0)
+    script = (files("elman.export.to_wasm") / "sound.mjs").read_text()
+    about = json.dumps(of_summary(model, "frames"))
+    given = f"{json.dumps(frames[0].flatten().tolist())}, 3, {about}"
+    (tmp_path / "run.mjs").write_text(f"{script}\nconsole.log([...statistics({given})].join());")
+    done = subprocess.run(
+        ["node", tmp_path / "run.mjs"], capture_output=True, text=True, check=True, timeout=60
+    )
+    found = np.array([float(each) for each in done.stdout.split(",")])
+    np.testing.assert_allclose(found, model.statistics(frames[:1])[0], atol=1e-4)
 
 
 @pytest.mark.skipif(COMMAND is None, reason="no Chromium is installed")

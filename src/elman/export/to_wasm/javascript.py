@@ -55,7 +55,8 @@ def page(
         "WASM": base64.b64encode(known[f"{name}.wasm"]).decode(),
     }
     if preprocessing.keys() >= {"sound", "labels"}:
-        of_sound = {name: preprocessing[name] for name in ("sound", "labels")}
+        known_of_sound = ("sound", "labels", "statistics")
+        of_sound = {name: preprocessing.get(name) for name in known_of_sound}
         sound = (resources(__package__) / "sound.mjs").read_text(encoding="utf-8")
         text = _filled("listen.html", **parts, SOUND=sound, PREPROCESSING=_as_script(of_sound))
     else:

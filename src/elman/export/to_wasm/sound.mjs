@@ -58,3 +58,25 @@ function withoutLoudness(rows, about) {
   const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
   return Float32Array.from(rows.flatMap((row) => row.map((value, i) => (i < first ? value - mean : value))));
 }
+
+// What a linear model of the whole sequence reads of frames of `width` numbers each.
+export function statistics(frames, width, about) {
+  const steps = frames.length / width, mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const columns = Array.from({ length: width }, (_, f) => Array.from({ length: steps }, (_, t) => frames[t * width + f]));
+  const sorted = columns.map((values) => [...values].sort((a, b) => a - b));
+  const deviation = (values) => {
+    const middle = mean(values);
+    return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
+  };
+  const change = (values) => (steps > 1 ? mean(values.slice(1).map((value, t) => Math.abs(value - values[t]))) : 0);
+  const quantile = (values, share) => {
+    const place = share * (steps - 1), low = Math.floor(place), high = Math.ceil(place);
+    return values[low] + (place - low) * (values[high] - values[low]);
+  };
+  const found = [
+    columns.map(mean), columns.map(deviation), sorted.map((values) => values[0]), sorted.map((values) => values[steps - 1]),
+    columns.map((values) => values[0]), columns.map((values) => values[steps - 1]), columns.map(change),
+    ...about.quantiles.map((share) => sorted.map((values) => quantile(values, share))), Math.log(steps),
+  ].flat();
+  return Float32Array.from(found, (value, i) => Math.min(10, Math.max(-10, (value - about.mean[i]) * about.scale[i])));
+}

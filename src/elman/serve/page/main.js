@@ -20,6 +20,7 @@ const PANELS = {
   "signatures>verification": "signature",
   "frames>labels": "video",
   "frames>frames": "video",
+  "frames>events": "video",
 };
 
 const main = document.getElementById("main");

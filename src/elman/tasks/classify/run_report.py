@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman import html
+from elman.tasks.classify.batches import padded
 from elman.tasks.classify.dataset import ClassifyData
-from elman.tasks.metrics import confusion
+from elman.tasks.metrics import confusion, fit_temperature
 from elman.tasks.run_report.confusions import confused_pairs
 from elman.tasks.run_report.data import Duplicates, key_of, left_out, lengths, shortened
 from elman.tasks.run_report.run import Own
+from elman.train.inference import infer
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 _MOST_CLASSES = 20  # of a confusion matrix; of more the most confused pairs are shown
 _MISTAKES = 20
+_BATCH = 128  # examples
 _SUSPICIOUS = 10
 _SURE = 0.9  # probability from which a contradicted label of the training data is suspicious
 _LOOKED_AT = 5000  # training examples that are looked at for suspicious labels
@@ -52,18 +57,29 @@ class ClassifyRun:
     @cached_property
     def probabilities(self) -> Array:
         """Of the validation data, (N, classes)."""
-        return self._probabilities(self.held_out)
+        known: Any = self.task.preprocessing
+        found: Array = known.probabilities(self.task._outputs(self.held_out))
+        return found
 
     @cached_property
     def targets(self) -> NDArray[Any]:
         """Of the validation data: classes (N,), or with several labels 0 and 1, (N, classes)."""
         return self.task.preprocessing.targets(self.held_out).numpy()  # type: ignore[no-any-return]
 
-    def _probabilities(self, data: ClassifyData) -> Array:
+    def _by_the_network(self, data: ClassifyData) -> Array:
+        """The probabilities without the linear model, which has the training labels by heart."""
         task = self.task
-        output = task._outputs(data)
-        found: Array = task.preprocessing.probabilities(output)
-        return found
+        known = replace(task.preprocessing, ngrams=None, summary=None)
+
+        def scores(data: ClassifyData) -> Tensor:
+            batches = padded(known, data, _BATCH, task.settings.seed, training=False)
+            return torch.stack(infer(task.model, batches, task.answers))
+
+        found = scores(data)
+        if task.preprocessing.linear is not None:  # the two together were calibrated
+            found = found / fit_temperature(scores(self.held_out), known.targets(self.held_out))
+        probabilities: Array = known.probabilities(list(found))
+        return probabilities
 
     def confusions(self) -> list[str]:
         """The confusion matrix, or the most confused pairs; of several labels counts of each."""
@@ -154,7 +170,7 @@ class ClassifyRun:
         return [html.text(f"{words} Those it was surest of:"), table]
 
     def suspicious(self) -> list[str]:
-        """Training examples whose label the trained model contradicts with confidence."""
+        """Training examples whose label the trained network contradicts with confidence."""
         if self.task.several:
             return []
         train = self.train
@@ -162,7 +178,7 @@ class ClassifyRun:
             places = np.linspace(0, len(train) - 1, _LOOKED_AT).astype(int)
             some = train.examples.select(places.tolist())
             train = ClassifyData(some, train.sound, train.labels, train.several)
-        probabilities = self._probabilities(train)
+        probabilities = self._by_the_network(train)
         targets = self.task.preprocessing.targets(train).numpy()
         found = [
             i for i in _contradicted(probabilities, targets) if probabilities[i].max() >= _SURE

@@ -21,10 +21,13 @@ class VideoMessages(Messages):
 
     @property
     def answers(self) -> dict[str, Any]:
-        """A label of some, or the frames that follow."""
-        if self.task.settings.kind == "predict":
+        """A label of some, or several, events with such labels, or the frames that follow."""
+        kind, known = self.task.settings.kind, self.task.preprocessing
+        if kind == "predict":
             return {"kind": "frames", "horizon": self.task.settings.horizon}
-        return {"kind": "labels", "labels": self.task.preprocessing.labels, "several": False}
+        if kind == "events":
+            return {"kind": "events", "labels": known.labels}
+        return {"kind": "labels", "labels": known.labels, "several": known.several}
 
     def chunk(self, value: Any) -> Any:
         """One frame or more."""

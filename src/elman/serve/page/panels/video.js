@@ -1,9 +1,10 @@
 // A clip in, frame by frame; its class over time, or the frames that follow.
 
-import { Notice, button, field, h, percent } from "../dom.js";
+import { Notice, button, field, h, percent, table } from "../dom.js";
 import { framesOf } from "../frames.js";
 
 const MOST = 2 ** 19; // bytes of a message
+const EVENTS = [{ name: "Event" }, ...["From, s", "To, s", "Confidence"].map((name) => ({ name, number: true }))];
 
 export function panel(model, server, place) {
   const notice = new Notice();
@@ -34,12 +35,13 @@ export function panel(model, server, place) {
         own.signal.throwIfAborted();
         const frames = clip.frames.slice(i, i + several);
         ({ value } = await session.input(joined(frames)));
-        over.push({ value, count: frames.length });
+        over.push({ value: words(value), count: frames.length });
         notice.say(`${Math.min(i + several, clip.frames.length)} of ${clip.frames.length} frames seen`);
       }
       const final = await session.finish();
       if (final.error) throw new Error(final.error);
       if (predicts) followed(clip, final.value);
+      else if (model.output.kind === "events") happened(final.value);
       else told(clip, over, final);
       result.hidden = false;
       notice.say(`${clip.frames.length} frames${clip.rate ? `, ${clip.rate} a second` : ""}`);
@@ -49,8 +51,13 @@ export function panel(model, server, place) {
     }
   });
 
-  function told(clip, over, { value, details }) {
-    const runs = [];
+  function happened(events) {
+    const rows = events.map(({ label, start, end, confidence }) => [label, start.toFixed(1), end.toFixed(1), percent(confidence)]);
+    result.replaceChildren(rows.length ? table("What happened", EVENTS, rows) : h("p", { class: "answer" }, "No event"));
+  }
+
+  function told(clip, over, { value: last, details }) {
+    const runs = [], value = words(last);
     let at = 0;
     for (const each of over) {
       if (each.value !== null && runs.at(-1)?.value === each.value) runs.at(-1).count += each.count;
@@ -90,6 +97,9 @@ export function panel(model, server, place) {
     h("div", { class: "row" }, stop), notice.element, result);
   return () => stopped?.abort();
 }
+
+// A label, or several; null before the first frame.
+const words = (value) => (Array.isArray(value) ? value.join(", ") || "none" : value);
 
 function joined(frames) {
   const all = new Uint8Array(frames.reduce((sum, each) => sum + each.length, 0));
