@@ -19,6 +19,7 @@ PROGRAM = Path(__file__).with_name("spark_program.py")
 ROWS = 250  # of a file
 
 
+@pytest.mark.slow
 def test_a_killed_executor_changes_nothing(tmp_path: Path) -> None:
     made, settings, data, _ = MADE["classify"]
     task = made(**SMALL, **settings).fit(data, progress=False)
