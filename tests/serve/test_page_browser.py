@@ -268,6 +268,9 @@ def test_frames_are_seen(opened: Opened, tmp_path: Path) -> None:
     page = opened.show("frames")
     page.upload("input[type=file]", *paths)
     page.wait("document.querySelectorAll('canvas').length === 4")
+    page = opened.show("events")
+    page.upload("input[type=file]", *paths)
+    page.wait("!!document.querySelector('.card:not([hidden]) :is(table, .answer)')")
 
 
 def test_a_model_without_a_panel_and_errors_in_words(opened: Opened) -> None:
