@@ -56,9 +56,8 @@ def parts(case: Case) -> tuple[Any, Any, int]:
     return train, test, len(train)
 
 
-def measure(case: Case, seed: int) -> tuple[float, float, float, float]:
+def measure(train: Any, test: Any, seed: int) -> tuple[float, float, float, float]:
     """Test accuracies of the network, of both alike and of the linear model; the weight chosen."""
-    train, test, _ = parts(case)
     task = Classify(seed=seed, baselines=False).fit(train, progress=False)
     data, head = task.read(test, labelled=True), task.model.head
     targets, chosen = task.preprocessing.targets(data), float(head.linear_weight)
@@ -78,10 +77,10 @@ def main(*names: str, seeds: int = 3) -> None:
     print("|---|---|---|---|---|---|")
     for name in names or CASES:
         case = CASES[name]
-        rows = [measure(case, seed) for seed in range(seeds)]
+        train, test, count = parts(case)
+        rows = [measure(train, test, seed) for seed in range(seeds)]
         values = [f"{statistics.mean(row[i] for row in rows):.3f}" for i in range(3)]
         chosen = ", ".join(f"{row[3]:.2f}" for row in rows)
-        count = parts(case)[2]
         print(f"| {case.title} | {count:,} | {' | '.join(values)} | {chosen} |", flush=True)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -43,6 +44,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged: {_line(error)}") from None
     return tensors, metadata
+
+
+def misfits(
+    tensors: Mapping[str, Tensor], forms: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+) -> list[str]:
+    """The names of tensors whose dtype or shape is another than that of `forms`."""
+    found = {name: (tensors[name].dtype, tuple(tensors[name].shape)) for name in forms}
+    return [name for name, form in forms.items() if found[name] != form]
 
 
 def _line(error: Exception) -> str:

@@ -53,7 +53,8 @@ def standardised(
     scale: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """The statistics of sequences less `mean`, times `scale`, from -10 to 10: (N, 12 D + 1)."""
-    return _scaled(np.stack([summary(np.asarray(each)) for each in sequences]), mean, scale)
+    values = np.array([summary(np.asarray(each)) for each in sequences]).reshape(-1, len(mean))
+    return _scaled(values, mean, scale)
 
 
 def _scaled(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
+_CANDIDATES = [1.0, 0.0, *np.logspace(-1.5, 1.5, 13).tolist()]
+
 
 def fitted_weight(network: Tensor, linear: Tensor, loss: Callable[[Tensor], float]) -> float:
     """How much a linear model's scores count beside a network's, by held-out examples' loss.
@@ -12,8 +14,6 @@ def fitted_weight(network: Tensor, linear: Tensor, loss: Callable[[Tensor], floa
     As much as the network's, 1, unless another weight makes the summed loss smaller by more than
     1 nat: few held-out examples tell little, and the mean of two models is rarely the worse.
     """
-    candidates = [0.0, *np.logspace(-1.5, 1.5, 13).tolist()]
-    losses = [loss(network + weight * linear) * len(network) for weight in candidates]
+    losses = [loss(network + weight * linear) * len(network) for weight in _CANDIDATES]
     best = int(np.argmin(losses))
-    alike = loss(network + linear) * len(network)
-    return candidates[best] if losses[best] < alike - 1 else 1.0
+    return _CANDIDATES[best] if losses[best] < losses[0] - 1 else 1.0

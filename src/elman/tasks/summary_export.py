@@ -1,6 +1,6 @@
 """A linear model of summary statistics in graphs to export: the statistics are an input."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -18,20 +18,37 @@ WHOLE = (
 )
 
 
-def with_summary(last: Ending, summary: SummaryModel, head: ClassifyHead) -> Ending:
-    """An ending whose scores have those of the linear model, of `statistics` (B, D), added."""
+def with_linear(
+    last: Ending,
+    head: ClassifyHead,
+    in_graph: Callable[[Graph], Value],
+    of_inputs: Callable[[Mapping[str, Tensor]], Tensor],
+) -> Ending:
+    """An ending whose scores have those of a linear model added, (B, classes): as a graph computes
+    them, and from a graph's inputs by torch."""
 
     def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
         share = float(head.linear_weight) / float(head.temperature)
-        values = graph.input("statistics", ("B", len(summary.weight)))
-        found = linear(graph, values, summary.weight.T.contiguous(), summary.bias)
-        return last.graph(graph, apply(graph, "add", scores, apply(graph, "mul", found, share)))
+        beside = apply(graph, "mul", in_graph(graph), share)
+        return last.graph(graph, apply(graph, "add", scores, beside))
 
     def native(inputs: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
-        found = inputs["statistics"] @ summary.weight + summary.bias
-        return last.native(inputs, head.with_linear(scores, found))
+        return last.native(inputs, head.with_linear(scores, of_inputs(inputs)))
 
     return Ending(graph_of, native)
+
+
+def with_summary(last: Ending, summary: SummaryModel, head: ClassifyHead) -> Ending:
+    """The same with the model of summary statistics, of the input `statistics`, (B, D)."""
+
+    def in_graph(graph: Graph) -> Value:
+        values = graph.input("statistics", ("B", len(summary.weight)))
+        return linear(graph, values, summary.weight.T.contiguous(), summary.bias)
+
+    def of_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
+        return inputs["statistics"] @ summary.weight + summary.bias
+
+    return with_linear(last, head, in_graph, of_inputs)
 
 
 def described(summary: SummaryModel, of: str) -> dict[str, Any]:

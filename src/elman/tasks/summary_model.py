@@ -14,7 +14,7 @@ from elman.baselines.logistic import Logistic
 from elman.baselines.result import Label
 from elman.baselines.summary_linear import fit_summary, standardised
 from elman.errors import ModelError
-from elman.tensor_files import read_tensors, write_tensors
+from elman.tensor_files import misfits, read_tensors, write_tensors
 
 SUMMARY = "summary.safetensors"
 _NAMES = ("mean", "scale", "weight", "bias")
@@ -77,12 +77,7 @@ class SummaryModel:
             "weight": (torch.float32, (width, classes)),
             "bias": (torch.float32, (classes,)),
         }
-        wrong = [
-            name
-            for name, (dtype, shape) in forms.items()
-            if tensors[name].dtype != dtype or tensors[name].shape != shape
-        ]
-        if wrong:
+        if wrong := misfits(tensors, forms):
             raise ModelError(
                 f"{path}: {', '.join(wrong)} do not fit a model of {classes} classes and"
                 f" {features} features"

@@ -20,9 +20,10 @@ def rows_of(
     if kind == "text":
         yield from (Row(block) for block in text_blocks(source, encoding=encoding))
         return
-    for path in _parquet(source):
+    paths = _parquet(source)
+    for path in paths:
         yield from _of_parquet(path, text, label, separator)
-    if not _parquet(source):
+    if not paths:
         found = read_examples(
             source, text=text, label=label, features=None, separator=separator, encoding=encoding
         )

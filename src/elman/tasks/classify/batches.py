@@ -9,6 +9,7 @@ from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.classify.preprocessing import ClassifyPreprocessing
 from elman.tasks.classify.sharded import examples_of
 
+_BATCH = 128  # sequences in a batch of inference
 _POOL = 50  # batches of shards that are sorted by length together
 
 
@@ -32,6 +33,11 @@ def padded(
         inputs=None if words is None else words.inputs,
         beside=None if training else preprocessing.linear_scores(data),
     )
+
+
+def in_order(preprocessing: ClassifyPreprocessing, data: ClassifyData) -> PaddedBatches:
+    """The same for inference: not shuffled, and with the scores of a linear model."""
+    return padded(preprocessing, data, _BATCH, 0, training=False)
 
 
 class StreamedBatches:

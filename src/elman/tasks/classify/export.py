@@ -22,7 +22,7 @@ from elman.tasks.sequence_export import (
     refuse_step,
     sequence_spec,
 )
-from elman.tasks.summary_export import WHOLE, with_summary
+from elman.tasks.summary_export import WHOLE, with_linear, with_summary
 
 if TYPE_CHECKING:
     from elman.tasks.classify.task import Classify
@@ -56,16 +56,11 @@ def _ending(task: "Classify") -> Ending:
     if ngrams is None:
         return last
 
-    def graph_of(graph: Graph, scores: Value) -> dict[str, Value]:
-        share = float(head.linear_weight) / float(head.temperature)
-        beside = apply(graph, "mul", _of_ngrams(graph, ngrams), share)
-        return last.graph(graph, apply(graph, "add", scores, beside))
-
-    def native(inputs: Mapping[str, Tensor], scores: Tensor) -> dict[str, Tensor]:
+    def of_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
         rows = ngrams.weight[inputs["ngram_columns"]] * inputs["ngram_values"].unsqueeze(-1)
-        return last.native(inputs, head.with_linear(scores, rows.sum(1) + ngrams.bias))
+        return rows.sum(1) + ngrams.bias
 
-    return Ending(graph_of, native)
+    return with_linear(last, head, lambda graph: _of_ngrams(graph, ngrams), of_inputs)
 
 
 def _of_ngrams(graph: Graph, ngrams: NgramModel) -> Value:

@@ -16,9 +16,14 @@ def cross_entropy(
     """The mean loss of scores (B, classes), with smoothed and, if asked for, weighted labels."""
     weights = None if known.class_weights is None else known.class_weights.to(logits.device)
     if known.several:
-        targets = targets * (1 - smoothing) + smoothing / 2
+        targets = smoothed(targets, smoothing)
         return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
     return F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
+
+
+def smoothed(targets: Tensor, smoothing: float) -> Tensor:
+    """Targets of labels that are there or not, 1 and 0, nearer to one half."""
+    return targets * (1 - smoothing) + smoothing / 2
 
 
 def constant_loss(targets: Tensor, known: ClassifyPreprocessing, smoothing: float) -> float:
@@ -26,7 +31,7 @@ def constant_loss(targets: Tensor, known: ClassifyPreprocessing, smoothing: floa
     classes = len(known.labels)
     weights = torch.ones(classes) if known.class_weights is None else known.class_weights
     if known.several:
-        share = targets.mean(0) * (1 - smoothing) + smoothing / 2
+        share = smoothed(targets.mean(0), smoothing)
         scores = (weights * share / (1 - share)).log().clamp(-30, 30)
     else:
         share = torch.bincount(targets, minlength=classes) / len(targets)

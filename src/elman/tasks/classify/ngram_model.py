@@ -14,7 +14,7 @@ from elman.baselines.ngram_linear import fit_ngrams
 from elman.baselines.result import Label
 from elman.baselines.text_features import BUCKETS, NgramVectors
 from elman.errors import ModelError
-from elman.tensor_files import read_tensors, write_tensors
+from elman.tensor_files import misfits, read_tensors, write_tensors
 
 NGRAMS = "ngrams.safetensors"
 _NAMES = ("buckets", "idf", "weight", "bias")
@@ -66,12 +66,12 @@ class NgramModel:
         buckets, idf, weight, bias = (tensors[name] for name in _NAMES)
         width = len(buckets)
         forms = {
-            "buckets": buckets.dtype == torch.int64 and buckets.shape == (width,),
-            "idf": idf.dtype == torch.float32 and idf.shape == (width,),
-            "weight": weight.dtype == torch.float32 and weight.shape == (width, classes),
-            "bias": bias.dtype == torch.float32 and bias.shape == (classes,),
+            "buckets": (torch.int64, (width,)),
+            "idf": (torch.float32, (width,)),
+            "weight": (torch.float32, (width, classes)),
+            "bias": (torch.float32, (classes,)),
         }
-        wrong = [name for name, fits in forms.items() if not fits]
+        wrong = misfits(tensors, forms)
         if not wrong and width and not 0 <= int(buckets.min()) <= int(buckets.max()) < 2 * BUCKETS:
             wrong = ["buckets"]
         if wrong:

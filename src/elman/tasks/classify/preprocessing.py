@@ -100,7 +100,7 @@ class ClassifyPreprocessing:
 
     def with_linear(self, train: ClassifyData, settings: ClassifySettings) -> Self:
         """With a linear model of n-grams or of statistics, if the settings ask for one."""
-        found = replace(self, ngrams=None, summary=None)
+        found = self.without_linear
         options: dict[str, Any] = {"several": self.several, "seed": settings.seed}
         labels = train.plain_labels(several=self.several)
         if self.vocabulary is not None and settings.ngram_model:
@@ -111,6 +111,11 @@ class ClassifyPreprocessing:
             summary = SummaryModel.learn(features, labels, self.labels, **options)
             return replace(found, summary=summary)
         return found
+
+    @property
+    def without_linear(self) -> Self:
+        """The same for the network alone."""
+        return replace(self, ngrams=None, summary=None)
 
     @property
     def linear(self) -> Literal["ngram", "summary"] | None:

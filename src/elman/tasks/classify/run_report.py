@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman import html
-from elman.tasks.classify.batches import padded
+from elman.tasks.classify.batches import in_order
 from elman.tasks.classify.dataset import ClassifyData
 from elman.tasks.metrics import confusion, fit_temperature
 from elman.tasks.run_report.confusions import confused_pairs
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 _MOST_CLASSES = 20  # of a confusion matrix; of more the most confused pairs are shown
 _MISTAKES = 20
-_BATCH = 128  # examples
 _SUSPICIOUS = 10
 _SURE = 0.9  # probability from which a contradicted label of the training data is suspicious
 _LOOKED_AT = 5000  # training examples that are looked at for suspicious labels
@@ -69,11 +68,10 @@ class ClassifyRun:
     def _by_the_network(self, data: ClassifyData) -> Array:
         """The probabilities without the linear model, which has the training labels by heart."""
         task = self.task
-        known = replace(task.preprocessing, ngrams=None, summary=None)
+        known = task.preprocessing.without_linear
 
         def scores(data: ClassifyData) -> Tensor:
-            batches = padded(known, data, _BATCH, task.settings.seed, training=False)
-            return torch.stack(infer(task.model, batches, task.answers))
+            return torch.stack(infer(task.model, in_order(known, data), task.answers))
 
         found = scores(data)
         if task.preprocessing.linear is not None:  # the two together were calibrated

@@ -16,7 +16,7 @@ from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
-from elman.tasks.classify.batches import StreamedBatches, padded
+from elman.tasks.classify.batches import StreamedBatches, in_order, padded
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.export import export_spec
 from elman.tasks.classify.flags import COMMANDS
@@ -51,8 +51,6 @@ from elman.tasks.word_encoder import WordEncoder
 from elman.train import Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
-
-_BATCH = 128  # sequences in a batch of inference
 
 
 class Classify(Task):
@@ -305,10 +303,11 @@ class Classify(Task):
     ) -> PaddedBatches | StreamedBatches:
         """Sequences of similar length with their targets; zeros where there are no labels."""
         settings = self.settings
-        if training and data.shards is not None:
+        if not training:
+            return in_order(preprocessing, data)
+        if data.shards is not None:
             return StreamedBatches(preprocessing, data, settings.batch_size)
-        size = settings.batch_size if training else _BATCH
-        return padded(preprocessing, data, size, settings.seed, training=training)
+        return padded(preprocessing, data, settings.batch_size, settings.seed, training=True)
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Cross entropy, with smoothed and, if asked for, weighted labels."""
@@ -379,7 +378,7 @@ class Classify(Task):
         known: ClassifyPreprocessing = self._preprocessing
         head = cast("ClassifyHead", model.head)
         head.reset()
-        batches = padded(known, validation, _BATCH, self.settings.seed, training=False)
+        batches = in_order(known.without_linear, validation)
         scores = torch.stack(infer(model, batches, self.outputs))
         head.calibrate(scores, known.linear_scores(validation), known.targets(validation))
 

@@ -143,7 +143,8 @@ class Classifying:
         """The scores, (N, classes), of a model that is calibrated by them."""
         head, known = cast("ClassifyHead", model.head), self.task._preprocessing
         head.reset()
-        scores = self.stacked(infer(model, self.in_order(known, validation), self.outputs))
+        batches = self.in_order(known.without_linear, validation)
+        scores = self.stacked(infer(model, batches, self.outputs))
         return head.calibrate(scores, known.linear_scores(validation), known.targets(validation))
 
     def stacked(self, output: Sequence[Any]) -> Tensor:

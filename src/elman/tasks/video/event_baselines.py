@@ -14,14 +14,13 @@ from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.event_metrics import event_metrics, frame_metrics
 from elman.tasks.video.event_thresholds import best_thresholds
 from elman.tasks.video.event_tracker import at_frames, events_in
-from elman.tasks.video.motion import motion_energy
+from elman.tasks.video.motion import FIGURES, motion_energy
 from elman.tasks.video.preprocessing import VideoPreprocessing
 
 _SIDE = 16  # pixels of a small frame
 _MOST_FRAMES = 6000  # that are trained on
 _STRENGTH = 1.0
 _AT_ONCE = 512  # frames
-_PARTS = 9  # whose motion is measured
 
 Figures = Callable[[Frame], NDArray[np.float32]]
 
@@ -111,7 +110,7 @@ def small(frames: Frame) -> NDArray[np.float32]:
 
 def moving(frames: Frame) -> NDArray[np.float32]:
     """The mean absolute change of each of 3 x 3 parts from the frame before, (T, 9)."""
-    found: list[NDArray[np.float64]] = [np.zeros((1, _PARTS))]
+    found: list[NDArray[np.float64]] = [np.zeros((1, FIGURES))]
     starts = range(0, len(frames) - 1, _AT_ONCE)
     found += [motion_energy(frames[i : i + _AT_ONCE + 1]) for i in starts]
     changes: NDArray[np.float32] = np.concatenate(found).astype(np.float32)

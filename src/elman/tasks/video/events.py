@@ -13,6 +13,7 @@ from elman.baselines import Baseline
 from elman.errors import SettingsError
 from elman.nn.lengths import mask_of
 from elman.tasks.batches import Padded
+from elman.tasks.classify.losses import smoothed
 from elman.tasks.metrics import fit_temperature
 from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
@@ -28,7 +29,7 @@ from elman.tasks.video.event_session import EventSession
 from elman.tasks.video.event_thresholds import best_thresholds
 from elman.tasks.video.event_tracker import FoundEvent, at_frames, by_start
 from elman.tasks.video.frame_reader import whole_scores
-from elman.tasks.video.heads import Scored, mean_scored, threshold_words
+from elman.tasks.video.heads import Scored, mean_outputs, threshold_words
 from elman.tasks.video.hold_out import later_events_held_out
 from elman.tasks.video.network import frame_labeller
 from elman.tasks.video.preprocessing import VideoPreprocessing
@@ -84,8 +85,8 @@ class Events:
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Binary cross entropy of each label at each frame."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
-        smoothing = self.settings.label_smoothing
-        targets = targets_of(batch.targets, len(scores)) * (1 - smoothing) + smoothing / 2
+        targets = targets_of(batch.targets, len(scores))
+        targets = smoothed(targets, self.settings.label_smoothing)
         losses = F.binary_cross_entropy_with_logits(scores, targets, reduction="none")
         is_real = mask_of(batch.lengths, len(scores)).unsqueeze(-1)
         count = batch.lengths.sum()
@@ -105,7 +106,7 @@ class Events:
 
     def average(self, outputs: Sequence[Any]) -> Any:
         """The scores of the mean of the probabilities."""
-        return [mean_scored(each) for each in zip(*outputs, strict=True)]
+        return mean_outputs(outputs)
 
     def decode(
         self,

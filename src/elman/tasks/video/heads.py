@@ -36,6 +36,11 @@ def mean_scored(networks: Sequence[Scored]) -> Scored:
     return Scored(scores, mean_scores([each.thresholds for each in networks], several=True))
 
 
+def mean_outputs(outputs: Sequence[Sequence[Scored]]) -> list[Scored]:
+    """The same of each clip, from what each network gives of all."""
+    return [mean_scored(each) for each in zip(*outputs, strict=True)]
+
+
 def threshold_words(labels: Sequence[str], thresholds: Tensor) -> str:
     """The probabilities from which on labels are told, of so many as a line has room for."""
     some = zip(labels[:_MOST_NAMED], thresholds.sigmoid().tolist(), strict=False)

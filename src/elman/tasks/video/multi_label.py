@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.tasks.batches import Padded
+from elman.tasks.classify.losses import smoothed
 from elman.tasks.metrics import (
     best_thresholds,
     mean_average_precision,
@@ -22,7 +23,7 @@ from elman.tasks.run_report.run import Own
 from elman.tasks.video.baselines import baselines
 from elman.tasks.video.classifying import Classifying
 from elman.tasks.video.dataset import VideoData
-from elman.tasks.video.heads import MultiLabelHead, Scored, mean_scored, threshold_words
+from elman.tasks.video.heads import MultiLabelHead, Scored, mean_outputs, threshold_words
 from elman.tasks.video.multi_label_report import MultiLabelRun
 from elman.tasks.video.preprocessing import VideoPreprocessing
 from elman.train import Step
@@ -40,8 +41,7 @@ class MultiLabel(Classifying):
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
         """Binary cross entropy of each label."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
-        smoothing = self.settings.label_smoothing
-        targets = batch.targets * (1 - smoothing) + smoothing / 2
+        targets = smoothed(batch.targets, self.settings.label_smoothing)
         loss = F.binary_cross_entropy_with_logits(scores, targets)
         return Step(loss, len(batch.lengths), state)
 
@@ -55,7 +55,7 @@ class MultiLabel(Classifying):
 
     def average(self, outputs: Sequence[Any]) -> Any:
         """The scores of the mean of the probabilities."""
-        return [mean_scored(each) for each in zip(*outputs, strict=True)]
+        return mean_outputs(outputs)
 
     def decode(
         self,

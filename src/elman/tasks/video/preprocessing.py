@@ -73,7 +73,7 @@ class VideoPreprocessing:
     def with_motion(self, train: VideoData, settings: VideoSettings) -> Self:
         """With a linear model of the clips' motion, if the settings ask for one."""
         if not settings.summary_model:
-            return replace(self, motion=None)
+            return self.without_linear
         if settings.kind != "classify":
             raise SettingsError("summary_model: it tells clips apart, of the kind classify")
         data = self.decoded(train)
@@ -89,9 +89,14 @@ class VideoPreprocessing:
         )
         return replace(self, motion=motion)
 
+    @property
+    def without_linear(self) -> Self:
+        """The same for the network alone."""
+        return replace(self, motion=None)
+
     def linear_scores(self, data: VideoData) -> Tensor | None:
         """The scores (logits) of the linear model, (N, labels); None without one."""
-        if self.motion is None or not len(self.frames(data)):
+        if self.motion is None:
             return None
         return self.motion.scores([motion_energy(each) for each in self.frames(data)])
 
