@@ -55,6 +55,33 @@ def test_embedding_and_layers_are_the_language_models(settings: dict[str, Any]) 
     assert task.settings.ngram_model
 
 
+def test_layers_are_unfrozen_one_after_the_other() -> None:
+    start = language(tokens="words", num_layers=2)
+    run: dict[str, Any] = {**SMALL, "lr": 0.01, "ema": 0, "epochs": 2, "metric": "loss"}
+    task = Classify(**run, unfreezing=0.99, held_out=0.2, patience=None)
+    task = task.fit(DATA, DATA, start_from=start, progress=False)
+    # of the plan's 12 steps the second layer learns from the 4th on, the first from the 8th
+    own, before = task.model.state_dict(), start.model.state_dict()
+    best = task.record["training"]["best_step"]
+    assert best == task.record["training"]["steps"] == 12
+    moved = {n: (own[n] - before[n]).abs().max() for n in before if n.startswith(("enc", "rec"))}
+    assert moved["encoder.embedding.weight"] == 0
+    first, second = (moved[f"recurrent.weight_hh_l{i}"] for i in (0, 1))
+    assert 0 < first < second
+
+
+def test_lower_layers_learn_at_a_lower_rate() -> None:
+    start = language(tokens="words")
+    run: dict[str, Any] = {**SMALL, "lr": 0.01, "ema": 0, "max_steps": 1, "warmup": 0}
+    task = Classify(**run, layer_decay=0.1).fit(DATA, DATA, start_from=start, progress=False)
+    own, before = task.model.state_dict(), start.model.state_dict()
+    embedding, layer = (
+        (own[name] - before[name]).abs().max().item()
+        for name in ("encoder.embedding.weight", "recurrent.weight_hh_l0")
+    )
+    assert (embedding, layer) == pytest.approx((1e-4, 1e-3), rel=0.02)  # Adam's first step
+
+
 def test_what_it_began_with_is_saved_and_said(words: Path, tmp_path: Path) -> None:
     task = Classify(**SMALL).fit(DATA, folder=tmp_path / "run", start_from=words, progress=False)
     assert (task.settings.cell, task.settings.hidden_size, task.settings.tokens) == (

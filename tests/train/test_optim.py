@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from elman.train import TrainSettings
-from elman.train.optim import load_optimizer, make_optimizer, rate
+from elman.train.optim import (
+    ParameterGroup,
+    freeze,
+    load_optimizer,
+    make_optimizer,
+    rate,
+    set_rate,
+)
 
 TOTAL = 200
 
@@ -103,3 +110,33 @@ def test_loading_keeps_the_dtype_that_torch_would_cast():
     again = make_optimizer(model, TrainSettings(optimizer="nadam"))
     load_optimizer(again, saved)
     assert again.state[model.weight]["mu_product"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_groups_learn_at_their_rate_and_frozen_ones_not_at_all(name):
+    lower, upper, head = (nn.Linear(2, 2) for _ in range(3))
+    groups = [
+        ParameterGroup([*lower.parameters()], rate=0.25, frozen=0.5),
+        ParameterGroup([*upper.parameters()], rate=0.5),
+    ]
+    model = nn.Sequential(lower, upper, head)
+    settings = TrainSettings(lr=0.1, optimizer=name, weight_decay=0.5)
+    optimizer = make_optimizer(model, settings, groups)
+    assert {id(p) for g in optimizer.param_groups for p in g["params"]} == {
+        id(p) for p in model.parameters()
+    }
+    before = [p.detach().clone() for p in model.parameters()]
+    for share in (0.0, 0.49):
+        model(torch.ones(1, 2)).sum().backward()
+        freeze(optimizer, share)
+        set_rate(optimizer, 0.1)
+        optimizer.step()
+    moved = [not torch.equal(*each) for each in zip(model.parameters(), before, strict=True)]
+    assert moved == [False, False, True, True, True, True]
+    assert not any(optimizer.state.get(p) for p in lower.parameters())
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert [rates[id(each.bias)] for each in (lower, upper, head)] == [0.025, 0.05, 0.1]
+    model(torch.ones(1, 2)).sum().backward()
+    freeze(optimizer, 0.5)
+    optimizer.step()
+    assert not torch.equal(lower.weight, before[0])

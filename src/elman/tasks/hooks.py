@@ -22,7 +22,7 @@ from elman.tasks.session import Session
 from elman.tasks.settings import RecurrentSettings
 from elman.tasks.storage import Saved
 from elman.tasks.table_columns import TableColumns
-from elman.train import Step
+from elman.train import ParameterGroup, Step
 from elman.train.objective import Objective
 
 
@@ -96,6 +96,10 @@ class Hooks(ABC):
         """Write what training from nothing begins with into fresh weights, and say what it is, a
         line each; nothing if not overridden."""
         return []
+
+    def parameter_groups(self, model: Any) -> Sequence[ParameterGroup]:  # noqa: ARG002
+        """Parts of the network that learn at a lower rate or only later; none by default."""
+        return ()
 
     def precision(self, preprocessing: Any) -> torch.dtype | None:  # noqa: ARG002
         """The type of the weights where inputs are numbers of this type; else torch's default."""

@@ -192,6 +192,7 @@ class Training:
             chance=task.chance(self.train),
             workers=self.workers,
             after_evaluation=self.after_evaluation,
+            groups=task.parameter_groups(model),
         )
 
     def record(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from elman.train.loop import CHECKPOINT as CHECKPOINT
 from elman.train.loop import fit as fit
+from elman.train.optim import ParameterGroup as ParameterGroup
 from elman.train.settings import TrainSettings as TrainSettings
 from elman.train.settings import resolve_device as resolve_device
 from elman.train.types import Batches as Batches

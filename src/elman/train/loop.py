@@ -1,7 +1,7 @@
 """The fit loop: one for all tasks, resumed exactly after a kill at any moment."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from elman.nn.modes import modes_kept
 from elman.train.checkpoint import read_checkpoint
 from elman.train.log import METRICS, is_log
 from elman.train.objective import Goal
+from elman.train.optim import ParameterGroup
 from elman.train.rng import preserved_rng, seed_all
 from elman.train.run import Run
 from elman.train.settings import TrainSettings, resolve_device
@@ -45,6 +46,7 @@ def fit(
     chance: float | None = None,
     workers: OneProcess | None = None,
     after_evaluation: Callable[[Mapping[str, float]], None] | None = None,
+    groups: Sequence[ParameterGroup] = (),
 ) -> Result:
     """Train `model` in place; afterwards it holds the best weights, or the last without `evaluate`.
 
@@ -83,6 +85,7 @@ def fit(
       the first count: it alone evaluates, writes and shows. Batches need a method `shard`, and the
       loss must draw its random numbers from the global generators.
     - `after_evaluation`: called with the metrics of each; what it raises ends the run.
+    - `groups`: parameters of `model` that learn at a lower rate, or only later.
     - `chance`: the loss of the best constant prediction. With `restarts` in the settings a run that
       is no better after a tenth of its steps begins again at a lower rate.
 
@@ -152,6 +155,7 @@ def fit(
             after_evaluation=after_evaluation,
             spent=0.0 if began is None else time.monotonic() - began,
             chance=chance,
+            groups=groups,
         )
         run.start(saved)
         return run.train(progress)

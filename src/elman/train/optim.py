@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,8 +28,27 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 _FUSED_AND_FASTER = ("adamw", "adam")
 
 
-def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that learn at a share of the learning rate, or keep their values at first.
+
+    Discriminative rates and gradual unfreezing (ULMFiT, Howard & Ruder 2018).
+
+    **Arguments:** `rate`: a share of the learning rate; `frozen`: the share of the planned steps
+    before which the parameters keep their values.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    rate: float = 1.0
+    frozen: float = 0.0
+
+
+def make_optimizer(
+    model: nn.Module, settings: TrainSettings, groups: Sequence[ParameterGroup] = ()
+) -> torch.optim.Optimizer:
     """The optimizer of the settings over the trainable parameters of `model`.
+
+    Parameters of no group learn as the settings say.
 
     Weight decay touches parameters with two or more dimensions only: biases, gains and per-unit
     weights (peepholes, time constants) keep their size. Raises `SettingsError` where nothing can
@@ -41,9 +61,17 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
         raise SettingsError("the model has no parameter with requires_grad=True to train")
-    groups = [
-        {"params": [p for p in trainable if p.dim() >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0},
+    grouped = {id(p) for group in groups for p in group.parameters}
+    others = ParameterGroup([p for p in trainable if id(p) not in grouped])
+    parts = [
+        {
+            "params": [p for p in group.parameters if p.requires_grad and (p.dim() >= 2) == decays],
+            "weight_decay": settings.weight_decay if decays else 0.0,
+            "rate": group.rate,
+            "frozen": group.frozen,
+        }
+        for group in (others, *groups)
+        for decays in (True, False)
     ]
     options: dict[str, Any] = {"lr": settings.lr}
     if settings.optimizer in OPTIMIZERS_WITH_MOMENTUM:
@@ -53,7 +81,22 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
         options["fused"] = True
     else:
         options["foreach"] = True
-    return _OPTIMIZERS[settings.optimizer]([g for g in groups if g["params"]], **options)
+    return _OPTIMIZERS[settings.optimizer]([part for part in parts if part["params"]], **options)
+
+
+def freeze(optimizer: torch.optim.Optimizer, share: float) -> None:
+    """Drop the gradients of parameters that keep their values until later than this share of the
+    planned steps, so that neither they nor what the optimizer remembers of them change."""
+    for group in optimizer.param_groups:
+        if share < group["frozen"]:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give each group its share of a learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["rate"]
 
 
 def fresh_state(settings: TrainSettings, like: Tensor) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from elman.errors import TrainingDivergedError
 from elman.train.divergence import Guard
-from elman.train.optim import RESTART_FACTOR, make_optimizer
+from elman.train.optim import RESTART_FACTOR
 from elman.train.resume import Position
 from elman.train.weights import Average, assign
 
@@ -54,7 +54,7 @@ def begin_again(run: "Run", why: str) -> None:
     kept = {name: getattr(before, name) for name in ("log_lines", "gradients", "warnings")}
     restarts = before.restarts + 1
     run.at = Position(**kept, restarts=restarts, seconds=run.seconds())
-    run.optimizer = make_optimizer(run.model, settings)
+    run.optimizer = run.new_optimizer()
     run.average = Average(run.model, settings.ema) if settings.ema else None
     run.guard, run.state, run.best_weights = Guard(), None, None
     lr = settings.lr * RESTART_FACTOR**restarts

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,13 @@ from elman.train.optim import (
     PLATEAU_EVALUATIONS,
     PLATEAU_FACTOR,
     RESTART_FACTOR,
+    ParameterGroup,
     clip_gradients,
+    freeze,
     gradient_norm,
     make_optimizer,
     rate,
+    set_rate,
 )
 from elman.train.pace import MOST_ROUNDS, Pace, run_improves
 from elman.train.progress import Display
@@ -63,6 +66,7 @@ class Run:
     workers: OneProcess
     spent: float = 0.0  # seconds of the budget, before
     chance: float | None = None  # the loss of the best constant prediction
+    groups: Sequence[ParameterGroup] = ()
     after_evaluation: Callable[[Mapping[str, float]], None] | None = None
 
     def __post_init__(self) -> None:
@@ -74,7 +78,7 @@ class Run:
         self.planned_epochs, self.planned_steps = self.epochs, self.total
         self.pace = Pace(self.total, settings.budget)
         self.first_weights = copied(live_weights(self.model)) if settings.restarts else None
-        self.optimizer = make_optimizer(self.model, settings)
+        self.optimizer = self.new_optimizer()
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.average = Average(self.model, settings.ema) if settings.ema else None
         self.best_weights: dict[str, Tensor] | None = None
@@ -93,6 +97,10 @@ class Run:
 
             self.sharded = sharded_batch.ShardedBatch(self)
         self.gradient = self.sharded or WholeBatch(self)
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer before its first step."""
+        return make_optimizer(self.model, self.settings, self.groups)
 
     def start(self, saved: Any) -> None:
         """Take up the run of a checkpoint that was read, or write the first."""
@@ -224,6 +232,7 @@ class Run:
             parameter.grad = None
         watch = nullcontext() if self.monitor is None else self.monitor.step(at.step + 1)
         step = self.gradient.backward(batch, watch)
+        freeze(self.optimizer, at.farthest / self.planned_steps)
         self.is_state_read = False
         count, norm = step.count, gradient_norm(self.parameters)
         loss_value, norm_value = step.loss.item(), norm.item()
@@ -241,8 +250,7 @@ class Run:
             at.clipped += 1
         lr = rate(at.farthest, self.total, settings) * at.plateau_factor
         lr *= RESTART_FACTOR**at.restarts
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_rate(self.optimizer, lr)
         self.optimizer.step()
         if self.average is not None:
             self.average.update()

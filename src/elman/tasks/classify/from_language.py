@@ -7,8 +7,10 @@ from torch import nn
 
 from elman.data import Vocabulary
 from elman.errors import DataError
+from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.model import SequenceModel
 from elman.tasks.start import layer_settings, take_layers
+from elman.train import ParameterGroup
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
@@ -37,6 +39,29 @@ def take(model: SequenceModel, start: "Task") -> None:
     embedding = model.encoder.embedding
     assert isinstance(embedding, nn.Embedding)
     take_layers(embedding, model.recurrent, start)
+
+
+def groups(model: SequenceModel, settings: ClassifySettings) -> list[ParameterGroup]:
+    """The language model's embedding and layers, of which the deeper ones learn more slowly and
+    later; what is new in the classifier learns as other networks do."""
+    embedding = model.encoder.get_submodule("embedding")
+    layers = [
+        [
+            parameter
+            for name, parameter in model.recurrent.named_parameters()
+            if name.endswith(f"_l{layer}")
+        ]
+        for layer in range(model.recurrent.num_layers)
+    ]
+    deepest = len(layers) + 1
+    return [
+        ParameterGroup(
+            parameters,
+            rate=settings.layer_decay ** (deepest - i),
+            frozen=settings.unfreezing * (deepest - i) / deepest,
+        )
+        for i, parameters in enumerate([[*embedding.parameters()], *layers])
+    ]
 
 
 def summary(vocabulary: Vocabulary, texts: list[str]) -> str:

@@ -92,6 +92,20 @@ class ClassifySettings(
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
     )
+    unfreezing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the steps over which the layers of a language model begin to learn, "
+        "the last first, the embedding last (gradual unfreezing, Howard & Ruder 2018).",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Learning rate of each layer of a language model, as a share of the one above "
+        "it (discriminative fine-tuning, Howard & Ruder 2018).",
+    )
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
         "loss", description="The validation metric that chooses the best weights."
     )

@@ -48,7 +48,7 @@ from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
 from elman.tasks.word_encoder import WordEncoder
-from elman.train import Step
+from elman.train import ParameterGroup, Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
 
@@ -252,6 +252,12 @@ class Classify(Task):
     def take_from(self, start: Task, model: SequenceModel) -> None:
         """The embedding and the recurrent layers of a language model."""
         from_language.take(model, start)
+
+    def parameter_groups(self, model: SequenceModel) -> list[ParameterGroup]:
+        """Those of a language model that training begins with."""
+        if self._start is None or self._start.name != "language":
+            return []
+        return from_language.groups(model, self.settings)
 
     def found(self, name: str, value: Any) -> bool:
         """The sample rate of sound, or the size of the vocabulary."""

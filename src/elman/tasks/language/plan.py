@@ -1,5 +1,6 @@
 """A language model's settings from its text: how long, how large, how strongly regularised."""
 
+import time
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -14,7 +15,8 @@ _LOOKED_AT = 50  # blocks, whose characters tell how many different ones there a
 _MANY = 500  # different tokens, from which on their vectors are longer and shared with the scores
 _STEP = 2048  # tokens
 _SIZES = (512, 384, 256, 192, 128)  # hidden units
-_RATE = 4e10  # operations a second and thread, about, while training
+_TRIED = 0.1  # seconds of products that tell how fast the machine is
+_REACHED = 0.75  # of the products' speed, while training
 _ENOUGH = 2500  # steps: fewer of a larger network reach less
 _NGRAMS = 3_000_000  # tokens, of whose n-grams a model is not yet much larger than the network
 
@@ -34,7 +36,7 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
     if budget := given.get("budget"):
         outputs = different if pieces is None else given.get("vocabulary_size") or 8192
         wanted = min(steps, _ENOUGH) * batch * chunk / budget
-        size = _affordable(size, outputs, wanted, shared=many)
+        size = _affordable(size, outputs, wanted, _REACHED * products_a_second(), shared=many)
     repeated = steps / an_epoch  # passes over the same text, against which dropout helps
     dropped = 0.4 if repeated > 4 else 0.2 if repeated > 2 else 0.1
     return Plan(
@@ -54,11 +56,23 @@ def plan(train: LanguageText, given: Mapping[str, Any], preset: Preset) -> Plan:
     )
 
 
-def _affordable(most: int, outputs: int, tokens: float, *, shared: bool) -> int:
-    """Hidden units, `most` at most, with which so many tokens a second can be trained on."""
+def _affordable(most: int, outputs: int, tokens: float, rate: float, *, shared: bool) -> int:
+    """Hidden units, `most` at most, with which so many tokens a second can be trained on at a
+    rate of so many operations a second."""
     for size in _SIZES:
         inputs = size if shared else 64
         weights = 4 * size * (size + inputs) + outputs * size
-        if size <= most and 6 * weights * tokens <= _RATE * torch.get_num_threads():
+        if size <= most and 6 * weights * tokens <= rate:
             return size
     return min(most, _SIZES[-1])
+
+
+def products_a_second() -> float:
+    """Operations a second in products of matrices here, by all threads."""
+    left, right = torch.zeros(_STEP, 256), torch.zeros(256, 1024)
+    left @ right  # the first is slow
+    count, began = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - began) < _TRIED:
+        left @ right
+        count += 1
+    return 2 * left.numel() * right.shape[1] * count / seconds

@@ -15,6 +15,17 @@ from elman.train.tree import move
 _AT_ONCE = 256  # frames
 
 
+def encoded(network: Any, frames: Frame, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A network's features (n, 1, F) of frames (n, H, W, C), and the last frame as the network
+    sees it, (1, C, H, W), which is the `before` of the next ones."""
+    encoder = network.encoder
+    with inference(network) as device:
+        values = encoder.scaled(torch.from_numpy(np.ascontiguousarray(frames)).to(device))
+        first = values[:1] if before is None else before.to(device)
+        features: Tensor = encoder.features(values, torch.cat([first, values[:-1]]))
+    return features.unsqueeze(1), values[-1:].clone()
+
+
 class FrameReader:
     """What one network says of frames that come; a whole video and a stream are read alike.
 
@@ -74,13 +85,8 @@ class FrameReader:
         self._told = int(found["told"])
 
     def _encoded(self, frames: Frame) -> Tensor:
-        encoder = self._network.encoder
-        with inference(self._network) as device:
-            values = encoder.scaled(torch.from_numpy(np.ascontiguousarray(frames)).to(device))
-            before = values[:1] if self._before is None else self._before
-            features: Tensor = encoder.features(values, torch.cat([before, values[:-1]]))
-        self._before = values[-1:].clone()
-        return features.unsqueeze(1)
+        features, self._before = encoded(self._network, frames, self._before)
+        return features
 
     def _seen(self, until: int) -> Steps[Tensor]:
         """The scores of the window's frames that are not yet told, up to the one numbered

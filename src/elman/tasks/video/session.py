@@ -13,6 +13,7 @@ from elman.tasks.prediction import Prediction
 from elman.tasks.session import Update
 from elman.tasks.session_state import origin, restoring
 from elman.tasks.steps import Run, Steps, alone
+from elman.tasks.video.frame_reader import encoded
 from elman.tasks.video.intake import FrameIntake
 from elman.tasks.video.motion import FIGURES, RunningMotion
 from elman.train.inference import inference
@@ -117,15 +118,11 @@ class VideoSession:
 
     def _read(self, frames: Frame) -> Steps[None]:
         """Encode frames (n, H, W, C) and step on."""
-        seen = list(self._seen)
+        seen, last = list(self._seen), self._before
         for i, network in enumerate(self._networks):
-            with inference(network) as device:
-                values = network.encoder.scaled(move(torch.from_numpy(frames), device))
-                first = values[:1] if self._before is None else move(self._before, device)
-                before = torch.cat([first, values[:-1]])
-                features = network.encoder.features(values, before).unsqueeze(1)
+            features, last = encoded(network, frames, self._before)
             seen[i] = yield from self._stepped(network, features, seen[i])
-        self._seen, self._before = seen, values[-1:]
+        self._seen, self._before = seen, last
 
     def _stepped(self, network: Any, features: Tensor, seen: Seen | None) -> Steps[Seen]:
         if not self._runs:
