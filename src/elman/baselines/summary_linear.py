@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from elman.baselines import sample
 from elman.baselines.logistic import Logistic
 from elman.baselines.result import Baseline, Label, check_lengths, classes, of_labels
+from elman.baselines.standard import scale_of, scaled
 
 STRENGTH = 1.0
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_NUMBERS = 2e8  # summary statistics times classes
-_FARTHEST = 10.0  # deviations from the mean that a statistic counts for
 
 
 class Fitted(NamedTuple):
@@ -38,11 +38,9 @@ def fit_summary(
     width = len(summary(np.asarray(sequences[0])))
     kept = sample.stratified(labels, max(1, int(_MOST_NUMBERS / width / max(1, count))), seed)
     known = np.stack([summary(np.asarray(sequences[i])) for i in kept])
-    mean, deviation = known.mean(0), known.std(0)
-    varies = deviation > 1e-8 * np.abs(mean) + 1e-12  # what never varies says nothing
-    scale = np.divide(1, deviation, where=varies, out=np.zeros_like(deviation))
+    mean, scale = scale_of(known)
     theirs = [labels[i] for i in kept]
-    inputs = _scaled(known, mean, scale)
+    inputs = scaled(known, mean, scale)
     model = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
     return Fitted(mean, scale, model, len(kept))
 
@@ -54,13 +52,7 @@ def standardised(
 ) -> NDArray[np.float32]:
     """The statistics of sequences less `mean`, times `scale`, from -10 to 10: (N, 12 D + 1)."""
     values = np.array([summary(np.asarray(each)) for each in sequences]).reshape(-1, len(mean))
-    return _scaled(values, mean, scale)
-
-
-def _scaled(
-    values: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    return ((values - mean) * scale).clip(-_FARTHEST, _FARTHEST).astype(np.float32)
+    return scaled(values, mean, scale)
 
 
 def summary_linear(

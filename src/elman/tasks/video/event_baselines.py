@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from elman.baselines import Baseline
 from elman.baselines.logistic import Logistic
+from elman.baselines.standard import scale_of, scaled
 from elman.data.video.frame_format import Frame, resized
 from elman.tasks.video.dataset import VideoData
 from elman.tasks.video.event_metrics import event_metrics, frame_metrics
@@ -47,8 +48,8 @@ def baselines(
         started = time.perf_counter()
         pairs = zip(known.frames(train), places, strict=True)
         inputs = np.concatenate([figures(frames)[at] for frames, at in pairs])
-        mean, deviation = inputs.mean(0), np.maximum(inputs.std(0), 1e-6)
-        model = Logistic.fit((inputs - mean) / deviation, targets, several=True, strength=_STRENGTH)
+        standard = scale_of(inputs)
+        model = Logistic.fit(scaled(inputs, *standard), targets, several=True, strength=_STRENGTH)
         columns = [known.labels.index(label) for label in model.classes]
 
         def told(
@@ -56,10 +57,10 @@ def baselines(
             figures: Figures = figures,
             model: Logistic = model,
             columns: list[int] = columns,
-            scale: tuple[NDArray[np.float32], NDArray[np.float32]] = (mean, deviation),
+            standard: tuple[NDArray[np.float64], NDArray[np.float64]] = standard,
         ) -> NDArray[np.floating]:
             found = np.zeros((len(frames), shape))
-            scores = model.scores(((figures(frames) - scale[0]) / scale[1]).clip(-10, 10))
+            scores = model.scores(scaled(figures(frames), *standard))
             found[:, columns] = torch.sigmoid(scores).numpy()
             return found
 
