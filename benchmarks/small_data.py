@@ -3,13 +3,16 @@
     ELMAN_DATA=their/folder python benchmarks/small_data.py [--seeds 3] [--variants plan] [NAME ...]
 
 trains each variant with several seeds and prints the accuracy on texts that training has not seen:
-its mean, its standard deviation and the processor's seconds of a training.
+its mean, its standard deviation and the processor's seconds of a training. `language` and the
+variants after it begin with one language model, trained once on all texts of the training part,
+with labels or without; its time is not counted.
 """
 
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,17 +41,24 @@ CASES = {
         settings={"epochs": 7, "hidden_size": 64},
     ),
     "sst2-planned": Case("text_sst2:train", "text_sst2:test", "text_sst2:validation"),
+    "sst2-tenth": Case("text_sst2:train", "text_sst2:test", share=0.1),
+    "sst2-30th": Case("text_sst2:train", "text_sst2:test", share=1 / 30),
     "snips": Case(*SNIPS),
     "snips-tenth": Case(*SNIPS, share=0.1),
     "reviews": Case("text_sentiment_labelled/amazon", "text_sentiment_labelled/yelp"),
 }
+SLANTED = {"schedule": "linear", "warmup": 0.1}  # Howard & Ruder 2018
 VARIANTS: dict[str, dict[str, Any]] = {
     "words": {"tokens": "words", "ngram_buckets": 0},
     "n-grams": {"tokens": "words", "ngram_buckets": NGRAM_BUCKETS},
     "plan": {},  # which may cut texts into something else
     "seeds": {"seeds": 3},
-    "language": {},  # begun with a language model of the same texts
+    "language": {},
+    "slanted": SLANTED,
+    "unfreezing": {"unfreezing": 0.3},
+    "ulmfit": {**SLANTED, "unfreezing": 0.3, "layer_decay": 1 / 2.6, "lr": 2e-3},
 }
+BEGUN = ("language", "slanted", "unfreezing", "ulmfit")
 LANGUAGE: dict[str, Any] = {
     **{"tokens": "words", "lowercase": True, "vocabulary_size": 8192},
     **{"hidden_size": 100, "embedding_size": 100, "epochs": 8},
@@ -63,13 +73,18 @@ def training_data(case: Case) -> tuple[list[Any], list[Any]]:
     return [found.inputs[i] for i in chosen], [labels[i] for i in chosen]
 
 
+@cache
+def language_model(data: str) -> Language:
+    """Of all texts of a dataset."""
+    texts = list(read_examples(data).inputs)
+    return Language(**LANGUAGE, baselines=False).fit(texts, progress=False)
+
+
 def accuracy(case: Case, variant: str, seed: int) -> tuple[float, float]:
     """Of one training: the accuracy on the test part, and the processor's seconds."""
-    began = time.process_time()
     texts, labels = training_data(case)
-    start = None
-    if variant == "language":
-        start = Language(**LANGUAGE, seed=seed, baselines=False).fit(texts, progress=False)
+    start = language_model(case.train) if variant in BEGUN else None
+    began = time.process_time()
     task = Classify(**case.settings, **VARIANTS[variant], seed=seed, baselines=False)
     task.fit((texts, labels), case.validation, start_from=start, progress=False)
     seconds = time.process_time() - began
