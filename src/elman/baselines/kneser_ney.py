@@ -109,6 +109,11 @@ class KneserNey:
         """The ids of an n-gram."""
         return len(self.keys)
 
+    @property
+    def count(self) -> int:
+        """The ids that it was learnt from."""
+        return int(self.plain[0].counts.sum())
+
     def after(self, context: Sequence[int]) -> Floats:
         """The probability of each id after those before it, (size,).
 

@@ -153,6 +153,25 @@ def test_the_last_tokens_are_for_validation():
         Corpus(made.tokens[:1], "x", 1, "").train_validation()
 
 
+def test_stretches_lie_in_the_middle_of_equal_parts():
+    made = Corpus(np.arange(1000, dtype=np.uint16), "x", 1000, "")
+    train, validation = made.train_validation(0.1, 5)
+    assert validation.tolist() == [i + j for i in (90, 290, 490, 690, 890) for j in range(20)]
+    assert train.tolist() == [i for i in range(1000) if i not in set(validation.tolist())]
+
+
+@given(count=st.integers(2, 3000), fraction=st.floats(0.001, 0.999), stretches=st.integers(1, 10))
+def test_each_token_is_on_one_side(count: int, fraction: float, stretches: int):
+    made = Corpus(np.arange(count, dtype=np.uint16), "x", count, "")
+    try:
+        train, validation = made.train_validation(fraction, stretches)
+    except DataError:
+        return
+    assert sorted([*train, *validation]) == made.tokens.tolist()
+    assert (np.diff(train.astype(int)) > 0).all()
+    assert (np.diff(validation.astype(int)) > 0).all()
+
+
 def test_the_oldest_tokens_are_forgotten(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "_MOST_BYTES", 250)
     vocabulary = build_vocabulary("characters", ["ab"])

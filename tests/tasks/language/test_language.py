@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -482,3 +483,17 @@ def test_chance_is_the_entropy_of_the_tokens() -> None:
     task.fit(["aaab" * 100], progress=False)
     whole = task.read(["aaab" * 100], labelled=True)
     assert task.chance(whole) == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
+
+
+def test_a_long_text_is_trained_on_until_its_end() -> None:
+    text = "".join(random.Random(0).choices("abcdefgh \n", k=20_000)) + "the end"
+    task = Language(hidden_size=4, max_steps=1, ngram_model=True).fit([text], progress=False)
+    train, held_out = task.split(task.read([text], labelled=True))
+    known, unseen = (each.tokens(task.vocabulary) for each in (train, held_out))
+    assert task.vocabulary.decode(known[-7:].tolist()) == "the end"
+    assert (len(known), len(unseen)) == (18_007, 2000)  # four stretches of 500
+    places = [task.vocabulary.decode(unseen[i : i + 500].tolist()) for i in range(0, 2000, 500)]
+    assert [text.index(each) // 5000 for each in places] == [0, 1, 2, 3]
+    whole = task.read([text], labelled=True)
+    own, cheating = (task.baselines(each, held_out)[0] for each in (train, whole))
+    assert cheating.metrics["loss"] < own.metrics["loss"]  # learnt from what it is given

@@ -49,13 +49,27 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def train_validation(self, fraction: float = 0.1) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The first tokens for training, and the last `fraction` of them for validation."""
+    def train_validation(
+        self, fraction: float = 0.1, stretches: int = 1
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The tokens for training, and a `fraction` of them for validation.
+
+        With one stretch that is the end of the text. With several, one lies in the middle of each
+        of as many equal parts, so that the text's end and all its parts are trained on; what is
+        left on both sides of a stretch is joined.
+        """
         fraction = share(fraction)
         cut = int(len(self.tokens) * (1 - fraction))
         if not 0 < cut < len(self.tokens):
             raise DataError(f"{self.source}: {len(self)} tokens are too few to hold some out")
-        return self.tokens[:cut], self.tokens[cut:]
+        if stretches == 1:
+            return self.tokens[:cut], self.tokens[cut:]
+        length = (len(self) - cut) // stretches
+        middles = (np.arange(stretches) + 0.5) * len(self) / stretches
+        cuts = np.stack([middles - length / 2, middles + length / 2], 1).astype(int)
+        cuts[:, 1] = cuts[:, 0] + length
+        pieces = np.split(self.tokens, cuts.ravel())
+        return np.concatenate(pieces[::2]), np.concatenate(pieces[1::2])
 
 
 def text_blocks(source: Source, *, encoding: str | None = None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from elman.baselines import Baseline
-from elman.baselines.kneser_ney import kneser_ney
+from elman.baselines.kneser_ney import MOST_TRAINING, kneser_ney
 from elman.tasks.language.blocks import target_places
 from elman.tasks.language.dataset import LanguageText
 from elman.tasks.language.preprocessing import LanguagePreprocessing
@@ -17,8 +17,11 @@ def baselines(
 ) -> list[Baseline]:
     """Kneser-Ney n-grams, measured on the blocks and tokens that the network is measured on."""
     vocabulary = known.vocabulary
-    tokens = held_out.tokens(vocabulary)
-    found = kneser_ney(train.tokens(vocabulary), tokens, size=vocabulary.size, learnt=known.ngrams)
+    known_tokens, tokens = train.tokens(vocabulary), held_out.tokens(vocabulary)
+    learnt = known.ngrams
+    if learnt is not None and learnt.count != min(len(known_tokens), MOST_TRAINING):
+        learnt = None  # it is of other data
+    found = kneser_ney(known_tokens, tokens, size=vocabulary.size, learnt=learnt)
     nats, counts, characters = [], [], []
     for places in target_places(len(tokens)):
         at = places.numpy()

@@ -1,4 +1,4 @@
-"""What a language model reads: one text, of which an end may be held out, or several to score."""
+"""What a language model reads: one text, of which parts may be held out, or several to score."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import Vocabulary, read_corpus, read_examples, text_blocks
@@ -19,6 +20,9 @@ from elman.data.values import as_list, shown, text_of
 from elman.errors import DataError
 
 _NONE: Mapping[int, str] = MappingProxyType({})
+_STRETCHES = 10  # of a text that are held out
+_STRETCH = 500  # tokens of one, at least
+_MOST_JOINED = 20_000_000  # tokens of a text whose parts are joined in memory
 
 
 def texts_of_table(source: Any, column: str, encoding: str | None) -> list[str] | None:
@@ -50,7 +54,10 @@ class LanguageText:
 
     - `source`, `encoding`: see `elman.data.text_blocks`.
     - `name`: of the table that the source was read from, if it was.
-    - `part`: what of it; "held_out" is its end, `share` of its tokens and at most `most`.
+    - `part`: what of it; "held_out" is `share` of its tokens and at most `most`, in up to ten
+      stretches spread evenly over the text: what comes after a text is often most like its end,
+      which must not be missing in training. Of a short text, and of a very long one, whose parts
+      would have to be joined in memory, it is the end.
     """
 
     source: Any
@@ -81,7 +88,7 @@ class LanguageText:
         return self.name or shown(self.source)
 
     def split(self, share: float, most: int) -> tuple[Self, Self]:
-        """The text before its end, and the end that is held out."""
+        """The text to train on, and what is held out of it."""
         return (
             replace(self, part="training", share=share, most=most),
             replace(self, part="held_out", share=share, most=most),
@@ -104,7 +111,11 @@ class LanguageText:
         corpus = self.corpus(vocabulary)
         if self.part == "all":
             return corpus.tokens
-        train, held_out = corpus.train_validation(min(self.share, self.most / len(corpus)))
+        share = min(self.share, self.most / len(corpus))
+        stretches = int(np.clip(share * len(corpus) // _STRETCH, 1, _STRETCHES))
+        if len(corpus) > _MOST_JOINED:
+            stretches = 1
+        train, held_out = corpus.train_validation(share, stretches)
         return train if self.part == "training" else held_out
 
     def inputs(self, vocabulary: Vocabulary) -> list[NDArray[Any]]:

@@ -28,7 +28,8 @@ _SCORED = 2**15  # held-out tokens that are scored one by one
 _LINES = 8  # most and least surprising ones
 _LEAST = 12  # characters of a line that is listed
 _COPIED = 40  # characters of a line that hardly occurs twice by chance
-_BLOCKS = 40  # of a quarter of a million characters that are searched for duplicates
+_BLOCKS = 40  # of a quarter of a million characters whose lines are measured
+_COMPARED = 10_000_000  # tokens that are searched for duplicates
 
 
 class Scored(NamedTuple):
@@ -121,10 +122,11 @@ class LanguageRun:
 
     def data(self) -> list[str]:
         """Lengths of lines, and held-out lines that training has, too."""
-        sizes = [len(line) for line in self._lines]
+        text = "".join(islice(self.train.blocks(), _BLOCKS))
+        sizes = [len(line) for line in _without_empty(text)]
         if len(sizes) < 2:
             return []
-        words = f"{len(sizes):,} training lines that are not empty were looked at."
+        words = f"{len(sizes):,} lines that are not empty were looked at."
         found = self._duplicates
         return [
             html.text(words),
@@ -132,27 +134,19 @@ class LanguageRun:
             *found.parts(f"lines of {_COPIED} characters or more", lambda i: self._unseen_lines[i]),
         ]
 
-    @cached_property
-    def _lines(self) -> list[str]:
-        """Those to train on, the first of them where the text is very long."""
-        text = "".join(islice(self.train.blocks(), _BLOCKS))
-        if self.train.part == "training":
-            text = text[: max(0, len(text) - len(self._unseen))]  # its end is held out
-        return _without_empty(text)
-
-    @cached_property
-    def _unseen(self) -> str:
+    def _long_lines(self, part: LanguageText) -> list[str]:
+        """As the model reads them; the first of them where the text is very long."""
         vocabulary = self.task.vocabulary
-        return vocabulary.decode(np.asarray(self.held_out.tokens(vocabulary)).tolist())
+        text = vocabulary.decode(part.tokens(vocabulary)[:_COMPARED].tolist())
+        return [line for line in _without_empty(text) if len(line) >= _COPIED]
 
     @cached_property
     def _unseen_lines(self) -> list[str]:
-        return [line for line in _without_empty(self._unseen) if len(line) >= _COPIED]
+        return self._long_lines(self.held_out)
 
     @cached_property
     def _duplicates(self) -> Duplicates:
-        train = [line for line in self._lines if len(line) >= _COPIED]
-        return Duplicates.of_inputs(train, self._unseen_lines)
+        return Duplicates.of_inputs(self._long_lines(self.train), self._unseen_lines)
 
 
 def _without_empty(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from elman.train.settings import TrainSettings
 
 
 @with_defaults(
-    {"held_out": "Share of the text, its end, held out if none is given."},
+    {"held_out": "Share of the text, in stretches spread over it, held out if none is given."},
     hidden_size=256,
     weight_dropout=0.2,
     output_dropout=0.2,
@@ -83,4 +83,4 @@ class LanguageSettings(
         0.0, ge=0, description="Temporal activation regularisation (TAR)."
     )
     text: str = Field("text", description="Column of the texts, where the data is a table.")
-    max_held_out: int = Field(250_000, ge=2, description="Most tokens held out of a long text.")
+    max_held_out: int = Field(50_000, ge=2, description="Most tokens held out of a long text.")
