@@ -102,3 +102,21 @@ def test_feature_vectors_have_no_n_grams():
     steps = [np.ones((3, 2), np.float32) * i for i in range(8)]
     with pytest.raises(SettingsError, match="ngram_model"):
         Classify(**SMALL, ngram_model=True).fit((steps, ["a", "b"] * 4), progress=False)
+
+
+def test_at_the_end_it_learns_from_what_was_split_off_to_validate(task, tmp_path):
+    own = Classify(**SMALL, held_out=0.5).fit(
+        (TEXTS, LABELS), folder=tmp_path / "run", progress=False
+    )
+    assert torch.equal(own.preprocessing.ngrams.weight, task.preprocessing.ngrams.weight)
+    assert "after the metrics" in own.record["training"]["linear model"]
+    assert "| linear model | has learnt" in (tmp_path / "run" / "README.md").read_text()
+    loaded = elman.load(tmp_path / "run")
+    assert (loaded.predict_proba(TEXTS) == own.predict_proba(TEXTS)).all()
+    train, held_out = own.split(own.read((TEXTS, LABELS), labelled=True))
+    given = Classify(**SMALL).fit(
+        (train.texts, train.examples.labels), (held_out.texts, held_out.examples.labels)
+    )
+    assert not torch.equal(given.preprocessing.ngrams.weight, own.preprocessing.ngrams.weight)
+    assert "linear model" not in given.record["training"]
+    assert own.record["metrics"] == given.record["metrics"]  # of what had not seen them

@@ -50,6 +50,7 @@ class Hooks(ABC):
     ] = ()  # weights that training does not start from
     compared_by: ClassVar[str | None] = None  # the metric that is the mean of `scores`
     calibration_changes_metrics: ClassVar[bool] = True  # so that `calibrate` asks for new ones
+    learns_again: ClassVar[str] = "preprocessing"  # the name of what `learn_again` changes
     asset_names: ClassVar[tuple[str, ...]] = ()  # the names of all files that preprocessing writes
 
     def read(self, data: Any, *, labelled: bool) -> Any:
@@ -70,6 +71,11 @@ class Hooks(ABC):
     def fit_preprocessing(self, train: Any, start: Any = None) -> Any:
         """The `Preprocessing` that a dataset needs, or that of the model to start from."""
         raise NotImplementedError
+
+    def learn_again(self, data: Any) -> Any:  # noqa: ARG002
+        """A `Preprocessing` that has learnt from all data, those that were split off to validate
+        included, once the best weights and their metrics are known; None to keep the old one."""
+        return None
 
     def found(self, name: str, value: Any) -> bool:  # noqa: ARG002
         """Whether the trained model found this value for a setting of `fixed` that was open."""

@@ -309,6 +309,10 @@ class Task(Hooks):
         vars(self).update(vars(task))
         if folder is not None:
             self.report_page = training.write_report(folder)
+        if training.learn_again():
+            vars(self).update(vars(task))
+            if folder is not None:
+                self.save(folder)
         if warning := no_better(baselines):
             warnings.warn(warning, stacklevel=2)
         return self

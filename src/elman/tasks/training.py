@@ -61,7 +61,7 @@ class Training:
             known = start.preprocessing if start is not None and goes_on else None
             task._start, task._preprocessing = start, known
             with self._stage("reading the data"):
-                train = task.read(data, labelled=True)
+                train = self.whole = task.read(data, labelled=True)
                 if validation is None:
                     train, self.held_out = task.split(train)
             if not goes_on:
@@ -246,6 +246,21 @@ class Training:
         """Simple methods on the same data, beside the model."""
         with self._stage("training the baselines"):
             return with_baselines(self.task, self.train, self.held_out)
+
+    def learn_again(self) -> bool:
+        """Let the task's preprocessing learn from what was split off to validate, too; whether it
+        does. Validation data of the user's own stay unseen."""
+        if self.whole is self.train:
+            return False
+        with self._stage("learning from the held-out data"):
+            found = self.task.learn_again(self.whole)
+        if found is None:
+            return False
+        self.task._preprocessing = found
+        words = "has learnt from the validation data, too, after the metrics were taken"
+        self.task.record["training"][self.task.learns_again] = words
+        self._say(f"the {self.task.learns_again} {words}")
+        return True
 
     def write_report(self, folder: Path) -> Path | None:
         """Write the report page of the run; None, with a warning, where that fails."""

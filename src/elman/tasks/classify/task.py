@@ -84,6 +84,7 @@ class Classify(Task):
         *("ngram_buckets", "vectors", "bidirectional", "pooling"),
         *("acoustic", "bins", "sample_rate"),
     )
+    learns_again = "linear model"
     found_after_training = ("head.temperature", "head.ngram_weight", "head.summary_weight")
     export_spec = export_spec
 
@@ -242,6 +243,13 @@ class Classify(Task):
                 check_characters(found.vocabulary, train.texts, is_limited=is_limited)
         found = found.with_linear(train, settings)
         return found if settings.class_weights == "none" else found.balanced(train)
+
+    def learn_again(self, data: ClassifyData) -> ClassifyPreprocessing | None:
+        """With a linear model of all examples."""
+        known: ClassifyPreprocessing = self.preprocessing
+        if known.linear is None or data.shards is not None:
+            return None
+        return known.with_linear(data, self.settings)
 
     def settings_from(self, start: Task) -> dict[str, Any]:
         """Those of a language model's vocabulary, embedding and layers."""

@@ -73,6 +73,7 @@ class Language(Task):
     messages = LanguageMessages
     preprocessing_type = LanguagePreprocessing
     asset_names = (VOCABULARY, NGRAMS)
+    learns_again = "n-gram model"
     found_after_training = ("head.ngram_share",)
     fixed = ("tokens", "lowercase", "vocabulary_size", "embedding_size", "tie_weights")
 
@@ -177,6 +178,11 @@ class Language(Task):
         found = LanguagePreprocessing.learn(train, self.settings, start)
         train.corpus(found.vocabulary, cache_folder() / "tokens")
         return found.with_ngrams(train, self.settings)
+
+    def learn_again(self, data: LanguageText) -> LanguagePreprocessing | None:
+        """With the n-grams of the whole text."""
+        known: LanguagePreprocessing = self.preprocessing
+        return None if known.ngrams is None else known.with_ngrams(data, self.settings)
 
     def found(self, name: str, value: Any) -> bool:
         """The size of the vocabulary."""

@@ -73,6 +73,7 @@ class Video(Task):
         "window",
     )
     asset_names = (SUMMARY,)
+    learns_again = "linear model"
     found_after_training = ("head.temperature", "head.thresholds", "head.summary_weight")
 
     @property
@@ -174,6 +175,11 @@ class Video(Task):
         """Labels, and the form and range of frames."""
         found = VideoPreprocessing.learn(train, self.settings, start)
         return found.with_motion(train, self.settings)
+
+    def learn_again(self, data: VideoData) -> VideoPreprocessing | None:
+        """With a linear model of the motion in all clips."""
+        known: VideoPreprocessing = self.preprocessing
+        return None if known.motion is None else known.with_motion(data, self.settings)
 
     def precision(self, preprocessing: VideoPreprocessing) -> torch.dtype:  # noqa: ARG002
         """Frames are float32."""
