@@ -326,3 +326,30 @@ def test_a_model_may_reorder_its_states_itself() -> None:
         model.calls = 0
         assert search(model) == search(Table(6, dtype=torch.float64))
         assert model.calls > 0
+
+
+SYMBOL = next(i for i in range(SYMBOLS) if i not in (END, START))
+
+
+class Smoothed:
+    """Writes a symbol thirty times and ends, as surely as label smoothing lets it: at each step
+    some probability is left for the end and for all other tokens."""
+
+    def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        (step,) = state
+        probabilities = torch.full((len(ids), 6), 0.07 / 4)
+        probabilities[:, END], probabilities[:, SYMBOL] = 0.03, 0.9
+        last = step[0, :, 0] == 30
+        probabilities[last] = 0.07 / 5
+        probabilities[last, END] = 0.93
+        return probabilities.log(), (step + 1,)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_early_ends_of_little_probability_do_not_stop_the_search(alpha: float) -> None:
+    ids, limits = torch.tensor([2, 3]), Limits(60, END)
+    state = (torch.zeros(1, 2, 1),)
+    found = beam(Smoothed(), ids, state, limits, width=5, alpha=alpha)
+    (expected, _) = greedy(Smoothed(), ids, state, limits)
+    assert expected.ids == [SYMBOL] * 30 + [END]
+    assert [each[0].ids for each in found] == [expected.ids] * 2

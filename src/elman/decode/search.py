@@ -161,8 +161,9 @@ def beam(
     """Keep the `width` likeliest beginnings of each sequence, all of a batch at once.
 
     A sequence whose continuation with `end` is among the `width` best is finished. The search for a
-    sequence stops early when `width` are finished, or when none of the beginnings can still become
-    one of the `n_best`. With a width of 1 it is the greedy one.
+    sequence stops early when none of the beginnings can still become one of the `n_best`; once
+    `width` are finished, when none of the beginnings would be one of them if it ended where it
+    stands. With a width of 1 it is the greedy one.
 
     **Arguments:** as in `greedy`; `n_best`: sequences returned for each, up to `width`; `alpha`:
     exponent of `length_penalty`, by which log probabilities are divided: 0 prefers short sequences,
@@ -284,23 +285,21 @@ class BeamSearch:
 
     def _unfinished(self, totals: Tensor) -> list[int]:
         """Which of the rows go on, from the totals of their beginnings."""
-        penalty = length_penalty(self.limits.max_length, self.alpha)
+        longest, now = (
+            length_penalty(length, self.alpha)
+            for length in (self.limits.max_length, self.history.shape[-1] + 1)
+        )
         kept = []
         for at, total in enumerate(totals.amax(-1).tolist()):
             found = self.found[self.rows[at]]
             if total == -torch.inf and not found:
                 raise SettingsError(_NOTHING_LEFT.format(self.rows[at]))
-            # No score of what goes on will be above total / penalty.
-            if _goes_on(found, total / penalty, self.width, self.n_best):
+            # No score of what goes on will be above total / longest, and few are above total / now.
+            bound = total / (now if len(found) >= self.width else longest)
+            is_open = len(found) < self.n_best or found[self.n_best - 1].score < bound
+            if total > -torch.inf and is_open:
                 kept.append(at)
         return kept
-
-
-def _goes_on(found: list[TokenSequence], bound: float, width: int, n_best: int) -> bool:
-    """Whether beginnings that can reach a score of `bound` may still matter."""
-    if len(found) >= width or bound == -torch.inf:
-        return False
-    return len(found) < n_best or found[n_best - 1].score < bound
 
 
 def next_scores(model: Stepper, ids: Tensor, state: Any) -> tuple[Tensor, State]:
