@@ -270,3 +270,25 @@ def test_a_run_that_no_longer_improves_cools_down_from_its_best_weights():
     assert result.step == best + 10 + math.ceil(best / 2)
     assert rates[-1] < 0.2 < 0.8 < rates[back + 1]
     assert result.stopped_because == "finished"
+
+
+def test_a_metric_that_cannot_be_better_ends_a_run_early() -> None:
+    model = nn.Linear(1, 1)
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        looks.append(None)
+        return {"accuracy": 1.0 if len(looks) > 3 else 0.5, "loss": 1 / len(looks)}
+
+    looks: list[None] = []
+    settings = TrainSettings(epochs=1, evaluate_every=10, cooldown=50)
+    result = fit(
+        model,
+        Ones(200),
+        lambda model, value, state: Step(model(torch.full((1, 1), value)).square().sum(), 1, state),
+        settings=settings,
+        evaluate=evaluate,
+        metric="accuracy",
+        progress=False,
+    )
+    assert [each["accuracy"] for each in result.history[:5]] == [0.5, 0.5, 0.5, 1.0, 1.0]
+    assert result.step == 50 + 25  # the second perfect one, and half of the best's steps

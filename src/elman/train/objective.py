@@ -9,6 +9,12 @@ from elman.errors import SettingsError
 _HIGHER = ("accuracy", "f1", "auc", "bleu", "chrf", "precision", "recall", "r2")
 _LOWER = ("loss", "error", "perplexity", "bits", "nats", "nll", "mse", "mae", "rmse", "wer", "cer")
 
+_PERFECT = {
+    **dict.fromkeys(("accuracy", "f1", "auc", "exact", "precision", "recall"), 1.0),
+    **dict.fromkeys(("bleu", "chrf"), 100.0),
+    **dict.fromkeys(("wer", "cer"), 0.0),
+}
+
 
 class Objective(NamedTuple):
     """The metric on validation data that chooses the best weights, and which way is better.
@@ -61,6 +67,15 @@ class Goal:
             return False
         return best is None or (value > best if self.maximize else value < best)
 
+    def is_perfect(self, value: float) -> bool:
+        """Whether no value of the metric is better, as far as its name tells.
+
+        >>> Goal("accuracy").is_perfect(1.0), Goal("cer").is_perfect(0.1)
+        (True, False)
+        """
+        words = _words(self.metric or "")
+        return value in {best for name, best in _PERFECT.items() if name in words}
+
     def compare(
         self, metrics: Mapping[str, float], best: float | None, best_loss: float | None
     ) -> Comparison:
@@ -94,8 +109,12 @@ class Goal:
         return Comparison(loss <= best_loss, loss < best_loss)
 
 
+def _words(metric: str) -> list[str]:
+    return metric.lower().replace("-", "_").split("_")
+
+
 def _direction(metric: str) -> bool:
-    words = metric.lower().replace("-", "_").split("_")
+    words = _words(metric)
     higher, lower = (any(w in names for w in words) for names in (_HIGHER, _LOWER))
     if higher == lower:
         raise SettingsError(f"metric={metric!r}: pass maximize=True or False, which is better?")

@@ -308,8 +308,19 @@ class Run:
         self.log.write("evaluation", {**entry, "best": best, "seconds": self.seconds()})
         shown = {"training_loss": mean, **metrics}
         self.display.evaluation(at.step, self._epochs(), shown, best)
+        if self.settings.cooldown is not None and self._cannot_improve():
+            self._cool_down()
         if self.after_evaluation is not None:
             self.after_evaluation(metrics)
+
+    def _cannot_improve(self) -> bool:
+        """Whether the metric was perfect at the last two evaluations."""
+        goal, last = self.goal, self.at.history[-2:]
+        return (
+            len(last) == 2
+            and goal is not None
+            and all(goal.metric in each and goal.is_perfect(each[goal.metric]) for each in last)
+        )
 
     def _measure(self) -> tuple[dict[str, float], float]:
         """The metrics, and the seconds that they took."""

@@ -86,8 +86,9 @@ class TrainSettings(Settings):
     cooldown: int | None = Field(
         None,
         ge=1,
-        description="After this many evaluations in a row without improvement, go on from the best "
-        "weights and bring the rate down to 0 within half of the steps that led to them.",
+        description="After this many evaluations in a row without improvement, or two with a "
+        "metric that cannot be better, go on from the best weights and bring the rate down to 0 "
+        "within half of the steps that led to them.",
     )
     ema: float = Field(
         0.0,

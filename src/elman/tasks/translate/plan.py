@@ -14,6 +14,7 @@ from elman.tasks.translate.dataset import TranslateData
 
 _PASSES, _FEWEST = 12, 6000  # passes over all pairs, and least steps
 _EVALUATIONS = 12  # each translates what is held out
+_COOLDOWN = 6  # evaluations without improvement
 _SHORT = 30  # characters of a text, up to which tokens are characters where words are few
 _FEW_WORDS = 3
 _MANY = 200_000  # pairs, from which on less is dropped
@@ -52,6 +53,8 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     lasting = length(round(an_epoch * batch), batch, steps=steps, preset=preset, longest=100)
     every = max(1, round(lasting["epochs"] * an_epoch / _EVALUATIONS))
     lasting["evaluate_every"] = every
+    if given.get("schedule", "cosine") in ("cosine", "linear"):
+        chosen["cooldown"] = _COOLDOWN
     chosen |= {
         "batch_size": batch,
         **lasting,
