@@ -178,6 +178,8 @@ def test_a_recogniser_learns_from_shards_and_no_speaker_is_in_both_parts(
     assert facts["training_sha256"] == Shards(tmp_path / "shards").manifest.sha256
     assert "a sample of" in facts["chosen"]
     assert task.predict([say("ab a"), say("b")]) == ["ab a", "b"]
+    with pytest.raises(DataError, match="are shards, to train on: give the recordings"):
+        task.evaluate(tmp_path / "shards")
     train, held_out = task.split(training_data(task, tmp_path / "shards"))
     speakers = {entry.speaker for entry in train.shards.entries}
     assert speakers.isdisjoint(each.speaker for each in held_out.utterances)

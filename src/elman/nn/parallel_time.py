@@ -190,7 +190,9 @@ def worthwhile(layer: "Recurrent", x: Tensor) -> int:
     products = (
         len(layer.cell.recurrent) * layer.hidden_size * (layer.proj_size or layer.hidden_size)
     )
-    if not x.is_cpu or steps < _STEPS or steps * products < _PRODUCTS or batch not in _SMALLEST:
+    if not x.is_cpu or layer.bidirectional or batch not in _SMALLEST:
+        return 1
+    if steps < _STEPS or steps * products < _PRODUCTS:
         return 1
     if products < _SMALLEST[batch]:
         return 1

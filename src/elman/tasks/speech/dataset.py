@@ -16,6 +16,7 @@ from elman.data import (
     read_utterances,
     with_noise,
 )
+from elman.data.shards.read import Shards
 from elman.decode.alphabet import Alphabet
 from elman.errors import DataError
 from elman.progress import counted
@@ -99,6 +100,8 @@ def find(
     data: Any, settings: SpeechSettings, *, labelled: bool, channel: int | None = None
 ) -> Utterances:
     """The utterances that data names, of `channel` or that of the settings."""
+    if Shards.at(data, "speech") is not None:
+        raise DataError(f"{data} are shards, to train on: give the recordings themselves")
     return read_utterances(
         data,
         path=settings.path,
