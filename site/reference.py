@@ -15,7 +15,9 @@ PACKAGES = {
     "train": "elman.train",
     "diagnose": "elman.diagnose",
     "data": "elman.data",
+    "data/shards": "elman.data.shards",
     "decode": "elman.decode",
+    "scale": "elman.scale",
 }
 
 
@@ -34,25 +36,56 @@ def page(folder: str, name: str) -> str:
 
 
 def public(folder: str) -> list[str]:
-    """Where the public names of a package are defined, those that are classes or functions."""
-    package = SOURCE / folder
-    stub = package / "__init__.pyi"
-    tree = ast.parse((stub if stub.exists() else package / "__init__.py").read_text())
-    names = [
+    """Where the public names of a package are defined, those that are classes or functions, and
+    where one is a module of the package, or the package exports nothing, all of its modules. Of
+    `elman` those that no other page has."""
+    package = _module(folder)
+    modules = (f"{package}.{path.stem}" for path in sorted((SOURCE / folder).glob("[!_]*.py")))
+    exports = _exports(package) or list(modules)
+    names = {full: None for name in exports for full in _documented(name)}
+    if not folder:
+        others = {each for other in PACKAGES if other for each in public(other)}
+        return [name for name in names if name not in others]
+    return list(names)
+
+
+def _module(folder: str) -> str:
+    return ".".join(["elman", *folder.split("/")]) if folder else "elman"
+
+
+def _exports(package: str) -> list[str]:
+    """The names that a package exports, each by where it is imported from."""
+    folder = SOURCE.parent / Path(*package.split("."))
+    stub = folder / "__init__.pyi"
+    tree = ast.parse((stub if stub.exists() else folder / "__init__.py").read_text())
+    return [
         f"{node.module}.{alias.name}"
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module != "elman"
         for alias in node.names
         if alias.asname == alias.name and not alias.name.startswith("_")
     ]
-    return [name for name in names if _is_documented(name)]
 
 
-def _is_documented(name: str) -> bool:
+def _documented(name: str) -> list[str]:
+    """The class or function of this name, where it is defined; of a module all of its."""
     module, _, attribute = name.rpartition(".")
-    path = SOURCE.parent / Path(*module.split("."))
-    file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
-    return any(
-        isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute
-        for node in ast.parse(file.read_text()).body
-    )
+    file = _file(module)
+    if file.exists():
+        return [name] if attribute in _defined(file) else []
+    for each in _exports(module):
+        if each.endswith(f".{attribute}") and each != name:
+            return _documented(each)
+    inner = _file(name)
+    defined = _defined(inner) if inner.exists() else []
+    return [f"{name}.{each}" for each in defined if not each.startswith("_")]
+
+
+def _file(module: str) -> Path:
+    return (SOURCE.parent / Path(*module.split("."))).with_suffix(".py")
+
+
+def _defined(file: Path) -> list[str]:
+    """The classes and functions of a module."""
+    body = ast.parse(file.read_text()).body
+    return [node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)]

@@ -59,6 +59,18 @@ def test_every_page_has_one_place_in_the_site() -> None:
     assert {*pages} == {page.relative_to(DOCS).as_posix() for page in DOCS.glob("**/*.md")}
 
 
+def test_the_reference_has_every_public_package_and_its_names() -> None:
+    reference = runpy.run_path(str(ROOT / "site" / "reference.py"))
+    pages = {folder: reference["public"](folder) for folder in reference["PACKAGES"]}
+    listed = [page for page in nav() if page.startswith("reference/")]
+    assert listed == [f"reference/{folder or 'elman'}.md" for folder in pages]
+    names = [name for page in pages.values() for name in page]
+    assert len(names) == len({*names})
+    assert all(pages.values())
+    for one in ("tasks.speech.task.Speech", "scale.spark.predict", "decode.sampling.Sampling"):
+        assert f"elman.{one}" in names
+
+
 def test_a_newcomer_reads_the_site_from_the_first_model_on() -> None:
     pages = nav()
     order = ["index.md", "first-model.md", "classify.md", "cells.md", "own-cell.md"]

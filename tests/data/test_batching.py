@@ -130,3 +130,22 @@ def test_token_buckets_depend_on_seed_and_epoch_alone():
     assert shown[0] != [batch.tolist() for batch in first.epoch(1)]
     assert shown[0] != [b.tolist() for b in TokenBuckets(lengths, 20, seed=2).epoch(2)]
     assert len(TokenBuckets([], 20)) == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.data())
+def test_as_many_batches_as_asked(lengths, data):
+    number = data.draw(st.integers(1, len(lengths)))
+    buckets = TokenBuckets(lengths, None, number=number, seed=3)
+    batches = buckets.epoch(1)
+    assert len(batches) == len(buckets) == number
+    assert all(len(batch) for batch in batches)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    largest = int(max(len(batch) * np.asarray(lengths)[batch].max() for batch in batches))
+    assert len(TokenBuckets(lengths, largest)) <= number
+    assert largest == max(lengths) or len(TokenBuckets(lengths, largest - 1)) > number
+
+
+def test_more_batches_than_sequences():
+    with pytest.raises(DataError, match="2 sequences cannot be put into 3 batches"):
+        TokenBuckets([4, 5], None, number=3)

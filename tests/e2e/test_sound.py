@@ -57,3 +57,23 @@ def test_the_check_of_recordings(
     assert process.returncode == 0, err
     assert out.startswith("3 utterances, 0.0 minutes\n2 broken, left out\n")
     assert "list.csv:4 (nowhere.wav): no such file: nowhere.wav" in out
+
+
+def test_recordings_and_pairs_as_shards(write_sound: Any, tmp_path: Path, command: Any) -> None:
+    def run(line: str) -> tuple[int, str, str]:
+        process = command(*line.split())
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    write_sound("good.wav")
+    (tmp_path / "list.csv").write_text("path,text\ngood.wav,x\ngood.wav,x\n")
+    code, out, err = run("data shard list.csv --kind speech --out sound")
+    assert code == 0, err
+    assert out == "shards of speech in sound: 1, their rows: 2\n"
+    (tmp_path / "pairs.tsv").write_text("en\tde\none\teins\ntwo\tzwei\n")
+    code, out, err = run("data shard pairs.tsv --source en --target de --out pairs")
+    assert code == 0, err
+    assert out == "shards of pairs in pairs: 1, their rows: 2\n"
+    code, out, err = run("data shard list.csv --kind speech --label text --out other")
+    assert (code, out) == (2, "")
+    assert "--kind speech has no flags of labelled" in err

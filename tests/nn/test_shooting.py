@@ -114,6 +114,66 @@ def test_options(cell: str, options: dict[str, Any]) -> None:
     compare(layer, x, None if layer.learn_initial_state else states_of(layer, 2), count=2)
 
 
+@pytest.mark.parametrize(
+    ("units", "options", "lengths"),
+    [
+        (4, {}, None),
+        (4, {"num_layers": 2, "batch_first": True}, [303, 190]),
+        (4, {"num_layers": 2, "layer_norm": True, "learn_initial_state": True}, None),
+        (2, {"num_layers": 3, "residual": True, "bias": False}, [20, 304]),
+    ],
+    ids=["plain", "batch_first", "layer_norm", "residual"],
+)
+def test_both_directions(units: int, options: dict[str, Any], lengths: list[int] | None) -> None:
+    torch.manual_seed(0)
+    layer = forgetful("gru", 4, units, bidirectional=True, **options)
+    shape = (2, 304) if options.get("batch_first") else (304, 2)
+    x = torch.randn(*shape, 4, dtype=torch.float64, requires_grad=True)
+    more = {} if lengths is None else {"lengths": torch.tensor(lengths)}
+    state = None if layer.learn_initial_state else states_of(layer, 2)
+    compare(layer, x, state, count=2, **more)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "mingru"])
+def test_both_directions_with_resets_and_every_state(cell: str) -> None:
+    torch.manual_seed(0)
+    layer = forgetful(cell, 3, 4, num_layers=2, bidirectional=True)
+    x = torch.randn(305, 2, 3, dtype=torch.float64, requires_grad=True)
+    resets = torch.rand(305, 2) < 0.02
+    resets[101] = True
+    given = {"resets": resets, "lengths": torch.tensor([305, 177]), "return_states": True}
+    compare(layer, x, states_of(layer, 2), count=3, **given)
+
+
+def test_both_directions_of_projected_lstms_and_of_ragged_sequences() -> None:
+    torch.manual_seed(0)
+    layer = forgetful("lstm", 4, 5, proj_size=3, bidirectional=True)
+    x = torch.randn(304, 2, 4, dtype=torch.float64, requires_grad=True)
+    compare(layer, x, states_of(layer, 2), count=3)
+    ragged = elman.Ragged.from_padded(x.detach(), torch.tensor([304, 170]))
+    assert_close(layer(ragged, chunks=3)[0].pad()[0], layer(ragged)[0].pad()[0], rtol=0, atol=1e-6)
+
+
+def test_a_direction_that_does_not_forget_is_run_as_a_whole() -> None:
+    torch.manual_seed(0)
+    layer = elman.layer("gru", 16, 64, num_layers=2, bidirectional=True)
+    x = torch.randn(1024, 1, 16)
+    with torch.no_grad():
+        layer.weight_hh_l1_reverse.mul_(5)
+        output, state = layer(x, chunks=4)
+        report = layer.shooting_report
+        expected, last = layer(x)
+    assert (report.chunks, report.fell_back) == (4, True)
+    assert "come together" in str(report.reason)
+    assert_close(output[..., :64], expected[..., :64], rtol=0, atol=1e-5)
+    assert_close(state[:3], last[:3], rtol=0, atol=1e-5)
+    with torch.no_grad():
+        layer.weight_hh_l0.mul_(5)
+        output, _ = layer(x, chunks=4)
+        assert torch.equal(output, layer(x)[0])
+    assert layer.shooting_report.chunks == 1
+
+
 def test_projection() -> None:
     torch.manual_seed(0)
     layer = forgetful("lstm", 4, 5, proj_size=3)
@@ -359,7 +419,6 @@ def test_nan_stays_where_it_is() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"bidirectional": True}, "bidirectional"),
     ({"num_layers": 2, "dropout": 0.2}, "dropout"),
     ({"recurrent_dropout": 0.2}, "recurrent_dropout"),
     ({"weight_dropout": 0.2}, "weight_dropout"),
@@ -376,9 +435,8 @@ def test_layers_that_are_run_as_a_whole(options: dict[str, Any], reason: str) ->
     assert reason in str(layer.shooting_report.reason)
     torch.manual_seed(1)
     assert torch.equal(output, layer(x)[0])
-    if reason != "bidirectional":
-        layer.eval()(x, chunks=3)
-        assert reason not in str(layer.shooting_report.reason)
+    layer.eval()(x, chunks=3)
+    assert reason not in str(layer.shooting_report.reason)
 
 
 @pytest.mark.parametrize(("steps", "count"), [(1, 4), (7, 4), (0, 2), (8, 4), (9, 4), (3, 1)])

@@ -39,9 +39,10 @@ def tasks() -> dict[str, tuple[Any, dict[str, Any], Any]]:
     found = {name: (kind, options, data) for name, (kind, options, data, _) in MADE.items()}
     kind, options, data = found["classify"]
     found["ensemble"] = (kind, {**options, "seeds": 2}, data)
-    if "ELMAN_TEST_SHARDS" in os.environ:
-        found["sharded"] = (kind, options, os.environ["ELMAN_TEST_SHARDS"])
     found["translate"] = (Translate, {"batch_size": 30, "embedding_size": 6}, PAIRS)
+    if "ELMAN_TEST_SHARDS" in os.environ:
+        name, place = os.environ["ELMAN_TEST_SHARDS"].split("=", 1)
+        found["sharded"] = (*found[name][:2], place)
     return found
 
 

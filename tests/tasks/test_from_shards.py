@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,28 +16,58 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import worker_tasks
-from small_tasks import SMALL
+from small_tasks import SMALL, say
 
+from elman.data import Utterance
 from elman.data.shards import Shards, write_shards
+from elman.data.shards.manifest import NAME
 from elman.errors import DataError, SettingsError
-from elman.tasks import Classify, Language
-from elman.tasks.classify import batches, sharded
+from elman.tasks import Classify, Language, Speech, Translate
 from elman.train import TrainingInterrupted
 from elman.train.workers import OneProcess
 
 KINDS = [("good film", "+"), ("fine film tonight", "+"), ("bad film", "-"), ("poor film", "-")]
 DATA = [KINDS[i % 4] for i in range(400)]
+WORDS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre", "five": "cinq"}
+NUMBERS = [
+    (f"{a} {b} {c}", f"{WORDS[a]} {WORDS[b]} {WORDS[c]}")
+    for a in WORDS
+    for b in WORDS
+    for c in WORDS
+]
 SETTINGS: dict[str, Any] = {**SMALL, "embedding_size": 4, "lr": 0.03, "baselines": False}
 
 
+def written(kind: str, folder: Path) -> Path:
+    """Shards of what a task learns from, sorted by it."""
+    if kind == "classify":
+        texts, labels = zip(*sorted(DATA, key=lambda pair: pair[1]), strict=True)
+        write_shards((list(texts), list(labels)), folder / "shards", kind="labelled", size=500)
+    elif kind == "speech":
+        said = [(say(text), text) for text in sorted(["a", "b", "ab a", "ba"] * 6)]
+        write_shards(said, folder / "shards", kind="speech", size=30_000)
+    else:
+        write_shards(NUMBERS, folder / "shards", kind="pairs", size=1000)
+    return folder / "shards"
+
+
 @pytest.fixture
-def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows stand for all, and few batches are in memory."""
+    for task, sample in (("classify", 40), ("speech", 8), ("translate", 60)):
+        monkeypatch.setattr(f"elman.tasks.{task}.sharded.SAMPLE", sample)
+        monkeypatch.setattr(f"elman.tasks.{task}.batches._POOL", 3)
+
+
+@pytest.fixture
+def shards(tmp_path: Path, small_samples: None) -> Path:
     """Four hundred texts, sorted by label, in many shards; a sample of forty stands for them."""
-    monkeypatch.setattr(sharded, "SAMPLE", 40)
-    monkeypatch.setattr(batches, "_POOL", 3)
-    texts, labels = zip(*sorted(DATA, key=lambda pair: pair[1]), strict=True)
-    write_shards((list(texts), list(labels)), tmp_path / "shards", kind="labelled", size=500)
-    return tmp_path / "shards"
+    return written("classify", tmp_path)
+
+
+def training_data(task: Any, shards: Path) -> Any:
+    """Shards as a task reads them before it has learnt anything."""
+    return type(task)(**task.settings.model_dump(exclude_unset=True)).read(shards, labelled=True)
 
 
 def test_a_classifier_learns_from_shards(shards: Path) -> None:
@@ -54,7 +85,7 @@ def test_a_classifier_learns_from_shards(shards: Path) -> None:
 def test_batches_hold_every_row_once_and_go_on_from_any(shards: Path) -> None:
     settings = {**SETTINGS, "tokens": "characters"}
     task = Classify(**settings).fit(str(shards), DATA[:8], progress=False)
-    data = task.read(str(shards), labelled=True)
+    data = training_data(task, shards)
     streamed = task.batches(task.preprocessing, data, training=True)
     assert len(streamed) == 100
     for epoch in range(2):
@@ -70,51 +101,135 @@ def test_batches_hold_every_row_once_and_go_on_from_any(shards: Path) -> None:
             )
 
 
-class Interrupted(Classify):
-    """Ctrl-C comes in the middle of a pool of batches."""
-
-    count = 0
-
-    def loss(self, *given: Any) -> Any:
-        self.count += 1
-        if self.count == 71:
-            signal.raise_signal(signal.SIGINT)
-        return super().loss(*given)
+TASKS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "classify": (Classify, {}),
+    "speech": (Speech, {"num_layers": 1, "batch_size": 2, "epochs": 3}),
+    "translate": (Translate, {"batch_size": 12, "tokens": "words"}),
+}
 
 
+@pytest.mark.parametrize("kind", TASKS)
 def test_a_run_goes_on_to_the_same_weights_and_refuses_other_shards(
-    shards: Path, tmp_path: Path
+    kind: str, small_samples: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shards, (task, own) = written(kind, tmp_path), TASKS[kind]
+    options = {name: SETTINGS[name] for name in SETTINGS if name in task.settings_type.model_fields}
+    options = {**options, **own, "dropout": 0.2}
+    whole = task(**options).fit(shards, progress=False)
+    steps = whole.record["training"]["steps"]
+    left = iter(range(steps // 2 + 2))
+    learn = task.loss
+
+    def interrupted(*given: Any) -> Any:
+        """Ctrl-C comes in the middle of a pool of batches."""
+        if next(left, None) is None:
+            signal.raise_signal(signal.SIGINT)
+        return learn(*given)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    options = {**SETTINGS, "dropout": 0.2}
-    whole = Classify(**options).fit(shards, progress=False)
-    with pytest.raises(TrainingInterrupted):
-        Interrupted(**options).fit(shards, folder=tmp_path / "run", progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "loss", interrupted)
+        with pytest.raises(TrainingInterrupted):
+            task(**options).fit(shards, folder=tmp_path / "run", progress=False)
     signal.signal(signal.SIGINT, before)
-    other = tmp_path / "other"
-    write_shards(DATA[:-1], other, kind="labelled", size=500)
+    other = shutil.copytree(shards, tmp_path / "other")
+    listed = json.loads((other / NAME).read_text())
+    (other / NAME).write_text(json.dumps({**listed, "files": listed["files"][::-1]}))
     with pytest.raises(SettingsError, match="cannot resume with other settings: data was"):
-        Classify(**options).fit(other, folder=tmp_path / "run", resume=True, progress=False)
-    task = Classify(**options).fit(shards, folder=tmp_path / "run", resume=True, progress=False)
-    assert worker_tasks.digest(task.model) == worker_tasks.digest(whole.model)
+        task(**options).fit(other, folder=tmp_path / "run", resume=True, progress=False)
+    resumed = task(**options).fit(shards, folder=tmp_path / "run", resume=True, progress=False)
+    assert resumed.record["training"]["steps"] == steps
+    assert worker_tasks.digest(resumed.model) == worker_tasks.digest(whole.model)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["classify", "speech", "translate"])
 def test_two_workers_end_with_the_weights_of_one_and_each_tells_of_a_changed_shard(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ELMAN_TEST_SHARDS", str(shards))
+    shards = written(kind, tmp_path)
+    monkeypatch.setenv("ELMAN_TEST_SHARDS", f"{kind}={shards}")
     words = [str(Path(worker_tasks.__file__)), str(tmp_path / "two"), "2", "12", "sharded"]
     ended = gangs.finish(gangs.start(words, 2), 500)
     assert [code for code, *_ in ended] == [0, 0], ended
-    monkeypatch.undo()  # the workers know nothing of smaller samples
-    monkeypatch.setenv("ELMAN_TEST_SHARDS", str(shards))
     alone = worker_tasks.train_all(OneProcess(), tmp_path / "one", 2, 12, ["sharded"])
     assert ended[0][1].split() == ["sharded", alone["sharded"]]
-    (shards / "00005.parquet").write_bytes(b"changed")
+    (shards / "00001.parquet").write_bytes(b"changed")
     ended = gangs.finish(gangs.start([words[0], str(tmp_path / "new"), *words[2:]], 2), 500)
-    assert all("00005.parquet is not as shards.json says" in errors for *_, errors in ended)
+    assert all("00001.parquet is not as shards.json says" in errors for *_, errors in ended)
     assert all(code != 0 for code, *_ in ended)
+
+
+def test_a_recogniser_learns_from_shards_and_no_speaker_is_in_both_parts(
+    small_samples: None, tmp_path: Path
+) -> None:
+    texts = ["a", "b", "ab a", "ba"] * 10
+    said = [
+        Utterance(f"{i}", text, audio=say(text), speaker=f"s{i // 4}")
+        for i, text in enumerate(texts)
+    ]
+    write_shards(said, tmp_path / "shards", kind="speech", size=40_000)
+    options = {"num_layers": 1, "hidden_size": 16, "lr": 0.03, "epochs": 12, "batch_size": 4}
+    options |= {"bidirectional": False, "beam": 1, "baselines": False, "restarts": 0}
+    task = Speech(**options).fit(tmp_path / "shards", progress=False)
+    facts = task.record["data"]
+    assert (facts["training_utterances"], facts["validation_utterances"]) == (36, 4)
+    assert facts["alphabet"] == " ab"
+    assert facts["training_sha256"] == Shards(tmp_path / "shards").manifest.sha256
+    assert "a sample of" in facts["chosen"]
+    assert task.predict([say("ab a"), say("b")]) == ["ab a", "b"]
+    with pytest.raises(DataError, match="are shards, to train on: give the recordings"):
+        task.evaluate(tmp_path / "shards")
+    train, held_out = task.split(training_data(task, tmp_path / "shards"))
+    speakers = {entry.speaker for entry in train.shards.entries}
+    assert speakers.isdisjoint(each.speaker for each in held_out.utterances)
+    assert not any(each.audio for each in (*train.utterances, *held_out.utterances))
+    streamed = task.batches(task.preprocessing, train, training=True)
+    for epoch in range(2):
+        found = list(streamed.epoch(epoch))
+        assert len(found) == len(streamed) == 9
+        assert sum(len(batch.lengths) for batch in found) == 36
+        for batch, again in zip(found[5:], streamed.epoch(epoch, 5), strict=True):
+            assert torch.equal(batch.inputs, again.inputs)
+            assert torch.equal(batch.texts, again.texts)
+
+
+def test_utterances_that_cannot_be_learnt_from_are_left_out(tmp_path: Path) -> None:
+    said = [(say("ab"), "ab")] * 9 + [(say("a"), "a" * 7)]
+    write_shards(said, tmp_path / "shards", kind="speech")
+    options = {**SMALL, "num_layers": 1, "baselines": False}
+    with pytest.warns(UserWarning, match="1 of 10 utterances are left out: 1 transcript too long"):
+        task = Speech(**options).fit(tmp_path / "shards", progress=False)
+    assert task.record["data"]["training_utterances"] == 8
+
+
+def test_a_translator_learns_from_shards(small_samples: None, tmp_path: Path) -> None:
+    shards = written("translate", tmp_path)
+    options = {"hidden_size": 32, "embedding_size": 16, "epochs": 20, "lr": 0.01}
+    options |= {"batch_size": 60, "tokens": "words", "baselines": False}
+    task = Translate(**options).fit(shards, progress=False)
+    facts = task.record["data"]
+    assert facts["training_examples"] + facts["validation_examples"] == len(NUMBERS)
+    assert 0 < facts["validation_examples"] < 40
+    assert task.predict(["one five two"]) == ["un cinq deux"]
+    train, held_out = task.split(training_data(task, shards))
+    assert set(held_out.sources).isdisjoint(row.source for row in train.shards.epoch(0))
+    assert set(held_out.sources).isdisjoint(train.sources)
+    streamed = task.batches(task.preprocessing, train, training=True)
+    for epoch in range(2):
+        found = list(streamed.epoch(epoch))
+        assert len(found) == len(streamed)
+        assert sum(len(batch.lengths) for batch in found) == facts["training_examples"]
+        assert all(batch.source.numel() < 1.5 * 60 for batch in found)
+        for batch, again in zip(found[4:], streamed.epoch(epoch, 4), strict=True):
+            assert torch.equal(batch.source, again.source)
+            assert torch.equal(batch.outputs, again.outputs)
+
+
+def test_measuring_by_a_sample_is_said(shards: Path) -> None:
+    task = Classify(**SETTINGS).fit(DATA[:40], progress=False)
+    with pytest.warns(UserWarning, match="45 of the 400 examples in shards are measured"):
+        task.evaluate(shards)
 
 
 def test_language_models_learn_from_shards_what_they_learn_from_the_text(tmp_path: Path) -> None:
@@ -129,6 +244,10 @@ def test_language_models_learn_from_shards_what_they_learn_from_the_text(tmp_pat
 def test_kinds_that_do_not_suit(shards: Path) -> None:
     with pytest.raises(DataError, match="are shards of the kind labelled, not text"):
         Language(**SMALL).fit(shards, progress=False)
+    with pytest.raises(DataError, match="are shards of the kind labelled, not speech"):
+        Speech(**SMALL).fit(shards, progress=False)
+    with pytest.raises(DataError, match="are shards of the kind labelled, not pairs"):
+        Translate(**SMALL).fit(shards, progress=False)
 
 
 LIMITED = """

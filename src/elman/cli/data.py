@@ -49,26 +49,46 @@ def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> 
 
 @data_app.command(name="shard")
 def data_shard(
-    source: Annotated[
+    data: Annotated[
         str,
         Parameter(
-            help="Text: a file, a folder of .txt files or a dataset; or, with --label, a table of"
-            " labelled texts, of Parquet also a folder of files."
+            help="Text: a file, a folder of .txt files or a dataset; labelled texts and pairs: a"
+            " table, of Parquet also a folder of files, or whatever training reads; speech: a"
+            " manifest or a folder."
         ),
     ],
     /,
     *,
     out: Annotated[Path, Parameter(help="The folder of the shards, new or empty.")],
+    kind: Annotated[
+        Literal["text", "labelled", "pairs", "speech"] | None,
+        Parameter(
+            help="What the data are; if not given, labelled with --label, pairs with --source and"
+            " --target, else text."
+        ),
+    ] = None,
     size: Annotated[
         int,
-        Parameter(help="Megabytes of text in a shard.", validator=validators.Number(gte=1)),
+        Parameter(help="Megabytes of content in a shard.", validator=validators.Number(gte=1)),
     ] = 32,
-    text: Annotated[str, Parameter(help="Column of the texts of a table.")] = "text",
-    label: Annotated[
-        str | None, Parameter(help="Column of the labels; without one it is plain text.")
-    ] = None,
+    text: Annotated[str, Parameter(help="Column of the texts or transcripts.")] = "text",
+    label: Annotated[str | None, Parameter(help="Column of the labels.")] = None,
     separator: Annotated[
         str | None, Parameter(help="What parts labels, where a text may have several.")
+    ] = None,
+    source: Annotated[
+        str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
+    ] = None,
+    target: Annotated[
+        str | None, Parameter(help="Column, language or file ending of their targets.")
+    ] = None,
+    clean: Annotated[bool, Parameter(help="Leave out pairs that harm.")] = True,
+    path: Annotated[str, Parameter(help="Column of a manifest's sound files.")] = "path",
+    audio_folder: Annotated[
+        Path | None, Parameter(help="Folder of a manifest's sound files.")
+    ] = None,
+    channel: Annotated[
+        int | None, Parameter(help="Channel of recordings with several, 0 the first.")
     ] = None,
     encoding: Annotated[
         str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
@@ -76,23 +96,36 @@ def data_shard(
 ) -> None:
     """Write data as shards, for training on more than memory holds.
 
-    Language models and classifiers of texts take the folder, or its address on s3:// and the like,
-    as their --data.
+    Language models, classifiers of texts, translators and recognisers of speech take the folder, or
+    its address on s3:// and the like, as their --data.
 
     Example: `elman data shard reviews/ --out shards/ --text review --label stars`
     """
+    if kind is None:
+        are_pairs = source is not None or target is not None
+        kind = "labelled" if label is not None else "pairs" if are_pairs else "text"
+    given = {"labelled": (label, separator), "pairs": (source, target), "speech": (channel,)}
+    for of, flags in given.items():
+        if of != kind and any(flag is not None for flag in flags):
+            raise SettingsError(f"--kind {kind} has no flags of {of}")
     made = write_shards(
-        source,
+        data,
         out,
-        kind="text" if label is None else "labelled",
+        kind=kind,
         size=size << 20,
         text=text,
         label=label or "label",
         separator=separator,
+        source=source,
+        target=target,
+        clean=clean,
+        path=path,
+        audio_folder=audio_folder,
+        channel=channel,
         encoding=encoding,
     )
     rows = sum(file.rows for file in made.files)
-    print(f"shards in {out}: {len(made.files):,}, their rows: {rows:,}")
+    print(f"shards of {kind} in {out}: {len(made.files):,}, their rows: {rows:,}")
 
 
 @dataclass(frozen=True)

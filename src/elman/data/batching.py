@@ -79,35 +79,34 @@ class TokenBuckets:
     **Arguments:**
 
     - `lengths`: of each example, (N,), or (N, K) of its K sides, the longest of which counts.
-    - `tokens`: most tokens a batch; a longer example is a batch of its own.
+    - `tokens`: most tokens a batch; a longer example is a batch of its own. None to take the
+      fewest with which there are no more batches than `number`.
     - `seed`: of the shuffles.
+    - `number`: of batches, where `tokens` are None; no more than there are examples.
 
     >>> [batch.tolist() for batch in TokenBuckets([2, 3, 2, 9], 6).epoch(0)]
     [[1], [3], [2, 0]]
+    >>> [batch.tolist() for batch in TokenBuckets([2, 3, 2, 9], None, number=2).epoch(0)]
+    [[2, 0, 1], [3]]
     """
 
     def __init__(
         self,
         lengths: Sequence[Any] | NDArray[np.integer[Any]],
-        tokens: int,
+        tokens: int | None,
         *,
         seed: int = 0,
+        number: int | None = None,
     ) -> None:
         sides = np.asarray(lengths, np.int64)
         sides = sides.reshape(len(sides), -1 if sides.size else 1)
-        self.tokens = whole(tokens, "tokens", 1)
         self.seed = _seed(seed)
         self._sides = np.sort(sides, axis=1)  # the longest side last
         longest = np.sort(self._sides[:, -1]) if len(sides) else np.zeros(0, np.int64)
-        self._cuts = self._cut(longest.tolist())
-
-    def _cut(self, longest: list[int]) -> list[int]:
-        """Where batches of sequences in order of length begin, and the end."""
-        cuts = [0]
-        for i, length in enumerate(longest):
-            if i > cuts[-1] and (i + 1 - cuts[-1]) * length > self.tokens:
-                cuts.append(i)
-        return [*cuts, len(longest)] if longest else cuts
+        if tokens is None:
+            self._cuts = _cut_into(longest.tolist(), whole(number, "number", 1))
+        else:
+            self._cuts = _cut(longest.tolist(), whole(tokens, "tokens", 1))
 
     def __len__(self) -> int:
         """The number of batches of an epoch."""
@@ -119,6 +118,31 @@ class TokenBuckets:
         order = np.lexsort((random.random(len(self._sides)), *self._sides.T))
         batches = [order[a:b] for a, b in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
         return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _cut(longest: list[int], tokens: int) -> list[int]:
+    """Where batches of sequences in order of length begin, and the end."""
+    cuts = [0]
+    for i, length in enumerate(longest):
+        if i > cuts[-1] and (i + 1 - cuts[-1]) * length > tokens:
+            cuts.append(i)
+    return [*cuts, len(longest)] if longest else cuts
+
+
+def _cut_into(longest: list[int], number: int) -> list[int]:
+    """The same for exactly so many batches, the largest as small as can be."""
+    if len(longest) < number:
+        raise DataError(f"{len(longest)} sequences cannot be put into {number} batches")
+    few, many = 0, longest[-1] * len(longest)  # tokens with which there are too many, and not
+    while few + 1 < many:
+        between = (few + many) // 2
+        enough = len(_cut(longest, between)) - 1 <= number
+        few, many = (few, between) if enough else (between, many)
+    cuts = _cut(longest, many)
+    while len(cuts) - 1 < number:
+        at = max(range(1, len(cuts)), key=lambda i: cuts[i] - cuts[i - 1])
+        cuts.insert(at, (cuts[at - 1] + cuts[at]) // 2)
+    return cuts
 
 
 class Chunk(NamedTuple):

@@ -10,6 +10,8 @@ from torch.func import functional_call
 from elman.compiler.differentiable import Flat
 from elman.errors import SettingsError
 from elman.messages import shown
+from elman.nn import both_directions
+from elman.nn.both_directions import Found
 from elman.nn.chunks import Sequences, States
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.precision import low_precision
@@ -34,7 +36,7 @@ class Whole:
     def __init__(self, layer: "Recurrent", *, every_state: bool) -> None:
         self.layer, self.every_state = layer, every_state
 
-    def __call__(self, given: Sequences, state: States | None) -> tuple[list[Tensor], States]:
+    def __call__(self, given: Sequences, state: States | None) -> Found:
         """The output, every state at every step if these are wanted, and the last states."""
         return self._parts(self._call(self.layer.forward, given, state))
 
@@ -131,21 +133,32 @@ def run(
     if reason is not None:
         layer.shooting_report = refused(reason)
         return None
-    found, layer.shooting_report = _shot(
-        Whole(layer, every_state=every_state), batch, initial, int(count), tolerance
-    )
+
+    def whole(one: "Recurrent", part: Sequences, first: States | None) -> Found:
+        return Whole(one, every_state=every_state)(part, first)
+
+    def shot(
+        one: "Recurrent", part: Sequences, first: States | None
+    ) -> tuple[Found | None, ShootingReport]:
+        return _shot(Whole(one, every_state=every_state), part, first, int(count), tolerance)
+
+    if layer.bidirectional:
+        found, report = both_directions.run(layer, batch, initial, shot, whole)
+    else:
+        found, report = shot(layer, batch, initial)
+    layer.shooting_report = report
     if found is None:
         return None
     (output, *histories), ends = found
-    layers = range(layer.num_layers)
-    last = [tuple(end[at] for end in ends) for at in layers]
-    every = [tuple(h[:, at] for h in histories) for at in layers] if histories else []
+    runs = range(len(ends[0]))  # a direction of a layer each
+    last = [tuple(end[at] for end in ends) for at in runs]
+    every = [tuple(h[:, at] for h in histories) for at in runs] if histories else []
     return layer._returned(output, given, last, every, batched=batched)
 
 
 def _shot(
     whole: Whole, given: Sequences, initial: States | None, count: int, tolerance: float
-) -> tuple[tuple[list[Tensor], States] | None, ShootingReport]:
+) -> tuple[Found | None, ShootingReport]:
     """The sequences and the last states, by chunks of equally many steps and then the steps that
     remain."""
     first = whole.initial(given.x) if initial is None else initial
@@ -177,7 +190,9 @@ def worthwhile(layer: "Recurrent", x: Tensor) -> int:
     products = (
         len(layer.cell.recurrent) * layer.hidden_size * (layer.proj_size or layer.hidden_size)
     )
-    if not x.is_cpu or steps < _STEPS or steps * products < _PRODUCTS or batch not in _SMALLEST:
+    if not x.is_cpu or layer.bidirectional or batch not in _SMALLEST:
+        return 1
+    if steps < _STEPS or steps * products < _PRODUCTS:
         return 1
     if products < _SMALLEST[batch]:
         return 1
@@ -189,8 +204,6 @@ def obstacle(layer: "Recurrent", x: Tensor, count: int) -> str | None:
     """Why so many chunks cannot be run at the same time, None if they can."""
     if len(x) < 2 * count or not x.shape[1]:
         return f"{count} chunks need {2 * count} steps and a sequence, got {tuple(x.shape[:2])}"
-    if layer.bidirectional:
-        return "the layer is bidirectional"
     if layer.training:
         if layer.dropout and layer.num_layers > 1:
             return "dropout is drawn anew in each run"

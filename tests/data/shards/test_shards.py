@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
-from elman.data import build_vocabulary, read_corpus, text_blocks
+from elman.data import Audio, build_vocabulary, read_audio, read_corpus, text_blocks
 from elman.data.shards import Shards, write_shards
 from elman.data.shards.manifest import NAME
 from elman.errors import DataError, FileError, SettingsError
@@ -103,7 +105,6 @@ def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
         yield "memory://shards/"
         files.rm("/shards", recursive=True)
         return
-    pytest.importorskip("aiohttp", reason="fsspec reads http by aiohttp, which is not installed")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -159,10 +160,93 @@ def test_text_is_whole_again(tmp_path: Path) -> None:
         assert (other.sha256, other.characters) == (one.sha256, one.characters)
 
 
+SAID = [
+    (np.int16([0, 1, -32768, 32767] * 400) / np.float32(32768), 16),
+    (np.linspace(-0.7, 0.7, 1000, dtype=np.float32), 32),
+]
+
+
+def test_sound_is_the_same_sample_by_sample(tmp_path: Path) -> None:
+    sounds = [(Audio(samples, 8000), f"said {bits}") for samples, bits in SAID]
+    write_shards(sounds, tmp_path / "sound", kind="speech")
+    table = pq.read_table(tmp_path / "sound" / "00000.parquet")
+    assert table["bits"].to_pylist() == [bits for _, bits in SAID]
+    found = Shards(tmp_path / "sound").shard(0)
+    for each, (audio, text) in zip(found, sounds, strict=True):
+        assert each.audio.samples.dtype == np.float32
+        assert np.array_equal(each.audio.samples, audio.samples)
+        assert (each.audio.rate, each.text) == (8000, text)
+
+
+def test_a_manifest_of_sound_files_and_what_is_wrong_with_them(tmp_path: Path) -> None:
+    wave = np.sin(np.arange(4000) / 5) / 2
+    for name, samples in {"a": wave, "b": wave / 2, "silent": 0 * wave}.items():
+        soundfile.write(tmp_path / f"{name}.wav", samples, 8000, subtype="PCM_16")
+    rows = ["path,text,speaker,start,end", "a.wav,one,ann,0.1,0.3", "silent.wav,two,ann,,"]
+    (tmp_path / "list.csv").write_text("\n".join([*rows, "b.wav,three,bob,,", "no.wav,x,,,"]))
+    with pytest.warns(UserWarning, match=r"1 silent, left out\n1 broken, left out"):
+        write_shards(tmp_path / "list.csv", tmp_path / "out", kind="speech", size=1)
+    shards = Shards(tmp_path / "out")
+    assert len(shards.manifest.files) == 2
+    one, three = shards.rows()
+    assert (one.text, one.speaker, one.seconds) == ("one", "ann", pytest.approx(0.2))
+    assert (three.text, three.speaker, three.seconds) == ("three", "bob", 0.5)
+    expected = read_audio(tmp_path / "a.wav", start=0.1, end=0.3).samples
+    assert np.array_equal(one.audio.samples, expected)
+    assert "list.csv:2 (a.wav)" in one.name
+
+
+def test_ready_features(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).normal(size=(9, 13)).astype(np.float32)
+    write_shards([(frames, "go")], tmp_path / "out", kind="speech")
+    (found,) = Shards(tmp_path / "out").rows()
+    assert np.array_equal(found.features, frames)
+    assert found.audio is None
+
+
+def test_pairs_with_their_weights_and_without_those_that_harm(tmp_path: Path) -> None:
+    pairs = [(f"source {i}", f"Ziel {i}") for i in range(40)]
+    (tmp_path / "a.tsv").write_text("\n".join("\t".join(pair) for pair in pairs[:20]))
+    (tmp_path / "b.tsv").write_text("\n".join("\t".join(pair) for pair in pairs[20:]))
+    files = {str(tmp_path / "a.tsv"): 1.0, str(tmp_path / "b.tsv"): 0.25}
+    write_shards(files, tmp_path / "out", kind="pairs", source="0", target="1", size=200)
+    rows = list(Shards(tmp_path / "out").rows())
+    assert len(Shards(tmp_path / "out").manifest.files) > 1
+    assert [row[:2] for row in rows] == pairs
+    assert [row.weight for row in rows] == [1.0] * 20 + [0.25] * 20
+    assert rows[0].name == f"{tmp_path / 'a.tsv'}:1"
+    table = pa.table({"en": [s for s, _ in pairs] * 2, "de": [t for _, t in pairs] + [""] * 40})
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    columns = {"source": "en", "target": "de"}
+    with pytest.warns(UserWarning, match=r"40 of 80 pairs are dropped: 40 empty"):
+        write_shards(tmp_path / "pairs.parquet", tmp_path / "p", kind="pairs", **columns)
+    assert [row[:2] for row in Shards(tmp_path / "p").rows()] == pairs
+    whole = {**columns, "clean": False}
+    write_shards(tmp_path / "pairs.parquet", tmp_path / "all", kind="pairs", **whole)
+    assert len(Shards(tmp_path / "all")) == 80
+    with pytest.raises(DataError, match="has no column 'source': it has en, de"):
+        write_shards(tmp_path / "pairs.parquet", tmp_path / "x", kind="pairs")
+    pq.write_table(table.slice(40), tmp_path / "empty.parquet")
+    with pytest.raises(DataError, match="no pair can be used: 40 of 40 pairs are dropped"):
+        write_shards(tmp_path / "empty.parquet", tmp_path / "x", kind="pairs", **columns)
+
+
+def test_rows_that_are_left_out_are_never_read_again(folder: Path) -> None:
+    out = {0: np.array([1, 2]), 7: np.arange(3)}
+    gone = {Shards(folder).shard(number)[row].text for number in out for row in out[number]}
+    part = Shards(folder).part(seed=3, left_out=out)
+    found = [row.text for row in part.epoch(1)]
+    assert len(part) == len(found) == 95
+    assert set(found) == set(TEXTS) - gone
+    assert [row.text for row in part.epoch(1, 60)] == found[60:]
+    some, held_out = Shards(folder).part(seed=3, share=0.5, left_out=out).look(1000)
+    assert {row.text for row in some + held_out} == set(TEXTS) - gone
+
+
 def test_arguments(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is not an empty folder"):
         write_shards((TEXTS, LABELS), folder, kind="labelled")
-    with pytest.raises(SettingsError, match=r"kind='sound': one of text, labelled is needed"):
+    with pytest.raises(SettingsError, match=r"kind='sound': one of text, labelled, pairs, speech"):
         write_shards((TEXTS, LABELS), tmp_path / "x", kind="sound")
     with pytest.raises(SettingsError, match="size=0"):
         write_shards((TEXTS, LABELS), tmp_path / "x", kind="text", size=0)

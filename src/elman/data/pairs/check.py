@@ -89,6 +89,16 @@ class PairsCheck:
                 lines.append(f"  and {len(found) - _MOST_SHOWN:,} more")
         return "\n".join(lines)
 
+    @property
+    def harmful(self) -> dict[int, str]:
+        """The kind of problem of each pair that `clean` drops, by its place."""
+        kinds: dict[int, str] = {}
+        for problem in self.problems:
+            if problem.is_harmful:
+                for i in range(problem.index, problem.index + problem.count):
+                    kinds.setdefault(i, problem.kind)
+        return kinds
+
     def clean(self, pairs: Pairs) -> Pairs:
         """The pairs without those that harm training; a warning says how many of which kind.
 
@@ -96,19 +106,20 @@ class PairsCheck:
         """
         if not isinstance(pairs, Pairs) or len(pairs) != self.size:
             raise SettingsError(f"clean takes the {self.size:,} pairs that were checked")
-        kinds: dict[int, str] = {}
-        for problem in self.problems:
-            if problem.is_harmful:
-                for i in range(problem.index, problem.index + problem.count):
-                    kinds.setdefault(i, problem.kind)
+        kinds = self.harmful
         if not kinds:
             return pairs
         if len(kinds) == len(pairs):
             first = self.problems[0]
             raise DataError(f"no pair can be used; {first.name}: {first.text}")
-        counts = ", ".join(f"{n:,} {kind}" for kind, n in Counter(kinds.values()).most_common())
-        warnings.warn(f"{len(kinds):,} of {len(pairs):,} pairs are dropped: {counts}", stacklevel=2)
+        warnings.warn(dropped(Counter(kinds.values()), len(pairs)), stacklevel=2)
         return pairs.select(i for i in range(len(pairs)) if i not in kinds)
+
+
+def dropped(kinds: Counter[str], size: int) -> str:
+    """How many of so many pairs are left out, by the kinds of their problems."""
+    counts = ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common())
+    return f"{kinds.total():,} of {size:,} pairs are dropped: {counts}"
 
 
 def check_pairs(pairs: Pairs, other: Pairs | None = None) -> PairsCheck:

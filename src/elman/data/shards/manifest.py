@@ -10,7 +10,7 @@ from elman.errors import DataError
 
 NAME = "shards.json"
 FORMAT = 1
-Kind: TypeAlias = Literal["text", "labelled"]
+Kind: TypeAlias = Literal["text", "labelled", "pairs", "speech"]
 _FILE = r"[0-9]{5,9}\.parquet"
 
 
@@ -20,6 +20,15 @@ class Row(NamedTuple):
     text: str
     labels: tuple[str, ...] = ()
     is_several: bool = False  # the labels came as a collection
+
+
+class Pair(NamedTuple):
+    """A source text, its translation, where they come from, and their weight in training."""
+
+    source: str
+    target: str
+    name: str
+    weight: float = 1.0
 
 
 class File(BaseModel):
@@ -34,8 +43,8 @@ class File(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The set: `text` in pieces, or `labelled` texts with all their `labels`, `several` of which
-    an example may have."""
+    """The set: `text` in pieces, `labelled` texts with all their `labels`, `several` of which an
+    example may have, `pairs` of texts, or `speech`, utterances with their transcripts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

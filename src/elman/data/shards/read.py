@@ -1,16 +1,18 @@
 """Shards, read one at a time from a folder or any address that fsspec knows."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.data.shards.arrow import modules
-from elman.data.shards.manifest import NAME, Kind, Manifest, Row
+from elman.data.shards.formats import FORMATS
+from elman.data.shards.manifest import NAME, Kind, Manifest
 from elman.data.text.files import may_be_path
 from elman.errors import DataError, SettingsError
 
@@ -62,8 +64,9 @@ class Shards:
         """The number of rows."""
         return sum(file.rows for file in self.manifest.files)
 
-    def shard(self, number: int) -> list[Row]:
-        """The rows of one shard; `DataError` where it is not what it was."""
+    def shard(self, number: int) -> list[Any]:
+        """The rows of one shard: of text and labelled texts `Row`, of pairs `Pair`, of speech
+        `elman.data.Utterance`; `DataError` where it is not what it was."""
         file = self.manifest.files[number]
         content = self._content(file.name)
         if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
@@ -76,18 +79,22 @@ class Shards:
             table = pq.read_table(BytesIO(content))
         except pa.ArrowException as error:
             raise DataError(f"{self.address}/{file.name} cannot be read: {error}") from None
-        several = self.manifest.several
-        texts, labels = (table[name].to_pylist() for name in ("text", "labels"))
-        return [Row(t, tuple(each), several) for t, each in zip(texts, labels, strict=True)]
+        columns = {name: table[name].to_pylist() for name in table.column_names}
+        return FORMATS[self.manifest.kind].rows(columns, self.manifest)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Any]:
         """All rows in the order of the source."""
         for number in range(len(self.manifest.files)):
             yield from self.shard(number)
 
-    def part(self, seed: int, share: float = 0.0) -> "ShardsPart":
-        """The rows to train on where a `share` of each shard is held out."""
-        return ShardsPart(self, seed, share)
+    def part(
+        self,
+        seed: int,
+        share: float = 0.0,
+        left_out: Mapping[int, NDArray[np.int64]] | None = None,
+    ) -> "ShardsPart":
+        """The rows to train on where a `share` of each shard is held out; see `ShardsPart`."""
+        return ShardsPart(self, seed, share, left_out or {})
 
     def _content(self, name: str) -> bytes:
         if "://" not in self.address:
@@ -116,39 +123,48 @@ class Shards:
 
 @dataclass(frozen=True)
 class ShardsPart:
-    """The rows of shards but for a share of each, which is held out; both are found by `seed`."""
+    """The rows of shards but for those that are left out, and but for a share of each shard, which
+    is held out and found by `seed`.
+
+    `left_out`: of each shard by its number the numbers of rows.
+    """
 
     shards: Shards
     seed: int
     share: float = 0.0
+    left_out: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(file.rows - self._held_out(file.rows) for file in self.shards.manifest.files)
+        counts = [file.rows for file in self.shards.manifest.files]
+        for number, rows in self.left_out.items():
+            counts[number] -= len(rows)
+        return sum(count - self._held_out(count) for count in counts)
 
-    def look(self, most: int) -> tuple[list[Row], list[Row]]:
+    def look(self, most: int) -> tuple[list[Any], list[Any]]:
         """About so many of the rows, of each shard a few, and all that are held out."""
         files = self.shards.manifest.files
         each = -(-most // len(files))
-        some: list[Row] = []
-        held_out: list[Row] = []
+        some: list[Any] = []
+        held_out: list[Any] = []
         for number in range(len(files)):
             rows, order = self.shards.shard(number), self._order(number)
-            cut = self._held_out(len(rows))
+            cut = self._held_out(len(order))
             held_out += [rows[i] for i in order[:cut]]
             some += [rows[i] for i in order[cut : cut + each]]
         return some, held_out
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Row]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
         """The rows in the order of an epoch, from the one numbered `start`.
 
         Shards are permuted, and the rows within each; both permutations depend on the seed and the
-        epoch alone. Epoch and number, a row's position, are enough to go on from there, for any
+        epoch alone. Epoch and number, a row's position, are enough to go on from, for any
         number of readers; shards that lie before it are not read.
         """
         files = self.shards.manifest.files
         random = np.random.default_rng([self.seed, 1, epoch])
         for shard in random.permutation(len(files)).tolist():
-            order = self._order(shard)[self._held_out(files[shard].rows) :]
+            order = self._order(shard)
+            order = order[self._held_out(len(order)) :]
             if start >= len(order):
                 start -= len(order)
                 continue
@@ -157,9 +173,11 @@ class ShardsPart:
             yield from (rows[i] for i in order[start:].tolist())
             start = 0
 
-    def _order(self, shard: int) -> Any:
+    def _order(self, shard: int) -> NDArray[np.int64]:
         rows = self.shards.manifest.files[shard].rows
-        return np.random.default_rng([self.seed, 0, shard]).permutation(rows)
+        order = np.random.default_rng([self.seed, 0, shard]).permutation(rows)
+        left_out = self.left_out.get(shard)
+        return order if left_out is None else order[~np.isin(order, left_out)]
 
     def _held_out(self, rows: int) -> int:
         return int(rows * self.share)

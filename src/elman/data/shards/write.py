@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 from elman.data.checks import whole
 from elman.data.shards.arrow import modules
-from elman.data.shards.manifest import FORMAT, NAME, File, Kind, Manifest, Row
-from elman.data.shards.rows import rows_of
+from elman.data.shards.formats import FORMATS, Format
+from elman.data.shards.manifest import FORMAT, NAME, File, Kind, Manifest
+from elman.data.shards.rows import Columns, rows_of
 from elman.data.values import shown
 from elman.errors import FileError, SettingsError
 from elman.files import write_atomic
@@ -19,29 +20,44 @@ SIZE = 32 << 20  # bytes
 
 
 def write_shards(
-    source: Any,
+    data: Any,
     out: Path | str,
     *,
     kind: Kind,
     size: int = SIZE,
     text: str = "text",
     label: str = "label",
+    source: str | None = None,
+    target: str | None = None,
+    path: str = "path",
     separator: str | None = None,
     encoding: str | None = None,
+    audio_folder: Path | str | None = None,
+    channel: int | None = None,
+    clean: bool = True,
 ) -> Manifest:
     """Write data as shards, which training reads one at a time.
 
     **Arguments:**
 
-    - `source`: of `text` whatever `text_blocks` reads, in bounded memory; of `labelled` texts a
-      Parquet file, a folder of them or a pattern, in bounded memory, or whatever `read_examples`
-      reads, whole.
+    - `data`: of `text` whatever `text_blocks` reads, in bounded memory; of `labelled` texts and of
+      `pairs` a Parquet file, or a folder of them, in bounded memory, or whatever `read_examples`
+      and `read_pairs` read, whole; of `speech` whatever `read_utterances` reads, the sound of some
+      at a time.
     - `out`: a folder that is new or empty; the manifest in it, `shards.json`, is written last.
-    - `kind`: "text", one text in pieces, or "labelled", texts with labels.
+    - `kind`: "text", one text in pieces; "labelled", texts with labels; "pairs", texts with their
+      translations; "speech", utterances with their transcripts.
     - `size`: bytes of content in a shard, before compression.
     - `text`, `label`, `separator`, `encoding`: as in `read_examples`.
+    - `source`, `target`: as in `read_pairs`; of Parquet columns of these names if None. `clean`:
+      leave out pairs that harm, as `check_pairs` finds them among 65,536 rows of Parquet, or among
+      all of other sources.
+    - `path`, `text`, `audio_folder`, `channel`: as in `read_utterances`. What `check_utterances`
+      finds broken, silent or without a transcript is left out. Samples are kept at their rate, in
+      16 bits where these hold them exactly.
 
-    Raises `DataError` for what cannot be read, and `FileError` where `out` holds other files.
+    Warns of what is left out. Raises `DataError` for what cannot be read, and `FileError` where
+    `out` holds other files.
     """
     if kind not in get_args(Kind):
         raise SettingsError(f"kind={shown(kind)}: one of {', '.join(get_args(Kind))} is needed")
@@ -49,22 +65,26 @@ def write_shards(
     folder = path_of(out, "out")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileError(f"{folder} is not an empty folder: choose another one for the shards")
-    rows = rows_of(source, kind, text=text, label=label, separator=separator, encoding=encoding)
+    columns = Columns(
+        *(text, label, source, target, path, separator, encoding, audio_folder, channel, clean)
+    )
     files: list[File] = []
     labels: set[str] = set()
     several = False
-    for part in _parts(rows, size):
-        content = _file(part)
+    form = FORMATS[kind]
+    for part in _parts(rows_of(data, kind, columns), size, form):
+        content = _file(part, form)
         name = f"{len(files):05}.parquet"
         write_atomic(folder / name, content)
         digest = hashlib.sha256(content).hexdigest()
         files.append(File(name=name, rows=len(part), bytes=len(content), sha256=digest))
-        labels.update(each for row in part for each in row.labels)
-        several = several or any(row.is_several for row in part)
+        if kind == "labelled":
+            labels.update(each for row in part for each in row.labels)
+            several = several or any(row.is_several for row in part)
     made = Manifest(
         elman_shards=FORMAT,
         kind=kind,
-        source=str(source)[:200] if isinstance(source, str | Path) else type(source).__name__,
+        source=str(data)[:200] if isinstance(data, str | Path) else type(data).__name__,
         labels=tuple(sorted(labels)),
         several=several,
         files=tuple(files),
@@ -73,12 +93,12 @@ def write_shards(
     return made
 
 
-def _parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    part: list[Row] = []
+def _parts(rows: Iterable[Any], size: int, form: Format) -> Iterator[list[Any]]:
+    part: list[Any] = []
     held = 0
     for row in rows:
         part.append(row)
-        held += len(row.text.encode("utf-8", "surrogatepass"))
+        held += form.size(row)
         if held >= size:
             yield part
             part, held = [], 0
@@ -86,10 +106,9 @@ def _parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield part
 
 
-def _file(rows: list[Row]) -> bytes:
+def _file(rows: list[Any], form: Format) -> bytes:
     pa, pq = modules()
-    columns = {"text": [row.text for row in rows], "labels": [list(row.labels) for row in rows]}
-    schema = pa.schema({"text": pa.large_string(), "labels": pa.list_(pa.string())})
     target = BytesIO()
-    pq.write_table(pa.table(columns, schema), target, compression="zstd")
+    table = pa.table(dict(form.columns(rows)), form.schema(pa))
+    pq.write_table(table, target, compression="zstd")
     return target.getvalue()

@@ -217,12 +217,8 @@ class Utterances(Sequence[Utterance]):
         """Two parts, the second of about `fraction`, drawn at random; both keep the order."""
         if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
             raise SettingsError(f"fraction={shown(fraction)}: a number between 0 and 1 is needed")
-        count = round(len(self) * fraction)
-        if not 0 < count < len(self):
-            raise DataError(f"{len(self)} utterances are too few to hold out a share of {fraction}")
-        out = set(np.random.default_rng(seed).permutation(len(self))[:count].tolist())
-        rest = [i for i in range(len(self)) if i not in out]
-        return self.select(rest), self.select(sorted(out))
+        first, second = split_places([""] * len(self), fraction, seed)
+        return self.select(first), self.select(second)
 
 
 _LEAST_SPEAKERS = 4
@@ -233,13 +229,26 @@ def split(utterances: Utterances, share: float, seed: int) -> tuple[Utterances, 
 
     With fewer than four speakers each may be in both.
     """
-    speakers = sorted({utterance.speaker for utterance in utterances})
-    if len(speakers) < _LEAST_SPEAKERS:
-        return utterances.split(share, seed)
-    count = max(1, round(len(speakers) * share))
-    random = np.random.default_rng(seed)
-    out = {speakers[i] for i in random.permutation(len(speakers))[:count].tolist()}
+    first, second = split_places([each.speaker for each in utterances], share, seed)
+    return utterances.select(first), utterances.select(second)
+
+
+def split_places(speakers: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """The places of both parts, as `split` finds them by the speaker of each utterance."""
+    known, random = sorted(set(speakers)), np.random.default_rng(seed)
+    if len(known) < _LEAST_SPEAKERS:
+        count = round(len(speakers) * share)
+        if not 0 < count < len(speakers):
+            raise DataError(
+                f"{len(speakers)} utterances are too few to hold out a share of {share}"
+            )
+        out = set(random.permutation(len(speakers))[:count].tolist())
+        is_out = [place in out for place in range(len(speakers))]
+    else:
+        count = max(1, round(len(known) * share))
+        held_out = {known[i] for i in random.permutation(len(known))[:count].tolist()}
+        is_out = [speaker in held_out for speaker in speakers]
     parts: tuple[list[int], list[int]] = [], []
-    for i, utterance in enumerate(utterances):
-        parts[utterance.speaker in out].append(i)
-    return utterances.select(parts[0]), utterances.select(parts[1])
+    for place, out_of_training in enumerate(is_out):
+        parts[out_of_training].append(place)
+    return parts

@@ -15,6 +15,7 @@ from elman.data import (
 from elman.data.shards.read import ShardsPart
 from elman.errors import DataError
 from elman.tasks.classify.settings import ClassifySettings
+from elman.tasks.streamed import by_sample
 from elman.tasks.unreadable import warn
 
 
@@ -42,6 +43,14 @@ class ClassifyData:
         """A hash of all of them."""
         known = self.shards
         return self.examples.sha256 if known is None else known.shards.manifest.sha256
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What was found by a sample of them alone, as a fact."""
+        if self.shards is None:
+            return {}
+        found = "settings, vocabulary and baselines"
+        return by_sample(found, len(self), self.count, "examples")
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -38,11 +38,3 @@ def examples_of(rows: Sequence[Row], source: str) -> Examples:
     """Rows as examples."""
     labels = [row.labels if row.is_several else row.labels[0] for row in rows]
     return Examples([row.text for row in rows], labels, [source] * len(rows))  # type: ignore[arg-type]
-
-
-def of_sample(train: ClassifyData) -> str:
-    """What was found by the sample alone."""
-    return (
-        f"settings, vocabulary and baselines by a sample of {len(train):,} of the {train.count:,}"
-        " examples in shards"
-    )

@@ -16,7 +16,7 @@ from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
-from elman.tasks.classify.batches import StreamedBatches, in_order, padded
+from elman.tasks.classify.batches import in_order, padded, streamed
 from elman.tasks.classify.dataset import ClassifyData, read_data
 from elman.tasks.classify.export import export_spec
 from elman.tasks.classify.flags import COMMANDS
@@ -31,7 +31,7 @@ from elman.tasks.classify.run_report import ClassifyRun
 from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
-from elman.tasks.classify.sharded import of_sample, read_shards, split_shards
+from elman.tasks.classify.sharded import read_shards, split_shards
 from elman.tasks.classify.vectors import begin_with, deviation, summary
 from elman.tasks.metrics import (
     confusion,
@@ -43,6 +43,7 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.start import check_characters, check_labels
+from elman.tasks.streamed import StreamedBatches, warn_of_sample
 from elman.tasks.summary_model import SUMMARY
 from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
@@ -200,6 +201,9 @@ class Classify(Task):
                 labelled=labelled,
             )
         )
+        start = None if self._start is None else self._start.preprocessing
+        if found.shards is not None and known is not start:
+            warn_of_sample(len(found), found.count, self.unit)
         if known is not None:
             known.check(found)
         elif labelled:
@@ -320,7 +324,7 @@ class Classify(Task):
         if not training:
             return in_order(preprocessing, data)
         if data.shards is not None:
-            return StreamedBatches(preprocessing, data, settings.batch_size)
+            return streamed(preprocessing, data, settings.batch_size)
         return padded(preprocessing, data, settings.batch_size, settings.seed, training=True)
 
     def loss(self, model: SequenceModel, batch: Padded, state: None) -> Step:
@@ -418,7 +422,7 @@ class Classify(Task):
             "validation_examples": len(validation),
             "labels": ", ".join(self._preprocessing.labels),
             "training_sha256": train.sha256,
-            **({} if train.shards is None else {"chosen": of_sample(train)}),
+            **train.chosen,
             **({"left_out": len(train.left_out)} if train.left_out else {}),
         }
 

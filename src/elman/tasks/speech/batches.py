@@ -6,14 +6,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data import BucketSampler, spec_augment
-from elman.tasks.speech.dataset import SpeechData, variants
+from elman.data import AcousticFeatures, BucketSampler, Utterance, Utterances, spec_augment
+from elman.data.shards.read import ShardsPart
+from elman.decode.alphabet import Alphabet
+from elman.errors import DataError
+from elman.tasks.speech.dataset import SpeechData, hear, variant, variants
 from elman.tasks.speech.frontend import Array, Front
 from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.streamed import StreamedBatches
 from elman.tasks.transcription.batches import Transcribed, padded
 from elman.train.inference import ByLength
 
 _BATCH = 16  # utterances in a batch of inference
+_POOL = 10  # batches of shards whose sound is in memory together
 
 
 class TrainingUtterances:
@@ -36,7 +41,9 @@ class TrainingUtterances:
     ) -> None:
         self.data, self.texts = data, texts
         self.front, self.settings = front, settings
-        self._variants: dict[int, list[Array]] = {}
+        self._variants: dict[tuple[int, int], Array] = {}
+        is_sound = data.acoustic is not None
+        self._count = 1 + (variants(settings.speed, settings.noise) if is_sound else 0)
         lengths = [len(each) for each in data.frames]
         self.sampler = BucketSampler(lengths, settings.batch_size, seed=settings.seed, pool=20)
 
@@ -51,14 +58,14 @@ class TrainingUtterances:
             yield padded(steps, [self.texts[i] for i in chosen])
 
     def _changed(self, i: int, e: int) -> Array:
-        settings, variants = self.settings, self._variants_of(i)
+        settings, count = self.settings, self._count
         random = np.random.default_rng([settings.seed, e, i])
-        frames = variants[int(random.integers(len(variants)))]
-        if len(variants) == 1 and settings.speed:
+        frames = self._variant(i, int(random.integers(count)))
+        if count == 1 and settings.speed:
             factor = random.uniform(1 - settings.speed, 1 + settings.speed)
             frames = faster(frames, factor)
         if self.front.steps(len(frames)) < 2 * len(self.texts[i]):
-            frames = variants[0]  # too fast for its text
+            frames = self.data.frames[i]  # too fast for its text
         mean = frames.mean(0)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(random.integers(2**31)))
@@ -72,16 +79,34 @@ class TrainingUtterances:
         hidden: Array = masked.numpy() + mean
         return hidden
 
-    def _variants_of(self, i: int) -> list[Array]:
-        """An utterance's frames, (T, F), and those of the same sound changed."""
-        if i not in self._variants:
-            found, acoustic = [self.data.frames[i]], self.data.acoustic
-            if acoustic is not None:
-                settings = self.settings
-                changes = (settings.speed, settings.noise, settings.seed + i)
-                found += variants(self.data.utterances[i], acoustic, *changes)
-            self._variants[i] = found
-        return self._variants[i]
+    def _variant(self, i: int, number: int) -> Array:
+        """An utterance's frames, (T, F), or from 1 on those of the same sound changed."""
+        data, settings = self.data, self.settings
+        if number == 0 or data.acoustic is None:
+            return data.frames[i]
+        if (i, number) not in self._variants:
+            changes = (number - 1, settings.speed, settings.noise, settings.seed + i)
+            found = variant(data.utterances[i], data.acoustic, *changes)
+            self._variants[i, number] = found if len(found) else data.frames[i]
+        return self._variants[i, number]
+
+
+def streamed(
+    rows: ShardsPart,
+    acoustic: AcousticFeatures | None,
+    alphabet: Alphabet,
+    front: Front,
+    settings: SpeechSettings,
+) -> StreamedBatches:
+    """The same of utterances in shards."""
+
+    def heard(utterances: list[Utterance], count: int) -> TrainingUtterances:  # noqa: ARG001
+        data = hear(Utterances(utterances), acoustic, len(front.mean))
+        if data.left_out:
+            raise DataError("; ".join(data.left_out.values()))
+        return TrainingUtterances(data, [alphabet.encode(t) for t in data.texts], front, settings)
+
+    return StreamedBatches(rows, settings.batch_size, _POOL, heard)
 
 
 def by_length(frames: Sequence[Array], front: Front) -> ByLength[Transcribed]:

@@ -1,7 +1,8 @@
 """What a recogniser reads: utterances as frames of features, the broken ones left out."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from elman.data import (
     read_utterances,
     with_noise,
 )
+from elman.data.shards.read import Shards
 from elman.decode.alphabet import Alphabet
 from elman.errors import DataError
 from elman.progress import counted
 from elman.tasks.speech.frontend import Array
 from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.sharded import SpeechShards
+from elman.tasks.streamed import by_sample
 
 _MOST_RATE = 16000
 
@@ -30,7 +34,8 @@ class SpeechData:
 
     **Fields:** `utterances`; of each its `frames`, (T, F) float32, and how many `seconds` it lasts;
     `acoustic`, how sound became features, None of ready ones; `names` of all utterances of the
-    source; `left_out`: by its place there, what is wrong with one that cannot be heard.
+    source; `left_out`: by its place there, what is wrong with one that cannot be heard; `shards`:
+    of which these are a sample.
     """
 
     utterances: tuple[Utterance, ...]
@@ -39,6 +44,31 @@ class SpeechData:
     acoustic: AcousticFeatures | None
     names: tuple[str, ...]
     left_out: dict[int, str]
+    shards: SpeechShards | None = None
+
+    @property
+    def all_texts(self) -> list[str]:
+        """What was said in each, in memory or in shards."""
+        return self.texts if self.shards is None else self.shards.texts
+
+    @property
+    def all_seconds(self) -> Sequence[float]:
+        """How long each lasts, in memory or in shards."""
+        return self.seconds if self.shards is None else self.shards.seconds
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all of them."""
+        known = self.shards
+        return Utterances(self.utterances).sha256 if known is None else known.sha256
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What was found by a sample of them alone, as a fact."""
+        if self.shards is None:
+            return {}
+        found = "scale of the features"
+        return by_sample(found, len(self), len(self.all_seconds), "utterances")
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -70,6 +100,8 @@ def find(
     data: Any, settings: SpeechSettings, *, labelled: bool, channel: int | None = None
 ) -> Utterances:
     """The utterances that data names, of `channel` or that of the settings."""
+    if Shards.at(data, "speech") is not None:
+        raise DataError(f"{data} are shards, to train on: give the recordings themselves")
     return read_utterances(
         data,
         path=settings.path,
@@ -110,6 +142,16 @@ def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int
             f" has {size}"
         )
     return utterance.features
+
+
+def without_sound(data: SpeechData) -> SpeechData:
+    """The same with frames alone, where the sound is in memory."""
+    both = zip(data.utterances, data.frames, strict=True)
+    light = tuple(
+        each if each.audio is None else replace(each, audio=None, features=frames)
+        for each, frames in both
+    )
+    return replace(data, utterances=light)
 
 
 def features_of(
@@ -162,19 +204,26 @@ def with_transcripts(utterances: Utterances) -> Utterances:
     return utterances.select(some)
 
 
-def variants(
-    utterance: Utterance, acoustic: AcousticFeatures, speed: float, noise: float | None, seed: int
-) -> list[Array]:
-    """Frames of the same sound slower and faster by `speed` (Ko et al. 2015), and noisy.
+def variants(speed: float, noise: float | None) -> int:
+    """How many `variant`s of a sound there are."""
+    return (2 if speed else 0) + (noise is not None)
+
+
+def variant(
+    utterance: Utterance,
+    acoustic: AcousticFeatures,
+    number: int,
+    speed: float,
+    noise: float | None,
+    seed: int,
+) -> Array:
+    """Frames of the same sound, slower or faster by `speed` (Ko et al. 2015), or noisy.
 
     `noise`: decibels of the sound above the noise at least; none if None.
     """
-    samples = utterance.samples(acoustic.rate)
-    sounds = []
-    if speed:
-        sounds += [at_speed(samples, acoustic.rate, 1 + by) for by in (-speed, speed)]
-    if noise is not None:
-        random = np.random.default_rng(seed)
-        sounds.append(with_noise(samples, noise + 20 * random.random(), random))
-    found = [acoustic.offline(sound) for sound in sounds]
-    return [frames for frames in found if len(frames)]
+    samples, rate = utterance.samples(acoustic.rate), acoustic.rate
+    if speed and number < 2:
+        return acoustic.offline(at_speed(samples, rate, 1 + (-speed, speed)[number]))
+    assert noise is not None
+    random = np.random.default_rng(seed)
+    return acoustic.offline(with_noise(samples, noise + 20 * random.random(), random))

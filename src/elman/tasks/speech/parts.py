@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Utterances
+from elman.data.shards.read import Shards
 from elman.data.sound.utterance import split
 from elman.decode.alphabet import Alphabet
 from elman.decode.error_rates import cer, wer
@@ -21,8 +22,15 @@ from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.speech.baselines import baselines, word_errors
-from elman.tasks.speech.batches import TrainingUtterances, by_length
-from elman.tasks.speech.dataset import SpeechData, features_of, find, hear, usable
+from elman.tasks.speech.batches import TrainingUtterances, by_length, streamed
+from elman.tasks.speech.dataset import (
+    SpeechData,
+    features_of,
+    find,
+    hear,
+    usable,
+    without_sound,
+)
 from elman.tasks.speech.export import export_spec
 from elman.tasks.speech.flags import COMMANDS
 from elman.tasks.speech.frontend import Front
@@ -33,7 +41,9 @@ from elman.tasks.speech.preprocessing import FILES, SpeechPreprocessing
 from elman.tasks.speech.saved import SpeechConfig
 from elman.tasks.speech.segments import Segments, joined
 from elman.tasks.speech.settings import SpeechSettings
+from elman.tasks.speech.sharded import SpeechShards, read_shards
 from elman.tasks.speech.transcripts import COLUMNS, predicted
+from elman.tasks.streamed import StreamedBatches, warn_of_sample
 from elman.tasks.task import Task
 from elman.tasks.transcription.batches import Transcribed
 from elman.tasks.transcription.decoding import DecodeOptions, Decoding
@@ -102,6 +112,8 @@ class SpeechParts(Task):
         says which are left out."""
         if not labelled:
             return self._heard(data)
+        if (shards := Shards.at(data, "speech")) is not None:
+            return self._read_shards(shards)
         known: SpeechPreprocessing | None = self._preprocessing
         start = None if self._start is None else self._start.preprocessing
         utterances = find(data, self.settings, labelled=True)
@@ -110,14 +122,13 @@ class SpeechParts(Task):
         else:
             what = "validation" if known.lm_weight is None else "data"
             utterances = usable(utterances, self.settings, what, known.alphabet)
-        found = self._hear(utterances)
-        if found.left_out:
-            raise DataError("; ".join(found.left_out.values()))
-        return found
+        return self._heard_all(utterances)
 
     def split(self, data: SpeechData) -> tuple[SpeechData, SpeechData]:
         """Training and validation data; speakers, where they are known, are held out whole."""
         settings, known = self.settings, self._preprocessing
+        if data.shards is not None:
+            return self._split_shards(data, data.shards)
         train, held_out = split(Utterances(data.utterances), settings.held_out, settings.seed)
         alphabet = alphabet_of(train.texts, None if known is None else known.alphabet)
         return data.part(train), data.part(usable(held_out, settings, "validation", alphabet))
@@ -153,10 +164,13 @@ class SpeechParts(Task):
 
     def batches(
         self, preprocessing: SpeechPreprocessing, data: SpeechData, *, training: bool
-    ) -> TrainingUtterances | ByLength[Transcribed]:
+    ) -> TrainingUtterances | StreamedBatches | ByLength[Transcribed]:
         """Utterances of similar length; for training changed a little, and with their texts."""
         if not training:
             return by_length(data.frames, preprocessing.front)
+        if data.shards is not None:
+            known = preprocessing.acoustic, preprocessing.alphabet, preprocessing.front
+            return streamed(data.shards.part, *known, self.settings)
         ids = [preprocessing.alphabet.encode(text) for text in data.texts]
         return TrainingUtterances(data, ids, preprocessing.front, self.settings)
 
@@ -210,7 +224,7 @@ class SpeechParts(Task):
 
     def baselines(self, train: SpeechData, held_out: SpeechData) -> list[Baseline]:
         """The most frequent transcript, and none at all."""
-        return baselines(train.texts, held_out.texts)
+        return baselines(train.all_texts, held_out.texts)
 
     def scores(
         self, output: Sequence[Tensor], preprocessing: SpeechPreprocessing, data: SpeechData
@@ -223,11 +237,12 @@ class SpeechParts(Task):
     def facts(self, train: SpeechData, validation: SpeechData) -> dict[str, Any]:
         """Numbers of utterances, their hours, and the alphabet."""
         return {
-            "training_utterances": len(train),
+            "training_utterances": len(train.all_seconds),
             "validation_utterances": len(validation),
-            "hours": round(sum(train.seconds) / 3600, 2),
+            "hours": round(sum(train.all_seconds) / 3600, 2),
             "alphabet": self._preprocessing.alphabet.characters,
-            "training_sha256": Utterances(train.utterances).sha256,
+            "training_sha256": train.sha256,
+            **train.chosen,
         }
 
     def export_spec(self) -> ExportSpec:
@@ -248,6 +263,37 @@ class SpeechParts(Task):
         if known is None:
             return hear(utterances, *features_of(utterances, self.settings))
         return hear(utterances, known.acoustic, known.features)
+
+    def _heard_all(self, utterances: Utterances) -> SpeechData:
+        found = self._hear(utterances)
+        if found.left_out:
+            raise DataError("; ".join(found.left_out.values()))
+        return found
+
+    def _read_shards(self, shards: Shards) -> SpeechData:
+        """A sample of the utterances in shards, for all that is learnt of the sound."""
+        known: SpeechPreprocessing | None = self._preprocessing
+        start = None if self._start is None else self._start.preprocessing
+        settings, characters = self.settings, None
+        if known is not None and known is not start:
+            characters = known.alphabet.characters
+        found, sample = read_shards(shards, settings.seed, settings.step_seconds, characters)
+        data = replace(without_sound(self._heard_all(sample)), shards=found)
+        if characters is not None:
+            warn_of_sample(len(data), len(found.entries), self.unit)
+        return data
+
+    def _split_shards(
+        self, data: SpeechData, shards: SpeechShards
+    ) -> tuple[SpeechData, SpeechData]:
+        """The data without what is held out, and that, at most as many as the sample."""
+        known: SpeechPreprocessing | None = self._preprocessing
+        train, kept, places = shards.split(self.settings.held_out)
+        sample = Utterances(data.utterances[number] for number in kept)
+        alphabet = alphabet_of(train.texts, None if known is None else known.alphabet)
+        held_out = usable(shards.utterances(places), self.settings, "validation", alphabet)
+        rest = replace(data.part(sample), shards=train)
+        return rest, without_sound(self._heard_all(held_out))
 
     def _decoding(self, preprocessing: SpeechPreprocessing) -> Decoding:
         """What makes decoders."""

@@ -21,16 +21,17 @@ _AT_THE_END = (
 
 def plan(train: SpeechData, given: Mapping[str, Any], preset: Preset) -> Plan:
     """What suits these utterances, beside the settings that were given."""
-    utterances, seconds = len(train), float(np.median(train.seconds))
-    texts = train.texts
+    utterances, seconds = len(train.all_seconds), float(np.median(train.all_seconds))
+    texts = train.all_texts
     words = {word for text in texts for word in text.split()}
     batch_size = given.get("batch_size") or int(np.clip(utterances // 16, 4, 16))
     an_epoch = utterances / batch_size
     fewest = _FEWEST_STEPS if given.get("bidirectional", True) else _FEWEST_FORWARDS
     steps = max(float(np.clip(_PASSES * an_epoch, fewest, _MOST_STEPS)), 10 * an_epoch)
     facts = (
-        f"{utterances:,} utterances of {seconds:.1f} s (median), {sum(train.seconds) / 60:,.0f} min"
-        f" in all; {len(words):,} different words, {len(set(''.join(texts)))} characters"
+        f"{utterances:,} utterances of {seconds:.1f} s (median),"
+        f" {sum(train.all_seconds) / 60:,.0f} min in all; {len(words):,} different words,"
+        f" {len(set(''.join(texts)))} characters"
     )
     acoustic = train.acoustic
     size = train.frames[0].shape[1] if acoustic is None else acoustic.size

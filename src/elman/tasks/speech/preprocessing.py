@@ -46,7 +46,7 @@ class SpeechPreprocessing:
     @classmethod
     def learn(cls, train: SpeechData, settings: SpeechSettings, start: Self | None = None) -> Self:
         """From the data to train on; alphabet and features are those of `start` if there is one."""
-        texts = train.texts
+        texts = train.all_texts
         alphabet = alphabet_of(texts, None if start is None else start.alphabet)
         words = None
         if settings.lm is not None:

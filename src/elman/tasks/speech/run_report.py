@@ -125,7 +125,7 @@ class SpeechRun:
     def advice(self) -> list[str]:
         """On duplicates, and on recordings that are few."""
         found = self._duplicates.advice
-        hours = sum(self.train.seconds) / 3600
+        hours = sum(self.train.all_seconds) / 3600
         if hours < 1:
             found.append(
                 f"Training has only {60 * hours:.0f} minutes of speech: more recordings are likely"

@@ -1,13 +1,25 @@
 """Pairs whose sources are translations of target texts (back-translation, Sennrich et al. 2016)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.data import Pairs, read_pairs
 from elman.errors import SettingsError
+from elman.tasks.translate.dataset import TranslateData
+from elman.tasks.translate.settings import TranslateSettings
 
 if TYPE_CHECKING:
     from elman.tasks.translate.task import Translate
+
+
+def with_synthetic(data: TranslateData, settings: TranslateSettings) -> TranslateData:
+    """The data, and beside them pairs of the monolingual texts that the settings name, if any."""
+    if settings.monolingual is None:
+        return data
+    assert settings.backward is not None  # both are given, or neither
+    synthetic = back_translated(settings.monolingual, settings.backward, **settings.text_file)
+    return replace(data, synthetic=synthetic)
 
 
 def back_translated(

@@ -10,11 +10,17 @@ from torch import Tensor
 
 from elman.data import TokenBuckets
 from elman.data.batching import share
+from elman.data.shards.manifest import Pair
 from elman.nn.lengths import mask_of
+from elman.tasks.streamed import StreamedBatches
+from elman.tasks.translate.dataset import TranslateData
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
+from elman.tasks.translate.sharded import pairs_of
 from elman.train.inference import ByLength
 
 IDs = NDArray[np.int64]
+_POOL = 50  # batches of shards that are sorted by length together
+_MEASURED = 10_000  # pairs of a sample, by which shards are put into batches
 
 
 class PairBatch(NamedTuple):
@@ -75,7 +81,8 @@ def padded(sequences: Sequence[IDs]) -> tuple[Tensor, Tensor]:
 
 
 class TrainingPairs:
-    """All pairs once an epoch, in batches of `tokens` tokens on the longer side."""
+    """All pairs once an epoch, in batches of `tokens` tokens on the longer side; if None, in
+    `number` batches of about as many."""
 
     def __init__(
         self,
@@ -83,16 +90,16 @@ class TrainingPairs:
         sources: Sequence[str],
         targets: Sequence[str],
         weights: Sequence[float] | None,
-        tokens: int,
+        tokens: int | None,
         seed: int,
+        number: int | None = None,
     ) -> None:
         self._sources, self._targets = known.training_ids(sources, targets)
         self._start_id = known.target.start_id
         self._weights = None if weights is None else np.asarray(weights, np.float32)
-        lengths = np.array(
-            [[len(s), len(t)] for s, t in zip(self._sources, self._targets, strict=True)]
+        self._buckets = TokenBuckets(
+            _lengths(self._sources, self._targets), tokens, seed=seed, number=number
         )
-        self._buckets = TokenBuckets(lengths, tokens, seed=seed)
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -106,6 +113,35 @@ class TrainingPairs:
                 self._start_id,
                 () if self._weights is None else self._weights[numbers],  # type: ignore[arg-type]
             )
+
+
+def of_memory(
+    known: TranslatePreprocessing, data: TranslateData, tokens: int, seed: int
+) -> TrainingPairs:
+    """Those of the data to train on, of so many tokens at most."""
+    pairs = data.training_pairs
+    return TrainingPairs(known, pairs.sources, pairs.targets or [], pairs.weights, tokens, seed)
+
+
+def streamed(
+    known: TranslatePreprocessing, data: TranslateData, tokens: int, seed: int
+) -> StreamedBatches:
+    """The same of pairs in shards: batches of about so many tokens, without padding at most."""
+    assert data.shards is not None
+    some = data.pairs.select(range(min(len(data), _MEASURED)))
+    mean = _lengths(*known.training_ids(some.sources, some.targets or ())).max(1).mean()
+
+    def trained_on(rows: list[Pair], number: int) -> TrainingPairs:
+        pairs = pairs_of(rows)
+        given = pairs.sources, pairs.targets or (), pairs.weights
+        return TrainingPairs(known, *given, None, seed, number)
+
+    return StreamedBatches(data.shards, max(1, int(tokens / mean)), _POOL, trained_on)
+
+
+def _lengths(sources: Sequence[IDs], targets: Sequence[IDs]) -> IDs:
+    """The tokens of both sides, (N, 2)."""
+    return np.array([[len(s), len(t)] for s, t in zip(sources, targets, strict=True)])
 
 
 def by_length(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from elman.data import Pairs, check_pairs, read_pairs
+from elman.data.shards.read import ShardsPart
+from elman.tasks.streamed import by_sample
 from elman.tasks.translate.settings import TranslateSettings
 
 
@@ -15,12 +17,32 @@ class TranslateData:
 
     - `notes`: what the check of them found; `left_out_kinds`: how many of which kind it dropped.
     - `synthetic`: pairs to train on besides, whose sources are translations of their targets.
+    - `shards`: of which the pairs are a sample.
     """
 
     pairs: Pairs
     notes: list[str] = field(default_factory=list)
     left_out_kinds: Mapping[str, int] = field(default_factory=dict)
     synthetic: Pairs | None = None
+    shards: ShardsPart | None = None
+
+    @property
+    def count(self) -> int:
+        """The pairs there are, in memory or in shards, without the synthetic ones."""
+        return len(self.pairs) if self.shards is None else len(self.shards)
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all that is trained on."""
+        known = self.shards
+        return self.training_pairs.sha256 if known is None else known.shards.manifest.sha256
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What was found by a sample of the pairs alone, as a fact."""
+        if self.shards is None:
+            return {}
+        return by_sample("settings, vocabulary and baselines", len(self), self.count, "pairs")
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -76,12 +98,12 @@ def read_data(data: Any, settings: TranslateSettings, *, labelled: bool) -> Tran
     return TranslateData(pairs)
 
 
-def cleaned(data: TranslateData, *, clean: bool) -> TranslateData:
+def cleaned(data: TranslateData, settings: TranslateSettings) -> TranslateData:
     """The pairs to train on, after a check: without those that harm, or with a warning of them."""
     check = check_pairs(data.pairs)
     if not check.problems:
         return data
-    if clean:
+    if settings.clean:
         kinds = {each.kind for each in check.problems if each.is_harmful}
         dropped = {kind: count for kind, count in check.counts.items() if kind in kinds}
         pairs = check.clean(data.pairs)

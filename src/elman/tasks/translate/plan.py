@@ -34,7 +34,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
         tokens = "characters" if short else "bpe"
     kinds = [given.get(f"{side}_tokens") or tokens for side in ("source", "target")]
     joint = given.get("joint_vocabulary", kinds[0] == kinds[1] and _alike(*sides))
-    pairs = len(train.training_pairs)
+    pairs = train.count + len(train.synthetic or ())
     copied = placeholders.reason(train.sources[:_READ], train.targets[:_READ])
     chosen: dict[str, Any] = {
         "tokens": tokens,

@@ -17,6 +17,7 @@ from elman.data.values import shown
 from elman.tasks.schema import SavedConfig
 from elman.tasks.start import check_characters
 from elman.tasks.storage import Saved
+from elman.tasks.streamed import warn_of_sample
 from elman.tasks.translate import from_language
 from elman.tasks.translate.dataset import TranslateData
 from elman.tasks.translate.placeholders import KINDS, MOST, NOTHING, Placeholders
@@ -143,7 +144,9 @@ class TranslatePreprocessing:
         return [self.placeholders.restored(each, values) for each in self.source.symbols(text)]
 
     def check(self, data: TranslateData) -> None:
-        """Warn of sources that the model was not trained for."""
+        """Warn of sources that the model was not trained for, and of shards' sample."""
+        if data.shards is not None:
+            warn_of_sample(len(data), data.count, "pairs")
         if problem := self.wrong_direction(data) or self.strange_tokens(data):
             warnings.warn(problem, stacklevel=4)
         self.check_lengths(data)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.baselines import Baseline
 from elman.data import Pairs
+from elman.data.shards.read import Shards
 from elman.data.text.vocabulary import PIECES
 from elman.data.values import shown
 from elman.errors import SettingsError
@@ -21,11 +22,12 @@ from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
 from elman.tasks.significance import Difference, check_same
+from elman.tasks.streamed import StreamedBatches
 from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import NO_OPTIONS, Task
-from elman.tasks.translate.back_translation import back_translated
+from elman.tasks.translate.back_translation import with_synthetic
 from elman.tasks.translate.baselines import baselines
-from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length
+from elman.tasks.translate.batches import PairBatch, TrainingPairs, by_length, of_memory, streamed
 from elman.tasks.translate.dataset import TranslateData, cleaned, read_data
 from elman.tasks.translate.decoding import DecodeOptions, Translator, token_nats
 from elman.tasks.translate.export import export_spec
@@ -46,6 +48,7 @@ from elman.tasks.translate.report import Output, TranslationReport
 from elman.tasks.translate.run_report import TranslateRun
 from elman.tasks.translate.session import TranslateSession, pieces
 from elman.tasks.translate.settings import TranslateSettings
+from elman.tasks.translate.sharded import read_shards, split_shards
 from elman.train import Step
 from elman.train.inference import ByLength, infer
 from elman.train.objective import Objective
@@ -178,17 +181,16 @@ class Translate(Task):
 
     def read(self, data: Any, *, labelled: bool) -> TranslateData:
         """The pairs, or the sources alone; pairs to train on are checked."""
-        found = read_data(data, self.settings, labelled=labelled)
+        shards = Shards.at(data, "pairs") if labelled else None
+        settings = self.settings
+        if shards is None:
+            found = read_data(data, settings, labelled=labelled)
+        else:
+            found = read_shards(shards, settings)
         known: TranslatePreprocessing | None = self._preprocessing
         start = None if self._start is None else self._start.preprocessing
         if labelled and known is start:
-            found = cleaned(found, clean=self.settings.clean)
-            if self.settings.monolingual is None:
-                return found
-            synthetic = back_translated(
-                self.settings.monolingual, self.settings.backward, **self.settings.text_file
-            )
-            return replace(found, synthetic=synthetic)
+            return found if shards else with_synthetic(cleaned(found, settings), settings)
         if known is not None:
             known.check(found)
         return found
@@ -196,6 +198,8 @@ class Translate(Task):
     def split(self, data: TranslateData) -> tuple[TranslateData, TranslateData]:
         """Training and validation pairs; no source is in both."""
         settings = self.settings
+        if data.shards is not None:
+            return split_shards(data, settings.held_out, settings.max_held_out)
         return data.split(settings.held_out, settings.max_held_out, settings.seed)
 
     def plan(self, train: TranslateData) -> Plan:
@@ -220,19 +224,12 @@ class Translate(Task):
 
     def batches(
         self, preprocessing: TranslatePreprocessing, data: TranslateData, *, training: bool
-    ) -> TrainingPairs | ByLength[PairBatch]:
+    ) -> TrainingPairs | StreamedBatches | ByLength[PairBatch]:
         """Pairs of similar length, for training of about as many tokens a batch."""
         if not training:
             return by_length(preprocessing, data.sources, data.targets, _BATCH)
-        settings, pairs = self.settings, data.training_pairs
-        return TrainingPairs(
-            preprocessing,
-            pairs.sources,
-            pairs.targets or [],
-            pairs.weights,
-            settings.batch_size,
-            settings.seed,
-        )
+        make = of_memory if data.shards is None else streamed
+        return make(preprocessing, data, self.settings.batch_size, self.settings.seed)
 
     def loss(self, model: EncoderDecoder, batch: PairBatch, state: None) -> Step:
         """Cross entropy of the target's tokens, with smoothed labels."""
@@ -379,12 +376,13 @@ class Translate(Task):
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in train.left_out_kinds.items())
         sizes = " and ".join(f"{v.size:,} {v.kind}" for v in vocabularies)
         return {
-            "training_examples": len(train),
+            "training_examples": train.count,
             **({"back_translated": len(train.synthetic)} if train.synthetic else {}),
             "validation_examples": len(validation),
             "vocabulary": sizes,
             **({"left_out": dropped} if dropped else {}),
-            "training_sha256": train.training_pairs.sha256,
+            "training_sha256": train.sha256,
+            **train.chosen,
         }
 
     def report_parts(self, train: TranslateData, held_out: TranslateData) -> Own:
