@@ -27,14 +27,17 @@ _LARGE = 2**18  # bytes of JSON that are parsed beside the event loop
 class PredictRequest(BaseModel):
     """Inputs of a model, and the options of its `predictions`."""
 
-    inputs: list[Any] = Field(description="Texts, arrays, tables or ink, as the model's task asks.")
+    inputs: list[Any] = Field(
+        description="Texts, arrays, tables or ink, as the model's task asks.",
+        examples=[["a good film"]],
+    )
     options: dict[str, Any] = Field({}, description="Keywords, such as `n` of a recogniser.")
 
 
 class StreamRequest(BaseModel):
     """What a session is given at once, and the options of the session."""
 
-    input: Any = Field(description="A text, an array, a table or points.")
+    input: Any = Field(description="A text, an array, a table or points.", examples=["the cat"])
     options: dict[str, Any] = Field({}, description="Keywords of the session, such as `length`.")
 
 
@@ -207,5 +210,18 @@ def _validated(kind: type[BaseModel], content: Any) -> Any:
 
 def body_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The body of a request for OpenAPI, as the route reads it by itself."""
-    schema = {"application/json": {"schema": kind.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": schema}}
+    found = kind.model_json_schema()
+    schema = _inlined(found, found.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """A schema with definitions in place of its references to them, which OpenAPI would look for
+    in the whole document."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inlined(each, definitions) for name, each in schema.items()}
