@@ -50,9 +50,7 @@ class CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: str = Field(examples=["language"])
-    prompt: str | list[str] = Field(
-        "", description="Texts to go on from.", examples=["the cat"]
-    )
+    prompt: str | list[str] = Field("", description="Texts to go on from.", examples=["the cat"])
     max_tokens: int | None = Field(None, ge=0, le=10**6, description="16 if none are given.")
     temperature: float | None = Field(None, ge=0)
     top_p: float | None = Field(None, gt=0, le=1)

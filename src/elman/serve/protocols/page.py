@@ -1,4 +1,4 @@
-"""The pages for people: their files, which are read once, so that no path of a request opens one."""
+"""The pages for people: their files are read once, so that no path of a request opens one."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
