@@ -15,10 +15,10 @@ from elman.serve.context import Context
 from elman.serve.errors import BAD_REQUEST, TOO_LARGE, ServerError
 from elman.serve.events import Events
 from elman.serve.models import Version
+from elman.serve.pieces import Accepting
 from elman.serve.sessions import Stream
 from elman.serve.values import ArrayForm, jsonable, received
 from elman.tasks.prediction import Prediction
-from elman.tasks.session import Update
 
 _BYTES = ("application/octet-stream", "audio/", "video/", "image/")
 _LARGE = 2**18  # bytes of JSON that are parsed beside the event loop
@@ -128,37 +128,20 @@ def answer(prediction: Prediction) -> dict[str, Any]:
 
 
 async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
-    pieces: asyncio.Queue[Update | None] = asyncio.Queue()
-    task = asyncio.create_task(stream.accept(value, {}, pieces.put_nowait))
-    task.add_done_callback(lambda _: pieces.put_nowait(None))
+    accepting = Accepting(stream, value, {})
     try:
         came = False
-        async for new in waiting(pieces):
+        async for new in accepting:
             came = True
             yield _event("update", {"new": jsonable(new)})
-        update = await task
+        update = await accepting.update
         if not came:
             yield _event("update", {"new": jsonable(update.new), "value": jsonable(update.value)})
         yield _event("final", answer(await stream.finish()))
     except Exception as error:  # told to the client, after what it has
         yield _event("error", errors.of(error).body())
     finally:
-        task.cancel()
-
-
-async def waiting(pieces: asyncio.Queue[Update | None]) -> AsyncIterator[Any]:
-    """What is new in updates, up to None; texts that wait already are given as one."""
-    ended = False
-    while not ended:
-        came = [await pieces.get()]
-        while not pieces.empty():
-            came.append(pieces.get_nowait())
-        ended = None in came
-        news = [each.new for each in came if each is not None]
-        if news and all(isinstance(new, str) for new in news):
-            news = ["".join(news)]
-        for new in news:
-            yield new
+        accepting.cancel()
 
 
 def _event(name: str, content: Any) -> str:
