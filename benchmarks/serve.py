@@ -297,7 +297,7 @@ def main() -> None:
     speech: Any = speech_model() if model is None else elman.load(model)
     alone, beside = (language_model(ngrams=ngrams) for ngrams in (False, True))
     length = 50 if quick else 200
-    print(f"| on {len(os.sched_getaffinity(0))} cores | measured | asked |\n|---|---|---|")
+    print(f"| cores: {len(os.sched_getaffinity(0))} | measured | asked |\n|---|---|---|")
     with clients() as ask:
         parts: list[Callable[[], list[Row]]] = [
             lambda: equal_streams(ask, speech, 40 if quick else 200),
