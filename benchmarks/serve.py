@@ -1,13 +1,17 @@
 """What a server holds: equal streams, real-time streams, throughput together and alone, latency,
-dropped connections. On loopback addresses only; prints a table.
+dropped connections. On loopback addresses only; prints a table in Markdown.
 
-    python benchmarks/serve.py            # about ten minutes on two cores
+    python benchmarks/serve.py            # ten minutes at most, on two cores with nothing beside it
     python benchmarks/serve.py --quick    # a fifth of it
+
+The clients run in a process of their own on the same cores. "Processor time" is that of the
+server's process alone, or where it says so of its compute thread.
 """
 
 import argparse
 import asyncio
 import gc
+import os
 import resource
 import statistics
 import time
@@ -17,15 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import serve_clients
+from serve_clients import Ask, clients
 
 import elman
 from elman.data import Audio
-from elman.serve import AsyncClient, Client, background
+from elman.serve import background
+from elman.serve.batcher import Batcher
+from elman.serve.metrics import Metrics
 from elman.tasks import Language, Speech
 
 RATE = 8000
-CHUNK = 0.1  # seconds
 TONES = {"a": 500, "b": 1200, "c": 2400}
+TOGETHER = 32
 Row = tuple[str, str, str]
 
 
@@ -56,164 +64,180 @@ def speech_model() -> Speech:
     return task.fit(pairs[:50], pairs[50:], progress=False)
 
 
-def language_model() -> Language:
-    """An LSTM of 256 units."""
-    task = Language(hidden_size=256, embedding_size=64, epochs=1, max_steps=4, batch_size=4)
+def language_model(*, ngrams: bool) -> Language:
+    """An LSTM of 256 units, with n-grams beside it or not."""
+    sizes: Any = {"hidden_size": 256, "embedding_size": 64, "batch_size": 4}
+    task = Language(**sizes, epochs=1, max_steps=4, ngram_model=ngrams)
     return task.fit(["the cat sat on the mat. " * 400], progress=False)
 
 
-def mean_batch(context: Any) -> float:
-    """Streams in a batch of the only model, on average."""
-    value = context.metrics.registry.get_sample_value
-    (version,) = context.models
-    count = value("elman_batch_size_count", {"model": version.name}) or 0.0
-    total = value("elman_batch_size_sum", {"model": version.name}) or 0.0
-    return float(total / max(count, 1))
+def counted(metrics: Metrics, name: str) -> float:
+    """A number that the metrics of the only model have."""
+    for family in metrics.registry.collect():
+        for sample in family.samples:
+            if sample.name == name:
+                return sample.value
+    return 0.0
 
 
-def equal_streams(task: Speech, count: int) -> list[Row]:
+def equal_streams(ask: Ask, task: Speech, count: int) -> list[Row]:
     """All streams at once, each in its own odd pieces, against `predictions` offline."""
     sounds = [spoken(text, i) for i, text in enumerate(texts(count, 4, seed=7))]
     expected = task.predictions(sounds)
-
-    async def one(client: AsyncClient, i: int) -> Any:
-        draw = np.random.default_rng(i)
-        cuts = np.sort(draw.integers(0, len(sounds[i].samples), 12))
-        async with client.session("speech", binary=("float32", [-1])) as session:
-            for piece in np.split(sounds[i].samples, cuts):
-                await session.accept(piece)
-            return await session.finish()
-
-    async def every(url: str) -> list[Any]:
-        client = AsyncClient(url, timeout=300)
-        return list(await asyncio.gather(*(one(client, i) for i in range(count))))
-
     with background([task], max_sessions=count) as server:
-        found = asyncio.run(every(server.url))
-        batch = mean_batch(server.context)
-    same = sum(a.value == b.value for a, b in zip(found, expected, strict=True))
+        found = ask(serve_clients.answers, server.url, [each.samples for each in sounds])
+        metrics = server.context.metrics
+        streams, batches = (
+            counted(metrics, f"elman_batch_size_{name}") for name in ("sum", "count")
+        )
+    same = sum(text == each.value for (text, _), each in zip(found, expected, strict=True))
     worst = max(
-        abs(a.details["score"] - b.details["score"])
-        for a, b in zip(found, expected, strict=True)
-        if b.value is not None
+        abs(score - each.details["score"])
+        for (_, score), each in zip(found, expected, strict=True)
+        if each.value is not None
     )
     return [
         (f"{count} streams at once: texts equal to the offline ones", f"{same}", f"{count}"),
         ("largest difference of their scores", f"{worst:.1e}", "<= 1e-05"),
-        ("mean size of their batches", f"{batch:.1f}", ""),
+        ("mean size of their batches", f"{streams / max(batches, 1):.1f}", ""),
     ]
 
 
-async def real_time(url: str, streams: int, sound: Audio) -> list[float]:
-    """Seconds from each chunk's end to its partial, of streams that speak at their pace."""
-    client, delays = AsyncClient(url, timeout=60), []
-    size = round(CHUNK * RATE)
-    chunks = [sound.samples[at : at + size] for at in range(0, len(sound.samples), size)]
-    draw = np.random.default_rng(streams)
-
-    async def one(offset: float) -> None:
-        async with client.session("speech", binary=("float32", [-1])) as session:
-            begin = time.perf_counter() + offset
-            for i, chunk in enumerate(chunks):
-                due = begin + (i + 1) * CHUNK
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                await session.accept(chunk)
-                delays.append(time.perf_counter() - due)
-
-    await asyncio.gather(*(one(float(draw.uniform(0, CHUNK))) for _ in range(streams)))
-    return delays
-
-
-def real_time_streams(task: Speech, most: int, seconds: float) -> list[Row]:
+def real_time_streams(ask: Ask, task: Speech, most: int, seconds: float) -> list[Row]:
     """The largest number of streams whose partials come within 300 ms at the 95th percentile."""
-    sound = spoken("ab ca bc cab " * 20, 1)
-    sound = Audio(sound.samples[: round(seconds * RATE)], RATE)
+    sound = spoken("ab ca bc cab " * 20, 1).samples[: round(seconds * RATE)]
     held, at, rows = 0, 0.0, []
     with background([task], max_sessions=most) as server:
         streams = 8
         while streams <= most:
-            delays = sorted(asyncio.run(real_time(server.url, streams, sound)))
-            p95 = delays[int(0.95 * len(delays))]
-            rows.append(
-                (f"  {streams} real-time streams: p95 of partials", f"{p95 * 1e3:.0f} ms", "")
-            )
-            if p95 > 0.3:
+            begin = time.process_time()
+            delays = sorted(ask(serve_clients.delays, server.url, streams, sound, RATE))
+            used = 1000 * (time.process_time() - begin) / streams / seconds
+            p95 = 1000 * delays[int(0.95 * len(delays))]
+            value = f"{p95:.0f} ms ({used:.1f} ms)"
+            name = f"{streams} real-time streams: p95 of partials (processor time of a second)"
+            rows.append((name, value, ""))
+            if p95 > 300:
                 break
             held, at = streams, p95
             streams = round(streams * 1.5)
-    name = "real-time speech streams (2 x 256) with p95 <= 300 ms, client on the same cores"
-    return [*rows, (name, f"{held} ({at * 1e3:.0f} ms)", "")]
+    name = "real-time speech streams (2 x 256) with p95 <= 300 ms"
+    return [*rows, (name, f"{held} ({at:.0f} ms)", "")]
 
 
-def throughput(task: Language, length: int) -> list[Row]:
-    """Tokens a second of 32 sessions together and one after another."""
-    options = {"length": length, "temperature": 0}
+def throughput(ask: Ask, task: Language, length: int, name: str, wanted: str) -> list[Row]:
+    """Tokens a second, and the server's processor time for one, of sessions together and not."""
 
-    async def write(client: AsyncClient) -> None:
-        async with client.session("language", **options) as session:
-            await session.accept("the cat")
-
-    async def together(url: str, count: int) -> float:
-        client = AsyncClient(url, timeout=300)
-        begin = time.perf_counter()
-        await asyncio.gather(*(write(client) for _ in range(count)))
-        return count * length / (time.perf_counter() - begin)
-
-    async def one_by_one(url: str, count: int) -> float:
-        client = AsyncClient(url, timeout=300)
-        begin = time.perf_counter()
-        for _ in range(count):
-            await write(client)
-        return count * length / (time.perf_counter() - begin)
-
-    def timed(sessions: int, run: Any) -> tuple[float, float]:
-        """Tokens a second, and microseconds of processor time for one, client included."""
-        begin = time.process_time()
-        rate = asyncio.run(run(server.url, sessions))
-        return rate, 1e6 * (time.process_time() - begin) / sessions / length
+    def timed(function: Any, sessions: int) -> tuple[float, float]:
+        begin, tokens = time.process_time(), sessions * length
+        seconds = ask(function, server.url, sessions, length)
+        return tokens / seconds, 1e6 * (time.process_time() - begin) / tokens
 
     with background([task]) as server:
-        asyncio.run(together(server.url, 4))
-        rounds = [(*timed(32, together), *timed(8, one_by_one)) for _ in range(3)]
+        timed(serve_clients.written_together, 4)
+        rounds = [
+            (
+                *timed(serve_clients.written_together, TOGETHER),
+                *timed(serve_clients.written_one_by_one, 8),
+            )
+            for _ in range(3)
+        ]
     columns = list(zip(*rounds, strict=True))
-    best, processor = [max(columns[0]), max(columns[2])], [min(columns[1]), min(columns[3])]
-    ratio = best[0] / best[1]
+    fast, slow = max(columns[0]), max(columns[2])
+    less, more = min(columns[1]), min(columns[3])
     return [
-        ("LSTM 256, 32 sessions together, tokens a second", f"{best[0]:,.0f}", ""),
-        ("the same one by one", f"{best[1]:,.0f}", ""),
-        ("gain", f"{ratio:.1f}", ">= 4"),
         (
-            "processor time of a token, client included: together, one by one",
-            f"{processor[0]:.0f}, {processor[1]:.0f} us",
+            f"{name}: tokens a second of {TOGETHER} sessions together, one by one",
+            f"{fast:,.0f}, {slow:,.0f}",
             "",
         ),
+        (f"{name}: gain", f"{fast / slow:.1f}", wanted),
+        (
+            f"{name}: processor time of a token, together, one by one",
+            f"{less:.0f} us, {more:.0f} us",
+            "",
+        ),
+        (f"{name}: gain in processor time", f"{more / less:.1f}", ""),
     ]
 
 
-def added_latency(task: Language, calls: int) -> list[Row]:
+def without_sockets(task: Any, give: Callable[[Any], Any], amount: float) -> dict[int, float]:
+    """Seconds of the compute thread for one of `amount`, of 1, 8 and 32 streams together."""
+    found = {}
+    for count in (1, 8, TOGETHER):
+        times = []
+        for _ in range(3):
+            metrics = Metrics()
+            batcher = Batcher(task.name, TOGETHER, 5, metrics)
+
+            async def one(i: int, batcher: Batcher = batcher) -> None:
+                for steps in give(task):
+                    await batcher.run(i, steps)
+
+            async def every(count: int = count, one: Any = one) -> None:
+                await asyncio.gather(*(one(i) for i in range(count)))
+
+            asyncio.run(every())
+            batcher.close()
+            batcher.join(5)
+            times.append(counted(metrics, "elman_compute_seconds_total") / count / amount)
+        found[count] = min(times)
+    return found
+
+
+def compute_times(speech: Speech, language: Language, length: int) -> list[Row]:
+    """What the compute thread takes, without sockets."""
+    seconds = 4
+    sound = spoken("ab ca bc cab " * 9, 1).samples[: seconds * RATE]
+    size = round(serve_clients.CHUNK * RATE)
+    chunks = [sound[at : at + size] for at in range(0, len(sound), size)]
+
+    def speaking(**options: Any) -> Callable[[Any], Any]:
+        def give(task: Any) -> Any:
+            session = task.session(**options)
+            yield from (session.accepting(chunk) for chunk in chunks)
+            yield session.finishing()
+
+        return give
+
+    def writing(task: Any) -> Any:
+        yield task.session(length=length, temperature=0).accepting("the cat")
+
+    def told(times: dict[int, float], unit: float) -> str:
+        return ", ".join(f"{each * unit:.3g}" for each in times.values())
+
+    name = "compute thread, 1, 8, 32 streams together:"
+    greedy = without_sockets(speech, speaking(partial="greedy"), seconds)
+    beam = without_sockets(speech, speaking(partial="beam"), seconds)
+    tokens = without_sockets(language, writing, length)
+    return [
+        (f"{name} a second of speech, greedy partial texts", f"{told(greedy, 1e3)} ms", ""),
+        (f"{name} a second of speech, partial texts by the beam", f"{told(beam, 1e3)} ms", ""),
+        (f"{name} a token", f"{told(tokens, 1e6)} us", ""),
+    ]
+
+
+def added_latency(ask: Ask, task: Language, calls: int) -> list[Row]:
     """What a request over the socket costs a single session beside the call itself."""
 
-    def median(call: Callable[[str], Any]) -> float:
-        times = []
+    def at_hand() -> float:
+        session, times = task.session(length=1), []
         for _ in range(calls):
             begin = time.perf_counter()
-            call("a")
+            session.accept("a")
             times.append(time.perf_counter() - begin)
         return statistics.median(times)
 
     with background([task]) as server:
-        session = Client(server.url).session("language", length=1, save_every=0)
         version = next(iter(server.context.models))
-        here = task.session(length=1)
         rounds = [
             (
-                median(here.accept),
+                at_hand(),
                 in_batcher(version, task.session(length=1), calls),
-                median(session.accept),
+                ask(serve_clients.latency, server.url, calls),
             )
             for _ in range(3)
         ]
-        session.close()
     call, batched, remote = (min(each) for each in zip(*rounds, strict=True))
     return [
         ("one step of a session called at hand", f"{call * 1e6:.0f} us", ""),
@@ -234,47 +258,32 @@ def in_batcher(version: Any, session: Any, calls: int) -> float:
     return asyncio.run(use())
 
 
-def dropped(task: Speech, count: int) -> list[Row]:
+def dropped(ask: Ask, task: Speech, count: int, seconds: float) -> list[Row]:
     """Connections, every second of them lost in mid-stream: memory, and what is left over."""
-    sound = spoken("ab", 1).samples[:1600]
-
-    async def one(client: AsyncClient, i: int) -> None:
-        async with client.session("speech", retries=0, binary=("float32", [-1])) as session:
-            await session.accept(sound)
-            if i % 2:
-                session._socket.transport.abort()
-            else:
-                await session.finish()
-
-    async def some(url: str, numbers: range) -> None:
-        client = AsyncClient(url, timeout=60)
-        for at in range(numbers.start, numbers.stop, 20):
-            await asyncio.gather(*(one(client, i) for i in range(at, min(at + 20, numbers.stop))))
-
+    sound, warm = spoken("ab", 1).samples[:1600], min(1000, count // 2)
+    until = time.monotonic() + seconds
     with background([task], max_sessions=100) as server:
-        asyncio.run(some(server.url, range(1000)))
-        gc.collect()
-        first = resident()
-        asyncio.run(some(server.url, range(1000, count)))
-        gc.collect()
+        made = ask(serve_clients.connect, server.url, sound, 0, warm, seconds / 2)
+        first, begun = resident(), made
+        left = until - time.monotonic()
+        made = ask(serve_clients.connect, server.url, sound, made, count, left)
         last = resident()
         deadline = time.monotonic() + 10
         while not server.context.sessions.is_idle and time.monotonic() < deadline:
             time.sleep(0.05)
-        left = len(server.context.sessions.slots)
-    grown = 100 * (last - first) / first
+        over = len(server.context.sessions.slots)
+    name = f"memory after {made:,} connections, half of them dropped, against {begun:,}"
+    if made < count:
+        name += f" (asked for {count:,}; the time was up)"
     return [
-        (
-            f"memory after {count:,} connections, half of them dropped, against 1,000",
-            f"{grown:+.1f} %",
-            "<= 2 %",
-        ),
-        ("sessions left over", f"{left}", "0"),
+        (name, f"{100 * (last - first) / first:+.1f} %", "<= 2 %"),
+        ("sessions left over", f"{over}", "0"),
     ]
 
 
 def resident() -> int:
-    """Bytes of memory that this process has."""
+    """Bytes of memory that this process, the server, has."""
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
@@ -286,17 +295,22 @@ def main() -> None:
     quick, model = vars(parser.parse_args()).values()
     warnings.simplefilter("ignore")
     speech: Any = speech_model() if model is None else elman.load(model)
-    language = language_model()
-    parts: list[Callable[[], list[Row]]] = [
-        lambda: equal_streams(speech, 40 if quick else 200),
-        lambda: real_time_streams(speech, 200, 4 if quick else 10),
-        lambda: throughput(language, 50 if quick else 200),
-        lambda: added_latency(language, 200 if quick else 1000),
-        lambda: dropped(speech, 2000 if quick else 10_000),
-    ]
-    for part in parts:
-        for name, value, wanted in part():
-            print(f"| {name} | {value} | {wanted} |", flush=True)
+    alone, beside = (language_model(ngrams=ngrams) for ngrams in (False, True))
+    length = 50 if quick else 200
+    print(f"| cores: {len(os.sched_getaffinity(0))} | measured | asked |\n|---|---|---|")
+    with clients() as ask:
+        parts: list[Callable[[], list[Row]]] = [
+            lambda: equal_streams(ask, speech, 40 if quick else 200),
+            lambda: real_time_streams(ask, speech, 200, 4 if quick else 10),
+            lambda: throughput(ask, alone, length, "LSTM 256", ">= 4"),
+            lambda: throughput(ask, beside, length, "LSTM 256 with n-grams", ""),
+            lambda: compute_times(speech, alone, length),
+            lambda: added_latency(ask, alone, 200 if quick else 1000),
+            lambda: dropped(ask, speech, 2000 if quick else 10_000, 60 if quick else 240),
+        ]
+        for part in parts:
+            for name, value, wanted in part():
+                print(f"| {name} | {value} | {wanted} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable
 from typing import Any
 
+from raw_sockets import connected, frame, upgrade
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -101,6 +102,43 @@ def test_garbage_over_http(serving: Any, made: Made) -> None:
             connection.close()
             assert answer.status < 500, (i, name, action, body, text)
             assert "Traceback" not in text
+        server.when_idle()
+
+
+def test_frames_that_the_protocol_forbids(serving: Any, made: Made) -> None:
+    """RFC 6455: each closes its own connection, with the code that is meant for it."""
+    length_of_8_bytes = bytes([0x81, 0xFF, *[0x7F] * 8, 0, 0, 0, 0])
+    cases = {
+        "no mask": (frame(b"{}", mask=False), 1002),
+        "reserved bit": (frame(b"{}", 0xC1), 1002),
+        "unknown opcode": (frame(b"{}", 0x83), 1002),
+        "continuation of nothing": (frame(b"{}", 0x80), 1002),
+        "text within a text": (frame(b"{", 0x01) + frame(b"{}"), 1002),
+        "control frame in parts": (frame(b"", 0x09), 1002),
+        "close of one byte": (frame(b"x", 0x88), 1002),
+        "no UTF-8": (frame(b"\xff\xfe"), 1007),
+        "too long": (length_of_8_bytes, 1009),
+    }
+    draw = random.Random(4)
+    with serving([made("classify")], idle_s=5) as server:
+        for name, (bad, code) in cases.items():
+            with connected(server.url, upgrade("classify")) as client:
+                assert client.recv(4096).startswith(b"HTTP/1.1 101")
+                client.sendall(frame(b'{"type": "start"}'))
+                assert b"started" in client.recv(4096)
+                client.sendall(bad)
+                came = b""
+                while more := client.recv(4096):
+                    came += more
+                assert came[0] == 0x88, (name, came)  # a close
+                assert came[2:4] == code.to_bytes(2, "big"), (name, came)
+        for _ in range(60):
+            with connected(server.url, upgrade("classify") + draw.randbytes(draw.randrange(200))):
+                pass
+        for _ in range(60):
+            with connected(server.url, draw.randbytes(draw.randrange(1, 200)) + b"\r\n\r\n"):
+                pass
+        assert server.client().predict("classify", ["a fine play"])[0].error is None
         server.when_idle()
 
 

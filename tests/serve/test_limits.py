@@ -183,7 +183,7 @@ def test_nothing_but_health_without_a_token(serving: Any, made: Made, tmp_path: 
     (tmp_path / "token").write_text("first-token-1\nsecond-token-2\n")
     with serving([made("classify")], token_file=tmp_path / "token") as server:
         url = server.url
-        paths = ["//", "/v1/models", "/metrics", "/docs", "/openapi.json", "/nothing", "/healthz/x"]
+        paths = ["//", "/v1/models", "/metrics", "/docs/x", "/openapi.json", "/none", "/healthz/x"]
         for path in paths:
             for headers in (
                 {},

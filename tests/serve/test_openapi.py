@@ -1,11 +1,13 @@
-"""Requests made up from the OpenAPI document: none makes the server fail."""
+"""The OpenAPI document is whole, and no request made up from it makes the server fail."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from elman.serve.app import app
 from elman.tasks import Task
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -28,6 +30,15 @@ def test_requests_made_up_from_the_document(serving: Any, made: Callable[[str], 
         for route in routes:
             SETTINGS(given(route.as_strategy())(answered))()
         server.when_idle()
+
+
+def test_every_reference_of_the_document_leads_somewhere(made: Callable[[str], Task]) -> None:
+    application = app([made("classify")])
+    document = application.openapi()
+    application.state.context.models.close()
+    for path in set(re.findall(r"'\$ref': '([^']+)'", str(document))):
+        assert path.startswith("#/components/schemas/")
+        assert path.rpartition("/")[2] in document["components"]["schemas"]
 
 
 def answered(case: Any) -> None:

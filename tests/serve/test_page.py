@@ -1,5 +1,6 @@
-"""The files of the page for people: what is served, to whom, and under which policy."""
+"""The files of the pages for people: what is served, to whom, and under which policy."""
 
+import json
 import re
 import urllib.error
 import urllib.request
@@ -36,8 +37,8 @@ def test_every_file_has_its_type_and_the_policy(serving: Any, made: Made) -> Non
         "svg": "image/svg+xml",
     }
     with serving([made("classify")]) as server:
-        first, _ = got(f"{server.url}/")
-        assert first == page_files()["index.html"][0]
+        for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+            assert got(server.url + path)[0] == page_files()[file][0]
         for name in page_files():
             content, headers = got(f"{server.url}/page/{name}")
             assert content == page_files()[name][0]
@@ -65,36 +66,76 @@ def test_no_path_reaches_the_file_system(serving: Any, made: Made) -> None:
         connection.close()
 
 
-def test_the_page_needs_no_token_and_what_it_asks_for_does(
+def test_the_pages_need_no_token_and_what_they_ask_for_does(
     serving: Any, made: Made, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("a-long-token")
     with serving([made("classify")], token_file=tmp_path / "token") as server:
-        assert b"classify" not in got(f"{server.url}/")[0]
+        for path in ("/", "/docs"):
+            assert b"classify" not in got(server.url + path)[0]
         assert got(f"{server.url}/page/main.js")[0]
-        for path in ("/v1/models", "/pagex", "/page", "//", "/docs"):
+        closed = (
+            "/v1/models",
+            "/pagex",
+            "/page",
+            "//",
+            "/docs/",
+            "/openapi.json",
+            "/asyncapi.json",
+        )
+        for path in closed:
             with pytest.raises(urllib.error.HTTPError) as caught:
                 got(server.url + path)
             assert caught.value.code == 401
             caught.value.close()
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_has_nothing_inline() -> None:
-    index = text_of("index.html")
+@pytest.mark.parametrize("name", ["index.html", "docs.html"])
+def test_the_pages_are_whole_and_have_nothing_inline(name: str) -> None:
+    html = text_of(name)
     checker = Checker()
     checker.attributes = lambda attrs: None  # type: ignore[method-assign] - it has links
-    checker.feed(index)
+    checker.feed(html)
     assert checker.open == []
-    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", index)
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", html)
+
+
+def test_the_files_load_nothing_from_elsewhere() -> None:
     for name, (content, _) in page_files().items():
-        outside = re.findall(r"https?://[^\"' )]+", content.decode())
-        assert set(outside) <= {"http://www.w3.org/2000/svg"}, name
+        assert hosts(content.decode()) == set(), name
         for path in re.findall(r'(?:from|import) "([^"]+)"', content.decode()):
             assert Path("/", name).parent.joinpath(path).resolve().relative_to("/").as_posix() in (
                 page_files()
             )
     assert "eval(" not in "".join(text_of(name) for name in page_files())
     assert "innerHTML" not in "".join(text_of(name) for name in page_files())
+
+
+def hosts(text: str) -> set[str]:
+    """Other hosts that a text names; the name of SVG's elements is no address."""
+    found = re.findall(r"(?:https?:|wss?:|[\"'(=])//([\w.-]+)", text)
+    return set(found) - {"www.w3.org"}
+
+
+def test_no_answer_of_the_server_names_another_host(serving: Any, made: Made) -> None:
+    assert hosts('<script src="//cdn.example/a.js">, url(https://b.example)') == {
+        "cdn.example",
+        "b.example",
+    }
+    with serving([made("classify")]) as server:
+        routes = json.loads(got(f"{server.url}/openapi.json")[0])["paths"]
+        listed = [path for path, each in routes.items() if "get" in each and "{" not in path]
+        assert {"/healthz", "/metrics", "/v1/models"} <= set(listed)
+        for path in ("/", "/docs", "/openapi.json", *listed):
+            content, headers = got(server.url + path)
+            assert hosts(content.decode()) == set(), path
+            if headers.get_content_type() == "text/html":
+                assert "default-src 'none'" in headers["content-security-policy"], path
+        for path in ("/redoc", "/docs/oauth2-redirect"):  # pages of FastAPI's own
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                got(server.url + path)
+            assert caught.value.code == 404
+            caught.value.close()
 
 
 def test_colours_have_the_contrast_that_reading_needs() -> None:

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,13 @@ def readiness(url: str, path: str = "/readyz") -> int:
         return 0
 
 
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
+    )
+    return [int(number) for number in found.stdout.split()]
+
+
 def test_sigterm_finishes_what_is_open_and_refuses_new(folder: Path) -> None:
     with program(folder, "--drain-s", "20") as (process, url):
         client = Client(url)
@@ -87,18 +95,41 @@ def test_what_is_not_finished_in_time_is_cut_off(folder: Path) -> None:
         session.close()
 
 
-def test_a_worker_that_is_killed_is_replaced(folder: Path) -> None:
+def metrics_of(url: str) -> dict[str, float]:
+    """The values that `/metrics` tells, by name and labels."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    assert len({name for name, _ in pairs}) == len(pairs)
+    return {name: float(value) for name, value in pairs}
+
+
+def test_workers_that_are_killed_are_replaced_and_metrics_are_those_of_all(folder: Path) -> None:
+    opened, now, latencies = (
+        f'elman_{name}{{model="language"}}'
+        for name in ("sessions_opened_total", "sessions", "latency_seconds_count")
+    )
+    count = 8
     with program(folder, "--workers", "2", "--drain-s", "1") as (process, url):
-        session = Client(url).session("language", retries=8, length=3, temperature=0)
-        first = session.accept("the").value
-        found = subprocess.run(
-            ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
-        )
-        for number in found.stdout.split():
-            os.kill(int(number), signal.SIGKILL)
-        again = session.accept(" cat").value  # from the inputs so far, on a new worker
-        assert again.startswith(first)
-        session.close()
+        client = Client(url)
+        options: Any = {"retries": 8, "length": 3, "temperature": 0}
+        sessions = [client.session("language", **options) for _ in range(count)]
+        texts = [session.accept("the").value for session in sessions]
+        for _ in range(8):  # whichever worker answers
+            found = metrics_of(url)
+            assert (found[opened], found[now], found[latencies]) == (count, count, 2 * count)
+        workers = workers_of(process)
+        assert len(workers) == 2
+        for number in workers:
+            os.kill(number, signal.SIGKILL)
+        for session, text in zip(sessions, texts, strict=True):
+            again = session.accept(" cat").value  # from the inputs so far, on a new worker
+            assert again.startswith(text)
+        found = metrics_of(url)
+        assert found[now] == count  # none of those that died
+        assert found[opened] == 2 * count  # a counter never falls
+        for session in sessions:
+            session.close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
 

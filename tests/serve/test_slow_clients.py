@@ -4,14 +4,13 @@ import asyncio
 import errno
 import json
 import logging
-import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from raw_sockets import connected, frame, upgrade
 
 from elman.serve import ServerError, ServeSettings
 from elman.serve.access_log import LOGGER, LineHandler
@@ -20,25 +19,6 @@ from elman.serve.events import Events
 from elman.tasks import Task
 
 Made = Callable[[str], Task]
-UPGRADE = (
-    "GET /v1/models/language/session HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\n"
-    "connection: upgrade\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    "sec-websocket-version: 13\r\n\r\n"
-)
-
-
-def connected(url: str, first: bytes) -> socket.socket:
-    """A connection, after some bytes were sent."""
-    address = urlsplit(url)
-    found = socket.create_connection((address.hostname, address.port), timeout=20)
-    found.sendall(first.replace(b"{host}", address.netloc.encode()))
-    return found
-
-
-def masked(message: bytes) -> bytes:
-    """A text frame of a client, with a mask of zeros."""
-    assert len(message) < 126
-    return bytes([0x81, 0x80 | len(message), 0, 0, 0, 0]) + message
 
 
 def request(body: bytes, length: int, path: str) -> bytes:
@@ -91,11 +71,11 @@ def test_one_that_does_not_read_its_session_is_evicted() -> None:
 def test_one_that_stops_within_a_message_is_evicted(serving: Any, made: Made) -> None:
     with (
         serving([made("language"), made("classify")], idle_s=1) as server,
-        connected(server.url, UPGRADE.encode()) as client,
+        connected(server.url, upgrade("language")) as client,
     ):
         assert client.recv(4096).startswith(b"HTTP/1.1 101")
-        client.sendall(masked(b'{"type": "start"}'))
-        client.sendall(masked(b'{"type": "input", "input": "the"}')[:20])
+        client.sendall(frame(b'{"type": "start"}'))
+        client.sendall(frame(b'{"type": "input", "input": "the"}')[:20])
         others_are_answered(server)
         server.when_idle(20)
         came = b""

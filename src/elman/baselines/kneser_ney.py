@@ -53,6 +53,17 @@ class _Counts:
         mixed = (own + self.freed[contexts] * lower) / np.where(is_known, total, 1)
         return np.where(is_known, mixed, lower)
 
+    def mix(self, lower: Floats, context: int, ids: Integers, grams: slice) -> None:
+        """In place of `lower`, the probabilities of all ids after one context.
+
+        `ids` were seen there, as the n-grams of these numbers.
+        """
+        if self.totals[context] > 0:
+            counts = self.counts[grams]
+            lower *= self.freed[context]
+            lower[ids] += counts - self.discounts[np.minimum(counts, 3)]
+            lower /= self.totals[context]
+
 
 @dataclass(frozen=True, eq=False)
 class KneserNey:
@@ -126,13 +137,11 @@ class KneserNey:
             place = self._place(list(context)[len(context) - n :]) if n <= len(context) else -1
             if place < 0:
                 break
-            first = place * self.size
-            start, stop = np.searchsorted(self.keys[n], [first, first + self.size])
+            first, keys = place * self.size, self.keys[n]
+            start, stop = keys.searchsorted(first), keys.searchsorted(first + self.size)
             is_longest = n == self.order - 1
             counts = self.plain[n] if is_longest else self.continuations[n]
-            grams = np.full(self.size, -1)
-            grams[self.keys[n][start:stop] - first] = np.arange(start, stop)
-            found = counts.interpolated(grams, np.full(self.size, place), found)
+            counts.mix(found, place, keys[start:stop] - first, slice(start, stop))
         return found
 
     def _place(self, ids: Sequence[int]) -> int:
@@ -140,7 +149,7 @@ class KneserNey:
         place = 0
         for keys, each in zip(self.keys, ids, strict=False):
             wanted = place * self.size + int(each)
-            place = int(np.searchsorted(keys, wanted))
+            place = int(keys.searchsorted(wanted))
             if place == len(keys) or keys[place] != wanted:
                 return -1
         return place

@@ -66,14 +66,16 @@ def app(runs: Runs, settings: ServeSettings | None = None, **given: Any) -> Fast
     found = FastAPI(
         title="elman",
         version=__version__,
-        description="Recurrent networks as a service. Sessions are WebSockets: see /asyncapi.json.",
+        description="Recurrent networks as a service. `/asyncapi.json` describes its sessions.",
         lifespan=_lifespan,
         middleware=[
             Middleware(AccessLog, metrics=metrics),
             Middleware(Auth, tokens=tokens),
             Middleware(Bodies, settings=settings),
         ],
+        docs_url=None,  # the page has its own, which loads nothing from elsewhere
         redoc_url=None,
+        responses={"default": errors.RESPONSE},
     )
     found.state.context = context
     for protocol in PROTOCOLS:

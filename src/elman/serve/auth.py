@@ -15,7 +15,8 @@ from elman.serve.errors import FORBIDDEN, UNAUTHORIZED, Code, ServerError
 from elman.serve.refusal import refuse
 
 OPEN = ("/healthz", "/readyz")  # what answers without a token
-PAGE = "/page/"  # what the page for people loads; it holds nothing of the models
+PAGES = ("/", "/docs")  # for people; they hold nothing of the models
+PAGE = "/page/"  # what these load
 SUBPROTOCOL = "elman"  # a page's WebSocket offers it, and the token beside it
 
 _FEWEST = 8  # characters of a token
@@ -75,7 +76,7 @@ class Auth:
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"]
-    is_page = scope["type"] == "http" and (path == "/" or path.startswith(PAGE))
+    is_page = scope["type"] == "http" and (path in PAGES or path.startswith(PAGE))
     return path in OPEN or is_page
 
 

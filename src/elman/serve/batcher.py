@@ -20,7 +20,7 @@ LIVE = 0.1  # seconds until the answer to a live stream is due
 ONE_SHOT = 1.0  # and until that to a request as a whole
 
 _RECENT = 1.0  # seconds for which the size of the last batch says how many streams to expect
-_CALLS = 8  # into the event loop at a time: each wakes it
+_SOON = 0.002  # seconds that a call into an event loop waits for others: each waking costs time
 
 Call: TypeAlias = tuple[Callable[..., None], tuple[Any, ...]]
 
@@ -67,6 +67,7 @@ class Batcher:
         self._closed = False
         self._last_size, self._last_time = 1, 0.0
         self._calls: dict[asyncio.AbstractEventLoop, list[Call]] = defaultdict(list)
+        self._first_call = 0.0
         self._thread = threading.Thread(target=self._work, name=f"compute-{name}", daemon=True)
         self._thread.start()
 
@@ -103,7 +104,8 @@ class Batcher:
             self._push(job)
             self._change.notify()
         try:
-            return await asyncio.wait_for(job.future, seconds)
+            async with asyncio.timeout(seconds):
+                return await job.future
         finally:
             job.cancelled = True
 
@@ -210,9 +212,12 @@ class Batcher:
         self._tell(job, _resolve, job.future, result)
 
     def _tell(self, job: Job, function: Callable[..., None], *arguments: Any) -> None:
-        """Call a function in the job's event loop, with the next few others."""
+        """Call a function in the job's event loop, with the others of the next moment."""
+        now = time.monotonic()
+        if not self._calls:
+            self._first_call = now
         self._calls[job.loop].append((function, arguments))
-        if len(self._calls[job.loop]) >= _CALLS:
+        if now - self._first_call > _SOON:
             self._flush()
 
     def _flush(self) -> None:

@@ -37,7 +37,8 @@ class Bodies:
             if is_complete:
                 return await receive()  # of a client that goes
             try:
-                message = await asyncio.wait_for(receive(), self._settings.idle_s)
+                async with asyncio.timeout(self._settings.idle_s):
+                    message = await receive()
             except TimeoutError:
                 raise _exception(ServerError(BAD_REQUEST, "the body does not come")) from None
             came += len(message.get("body", b""))

@@ -161,7 +161,8 @@ class AsyncClientSession:
                 with suppress(ConnectionClosed):  # why it is closed may still be read
                     await self._socket.send(operation.message)
             elif not isinstance(operation, Piece):
-                return await asyncio.wait_for(self._socket.recv(), client.timeout)
+                async with asyncio.timeout(client.timeout):
+                    return await self._socket.recv()
         except InvalidStatus as error:
             body = json_of(error.response.body or b"")
             return error_of(body, error.response.status_code)

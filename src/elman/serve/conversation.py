@@ -34,6 +34,7 @@ class Conversation:
         self._gone = asyncio.Event()
         self._peeked: str | bytes | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[Any] | None = None  # to be cancelled when the client has gone
 
     async def __aenter__(self) -> Self:
         self._reader = asyncio.create_task(self._read())
@@ -51,7 +52,8 @@ class Conversation:
             message, self._peeked = self._peeked, None
             return message
         try:
-            came = await asyncio.wait_for(self._queue.get(), self._settings.idle_s)
+            async with asyncio.timeout(self._settings.idle_s):
+                came = await self._queue.get()
         except TimeoutError:
             raise self._idle("nothing came") from None
         if came is None:
@@ -70,7 +72,8 @@ class Conversation:
         if self._gone.is_set():
             raise Disconnected
         try:
-            await asyncio.wait_for(self._websocket.send_text(text), self._settings.idle_s)
+            async with asyncio.timeout(self._settings.idle_s):
+                await self._websocket.send_text(text)
         except TimeoutError:
             raise self._idle("nothing was read") from None
         except Exception as error:  # each server has its own for a connection that is lost
@@ -78,19 +81,18 @@ class Conversation:
 
     async def during(self, work: Coroutine[Any, Any, R]) -> R:
         """The result of work for the client; it is cancelled when the client has gone."""
-        task = asyncio.create_task(work)
-        gone = asyncio.create_task(self._gone.wait())
+        if self._gone.is_set():
+            work.close()
+            raise Disconnected
+        self._working = task = asyncio.current_task()
         try:
-            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise Disconnected
-            return task.result()
+            return await work
+        except asyncio.CancelledError:
+            if self._gone.is_set() and task is not None and not task.uncancel():
+                raise Disconnected from None
+            raise
         finally:
-            gone.cancel()
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await task
+            self._working = None
 
     async def end(self, error: Exception, metrics: Metrics, **fields: Any) -> ServerError:
         """Tell the client of an error that ends it all, `fields` beside it, and close the socket.
@@ -109,7 +111,8 @@ class Conversation:
         if self._gone.is_set() or self._websocket.application_state != WebSocketState.CONNECTED:
             return
         with suppress(Exception):  # it may be lost by now
-            await asyncio.wait_for(self._websocket.close(code, _short(reason)), 5)
+            async with asyncio.timeout(5):
+                await self._websocket.close(code, _short(reason))
 
     async def _read(self) -> None:
         most = self._settings.max_frame
@@ -130,6 +133,8 @@ class Conversation:
         except RuntimeError:  # of starlette: the socket was closed by us
             pass
         self._gone.set()
+        if self._working is not None:
+            self._working.cancel()
         await self._queue.put(None)
 
     def _idle(self, what: str) -> ServerError:

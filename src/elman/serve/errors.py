@@ -1,6 +1,7 @@
 """Errors that clients are told of."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from elman.errors import ElmanError
 
@@ -26,6 +27,14 @@ EVICTED = Code("evicted", 408, 1001)
 INTERNAL = Code("internal", 500, 1011)
 DRAINING = Code("draining", 503, 1012)
 TOO_SLOW = Code("too_slow", 504, 1011)
+
+_TEXT = {"type": "string"}
+_ERROR = {"type": "object", "properties": {"code": _TEXT, "message": _TEXT}}
+_BODY = {"type": "object", "properties": {"error": _ERROR}, "required": ["error"]}
+RESPONSE: dict[str, Any] = {  # in OpenAPI
+    "description": "What is wrong.",
+    "content": {"application/json": {"schema": _BODY}},
+}
 
 
 class ServerError(ElmanError):

@@ -26,7 +26,8 @@ class Events(StreamingResponse):
         async def bounded(message: Message) -> None:
             nonlocal unread
             try:
-                await asyncio.wait_for(send(message), self._idle_s)
+                async with asyncio.timeout(self._idle_s):
+                    await send(message)
             except TimeoutError:
                 unread = True
                 raise  # ends the response

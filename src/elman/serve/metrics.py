@@ -1,4 +1,15 @@
-"""What is counted and timed, as Prometheus reads it."""
+"""What is counted and timed, as Prometheus reads it.
+
+Processes that serve together keep their numbers in files of one folder, which the environment
+variable of `prometheus_client` names: it has to be set before this module is imported.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -6,7 +17,14 @@ from prometheus_client import (
     Gauge,
     Histogram,
     generate_latest,
+    multiprocess,
 )
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+_multiprocess: Any = multiprocess  # which has no type hints
+_SHARED = os.environ.get(FOLDER)
+_MEMORY = Path("/dev/shm")  # a disk that is full shall not end a process that counts
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -18,10 +36,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         model = ("model",)
-        self.sessions = Gauge("elman_sessions", "Open sessions.", model, registry=registry)
-        self.waiting = Gauge(
-            "elman_queue", "Messages and requests without an answer.", registry=registry
-        )
+        now: Any = {"multiprocess_mode": "livesum", "registry": registry}  # of processes that live
+        self.sessions = Gauge("elman_sessions", "Open sessions.", model, **now)
+        self.waiting = Gauge("elman_queue", "Messages and requests without an answer.", **now)
         self.opened = Counter("elman_sessions_opened", "Sessions.", model, registry=registry)
         self.evicted = Counter(
             "elman_evictions", "Sessions ended by the server.", ("reason",), registry=registry
@@ -81,5 +98,30 @@ class Metrics:
             self.real_time_factor.labels(model).observe(seconds / length)
 
     def text(self) -> bytes:
-        """All of it in Prometheus's text format."""
-        return generate_latest(self.registry)
+        """All of it in Prometheus's text format; the sums of all processes that share a folder."""
+        if _SHARED is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        _multiprocess.MultiProcessCollector(together, _SHARED)
+        return generate_latest(together)
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A folder for the numbers of processes that are started within it; removed at the end."""
+    place = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    before = os.environ.get(FOLDER)
+    with tempfile.TemporaryDirectory(prefix="elman-metrics-", dir=place) as folder:
+        os.environ[FOLDER] = folder
+        try:
+            yield Path(folder)
+        finally:
+            if before is None:
+                del os.environ[FOLDER]
+            else:
+                os.environ[FOLDER] = before
+
+
+def forget(process: int, folder: Path) -> None:
+    """Leave out what a process that has ended had open; what it counted stays in the sums."""
+    _multiprocess.mark_process_dead(process, str(folder))

@@ -6,10 +6,12 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
 from elman.errors import ModelError, SettingsError
 from elman.serve.access_log import log, start_logging
+from elman.serve.metrics import forget, shared_folder
 from elman.serve.models import Runs, named
 from elman.serve.settings import ServeSettings
 
@@ -34,14 +36,20 @@ def supervise(runs: Runs, settings: ServeSettings, listener: socket.socket) -> N
     own = settings.model_copy(update={"max_sessions": share, "workers": 1})
     names = _picklable(runs)
     try:
-        _watch(names, own, listener, settings.workers, stop)
+        with shared_folder() as folder:
+            _watch(names, own, listener, settings.workers, stop, folder)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _watch(
-    runs: list[str], settings: ServeSettings, listener: socket.socket, count: int, stop: list[int]
+    runs: list[str],
+    settings: ServeSettings,
+    listener: socket.socket,
+    count: int,
+    stop: list[int],
+    metrics: Path,
 ) -> None:
     workers: list[tuple[SpawnProcess, float]] = []
     failures = 0
@@ -49,6 +57,7 @@ def _watch(
         while not stop:
             for process, began in [each for each in workers if not each[0].is_alive()]:
                 workers.remove((process, began))
+                forget(process.pid or 0, metrics)
                 young = time.monotonic() - began < _YOUNG
                 failures = failures + 1 if young else 0
                 log(kind="worker", event="died", status=process.exitcode)

@@ -1,10 +1,9 @@
 // Which models there are, and the panel of the chosen one. A panel is chosen by the forms of a
 // model's input and output, as the server tells them; whatever has no panel of its own gets JSON.
 
-import { Notice, button, field, h } from "./dom.js";
-import { Server } from "./server.js";
+import { Notice, button, h } from "./dom.js";
+import { forgotten, known, tokenForm } from "./token.js";
 
-const TOKEN = "elman-token"; // in this tab's storage, until it is closed
 const PANELS = {
   "text>labels": "classify",
   "sound>labels": "classify",
@@ -26,7 +25,7 @@ const PANELS = {
 const main = document.getElementById("main");
 const nav = document.getElementById("models");
 const forget = document.getElementById("forget");
-let server = new Server(sessionStorage.getItem(TOKEN));
+let server = known();
 let models = [];
 let leave = () => {};
 let chosen = 0;
@@ -52,28 +51,12 @@ async function begin() {
 }
 
 function askForToken() {
-  const notice = new Notice();
-  const input = h("input", { type: "password", autocomplete: "off", required: true });
-  const enter = async (event) => {
-    event.preventDefault();
-    const asked = new Server(input.value.trim());
-    try {
-      await asked.models();
-    } catch (error) {
-      notice.fail(error.code === "unauthorized" ? new Error("The server does not know this token") : error);
-      input.focus();
-      return;
-    }
-    sessionStorage.setItem(TOKEN, asked.token);
-    server = asked;
+  const { form, input } = tokenForm(async (entered) => {
+    server = entered;
     await begin();
     main.focus({ preventScroll: true });
-  };
-  show(
-    h("h1", {}, "A token is needed"),
-    h("form", { class: "panel", onsubmit: enter },
-      field("Token", input, { hint: "Whoever runs this server has it. It is kept until this tab is closed." }),
-      h("div", { class: "row" }, h("button", { class: "first" }, "Enter")), notice.element));
+  });
+  show(h("h1", {}, "A token is needed"), form);
   input.focus();
 }
 
@@ -104,8 +87,7 @@ async function choose({ move = true } = {}) {
 }
 
 forget.addEventListener("click", () => {
-  sessionStorage.removeItem(TOKEN);
-  server = new Server(null);
+  server = forgotten();
   begin();
 });
 window.addEventListener("hashchange", () => models.length && choose());

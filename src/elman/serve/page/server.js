@@ -41,7 +41,11 @@ export class Server {
   }
 
   async models() {
-    return (await (await this.#fetch("v1/models")).json()).data;
+    return (await this.json("v1/models")).data;
+  }
+
+  async json(address) {
+    return (await this.#fetch(address)).json();
   }
 
   /** The prediction for one input; an error in words where there is none. */
@@ -80,16 +84,20 @@ export class Server {
     return this.#fetch(address, { method: "POST", headers, body: JSON.stringify(content), signal });
   }
 
-  async #fetch(address, { headers = {}, ...given } = {}) {
+  /** The response to a request, whatever its status is. */
+  async send(address, { headers = {}, ...given } = {}) {
     if (this.token) headers.authorization = `Bearer ${this.token}`;
-    let response;
     try {
       // without credentials the browser asks for no password of its own
-      response = await fetch(address, { ...given, headers, credentials: "omit", cache: "no-store" });
+      return await fetch(address, { ...given, headers, credentials: "omit", cache: "no-store" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refused("lost", "the server does not answer: it may have ended, or the network is down");
     }
+  }
+
+  async #fetch(address, given) {
+    const response = await this.send(address, given);
     if (response.ok) return response;
     const told = await response.json().catch(() => ({}));
     const { code = "internal", message = `the server answers with status ${response.status}` } = told.error ?? {};

@@ -23,6 +23,7 @@ from elman.serve.openai_form import (
     error_body,
     event,
 )
+from elman.serve.pieces import Accepting
 from elman.serve.protocols.rest import body_of, json_of
 from elman.serve.sessions import Stream
 from elman.serve.values import received
@@ -49,8 +50,8 @@ class CompletionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    model: str
-    prompt: str | list[str] = Field("", description="Texts to go on from.")
+    model: str = Field(examples=["language"])
+    prompt: str | list[str] = Field("", description="Texts to go on from.", examples=["the cat"])
     max_tokens: int | None = Field(None, ge=0, le=10**6, description="16 if none are given.")
     temperature: float | None = Field(None, ge=0)
     top_p: float | None = Field(None, gt=0, le=1)
@@ -181,17 +182,20 @@ class Completion:
     async def _written(self, i: int, queue: asyncio.Queue[Any] | None = None) -> dict[str, Any]:
         """The text of one session; with a queue the pieces go there, and it is the rest."""
         prompt, stream, told = self._prompts[i], self.streams[i], 0
-
-        def tell(update: Any) -> None:
-            nonlocal told
-            told = len(update.value)
-            if queue is not None:
-                queue.put_nowait(_choice(i, update.new))
-
         echo = prompt if self._asked.echo else ""
-        if queue is not None and echo:
-            queue.put_nowait(_choice(i, echo))
-        update: Any = await stream.accept(prompt, {}, tell)
+        if queue is None:
+            update: Any = await stream.accept(prompt, {})
+        else:
+            if echo:
+                queue.put_nowait(_choice(i, echo))
+            accepting = Accepting(stream, prompt, {})
+            try:
+                async for new in accepting:
+                    told += len(new)
+                    queue.put_nowait(_choice(i, new))
+                update = await accepting.update
+            finally:
+                accepting.cancel()
         text: str = (await stream.finish()).value
         self._count(i, update.read, update.written)
         text = echo + text if queue is None else text[told:]

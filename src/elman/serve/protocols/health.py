@@ -1,5 +1,7 @@
 """Whether the server is up, takes requests, and how it does."""
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
@@ -25,7 +27,8 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """Prometheus's text format."""
-        return Response(context.metrics.text(), media_type="text/plain; version=0.0.4")
+        """Prometheus's text format: of all workers together."""
+        text = await asyncio.to_thread(context.metrics.text)
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     return routes

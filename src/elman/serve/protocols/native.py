@@ -1,6 +1,5 @@
 """The native protocol: a session over a WebSocket, by JSON and binary messages."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -13,8 +12,9 @@ from elman.serve.context import Context
 from elman.serve.conversation import Conversation, Disconnected
 from elman.serve.errors import BAD_REQUEST, ServerError
 from elman.serve.models import Version
+from elman.serve.pieces import Accepting
 from elman.serve.protocols.asyncapi import SENT
-from elman.serve.protocols.rest import answer, waiting
+from elman.serve.protocols.rest import answer
 from elman.serve.sessions import Stream
 from elman.serve.states import packed, unpacked
 from elman.serve.values import ArrayForm, jsonable, received
@@ -121,32 +121,22 @@ class NativeSession:
 
     async def _input(self, version: Version, value: Any, options: dict[str, Any]) -> None:
         stream = await self._opened(version)
-        pieces = _Pieces(self._talk)
-        update = await self._talk.during(pieces.sent(stream, value, options))
+        update = await self._talk.during(self._accepted(stream, value, options))
         fields = vars(update) | {"value": update.value, "new": update.new}
         await self._tell("update", **{name: jsonable(each) for name, each in fields.items()})
 
+    async def _accepted(self, stream: Stream, value: Any, options: dict[str, Any]) -> Update:
+        """The answer, after the pieces on the way were sent, as fast as the client reads them."""
+        accepting = Accepting(stream, value, options)
+        try:
+            async for new in accepting:
+                await self._tell("partial", new=jsonable(new))
+            return await accepting.update
+        finally:
+            accepting.cancel()
+
     async def _tell(self, kind: str, **fields: Any) -> None:
         await self._talk.send(json.dumps({"type": kind, **fields}))
-
-
-class _Pieces:
-    """Sends what comes on the way to an answer, as fast as the client reads it."""
-
-    def __init__(self, talk: Conversation) -> None:
-        self._talk = talk
-
-    async def sent(self, stream: Stream, value: Any, options: dict[str, Any]) -> Update:
-        """The answer, after all pieces."""
-        pieces: asyncio.Queue[Update | None] = asyncio.Queue()
-        task = asyncio.create_task(stream.accept(value, options, pieces.put_nowait))
-        task.add_done_callback(lambda _: pieces.put_nowait(None))
-        try:
-            async for new in waiting(pieces):
-                await self._talk.send(json.dumps({"type": "partial", "new": jsonable(new)}))
-            return await task
-        finally:
-            task.cancel()
 
 
 def parsed(message: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The page for people: its files, which are read once, so that no path of a request opens one."""
+"""The pages for people: their files are read once, so that no path of a request opens one."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -10,7 +10,7 @@ from elman.serve.auth import PAGE
 from elman.serve.context import Context
 from elman.serve.errors import NOT_FOUND, ServerError
 
-FIRST = "index.html"
+FIRST, REFERENCE = "index.html", "docs.html"
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -35,12 +35,12 @@ HEADERS = {
 
 
 def page_files() -> dict[str, tuple[bytes, str]]:
-    """Content and type of each file of the page, by its path below the page's folder."""
+    """Content and type of each file of the pages, by its path below their folder."""
     return dict(_walked(files("elman.serve") / "page", ""))
 
 
 def router(context: Context) -> APIRouter:  # noqa: ARG001
-    """The routes `/` and those of what the page loads."""
+    """The routes `/`, `/docs` and those of what they load."""
     routes = APIRouter(include_in_schema=False)
     known = page_files()
 
@@ -53,6 +53,10 @@ def router(context: Context) -> APIRouter:  # noqa: ARG001
     @routes.get("/")
     async def first() -> Response:
         return answer(FIRST)
+
+    @routes.get("/docs")
+    async def reference() -> Response:
+        return answer(REFERENCE)
 
     @routes.get(PAGE + "{file:path}")
     async def below(file: str) -> Response:

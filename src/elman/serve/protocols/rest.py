@@ -15,10 +15,10 @@ from elman.serve.context import Context
 from elman.serve.errors import BAD_REQUEST, TOO_LARGE, ServerError
 from elman.serve.events import Events
 from elman.serve.models import Version
+from elman.serve.pieces import Accepting
 from elman.serve.sessions import Stream
 from elman.serve.values import ArrayForm, jsonable, received
 from elman.tasks.prediction import Prediction
-from elman.tasks.session import Update
 
 _BYTES = ("application/octet-stream", "audio/", "video/", "image/")
 _LARGE = 2**18  # bytes of JSON that are parsed beside the event loop
@@ -27,14 +27,17 @@ _LARGE = 2**18  # bytes of JSON that are parsed beside the event loop
 class PredictRequest(BaseModel):
     """Inputs of a model, and the options of its `predictions`."""
 
-    inputs: list[Any] = Field(description="Texts, arrays, tables or ink, as the model's task asks.")
+    inputs: list[Any] = Field(
+        description="Texts, arrays, tables or ink, as the model's task asks.",
+        examples=[["a good film"]],
+    )
     options: dict[str, Any] = Field({}, description="Keywords, such as `n` of a recogniser.")
 
 
 class StreamRequest(BaseModel):
     """What a session is given at once, and the options of the session."""
 
-    input: Any = Field(description="A text, an array, a table or points.")
+    input: Any = Field(description="A text, an array, a table or points.", examples=["the cat"])
     options: dict[str, Any] = Field({}, description="Keywords of the session, such as `length`.")
 
 
@@ -125,37 +128,20 @@ def answer(prediction: Prediction) -> dict[str, Any]:
 
 
 async def _events(stream: Stream, value: Any) -> AsyncIterator[str]:
-    pieces: asyncio.Queue[Update | None] = asyncio.Queue()
-    task = asyncio.create_task(stream.accept(value, {}, pieces.put_nowait))
-    task.add_done_callback(lambda _: pieces.put_nowait(None))
+    accepting = Accepting(stream, value, {})
     try:
         came = False
-        async for new in waiting(pieces):
+        async for new in accepting:
             came = True
             yield _event("update", {"new": jsonable(new)})
-        update = await task
+        update = await accepting.update
         if not came:
             yield _event("update", {"new": jsonable(update.new), "value": jsonable(update.value)})
         yield _event("final", answer(await stream.finish()))
     except Exception as error:  # told to the client, after what it has
         yield _event("error", errors.of(error).body())
     finally:
-        task.cancel()
-
-
-async def waiting(pieces: asyncio.Queue[Update | None]) -> AsyncIterator[Any]:
-    """What is new in updates, up to None; texts that wait already are given as one."""
-    ended = False
-    while not ended:
-        came = [await pieces.get()]
-        while not pieces.empty():
-            came.append(pieces.get_nowait())
-        ended = None in came
-        news = [each.new for each in came if each is not None]
-        if news and all(isinstance(new, str) for new in news):
-            news = ["".join(news)]
-        for new in news:
-            yield new
+        accepting.cancel()
 
 
 def _event(name: str, content: Any) -> str:
@@ -207,5 +193,18 @@ def _validated(kind: type[BaseModel], content: Any) -> Any:
 
 def body_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The body of a request for OpenAPI, as the route reads it by itself."""
-    schema = {"application/json": {"schema": kind.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": schema}}
+    found = kind.model_json_schema()
+    schema = _inlined(found, found.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """A schema with definitions in place of its references to them, which OpenAPI would look for
+    in the whole document."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inlined(each, definitions) for name, each in schema.items()}

@@ -76,8 +76,10 @@ def scores_with(scores: Tensor, model: KneserNey, share: float, context: list[in
     """Scores of the next token (V,), as log probabilities where the n-grams count, too."""
     if share == 0:
         return scores
-    ngrams = torch.from_numpy(model.after(context)).log().to(scores)
-    return -mixed(-scores.log_softmax(-1), -ngrams, share)
+    values = scores.double().cpu().numpy()
+    exponentials = np.exp(values - values.max())
+    probabilities = exponentials * ((1 - share) / exponentials.sum()) + share * model.after(context)
+    return torch.from_numpy(np.log(probabilities)).to(scores)
 
 
 def with_ngrams(tokens: NDArray[Any], model: KneserNey) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
