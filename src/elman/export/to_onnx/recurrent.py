@@ -223,7 +223,9 @@ def _body(writer: Writer, grouped: _Grouped, count: int) -> Any:
     old = [inner.named("old") for _ in sizes]
     gates = [inner.named("gates") for _ in widths]
     new = _step(inner, grouped, gates, old)
-    names = [inner.add("Identity", each) for _ in range(2) for each in new]
+    taken = set(old + gates)
+    after = [each if _first(each, taken) else inner.add("Identity", each) for each in new]
+    names = [*after, *(inner.add("Identity", each) for each in new)]
 
     def described(names: list[str], sizes: list[int]) -> list[Any]:
         return [
@@ -233,6 +235,13 @@ def _body(writer: Writer, grouped: _Grouped, count: int) -> Any:
 
     inputs = [*described(old, sizes), *described(gates, widths)]
     return helper.make_graph(inner.nodes, "step", inputs, described(names, 2 * sizes))
+
+
+def _first(name: str, taken: set[str]) -> bool:
+    """Whether a name is not taken yet; then it is."""
+    is_free = name not in taken
+    taken.add(name)
+    return is_free
 
 
 def _step(writer: Writer, grouped: _Grouped, gates: list[str], states: list[str]) -> list[str]:
