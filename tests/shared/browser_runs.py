@@ -3,7 +3,6 @@
 import json
 import tempfile
 import threading
-from base64 import b64decode
 from collections.abc import Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,16 +10,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from bare_runs import described, tensors
 from browser import Page
 from torch import Tensor
 
-from elman.export.to_wasm.node import InJavaScript, encoded
+from elman.export.to_wasm.node import Asked
 from elman.nn.graph import Graph
 
 SCRIPT = """
-import { answer } from "./answer.mjs";
+import { answer, bytes, text } from "./answer.mjs";
 const KINDS = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array };
 const models = {};
 window.answers = async (place, asked) => {
@@ -31,9 +29,6 @@ window.answers = async (place, asked) => {
   const { model, arrays } = models[place];
   return JSON.stringify(JSON.parse(asked).map((each) => answer(model, arrays, each)));
 };
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const text = ({ buffer, byteOffset, byteLength }) =>
-  btoa(Array.from(new Uint8Array(buffer, byteOffset, byteLength), (n) => String.fromCharCode(n)).join(""));
 window.onnx = async (place, asked) => {
   const ort = await import("/web/ort.wasm.bundle.min.mjs");
   ort.env.wasm.numThreads = 1;
@@ -103,7 +98,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-class InBrowser(InJavaScript):
+class InBrowser(Asked):
     """The files of a module by name, run in a page."""
 
     def __init__(self, graph: Graph, name: str, content: Mapping[str, bytes], web: Web) -> None:
@@ -128,17 +123,5 @@ class OnnxInBrowser:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """From inputs and states by name to outputs and new states."""
-        asked = {
-            name: {
-                "kind": str(value.dtype).removeprefix("torch."),
-                "shape": list(value.shape),
-                "data": encoded(value.detach().contiguous().numpy()),
-            }
-            for name, value in inputs.items()
-        }
-        found = json.loads(self.web.ask("onnx", self.file, json.dumps(asked)))
-        return {name: _tensor(**each) for name, each in found.items()}
-
-
-def _tensor(kind: str, shape: list[int], data: str) -> Tensor:
-    return torch.from_numpy(np.frombuffer(b64decode(data), kind).reshape(shape).copy())
+        asked = json.dumps(described(inputs))
+        return tensors(json.loads(self.web.ask("onnx", self.file, asked)))

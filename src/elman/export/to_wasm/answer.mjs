@@ -1,6 +1,8 @@
 // What a module computes of sequences whose arrays come and go as base64, in Node.js or a browser.
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-function text(array) {
+/** From base64. */
+export const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+/** To base64. */
+export function text(array) {
   let letters = "";
   for (const byte of new Uint8Array(array.buffer, array.byteOffset, array.byteLength)) letters += String.fromCharCode(byte);
   return btoa(letters);

@@ -28,12 +28,12 @@ def node() -> str | None:
     return shutil.which("node")
 
 
-class InJavaScript(OneByOne):
-    """A module that `answer.mjs` runs, which a subclass calls; called as the graph that it was made
+class Asked(OneByOne):
+    """Code that another program runs, which a subclass asks; called as the graph that it was made
     from."""
 
     def ask(self, asked: str) -> str:
-        """The list of what `answer` gives for each of a list of cases, both as JSON."""
+        """The list of what `answer.mjs` gives for each of a list of cases, both as JSON."""
         raise NotImplementedError
 
     def compute(self, cases: Sequence[Case]) -> list[Result]:
@@ -59,7 +59,7 @@ class InJavaScript(OneByOne):
         ]
 
 
-class InNode(InJavaScript):
+class InNode(Asked):
     """The files of a module by name, run by Node.js in a process that is kept."""
 
     def __init__(self, graph: Graph, name: str, content: Mapping[str, bytes], command: str) -> None:
