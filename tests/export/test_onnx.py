@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import onnx
+import onnxruntime
 import pytest
 import torch
 from hypothesis import Phase, given, settings
@@ -226,6 +227,13 @@ def test_int8_is_smaller_and_near(cell: str, form: str) -> None:
         for name, value in expected.items():
             assert found[name].shape == value.shape
             assert not value.numel() or float((found[name] - value).abs().max()) < 0.1
+
+
+def test_a_runtime_warns_of_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, graph in elman.GRU(3, 4, num_layers=2).export_spec().graphs.items():
+        for model in (to_model(graph, name), quantised(to_model(graph, name, DECOMPOSED))):
+            onnxruntime.InferenceSession(model.SerializeToString())
+    assert capfd.readouterr().err == ""
 
 
 def test_what_a_model_says_of_itself() -> None:

@@ -36,9 +36,20 @@ def quantised(model: Any) -> Any:
             found = onnx.load(path)
     finally:
         logger.setLevel(level)
+    _forget_shapes(found.graph)
     for matrix, table in _tied(model).items():
         _share(found.graph, matrix, table)
     return found
+
+
+def _forget_shapes(graph: Any) -> None:
+    """Take off the shapes that the quantiser inferred within: of a Split in a Scan, whose sizes lie
+    outside, they are wrong, and runtimes warn."""
+    del graph.value_info[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _forget_shapes(attribute.g)
 
 
 def _tied(model: Any) -> dict[str, str]:
