@@ -8,7 +8,8 @@
   onnxruntime-web` was called; of C by gcc at -O2 and at -O3 -march=native; of WebAssembly in
   Node.js and in Chromium. A target that cannot run here shows –.
 - int8: float32's processor time in ONNX Runtime divided by int8's, in turns, of 100 steps and of
-  one step; the size of the file divided by float32's; the largest error of the output.
+  one step; the size of the file divided by float32's; the largest error of the output; at last of
+  a table that is also the matrix of the scores.
 
 One thread; OMP_NUM_THREADS=1.
 """
@@ -36,6 +37,8 @@ from elman.export.to_wasm import target as wasm
 from elman.export.to_wasm.node import node
 from elman.math import sigmoid, softplus, tanh
 from elman.nn.export_spec import ExportSpec, Run
+from elman.nn.graph import Graph
+from elman.nn.graph_ops import apply, embedding, linear
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "shared"))
 import browser_runs
@@ -182,6 +185,19 @@ def int8() -> None:
             ratios = " | ".join(f"{ratio:.2f}" for ratio, _, _ in found)
             share, apart = (max(each[place] for each in found) for place in (1, 2))
             print(f"| {name} {size} | {ratios} | {share:.2f} | {apart:.3f} |", flush=True)
+
+    found = tied_table(5000, 256)
+    print(f"| tied table 5,000 x 256 | – | {found[0]:.2f} | {found[1]:.2f} | {found[2]:.3f} |")
+
+
+def tied_table(rows: int, columns: int) -> tuple[float, float, float]:
+    """The same of a step from ids to scores by the table of the vectors."""
+    torch.manual_seed(0)
+    graph, table = Graph("step"), torch.randn(rows, columns)
+    vectors = embedding(graph, graph.input("ids", ("B",), "int64", below=rows), table)
+    mixed = linear(graph, vectors, torch.randn(columns, columns) / columns**0.5, None)
+    graph.output("scores", linear(graph, apply(graph, "tanh", mixed), table, None))
+    return quantised(ExportSpec({"step": graph}, {}), "step")
 
 
 def quantised(spec: ExportSpec, form: str) -> tuple[float, float, float]:
