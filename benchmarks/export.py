@@ -1,31 +1,50 @@
-"""Exported layers beside elman's own: errors of every target, and speed with int8 weights.
+"""Exported layers beside elman's own: errors of every target, and speed and size with int8 weights.
 
-    python benchmarks/export.py [cell ...]
+    python benchmarks/export.py [errors] [int8] [--web FOLDER] [--cells NAME ...]
 
 - errors: for each cell, two layers of 64 units, in one direction and in both, the largest
-  difference of any output on the gate's cases, relative to its largest value; a target that cannot
-  run here, or does not have the cell or form, shows –.
-- int8: float32's time in ONNX Runtime divided by int8's, in turns, of 100 steps and of one step.
+  difference of any output on the gate's cases, relative to its largest value: of ONNX Runtime;
+  of onnxruntime-web in headless Chromium, with `--web`, a folder where `npm install
+  onnxruntime-web` was called; of C by gcc at -O2 and at -O3 -march=native; of WebAssembly in
+  Node.js and in Chromium. A target that cannot run here shows –.
+- int8: float32's processor time in ONNX Runtime divided by int8's, in turns, of 100 steps and of
+  one step; the size of the file divided by float32's; the largest error of the output; at last of
+  a table that is also the matrix of the scores.
 
 One thread; OMP_NUM_THREADS=1.
 """
 
+import argparse
+import shutil
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import torch
+from export_native import in_turns
 
 import elman
-from elman.bench.clock import interleaved
 from elman.cells import BUILTIN
 from elman.errors import ExportError
 from elman.export.cases import drawn, initial
-from elman.export.targets import TARGETS, Options, named
+from elman.export.parity import LIMIT, check
+from elman.export.targets import Options, named
+from elman.export.to_c.native import Native
+from elman.export.to_c.source import source
+from elman.export.to_wasm import target as wasm
+from elman.export.to_wasm.node import node
 from elman.math import sigmoid, softplus, tanh
+from elman.nn.export_spec import ExportSpec, Run
+from elman.nn.graph import Graph
+from elman.nn.graph_ops import apply, embedding, linear
 
-GOAL = 1.8  # times faster with int8 at H >= 256
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "shared"))
+import browser_runs
+from browser import COMMAND as CHROMIUM
+
+LEVELS = {"gcc -O2": ("-O2",), "gcc -O3 -march=native": ("-O3", "-march=native")}
 
 
 class Leaky(elman.Cell):
@@ -62,59 +81,157 @@ class Normalised(elman.Cell):
 
 CELLS: dict[str, tuple[Any, dict[str, Any]]] = {
     **{name: (cell, {}) for name, cell in BUILTIN.items()},
-    "own, parameters": (Leaky, {}),
+    "own, a parameter a unit": (Leaky, {}),
     "own, two states": (Oscillator, {}),
     "own, layer norm": (Normalised, {"layer_norm": True}),
 }
+Runs = Mapping[str, Run]
 
 
-def error(cell: Any, options: dict[str, Any], to: str) -> str:
+def of_target(to: str) -> Callable[[ExportSpec], Runs]:
+    return lambda spec: named(to).load()(spec.graphs, Options()).runs
+
+
+def one_by_one(spec: ExportSpec) -> str:
+    """The graph that is written for one sequence at a time."""
+    return "step" if "step" in spec.graphs else "sequence"
+
+
+def in_c(flags: tuple[str, ...]) -> Callable[[ExportSpec], Runs]:
+    def runs(spec: ExportSpec) -> Runs:
+        form = one_by_one(spec)
+        graph = spec.graph(form)
+        return {form: Native(graph, source(graph, "model"), "gcc", flags)}
+
+    return runs
+
+
+def wasm_in_browser(web: browser_runs.Web) -> Callable[[ExportSpec], Runs]:
+    def runs(spec: ExportSpec) -> Runs:
+        form = one_by_one(spec)
+        graph = spec.graph(form)
+        content = wasm.build({form: graph}, Options()).files({})
+        return {form: browser_runs.InBrowser(graph, "model", content, web)}
+
+    return runs
+
+
+def onnx_in_browser(web: browser_runs.Web) -> Callable[[ExportSpec], Runs]:
+    def runs(spec: ExportSpec) -> Runs:
+        files = named("onnx").load()(spec.graphs, Options()).files({})
+        return {
+            name: browser_runs.OnnxInBrowser(files[f"{name}.onnx"], web) for name in spec.graphs
+        }
+
+    return runs
+
+
+def error(cell: Any, options: dict[str, Any], target: Callable[[ExportSpec], Runs] | None) -> str:
     """The largest error of a target, one direction and both."""
+    if target is None:
+        return "–"
     found = []
     for both in (False, True):
         torch.manual_seed(0)
-        layer = elman.layer(cell, 64, 64, num_layers=2, bidirectional=both, **options)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                done = elman.export(layer, folder, to=to)
-            except ExportError:
-                found.append("–")
-                continue
-        found.append(f"{max(each.error for each in done.checked):.1e}" if done.checked else "–")
-    return " / ".join(found)
+        layer = elman.layer(cell, 64, 64, num_layers=2, bidirectional=both, **options).eval()
+        spec = layer.export_spec()
+        try:
+            runs = target(spec)
+            found.append(max(each.error for each in check(spec, list(runs), runs)))
+        except ExportError as problem:
+            print(problem, file=sys.stderr)
+            found.append(float("nan"))
+    return " / ".join(f"{each:.1e}{'' if each <= LIMIT else ' (above)'}" for each in found)
 
 
-def calls(cell: Any, size: int, form: str, to: str) -> list[Callable[[], object]]:
-    """A call with float32 weights and one with int8."""
-    layer = elman.layer(cell, size, size).eval()
-    spec = layer.export_spec()
+def errors(cells: list[str], runtime: Path | None) -> None:
+    web = None if CHROMIUM is None else browser_runs.Web(runtime)
+    has_runtime = web is not None and runtime is not None
+    gcc = shutil.which("gcc")
+    targets: dict[str, Callable[[ExportSpec], Runs] | None] = {
+        "ONNX Runtime": of_target("onnx"),
+        "onnxruntime-web, Chromium": onnx_in_browser(web) if web and has_runtime else None,
+        **{f"C, {level}": in_c(flags) if gcc else None for level, flags in LEVELS.items()},
+        "WebAssembly, Node.js": of_target("wasm") if node() else None,
+        "WebAssembly, Chromium": wasm_in_browser(web) if web else None,
+    }
+    print(f"| cell | {' | '.join(targets)} |\n|---|{'---|' * len(targets)}")
+    for name in cells:
+        row = [error(*CELLS[name], target) for target in targets.values()]
+        print(f"| {name} | {' | '.join(row)} |", flush=True)
+    if web:
+        web.close()
+
+
+def session(content: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options)
+
+
+def of_session(content: bytes, inputs: Mapping[str, Any]) -> Callable[[], Any]:
+    run = session(content).run
+    return lambda: run(None, inputs)
+
+
+def int8() -> None:
+    head = ("int8", "100 steps, times faster", "one step, times faster", "size", "largest error")
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for name in ("lstm", "gru", "mgu"):
+        for size in (64, 256, 512):
+            torch.manual_seed(0)
+            spec = elman.layer(name, size, size).eval().export_spec()
+            found = [quantised(spec, form) for form in ("sequence", "step")]
+            ratios = " | ".join(f"{ratio:.2f}" for ratio, _, _ in found)
+            share, apart = (max(each[place] for each in found) for place in (1, 2))
+            print(f"| {name} {size} | {ratios} | {share:.2f} | {apart:.3f} |", flush=True)
+
+    found = tied_table(5000, 256)
+    print(f"| tied table 5,000 x 256 | – | {found[0]:.2f} | {found[1]:.2f} | {found[2]:.3f} |")
+
+
+def tied_table(rows: int, columns: int) -> tuple[float, float, float]:
+    """The same of a step from ids to scores by the table of the vectors."""
+    torch.manual_seed(0)
+    graph, table = Graph("step"), torch.randn(rows, columns)
+    vectors = embedding(graph, graph.input("ids", ("B",), "int64", below=rows), table)
+    mixed = linear(graph, vectors, torch.randn(columns, columns) / columns**0.5, None)
+    graph.output("scores", linear(graph, apply(graph, "tanh", mixed), table, None))
+    return quantised(ExportSpec({"step": graph}, {}), "step")
+
+
+def quantised(spec: ExportSpec, form: str) -> tuple[float, float, float]:
+    """Times faster, the share of the size, and the error of int8."""
     graph, generator = spec.graph(form), torch.Generator().manual_seed(0)
-    sizes = {"T": 100, "B": 1}
-    inputs = {v.name: drawn(spec, graph, v, sizes, generator) for v in graph.inputs}
+    given = {v.name: drawn(spec, graph, v, {"T": 100, "B": 1}, generator) for v in graph.inputs}
     if form == "sequence":
-        inputs["lengths"] = torch.tensor([100])
-    inputs |= initial(graph, 1)
-    build = named(to).load()
-    runs = [build({form: graph}, Options(int8=int8)).runs[form] for int8 in (False, True)]
-    return [lambda run=run: run(inputs) for run in runs]  # type: ignore[misc]
+        given["lengths"] = torch.tensor([100])
+    inputs = {name: each.numpy() for name, each in {**given, **initial(graph, 1)}.items()}
+    build = named("onnx").load()
+    files = [build({form: graph}, Options(int8=each)).files({}) for each in (False, True)]
+    contents = [each[f"{form}.onnx"] for each in files]
+    runs = [of_session(each, inputs) for each in contents]
+    expected, actual = (run()[0] for run in runs)
+    first, second = in_turns(runs)
+    error = abs(actual - expected).max() / abs(expected).max()
+    return first / second, len(contents[1]) / len(contents[0]), float(error)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tables", nargs="*", choices=["errors", "int8", []], default=[])
+    parser.add_argument("--web", type=Path)
+    parser.add_argument("--cells", nargs="*", choices=list(CELLS), default=list(CELLS))
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    cells = {name: each for name, each in CELLS.items() if name in (sys.argv[1:] or CELLS)}
-    print(f"| cell | {' | '.join(TARGETS)} |\n|---|{'---|' * len(TARGETS)}")
-    for name, (cell, options) in cells.items():
-        row = [error(cell, options, to) for to in TARGETS]
-        print(f"| {name} | {' | '.join(row)} |", flush=True)
-    print("\n| int8, times faster | 100 steps | one step |\n|---|---|---|")
-    for name in ("lstm", "gru", "mgu"):
-        for size in (64, 256, 512):
-            ratios = []
-            for form in ("sequence", "step"):
-                first, second = interleaved(calls(name, size, form, "onnx"), 1.0).seconds
-                ratios.append(f"{first / second:.2f}")
-            print(f"| {name} {size} | {' | '.join(ratios)} |", flush=True)
+    tables = asked.tables or ["errors", "int8"]
+    if "errors" in tables:
+        runtime = asked.web and asked.web / "node_modules" / "onnxruntime-web" / "dist"
+        errors(asked.cells, runtime)
+        print()
+    if "int8" in tables:
+        int8()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import elman
 from elman.errors import ElmanError, ExportError, FileError
 from elman.export import parity, targets
+from elman.export.cases import cases
 from elman.export.targets import Options, Target
 from elman.export.to_onnx.target import build
 from elman.nn.graph import Graph
@@ -255,6 +256,27 @@ def test_bad_arguments(
 def test_models_that_cannot_be_exported(model: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(ElmanError, match=message):
         elman.export(model, tmp_path, form="step")
+
+
+class Normalised(elman.Cell):
+    """Its second state is never below 0."""
+
+    gates = ("h",)
+    state = ("h", "n")
+
+    def step(self, x: Any, r: Any, s: Any) -> dict[str, Any]:
+        n = 0.9 * s.n + elman.math.exp(x.h)
+        return {"h": elman.math.tanh(x.h + r.h) * elman.math.sqrt(s.n) / n, "n": n}
+
+
+@pytest.mark.parametrize("form", ["sequence", "step"])
+def test_states_are_those_that_the_model_reaches(form: str, tmp_path: Path) -> None:
+    done = elman.export(elman.layer(Normalised, 2, 3), tmp_path, form=form)
+    assert all(each.limit == 1e-5 for each in done.checked)
+    spec = elman.layer(Normalised, 2, 3).export_spec()
+    later = [inputs["n"] for case, inputs in cases(spec, form) if "later" in case]
+    assert later
+    assert all(bool((each > 0).all()) for each in later)
 
 
 def with_weight(value: float, dtype: torch.dtype = torch.float32) -> nn.Module:

@@ -11,21 +11,21 @@ from elman.nn.lengths import mask_of
 
 Inputs = dict[str, Tensor]
 LONGEST = 50  # steps
+_BEFORE = 3  # steps to the later states
 _LENGTHS = ([1], [2], [LONGEST], [7, 0, 3, 1], [0, 0])
 
 
 def cases(spec: ExportSpec, name: str, seed: int = 0) -> Iterator[tuple[str, Inputs]]:
     """What a case of a graph is, and its inputs and states by name.
 
-    States are the first ones, and of recurrent layers random numbers, too.
+    States are the first ones, and those after a few steps.
     """
     graph, generator = spec.graph(name), torch.Generator().manual_seed(seed)
+    kinds = ("first", "later") if graph.states else ("no",)
     if graph.form == "step":
         for batch in (1, 3):
-            for kind in ("first", "random") if graph.states else ("no",):
-                states = (
-                    initial(graph, batch) if kind == "first" else random(graph, batch, generator)
-                )
+            for kind in kinds:
+                states = _states(spec, name, kind, batch, generator)
                 inputs = {
                     v.name: drawn(spec, graph, v, {"B": batch}, generator) for v in graph.inputs
                 }
@@ -34,9 +34,8 @@ def cases(spec: ExportSpec, name: str, seed: int = 0) -> Iterator[tuple[str, Inp
     for ragged in _LENGTHS:
         lengths = [max(length, spec.shortest) for length in ragged]
         sizes = {"T": max(lengths), "B": len(lengths)}
-        for kind in ("first", "random") if graph.states else ("no",):
-            batch = len(lengths)
-            states = initial(graph, batch) if kind == "first" else random(graph, batch, generator)
+        for kind in kinds:
+            states = _states(spec, name, kind, len(lengths), generator)
             inputs = {
                 value.name: torch.tensor(lengths)
                 if value.name == "lengths"
@@ -49,6 +48,14 @@ def cases(spec: ExportSpec, name: str, seed: int = 0) -> Iterator[tuple[str, Inp
             yield f"lengths {lengths}, {kind} states", {**inputs, **states}
 
 
+def _states(
+    spec: ExportSpec, name: str, kind: str, batch: int, generator: torch.Generator
+) -> Inputs:
+    if kind == "later":
+        return reached(spec, name, batch, generator)
+    return initial(spec.graph(name), batch)
+
+
 def initial(graph: Graph, batch: int) -> Inputs:
     """The first value of each state."""
     found = {}
@@ -58,13 +65,21 @@ def initial(graph: Graph, batch: int) -> Inputs:
     return found
 
 
-def random(graph: Graph, batch: int, generator: torch.Generator) -> Inputs:
-    """States of recurrent layers at random; the first value of all others."""
-    found = initial(graph, batch)
-    for name in _of_layers(graph) & set(found):
-        noise = torch.randn(found[name].shape, generator=generator)
-        found[name] = found[name] + 0.5 * noise
-    return found
+def reached(spec: ExportSpec, name: str, batch: int, generator: torch.Generator) -> Inputs:
+    """The states after a few steps of random inputs: from others, such as a normaliser below 0, the
+    model need not be able to go on."""
+    graph = spec.graph(name)
+    states = initial(graph, batch)
+    is_step = graph.form == "step"
+    for _ in range(_BEFORE if is_step else 1):
+        sizes = {"T": _BEFORE, "B": batch}
+        inputs = {v.name: drawn(spec, graph, v, sizes, generator) for v in graph.inputs}
+        if not is_step:
+            inputs["lengths"] = torch.full((batch,), _BEFORE)
+        with torch.inference_mode():
+            found = spec.native[name]({**inputs, **states})
+        states = {before.name: found[after.name] for before, after in graph.states}
+    return states
 
 
 def drawn(
@@ -83,20 +98,3 @@ def drawn(
     below = 2 if value.dtype == "bool" else graph.below.get(value.name, 2)
     ids = torch.randint(below, shape, generator=generator)
     return ids.bool() if value.dtype == "bool" else ids
-
-
-def _of_layers(graph: Graph) -> set[str]:
-    """The names that recurrent operations read as states, also by way of slices."""
-    sources = {
-        operation.outputs[0].name: operation.inputs[0].name
-        for operation in graph.operations
-        if operation.kind == "slice"
-    }
-    firsts = {"recurrent": 2, "recurrent_step": 1}
-    names = {
-        value.name
-        for operation in graph.operations
-        if operation.kind in firsts
-        for value in operation.inputs[firsts[operation.kind] :]
-    }
-    return names | {sources[name] for name in names if name in sources}

@@ -32,8 +32,8 @@ def sequence(program: Program, operation: Operation) -> None:
     features, width = int(x.shape[-1]), int(y.shape[-1])
     for turn, direction in enumerate(operation.attributes["directions"]):
         layer = program.parts.layer(code, direction)
-        at_once = layer.inputs.tile.rows
-        places, sizes = _places(program, layer, at_once), _sizes(direction)
+        at_once = layer.inputs.rows_at_once
+        places, sizes = _places(program, layer, at_once[0]), _sizes(direction)
         for index, (place, size) in enumerate(zip(places.states, sizes, strict=True)):
             if states:
                 source = code.at(program.pointer(states[index]), turn * size)
@@ -41,8 +41,9 @@ def sequence(program: Program, operation: Operation) -> None:
                 source = program.parts.constants.place(_initial(direction, index, size))
             code.copy_exact(source, place, size)
         inputs, outputs = program.pointer(x), code.at(program.pointer(y), column)
-        whole = code.mul(code.b.udiv(code["steps"], code.whole(at_once)), at_once)
-        for start, stop, count in ((0, whole, at_once), (whole, code["steps"], 1)):
+        start: Any = code.whole(0)
+        for count in (*at_once, 1):
+            stop = code.mul(code.b.udiv(code["steps"], code.whole(count)), count)
             with code.loop(start, stop, count) as i:
                 first = code.sub(code.sub(code["steps"], i), count) if direction.reverse else i
                 layer.gates(code, code.at(inputs, code.mul(first, features)), places.gates, count)
@@ -52,6 +53,7 @@ def sequence(program: Program, operation: Operation) -> None:
                     layer.advance(code, gates, places.states, places.scratch)
                     target = code.at(outputs, code.mul(code.add(first, row), width))
                     code.copy_exact(places.states[0], target, direction.output_size)
+            start = stop
         for index, (place, size) in enumerate(zip(places.states, sizes, strict=True)):
             code.copy_exact(place, code.at(program.pointer(last[index]), turn * size), size)
         column += direction.output_size

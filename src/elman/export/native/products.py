@@ -17,6 +17,8 @@ from elman.nn.graph import Array
 
 _LINE = 16  # numbers that memory gives at a time
 _AHEAD = 512  # numbers between what is fetched and what is used
+_NEAR = 1 << 17  # numbers that the second cache of most processors holds
+_PASSES = 4  # of a tile's rows over a panel
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,26 @@ class Product:
     def write_rows(
         self, code: Writer, x: Any, count: int, bias: Any, out: Any, stride: int
     ) -> None:
-        """The same of `count` xs that lie side by side, for as many ys, `stride` apart."""
+        """The same of `count` xs that lie side by side, for as many ys, `stride` apart; `count` is
+        a multiple of a tile's rows, which pass over a panel in turns while it is near."""
         tile = self.tile
         for width, index in self._panels(code):
-            for first in range(0, width, tile.part):
-                part = min(tile.part, width - first)
-                self._part(code, width, (first, part), index, x, count, bias, out, stride)
+            with code.loop(0, count, tile.rows) as row:
+                xs, ys = (
+                    code.at(base, code.mul(row, size))
+                    for base, size in ((x, self.depth), (out, stride))
+                )
+                for first in range(0, width, tile.part):
+                    part = min(tile.part, width - first)
+                    self._part(code, width, (first, part), index, xs, tile.rows, bias, ys, stride)
+
+    @property
+    def rows_at_once(self) -> tuple[int, ...]:
+        """How many xs `write_rows` takes, the most first: more of a matrix that the second cache
+        does not hold, so that it is read less often."""
+        of_tile = self.tile.rows
+        is_large = self.lanes > 1 and self.size * self.depth > _NEAR
+        return (of_tile * _PASSES, of_tile) if is_large else (of_tile,)
 
     def _panels(self, code: Writer) -> Any:
         whole, rest = divmod(self.vectors, self.tile.vectors)

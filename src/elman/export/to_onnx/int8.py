@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 
 DECOMPOSED = frozenset({"GRU", "RNN"})  # operators that ONNX Runtime does not quantise
 
@@ -14,7 +16,8 @@ def quantised(model: Any) -> Any:
     """The model with int8 weights; activations are quantised as they come (dynamically).
 
     Weights keep to 7 bits (`reduce_range`): processors without VNNI add up pairs of products in 16
-    bits, which 8 bits overflow.
+    bits, which 8 bits overflow. A table that is also a matrix, transposed, is kept once, with the
+    table's 8 bits without a sign, which do not overflow.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -30,6 +33,56 @@ def quantised(model: Any) -> Any:
                 reduce_range=True,
                 extra_options={"EnableSubgraph": True},
             )
-            return onnx.load(path)
+            found = onnx.load(path)
     finally:
         logger.setLevel(level)
+    _forget_shapes(found.graph)
+    for matrix, table in _tied(model).items():
+        _share(found.graph, matrix, table)
+    return found
+
+
+def _forget_shapes(graph: Any) -> None:
+    """Take off the shapes that the quantiser inferred within: of a Split in a Scan, whose sizes lie
+    outside, they are wrong, and runtimes warn."""
+    del graph.value_info[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _forget_shapes(attribute.g)
+
+
+def _tied(model: Any) -> dict[str, str]:
+    """Matrices that are a table transposed, by name, with that table."""
+    tables = {n.input[0] for n in model.graph.node if n.op_type == "Gather"}
+    arrays = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    return {
+        matrix: table
+        for matrix in arrays.keys() - tables
+        for table in tables & arrays.keys()
+        if arrays[matrix].ndim == 2 and np.array_equal(arrays[matrix].T, arrays[table])
+    }
+
+
+def _share(graph: Any, matrix: str, table: str) -> None:
+    """Have products read the quantised table, transposed, in place of the quantised matrix."""
+    parts = ("_quantized", "_scale", "_zero_point")
+    own = {each.name: each for each in graph.initializer}
+    if any(f"{name}{part}" not in own for name in (matrix, table) for part in parts):
+        return
+    turned = f"{matrix}_of_{table}"
+    names = {f"{matrix}{part}": f"{table}{part}" for part in parts}
+    _rename(graph, names | {f"{matrix}_quantized": turned})
+    for name in names:
+        graph.initializer.remove(own[name])
+    transpose = helper.make_node("Transpose", [f"{table}_quantized"], [turned], perm=[1, 0])
+    graph.node.insert(0, transpose)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Change what nodes read, also those within a Scan."""
+    for node in graph.node:
+        for at, name in enumerate(node.input):
+            node.input[at] = names.get(name, name)
+        for attribute in node.attribute:
+            _rename(attribute.g, names)

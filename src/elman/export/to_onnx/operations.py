@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from elman.compiler.expression import ARITY
-from elman.export.to_onnx import recurrent
+from elman.export.to_onnx import over_time, recurrent
 from elman.export.to_onnx.expressions import elementwise
 from elman.export.to_onnx.writer import TYPES, Writer
 from elman.nn.graph import Operation, Shape
@@ -124,9 +124,7 @@ def _around(writer: Writer, operation: Operation, x: str) -> str:
     offsets = np.array(operation.attributes["offsets"], np.int64)
     reach = int(abs(offsets).max())
     padded = writer.add("Pad", x, writer.whole(reach, 0, 0, reach, 0, 0))
-    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
-    end = writer.add("Squeeze", writer.size(x, 0))
-    steps = writer.add("Unsqueeze", writer.add("Range", zero, end, one), writer.whole(1))
+    steps = writer.add("Unsqueeze", over_time.count(writer, writer.size(x, 0)), writer.whole(1))
     places = writer.add("Add", steps, writer.constant(offsets + reach, "offsets"))
     return writer.add("Transpose", writer.add("Gather", padded, places), perm=[0, 2, 1, 3])
 
@@ -154,29 +152,19 @@ def _pool(operator: str, **options: Any) -> Callable[..., str]:
 
 
 def _steps(writer: Writer, _: Operation, like: str) -> str:
-    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
-    end = writer.add("Squeeze", writer.size(like, 0))
-    return writer.add("Cast", writer.add("Range", zero, end, one), to=TYPES["float32"])
+    return writer.add("Cast", over_time.count(writer, writer.size(like, 0)), to=TYPES["float32"])
 
 
 def _step_mask(writer: Writer, _: Operation, lengths: str, like: str) -> str:
-    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
-    end = writer.add("Squeeze", writer.size(like, 0))
-    steps = writer.add("Unsqueeze", writer.add("Range", zero, end, one), writer.whole(1))
-    return writer.add("Less", steps, writer.add("Unsqueeze", lengths, writer.whole(0)))
+    return over_time.mask(writer, writer.size(like, 0), lengths)
 
 
 def _last_step(writer: Writer, operation: Operation, x: str, lengths: str) -> str:
-    """Of the steps after one of zeros, that whose number is the length."""
+    """The step of the length; zeros of an empty sequence."""
     rank = len(operation.inputs[0].shape)
     sizes = [writer.whole(1), *(writer.size(x, axis) for axis in range(1, rank))]
     zeros = writer.add("Expand", writer.number(0.0), writer.add("Concat", *sizes, axis=0))
-    steps = writer.add("Concat", zeros, x, axis=0)
-    zero, one = (writer.constant(np.array(n, np.int64), "n") for n in (0, 1))
-    end = writer.add("Squeeze", writer.size(x, 1))
-    columns = writer.add("Range", zero, end, one)
-    both = [writer.add("Unsqueeze", each, writer.whole(1)) for each in (lengths, columns)]
-    return writer.add("GatherND", steps, writer.add("Concat", *both, axis=1))
+    return over_time.at_length(writer, zeros, x, lengths)
 
 
 _KINDS: dict[str, Callable[..., str]] = {

@@ -1,13 +1,17 @@
 """Recurrent layers in ONNX: its own operators where they compute the same, else the equations."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import helper
 
 from elman.compiler.expression import read
-from elman.compiler.trace import parse_equations
-from elman.export.to_onnx.expressions import evaluate
+from elman.compiler.trace import Equations, parse_equations
+from elman.export.to_onnx import over_time
+from elman.export.to_onnx.expressions import elementwise, evaluate
+from elman.export.to_onnx.gate_groups import Layout, arranged, layout
 from elman.export.to_onnx.writer import TYPES, Writer, floats
 from elman.nn.graph import Array, Direction, Operation
 
@@ -60,7 +64,8 @@ def step(writer: Writer, operation: Operation, inputs: list[str]) -> list[str]:
         output, *after = _by_operator(writer, operator, (direction,), one, states, None)
         return [writer.add("Squeeze", output, writer.whole(0)), *after]
     own = [writer.add("Squeeze", each, writer.whole(0)) for each in states]
-    new = _step(writer, direction, _gates(writer, direction, x), own)
+    grouped = _Grouped.of(direction)
+    new = _step(writer, grouped, _gates(writer, grouped, x), own)
     return [new[0], *(writer.add("Unsqueeze", each, writer.whole(0)) for each in new)]
 
 
@@ -143,82 +148,124 @@ def _by_operator(
     return [output, *kept]
 
 
+class _Grouped(NamedTuple):
+    """A direction whose gates lie as they are grouped."""
+
+    direction: Direction
+    equations: Equations
+    layout: Layout
+
+    @classmethod
+    def of(cls, direction: Direction) -> "_Grouped":
+        equations = parse_equations(direction.equations)
+        found = layout(equations)
+
+        def gates(array: Array) -> Array:
+            return arranged(array, found.gate_parts, equations.gates)
+
+        def products(array: Array | None) -> Array | None:
+            if array is None:
+                return None
+            return arranged(array, found.product_parts, len(equations.recurrent))
+
+        turned = replace(
+            direction,
+            weight_ih=gates(direction.weight_ih),
+            bias_ih=None if direction.bias_ih is None else gates(direction.bias_ih),
+            norm_ih=None if direction.norm_ih is None else gates(direction.norm_ih),
+            weight_hh=products(direction.weight_hh),
+            bias_hh=products(direction.bias_hh),
+            norm_hh=products(direction.norm_hh),
+        )
+        return cls(turned, equations, found)
+
+
 def _scan(
     writer: Writer, direction: Direction, x: str, states: list[str], lengths: str
 ) -> list[str]:
-    """The equations over time. One step of padding is added, as runtimes refuse to scan nothing."""
-    size = writer.size(x, 0)
+    """The equations over time. One step of padding is added, as runtimes refuse to scan nothing.
+
+    The loop knows no lengths: what it makes of padding is cut off after it, and a sequence that is
+    read from its end is turned before.
+    """
+    size, grouped = writer.size(x, 0), _Grouped.of(direction)
     one = writer.add("Concat", writer.whole(1), writer.size(x, 1), writer.size(x, 2), axis=0)
     padding = writer.add("Expand", writer.number(0.0), one)
-    gates = _gates(writer, direction, writer.add("Concat", x, padding, axis=0))
-    end = writer.add("Squeeze", size)
-    steps = writer.add(
-        "Range",
-        *(writer.constant(np.array(n, np.int64), "n") for n in (0,)),
-        writer.add("Add", end, writer.constant(np.array(1, np.int64), "n")),
-        writer.constant(np.array(1, np.int64), "n"),
+    x = writer.add("Concat", x, padding, axis=0)
+    if direction.reverse:
+        x = _turned(writer, x, lengths)
+    gates = _gates(writer, grouped, x)
+    body = _body(writer, grouped, len(states))
+    found = writer.add_many(
+        "Scan", *states, *gates, count=2 * len(states), body=body, num_scan_inputs=len(gates)
     )
-    steps = writer.add("Unsqueeze", steps, writer.whole(1))
-    mask = writer.add("Less", steps, writer.add("Unsqueeze", lengths, writer.whole(0)))
-    mask = writer.add("Unsqueeze", mask, writer.whole(2))
-    body = _body(writer, direction, len(states))
-    backwards = [int(direction.reverse)]
-    *last, output = writer.add_many(
-        "Scan",
-        *states,
-        gates,
-        mask,
-        count=len(states) + 1,
-        body=body,
-        num_scan_inputs=2,
-        scan_input_directions=backwards * 2,
-        scan_output_directions=backwards,
-    )
-    output = writer.add("Slice", output, writer.whole(0), size, writer.whole(0))
-    return [output, *last]
-
-
-def _body(writer: Writer, direction: Direction, count: int) -> Any:
-    """One step under a mask as a graph of its own; its constants belong to the graph around."""
-    inner = writer.inner()
-    sizes = [direction.output_size, *(direction.hidden_size,) * (count - 1)]
-    old = [inner.named("old") for _ in sizes]
-    gates, mask = inner.named("gates"), inner.named("mask")
-    new = _step(inner, direction, gates, old)
-    names = [
-        inner.add("Where", mask, after, before) for after, before in zip(new, old, strict=True)
+    steps = found[len(states) :]
+    last = [
+        over_time.at_length(writer, writer.add("Unsqueeze", state, writer.whole(0)), own, lengths)
+        for state, own in zip(states, steps, strict=True)
     ]
-    output = inner.add("Where", mask, new[0], inner.number(0.0))
-
-    def described(name: str, size: int, kind: str = "float32") -> Any:
-        return helper.make_tensor_value_info(name, TYPES[kind], [None, size])
-
-    pairs = list(zip(names, sizes, strict=True))
-    width = len(direction.weight_ih)
-    return helper.make_graph(
-        inner.nodes,
-        "step",
-        [
-            *(described(name, size) for name, size in zip(old, sizes, strict=True)),
-            described(gates, width),
-            described(mask, 1, "bool"),
-        ],
-        [*(described(name, size) for name, size in pairs), described(output, sizes[0])],
-    )
+    output = _turned(writer, steps[0], lengths) if direction.reverse else steps[0]
+    output = writer.add("Slice", output, writer.whole(0), size, writer.whole(0))
+    mask = writer.add("Unsqueeze", over_time.mask(writer, size, lengths), writer.whole(2))
+    return [writer.add("Where", mask, output, writer.number(0.0)), *last]
 
 
-def _step(writer: Writer, direction: Direction, gates: str, states: list[str]) -> list[str]:
-    """The new states, (B, .) each, from the gate inputs, (B, G*H)."""
-    equations = parse_equations(direction.equations)
+def _turned(writer: Writer, x: str, lengths: str) -> str:
+    """Each sequence's real steps in reverse order, (T, B, .)."""
+    return writer.add("ReverseSequence", x, lengths, time_axis=0, batch_axis=1)
+
+
+def _body(writer: Writer, grouped: _Grouped, count: int) -> Any:
+    """One step as a graph of its own; its constants belong to the graph around."""
+    inner, direction = writer.inner(), grouped.direction
+    sizes = [direction.output_size, *(direction.hidden_size,) * (count - 1)]
+    widths = [len(part) * direction.hidden_size for part in grouped.layout.gate_parts]
+    old = [inner.named("old") for _ in sizes]
+    gates = [inner.named("gates") for _ in widths]
+    new = _step(inner, grouped, gates, old)
+    taken = set(old + gates)
+    after = [each if _first(each, taken) else inner.add("Identity", each) for each in new]
+    names = [*after, *(inner.add("Identity", each) for each in new)]
+
+    def described(names: list[str], sizes: list[int]) -> list[Any]:
+        return [
+            helper.make_tensor_value_info(name, TYPES["float32"], [None, size])
+            for name, size in zip(names, sizes, strict=True)
+        ]
+
+    inputs = [*described(old, sizes), *described(gates, widths)]
+    return helper.make_graph(inner.nodes, "step", inputs, described(names, 2 * sizes))
+
+
+def _first(name: str, taken: set[str]) -> bool:
+    """Whether a name is not taken yet; then it is."""
+    is_free = name not in taken
+    taken.add(name)
+    return is_free
+
+
+def _step(writer: Writer, grouped: _Grouped, gates: list[str], states: list[str]) -> list[str]:
+    """The new states, (B, .) each, from the parts of the gate inputs."""
+    direction, equations, layout = grouped
     inputs = {read("s", i): name for i, name in enumerate(states)}
-    parts = _split(writer, gates, equations.gates)
-    inputs |= {read("x", i): name for i, name in enumerate(parts)}
+    products: list[str] = []
     if direction.weight_hh is not None:
-        products = _product(
+        whole = _product(
             writer, states[0], direction.weight_hh, direction.bias_hh, direction.norm_hh
         )
-        parts = _split(writer, products, len(equations.recurrent))
-        inputs |= {read("r", i): name for i, name in enumerate(parts)}
+        products = _split(writer, whole, layout.product_parts, direction.hidden_size)
+    count = len(layout.groups)
+    for group, x, r in zip(layout.groups, gates[:count], products[:count], strict=True):
+        total = writer.add("Add", x, r)
+        if group.function is not None:
+            total = elementwise(writer, group.function, total)
+        parts = _split(writer, total, [(gate,) for gate in group.gates], direction.hidden_size)
+        inputs |= dict(zip(group.nodes, parts, strict=True))
+    for kind, places, names in (
+        ("x", layout.gates, gates[count:]),
+        ("r", layout.products, products[count:]),
+    ):
+        inputs |= {read(kind, i): name for i, name in zip(places, names, strict=True)}
     for i, each in enumerate(direction.params):
         inputs[read("p", i)] = writer.constant(floats(each), "parameter")
     new = evaluate(writer, equations.new, inputs)
@@ -227,9 +274,11 @@ def _step(writer: Writer, direction: Direction, gates: str, states: list[str]) -
     return new
 
 
-def _gates(writer: Writer, direction: Direction, x: str) -> str:
-    """The gate inputs, (..., G*H)."""
-    return _product(writer, x, direction.weight_ih, direction.bias_ih, direction.norm_ih)
+def _gates(writer: Writer, grouped: _Grouped, x: str) -> list[str]:
+    """The parts of the gate inputs, (..., n*H)."""
+    own = grouped.direction
+    whole = _product(writer, x, own.weight_ih, own.bias_ih, own.norm_ih)
+    return _split(writer, whole, grouped.layout.gate_parts, own.hidden_size)
 
 
 def _product(writer: Writer, x: str, weight: Array, bias: Array | None, gain: Array | None) -> str:
@@ -241,8 +290,11 @@ def _product(writer: Writer, x: str, weight: Array, bias: Array | None, gain: Ar
     return found if shift is None else writer.add("Add", found, shift)
 
 
-def _split(writer: Writer, x: str, count: int) -> list[str]:
-    return [x] if count == 1 else writer.add_many("Split", x, count=count, axis=-1)
+def _split(writer: Writer, x: str, parts: Sequence[Sequence[int]], size: int) -> list[str]:
+    if len(parts) == 1:
+        return [x]
+    sizes = writer.whole(*(size * len(part) for part in parts))
+    return writer.add_many("Split", x, sizes, count=len(parts), axis=-1)
 
 
 def _part(writer: Writer, state: str, at: int, count: int) -> str:

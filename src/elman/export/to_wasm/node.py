@@ -28,16 +28,16 @@ def node() -> str | None:
     return shutil.which("node")
 
 
-class InNode(OneByOne):
-    """The files of a module by name, run by Node.js; called as the graph that it was made from."""
+class Asked(OneByOne):
+    """Code that another program runs, which a subclass asks; called as the graph that it was made
+    from."""
 
-    def __init__(self, graph: Graph, name: str, content: Mapping[str, bytes], command: str) -> None:
-        super().__init__(graph)
-        self.name, self.command, self._content = name, command, content
-        self._process: subprocess.Popen[str] | None = None
+    def ask(self, asked: str) -> str:
+        """The list of what `answer.mjs` gives for each of a list of cases, both as JSON."""
+        raise NotImplementedError
 
     def compute(self, cases: Sequence[Case]) -> list[Result]:
-        """All cases, in a process that is kept."""
+        """All cases by one question."""
         asked = [
             {
                 "call": "step" if self.graph.form == "step" else "run",
@@ -55,10 +55,20 @@ class InNode(OneByOne):
                 },
                 _decoded(each["states"], np.float32),
             )
-            for each in json.loads(self._run(json.dumps(asked)))
+            for each in json.loads(self.ask(json.dumps(asked)))
         ]
 
-    def _run(self, asked: str) -> str:
+
+class InNode(Asked):
+    """The files of a module by name, run by Node.js in a process that is kept."""
+
+    def __init__(self, graph: Graph, name: str, content: Mapping[str, bytes], command: str) -> None:
+        super().__init__(graph)
+        self.name, self.command, self._content = name, command, content
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, asked: str) -> str:
+        """The process's answer."""
         if self._process is None:
             self._process = self._started()
         assert self._process.stdin is not None
@@ -86,10 +96,14 @@ class InNode(OneByOne):
         folder = tempfile.TemporaryDirectory()
         for name, content in self._content.items():
             (Path(folder.name) / name).write_bytes(content)
-        script = Path(folder.name) / "check.mjs"
-        script.write_bytes((files(__package__) / "check.mjs").read_bytes())
+        for own in ("check.mjs", "answer.mjs"):
+            (Path(folder.name) / own).write_bytes((files(__package__) / own).read_bytes())
         process = subprocess.Popen(
-            [self.command, str(script), (Path(folder.name) / f"{self.name}.mjs").as_uri()],
+            [
+                self.command,
+                str(Path(folder.name) / "check.mjs"),
+                (Path(folder.name) / f"{self.name}.mjs").as_uri(),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
