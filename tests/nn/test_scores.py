@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elman.nn import scores
 
-SIZES = [(1, 1, 1), (3, 2, 5), (4, 7, 16), (5, 3, 33), (2, 4, 4002)]
+SIZES = [(1, 1, 1), (3, 2, 5), (4, 7, 16), (5, 3, 33), (2, 4, 4002), (8, 5, 256), (21, 9, 301)]
 
 
 def make(rows: int, inputs: int, size: int, dtype: torch.dtype) -> list[Tensor]:
