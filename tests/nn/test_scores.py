@@ -12,10 +12,10 @@ from elman.nn import scores
 SIZES = [(1, 1, 1), (3, 2, 5), (4, 7, 16), (5, 3, 33), (2, 4, 4002), (8, 5, 256), (21, 9, 301)]
 
 
-def make(rows: int, inputs: int, size: int, dtype: torch.dtype) -> list[Tensor]:
+def make(rows: int, inputs: int, size: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
     torch.manual_seed(rows)
     shapes = ((rows, inputs), (size, inputs), (size,))
-    return [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+    return tuple(torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -51,12 +51,12 @@ def test_what_cannot_be_has_probability_zero() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_cross_entropy(sizes: tuple[int, int, int], smoothing: float) -> None:
-    given = make(*sizes, torch.float64)
+    given = x, weight, bias = make(*sizes, torch.float64)
     targets = torch.arange(sizes[0]) % sizes[2]
     expected = F.cross_entropy(
         F.linear(*given), targets, label_smoothing=smoothing, reduction="none"
     )
-    found = scores.cross_entropy(*given, targets, smoothing)  # type: ignore[misc]
+    found = scores.cross_entropy(x, weight, bias, targets, smoothing)
     torch.testing.assert_close(found, expected)
     weights = torch.rand(sizes[0], dtype=torch.float64)
     gradients = [torch.autograd.grad((each * weights).sum(), given) for each in (found, expected)]
@@ -66,13 +66,18 @@ def test_cross_entropy(sizes: tuple[int, int, int], smoothing: float) -> None:
 def test_gradcheck() -> None:
     given = make(3, 2, 5, torch.float64)
     targets = torch.tensor([4, 0, 2])
-    assert torch.autograd.gradcheck(lambda *own: scores.cross_entropy(*own, targets, 0.1), given)
+
+    def losses(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return scores.cross_entropy(x, weight, bias, targets, 0.1)
+
+    assert torch.autograd.gradcheck(losses, given)
 
 
 @pytest.mark.parametrize("target", [-1, 5])
 def test_a_target_that_has_no_score(target: int) -> None:
+    x, weight, bias = make(1, 2, 5, torch.float32)
     with pytest.raises(ValueError, match="from 0 to 4"):
-        scores.cross_entropy(*make(1, 2, 5, torch.float32), torch.tensor([target]))
+        scores.cross_entropy(x, weight, bias, torch.tensor([target]))
 
 
 def test_without_rows_or_kernels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def cross_entropy(
         return F.cross_entropy(scores, targets, label_smoothing=smoothing, reduction="none")
     if not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):
         raise ValueError(f"targets must be from 0 to {len(weight) - 1}")
-    losses: Tensor = _CrossEntropy.apply(x, weight, bias, targets, smoothing)
+    losses: Tensor = _CrossEntropy.apply(x, weight, bias, targets, smoothing)  # type: ignore[no-untyped-call]
     return losses
 
 
@@ -83,7 +83,7 @@ class _CrossEntropy(torch.autograd.Function):
         return losses
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, of_losses: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, of_scores = ctx.saved_tensors
         each = of_losses.unsqueeze(1)
