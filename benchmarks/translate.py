@@ -6,30 +6,41 @@
 `tatoeba` needs the dataset mt_tatoeba_eng_cmn (elman data list) and the extra elman[translate]; it
 trains both directions with nothing but the columns and the script of Chinese. `forms` compares the
 decoder's forms on a part of it, `toys` has tasks with right answers, `speed` compares training and
-decoding with the same network of torch.nn's layers, by turns in one process.
+decoding, one thread, with the same network written with torch.nn alone
+(benchmarks/translate_torch.py), by turns in one process, and, where JOEYNMT_PYTHON is the path of a
+Python that has JoeyNMT (and the same torch), with JoeyNMT's of the same sizes.
 """
 
 import datetime
+import os
 import random
+import re
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import translate_torch
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
+from translate_torch import TorchTranslator
 
 from elman.baselines.nearest_text import nearest
 from elman.data import Pairs, read_pairs
 from elman.decode.search import Limits, beam, greedy
-from elman.nn import Recurrent
 from elman.tasks import Translate
 from elman.tasks.translate.batches import TrainingPairs, by_length
 from elman.tasks.translate.metrics import scores
 from elman.tasks.translate.preprocessing import TranslatePreprocessing
+from elman.train.optim import make_optimizer
+from elman.train.settings import TrainSettings
 
 DATA = "mt_tatoeba_eng_cmn"
 CHINESE: dict[str, Any] = {"chinese": "simplified"}
@@ -148,124 +159,190 @@ def _date(seed: int) -> tuple[str, str]:
 
 
 def speed() -> None:
-    """Tokens a second in training, and sentences decoded, against torch.nn's layers."""
+    """Training and decoding against the same network of torch.nn alone, and against JoeyNMT's."""
     pairs = read_pairs(f"{DATA}:train", source="english", target="chinese")
+    torch.set_num_threads(1)
     for cell in ("gru", "lstm"):
         task = Translate(cell=cell, vocabulary_size=4000, **CHINESE)
         task._preprocessing = known = TranslatePreprocessing.learn(
             task.read(pairs, labelled=True), task.settings, None
         )
-        own = task.build(known)
-        peer = task.build(known)
-        _with_torch(peer)
-        peer.load_state_dict(own.state_dict())
-        batches = list(TrainingPairs(known, *_texts(pairs), None, 600, 0).epoch(0))[:20]
-        steps = {"elman": _training(task, own, batches), "torch.nn": _training(task, peer, batches)}
-        _compare(f"{cell}: training", steps)
-        sources = list(dict.fromkeys(pairs.sources))[-1000:]
+        own, peer = task.build(known), TorchTranslator(cell, known.source.size, known.target.size)
+        peer.take(own)
+        texts = pairs.sources, pairs.targets or []
+        batches = list(TrainingPairs(known, *texts, None, 600, 0).epoch(0))[:20]
+        first = dict(zip(*texts, strict=True))
+        sources = list(first)[-1000:]
+        targets = [first[each] for each in sources]
+        given = list(by_length(known, sources, targets, 32).epoch(0))
+        joey = _JoeyNMT(known.target.size, batches, given) if cell == "gru" else None
+        _speed_of_training(cell, task, own, peer, batches, joey)
         for width in (1, 5):
-            runs = {
-                "elman": _decoding(own, known, sources, width),
-                "torch.nn": _decoding(peer, known, sources, width),
-            }
-            _compare(f"{cell}: 1,000 sentences, {'greedy' if width == 1 else 'beam 5'}", runs, 3)
+            _speed_of_decoding(cell, own, peer, known.target, given, width, joey)
 
 
-def _texts(pairs: Pairs) -> tuple[list[str], list[str]]:
-    return pairs.sources, pairs.targets or []
+def _speed_of_training(
+    cell: str, task: Any, own: Any, peer: Any, batches: list[Any], joey: Any
+) -> None:
+    losses = {"elman": lambda batch: task.loss(own, batch, None).loss, "torch.nn": peer.loss}
+    own.eval(), peer.eval()
+    with torch.no_grad():
+        apart = max(abs(float(losses["elman"](b) - losses["torch.nn"](b))) for b in batches)
+    if apart > 1e-4:
+        raise SystemExit(f"the networks are not the same: their losses differ by {apart}")
+    settings = TrainSettings(lr=1e-4)
+    optimizers = {
+        "elman": make_optimizer(own, settings),  # as `fit` has it
+        "torch.nn": torch.optim.AdamW(peer.parameters(), lr=1e-4),
+    }
+    models = {"elman": own, "torch.nn": peer}
 
-
-def _with_torch(model: nn.Module) -> None:
-    """Every recurrent layer of a model becomes torch.nn's, packed where lengths differ."""
-    for name, child in list(model.named_children()):
-        if isinstance(child, Recurrent):
-            setattr(model, name, TorchLayers(child))
-        else:
-            _with_torch(child)
-
-
-class TorchLayers(nn.Module):
-    """torch.nn's LSTM or GRU in the place of a `Recurrent`."""
-
-    def __init__(self, of: Recurrent) -> None:
-        super().__init__()
-        kind = {"gru": nn.GRU, "lstm": nn.LSTM}[type(of.cell).__name__.lower()]
-        both = of.bidirectional
-        inner = kind(of.input_size, of.hidden_size, of.num_layers, bidirectional=both)
-        for name, parameter in inner.named_parameters():
-            self.register_parameter(name, parameter)
-        self._inner = [inner]
-        self.cell, self.num_layers = of.cell, of.num_layers
-        self.input_size, self.output_size = of.input_size, of.output_size
-
-    def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> Any:
-        """As `Recurrent`."""
-        if isinstance(state, tuple) and len(state) == 1:
-            state = state[0]
-        if lengths is None:
-            return self._inner[0](x, state)
-        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
-        output, state = self._inner[0](packed, state)
-        return nn.utils.rnn.pad_packed_sequence(output, total_length=len(x))[0], state
-
-    def step(self, x: Any, state: Any) -> Any:
-        """One time step."""
-        output, state = self.forward(x.unsqueeze(0), state)
-        return output[0], state
-
-
-def _training(task: Any, model: Any, batches: list[Any]) -> Callable[[], None]:
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-
-    def run() -> None:
+    def run(name: str) -> None:
+        model, optimizer = models[name].train(), optimizers[name]
         for batch in batches:
             optimizer.zero_grad()
-            task.loss(model, batch, None).loss.backward()
+            losses[name](batch).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
 
-    return run
+    tokens = sum(int(each.real.sum()) for each in batches)
+    runs = {name: _timed(partial(run, name)) for name in models}
+    if joey:
+        runs["JoeyNMT"] = partial(joey.seconds, "train")
+    seconds = _compare(f"{cell}: training", runs)
+    shown = ", ".join(f"{name} {tokens / each:,.0f}" for name, each in seconds.items())
+    console.print(f"    target tokens a second: {shown}")
 
 
-def _decoding(model: Any, known: Any, sources: list[str], width: int) -> Callable[[], None]:
-    batches = list(by_length(known, sources, [], 32).epoch(0))
+def _speed_of_decoding(
+    cell: str, own: Any, peer: Any, side: Any, batches: list[Any], width: int, joey: Any
+) -> None:
+    """Translations as long as the references, by constraint, for the weights are random; and all
+    of a batch equally long, as JoeyNMT can be asked to write them."""
+    name = "greedy" if width == 1 else f"beam {width}"
 
-    def run() -> None:
-        model.eval()
+    def of_elman(*, even: bool = False) -> list[list[int]]:
+        own.eval()
+        found: list[list[int]] = []
         with torch.inference_mode():
             for batch in batches:
-                ids = torch.full((len(batch.lengths),), known.target.start_id)
-                state = model.encode(batch.source, batch.lengths)
-                length = 2 * len(batch.source)
-                limits = Limits(length, known.target.end_id, min_length=length - 1)
+                wanted = _even(batch) if even else batch.real.sum(0)
+                ids = torch.full_like(wanted, side.start_id)
+                state = own.encode(batch.source, batch.lengths)
+                limits = Limits(int(wanted.max()), side.end_id)
+                lengths = _Lengths(wanted, side.end_id)
                 if width == 1:
-                    greedy(model, ids, state, limits)
+                    each = greedy(own, ids, state, limits, [lengths])
                 else:
-                    beam(model, ids, state, limits, width=width, alpha=1.0)
+                    several = beam(own, ids, state, limits, width=width, constraints=[lengths])
+                    each = [row[0] for row in several]
+                found += [row.ids for row in each]
+        return found
 
-    return run
+    def of_torch() -> list[list[int]]:
+        peer.eval()
+        found: list[list[int]] = []
+        with torch.inference_mode():
+            for batch in batches:
+                wanted = batch.real.sum(0)
+                ids = torch.full_like(wanted, side.start_id)
+                given = (peer, batch.source, batch.lengths, ids, wanted, side.end_id)
+                search = translate_torch.greedy if width == 1 else translate_torch.beam
+                found += search(*given) if width == 1 else search(*given, width)
+        return found
+
+    pairs = list(zip(of_elman(), of_torch(), strict=True))
+    same = sum(one == other for one, other in pairs) / len(pairs)
+    runs = {"elman": _timed(of_elman), "torch.nn": _timed(of_torch)}
+    _compare(f"{cell}: 1,000 sentences, {name}", runs, 3)
+    console.print(f"    the same translations: {100 * same:.1f} %")
+    if joey:
+        runs = {
+            "elman": _timed(partial(of_elman, even=True)),
+            "JoeyNMT": partial(joey.seconds, str(width)),
+        }
+        _compare(f"{cell}: twice the source's length, {name}", runs, 3)
 
 
-def _compare(title: str, runs: dict[str, Callable[[], None]], repeats: int = 7) -> None:
-    """The ratio of medians, run by turns."""
+def _even(batch: Any) -> Tensor:
+    return torch.full_like(batch.lengths, 2 * len(batch.source))
+
+
+class _Lengths:
+    """A constraint: each sequence ends when it has as many tokens as `wanted`, (B,), says."""
+
+    def __init__(self, wanted: Tensor, end: int) -> None:
+        self.wanted, self.end = wanted, end
+
+    def forbid(self, scores: Tensor, written: Tensor, rows: Tensor, /) -> Tensor:
+        return translate_torch.at_length(scores, written.shape[1], self.wanted[rows], self.end)
+
+
+class _JoeyNMT:
+    """JoeyNMT in the environment whose Python JOEYNMT_PYTHON names; false if there is none."""
+
+    def __init__(self, size: int, train: list[Any], decode: list[Any]) -> None:
+        self._process: Any = None
+        if not (python := os.environ.get("JOEYNMT_PYTHON")):
+            return
+        script = Path(__file__).with_name("translate_joeynmt.py")
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        quiet = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": ""}}
+        self._process = subprocess.Popen([python, str(script)], **pipes, **quiet)
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name) / "batches.pt"
+        given = {
+            name: [(b.source, b.lengths, b.outputs) for b in each]
+            for name, each in (("train", train), ("decode", decode))
+        }
+        torch.save({"size": size, **given}, path)
+        self._say(str(path))
+
+    def __bool__(self) -> bool:
+        return self._process is not None
+
+    def seconds(self, what: str) -> float:
+        """Of a run."""
+        self._say(what)
+        for line in self._process.stdout:
+            if re.fullmatch(r"[\d.]+(e-\d+)?", line.strip()):
+                return float(line)
+        raise SystemExit("JoeyNMT ended before it had answered")
+
+    def _say(self, line: str) -> None:
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+
+def _timed(run: Callable[[], Any]) -> Callable[[], float]:
+    """The seconds that a processor takes, which other work on it does not change much."""
+
+    def seconds() -> float:
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+
+    return seconds
+
+
+def _compare(
+    title: str, runs: dict[str, Callable[[], float]], repeats: int = 5
+) -> dict[str, float]:
+    """The medians of runs by turns, and the ratios to the first one's."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats + 1):
-        for name, run in _rotated(runs, turn):
-            start = time.perf_counter()
-            run()
+        for name in np.roll(list(runs), turn).tolist():
+            seconds = runs[name]()
             if turn:  # the first warms up
-                times[name].append(time.perf_counter() - start)
-    own, peer = (statistics.median(times[name]) for name in ("elman", "torch.nn"))
-    console.print(
-        f"  {title:32} elman {own:6.2f} s  torch.nn {peer:6.2f} s  {peer / own:.2f} times as fast"
+                times[name].append(seconds)
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    own, *_ = medians.values()
+    shown = "  ".join(
+        f"{name} {each:.2f} s" + (f" ({each / own:.2f})" if each != own else "")
+        for name, each in medians.items()
     )
-
-
-def _rotated(runs: dict[str, Any], turn: int) -> Iterator[tuple[str, Any]]:
-    names = list(runs)
-    for name in np.roll(names, turn).tolist():
-        yield name, runs[name]
+    console.print(f"  {title:42} {shown}")
+    return medians
 
 
 def main() -> None:

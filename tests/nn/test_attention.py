@@ -196,3 +196,24 @@ def test_wrong_inputs_are_named() -> None:
         attention.prepare(memory, mask=torch.ones(3, 6, dtype=torch.bool))
     with pytest.raises(ValueError, match="give one of them"):
         attention.prepare(memory, torch.tensor([1, 1, 1]), mask=torch.ones(6, 3) > 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1, 1), (2, 3, 9, 17, 11), (5, 2, 4, 8, 16)])
+def test_without_gradients_it_is_the_same(
+    sizes: tuple[int, ...], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries, batch, steps, size, features = sizes
+    torch.manual_seed(steps)
+    attention = Attention(3, features, size).to(dtype)
+    query = torch.randn(queries, batch, 3, dtype=dtype)
+    mask = torch.rand(steps, batch) > 0.4
+    mask[:, 0] = False  # a sequence of padding alone
+    with torch.no_grad():
+        memory = attention.prepare(torch.randn(steps, batch, features, dtype=dtype), mask=mask)
+        found = attention.attend(query, memory)
+        monkeypatch.setattr(attention, "_compiles", False)
+        expected = attention.attend(query, memory)
+    torch.testing.assert_close(found, expected)
+    assert not found[0][:, 0].any()
+    assert not found[1][:, 0].any()

@@ -24,6 +24,7 @@ from elman.decode.candidates import shared_out, top, with_wanted
 from elman.decode.constraints import Constraint, Guide
 from elman.decode.sampling import Sampling
 from elman.errors import ModelError, SettingsError
+from elman.nn.scores import log_softmax
 from elman.nn.state import State, reorder
 
 _NO_NUMBERS = "the model's scores are NaN or infinite: its weights may be damaged"
@@ -338,7 +339,7 @@ class LogProbabilities:
         scores = scores if scores.dtype == torch.float64 else scores.float()
         if self._memory is None or len(self._memory) < len(scores):
             self._memory = torch.empty_like(scores)
-        logs = torch.log_softmax(scores, -1, out=self._memory[: len(scores)])
+        logs = log_softmax(scores, self._memory[: len(scores)])
         if bool(logs[:, :1].isnan().any()):  # as all of a row is if one score is NaN or infinite
             raise ModelError(_NO_NUMBERS)
         return logs, state

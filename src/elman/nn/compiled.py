@@ -22,6 +22,7 @@ _DTYPES = (torch.float32, torch.float64)
 _KINDS = "float32, float64, bfloat16 or float16"
 
 
+@cache
 def lack() -> str | None:
     """What this machine lacks for compiled kernels, None if nothing."""
     return None if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"

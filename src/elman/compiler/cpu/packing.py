@@ -100,7 +100,7 @@ class Packing:
 
         whole = code.mul(code.b.udiv(depth, code.whole(lanes)), lanes)
         with code.loop(0, whole, lanes) as k:
-            for turn, value in enumerate(_transpose(code, [code.load(top, k) for top in tops])):
+            for turn, value in enumerate(transpose(code, [code.load(top, k) for top in tops])):
                 store(code.b.select(mask, value, code.splat(0.0)), code.add(k, turn))
         with code.loop(whole, depth) as k:
             value = ir.Constant(code.vector, None)
@@ -128,7 +128,7 @@ class Packing:
             bfloat16.store(code, value, code["target"], code.sum(start, (row, 2), turn))
 
 
-def _transpose(code: Code, rows: list[Any]) -> list[Any]:
+def transpose(code: Code, rows: list[Any]) -> list[Any]:
     """As many vectors as they have lanes, as the rows of a matrix, to its columns."""
     lanes, size = code.lanes, 1
     kind = ir.VectorType(I32, lanes)

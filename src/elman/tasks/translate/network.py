@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell
-from elman.nn import Attention, graph_attention
+from elman.nn import Attention, graph_attention, scores
 from elman.nn import graph_ops as ops
 from elman.nn.attention import Memory
 from elman.nn.graph import Graph, Value
@@ -51,14 +50,28 @@ class Readout(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """The scores (logits)."""
-        weight = self._tied[0].weight if self.weight is None else self.weight
-        return F.linear(self.dropout(torch.tanh(self.hidden(output))), weight, self.bias)
+        return scores.linear(self._inner(output), self._matrix, self.bias)
+
+    def losses(self, output: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """The cross entropy, (N,), of targets (N,) by the scores of outputs (N, H), a share of each
+        target spread over all tokens."""
+        return scores.cross_entropy(
+            self._inner(output), self._matrix, self.bias, targets, smoothing
+        )
 
     def to_graph(self, graph: Graph, output: Value) -> Value:
         """The scores in a graph to export."""
-        matrix = self._tied[0].weight if self.weight is None else self.weight
         hidden = ops.apply(graph, "tanh", describe(graph, self.hidden, output))
-        return ops.linear(graph, hidden, matrix, self.bias)
+        return ops.linear(graph, hidden, self._matrix, self.bias)
+
+    @property
+    def _matrix(self) -> Tensor:
+        weight: Tensor = self._tied[0].weight if self.weight is None else self.weight
+        return weight
+
+    def _inner(self, output: Tensor) -> Tensor:
+        found: Tensor = self.dropout(torch.tanh(self.hidden(output)))
+        return found
 
 
 class Shared(nn.Module):

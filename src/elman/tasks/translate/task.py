@@ -6,7 +6,6 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from elman.baselines import Baseline
@@ -36,7 +35,7 @@ from elman.tasks.translate.from_language import settings_of, take
 from elman.tasks.translate.length_penalty import chosen, sample
 from elman.tasks.translate.messages import TranslateMessages
 from elman.tasks.translate.metrics import scores, sentence_chrf
-from elman.tasks.translate.network import translator
+from elman.tasks.translate.network import Readout, translator
 from elman.tasks.translate.plan import plan
 from elman.tasks.translate.preprocessing import (
     SOURCE,
@@ -237,12 +236,8 @@ class Translate(Task):
         memory = Memory(*before[:_MEMORY])
         output, _ = model.decoder(batch.inputs, before[_MEMORY:], model.attention, memory)
         real = batch.real
-        losses = F.cross_entropy(
-            model.head(output[real]),
-            batch.outputs[real],
-            label_smoothing=self.settings.label_smoothing,
-            reduction="none",
-        )
+        head = cast("Readout", model.head)
+        losses = head.losses(output[real], batch.outputs[real], self.settings.label_smoothing)
         weights = batch.weights.expand(real.shape)[real]
         whole = weights.sum()
         return Step((losses * weights).sum() / whole, len(losses), state, whole)
