@@ -121,3 +121,9 @@ def test_results_come_from_commands_of_the_guides() -> None:
     script = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))
     for name in script["RUNS"]:
         assert {"train", "evaluate"} <= {*script["commands"](name)}, name
+
+
+def test_formulas_of_adjacent_lines_are_apart() -> None:
+    parts = runpy.run_path(str(ROOT / "site" / "formulas.py"))["parts"]
+    assert parts(r"a_t = b$$" + "\n" + r"$$c_t = d") == ["a_t = b", "c_t = d"]
+    assert parts("a = b") == ["a = b"]

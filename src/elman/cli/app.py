@@ -142,7 +142,7 @@ def _run(argv: list[str]) -> None:
     except ElmanError as error:
         _fail(str(error))
     except TrainingInterrupted as stop:
-        print(f"elman: {stop}; the same command with --resume goes on", file=sys.stderr)
+        print(f"elman: {stop}; the same command with --resume continues", file=sys.stderr)
         sys.exit(128 + stop.signum)
     except KeyboardInterrupt as stop:
         print(signals.MESSAGE, file=sys.stderr)

@@ -113,7 +113,7 @@ class Asked:
         for name in (field.name for field in fields(self)[2:]):
             if name not in names and getattr(self, name) is not None:
                 flag = name.replace("_", "-")
-                raise SettingsError(f"{self.data} holds {kind}: --{flag} is not of these")
+                raise SettingsError(f"{self.data} holds {kind}: --{flag} does not apply")
 
 
 def _sound(asked: Asked) -> str:

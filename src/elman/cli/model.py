@@ -148,7 +148,9 @@ def evaluate(
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
     if other is not None and against is not None:
-        raise SettingsError(f"compare with one model: {other} and --against {against} are two")
+        raise SettingsError(
+            f"name one model to compare with, not both {other} and --against {against}"
+        )
     other = against if other is None else other
     task = _loaded(model, encoding, delimiter)
     own = flags.of_task(_commands(task).evaluate, given, "evaluate", task.name, model)
@@ -208,7 +210,7 @@ def generate(
     kind = _commands(task).generate
     if kind is None:
         raise SettingsError(
-            f"{model} is a model of the task {task.name}, which generates nothing; choose a model"
+            f"{model} is a model of the task {task.name}, which cannot generate; choose a model"
             f" of {' or '.join(flags.kinds('generate'))}"
         )
     own = flags.of_task(kind, given, "generate", task.name, model)
@@ -223,7 +225,7 @@ def _loaded(model: str, encoding: str | None, delimiter: str | None) -> "Task":
     for name in told:
         if not hasattr(task.settings, name):
             raise SettingsError(
-                f"--{name} is of tables; {model} is a model of the task {task.name}"
+                f"--{name} is for tables; {model} is a model of the task {task.name}"
             )
     task.settings = task.settings.model_copy(update=told)
     return task

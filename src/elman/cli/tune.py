@@ -119,7 +119,7 @@ def _run_side_by_side(trials: int, processes: int) -> None:
             process.terminate()
             process.wait()
     if any(codes):
-        print("elman: a process of the search ended early; --resume goes on", file=sys.stderr)
+        print("elman: a process of the search ended early; --resume continues", file=sys.stderr)
         sys.exit(next(code if code > 0 else 128 - code for code in codes if code))
 
 

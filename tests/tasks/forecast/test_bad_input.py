@@ -103,7 +103,7 @@ def test_a_series_without_any_value_is_an_error() -> None:
 
 def test_covariates_that_should_be_known_beforehand(task: Forecast) -> None:
     frame = sales()
-    with pytest.raises(DataError, match="offer of 4 steps to come are needed of the series a"):
+    with pytest.raises(DataError, match="offer must be known for 4 steps to come of the series a"):
         task.predict()
     with pytest.raises(DataError, match="needed of the series b, and 0 are known"):
         task.predict(future=offers(frame).query("unique_id == 'a'"))

@@ -227,7 +227,7 @@ def test_the_command_writes_files(text_writer: Synthesis, tmp_path: Path, capsys
     assert run(main, words) == 2
     assert "--out is missing" in capsys.readouterr().err
     assert run(main, [*words, "--style-text", "v", "--out", str(page)]) == 2
-    assert "--style-text says what --style is" in capsys.readouterr().err
+    assert "--style-text is the text of --style" in capsys.readouterr().err
 
 
 def run(main: Any, words: list[str]) -> int:

@@ -177,8 +177,8 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
                 )
         if self.head != "quantiles" and self.past:
             raise ValueError(
-                f'head="{self.head}" goes on from values that it draws, and nobody knows'
-                f" {', '.join(self.past)} beside those: make it a target, too, or choose"
+                f'head="{self.head}" continues from sampled values of the target, for which'
+                f" {', '.join(self.past)} cannot be known: make it a target, too, or choose"
                 ' head="quantiles"'
             )
         return self

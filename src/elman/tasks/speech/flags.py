@@ -118,7 +118,7 @@ def report(found: "SpeechReport") -> str:
     parts = [f"{lines}\n\n" for lines in wrong[:MOST_SHOWN]]
     if len(wrong) > MOST_SHOWN:
         parts.append(f"(and {len(wrong) - MOST_SHOWN} more utterances with errors)\n")
-    parts += [f"not heard: {each.error}\n" for each in found.broken]
+    parts += [f"not transcribed: {each.error}\n" for each in found.broken]
     parts += [f"word error rate       {found.wer}\n", f"character error rate  {found.cer}\n"]
     return "".join([*parts, f"real-time factor      {found.real_time_factor:.4f}\n"])
 

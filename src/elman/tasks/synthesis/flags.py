@@ -41,7 +41,7 @@ class Generate(GenerateFlags):
         style: Any = self.style
         if self.style_text is not None:
             if self.style is None:
-                raise SettingsError("--style-text says what --style is: give that, too")
+                raise SettingsError("--style-text is the text of --style: give --style, too")
             style = [(ink, self.style_text) for ink in read_inks(self.style, labelled=False)]
         text = prompt or None
         inks = task.samples(
