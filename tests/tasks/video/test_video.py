@@ -57,7 +57,7 @@ def test_the_likeliest_labels_are_in_order(task: Video) -> None:
     assert found.details["probability"] >= others[0] >= others[1]
     with pytest.raises(SettingsError, match="n"):
         task.predictions(motions(1)[0], n=0)
-    with pytest.raises(SettingsError, match="beam is no option"):
+    with pytest.raises(SettingsError, match="beam is not an option"):
         task.predictions(motions(1)[0], beam=2)
 
 

@@ -178,7 +178,7 @@ class Signature(SignatureParts):
         """
         self._check_trained()
         if options:
-            raise SettingsError(f"{next(iter(options))} is no option of predicting signatures")
+            raise SettingsError(f"{next(iter(options))} is not an option for signatures")
         dataset = self.read(data, labelled=False)
         if person is None and dataset.samples.writers is None:
             raise SettingsError(

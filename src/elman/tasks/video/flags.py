@@ -84,7 +84,7 @@ class Predict(PredictFlags):
         from elman.tasks.video.running import running
 
         if task.settings.kind != "classify" or self.n != 1:
-            raise SettingsError("--every is for models that tell labels, without --n")
+            raise SettingsError("--every is for models that classify, and not with --n")
         assert self.every is not None
         for source in sources:
             for clip, name in _clips(source, task):
@@ -101,7 +101,7 @@ class Predict(PredictFlags):
         from elman.tasks.video.running import live
 
         if task.settings.kind == "predict":
-            raise SettingsError("cameras and streams are for models that tell labels or events")
+            raise SettingsError("cameras and streams are for models that classify or find events")
         if len(sources) > 1 or self.n != 1 or self.out is not None:
             raise SettingsError("give one camera or stream alone, without --n and --out")
         every = 1.0 if self.every is None else seconds_of(self.every)
