@@ -321,7 +321,7 @@ def test_bad_data(change: Any, message: str) -> None:
 def test_bad_questions(task: Forecast) -> None:
     with pytest.raises(DataError, match="offer must be known for 7 steps to come"):
         task.predict()
-    with pytest.raises(DataError, match="and 3 are known"):
+    with pytest.raises(DataError, match="and is given for 3"):
         task.predict(future=ahead(shops(), 3))
     with pytest.raises(SettingsError, match="h=8: this model was trained for 1 to 7 steps"):
         task.predict(h=8)
