@@ -27,14 +27,16 @@ _WITHOUT_TEXT = """[
 ].length"""
 _FAINT = """(() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgba = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text;
+  const read = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text;
     canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const kept = (map, key, make) => map.get(key) ?? (map.set(key, make(key)), map.get(key));
+  const colours = new Map(), backs = new Map();
+  const rgba = text => kept(colours, text, read);
   const over = (a, b) => b.map((v, i) => i < 3 ? a[i] * a[3] / 255 + v * (1 - a[3] / 255) : 255);
   const light = c => { const [r, g, b] = c.slice(0, 3).map(v => (v /= 255) <= 0.04045 ? v / 12.92
     : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = e => { const all = []; for (; e; e = e.parentElement)
-    all.push(rgba(getComputedStyle(e).backgroundColor));
-    return all.reverse().reduce((b, a) => over(a, b), [255, 255, 255, 255]); };
+  const behind = e => e ? kept(backs, e, () => over(rgba(getComputedStyle(e).backgroundColor),
+    behind(e.parentElement))) : [255, 255, 255, 255];
   const found = new Set();
   for (const e of document.querySelectorAll("article *:not(svg *)")) {
     if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;

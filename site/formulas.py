@@ -17,6 +17,13 @@ def on_page_content(content: str, **_: Any) -> str:
 def _formula(found: re.Match[str]) -> str:
     from latex2mathml.converter import convert
 
-    is_block = found["tag"] == "div"
-    math = convert(html.unescape(found["tex"]).strip(), display="block" if is_block else "inline")
-    return f'<{found["tag"]} class="formula">{math}</{found["tag"]}>'
+    display = "block" if found["tag"] == "div" else "inline"
+    return "".join(
+        f'<{found["tag"]} class="formula">{convert(part, display=display)}</{found["tag"]}>'
+        for part in parts(html.unescape(found["tex"]))
+    )
+
+
+def parts(tex: str) -> list[str]:
+    """The formulas of one paragraph, which the extension gives as one: those of adjacent lines."""
+    return [part.strip() for part in re.split(r"\$\$\s*\$\$", tex)]

@@ -1,11 +1,13 @@
 """Hooks of the site's build: a page of the API reference for each public package."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File
 
+DOCS = Path(__file__).parents[1] / "docs"
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 PACKAGES = {
     "": "elman",
@@ -17,7 +19,10 @@ PACKAGES = {
     "data": "elman.data",
     "data/shards": "elman.data.shards",
     "decode": "elman.decode",
+    "export": "elman.export",
+    "serve": "elman.serve",
     "scale": "elman.scale",
+    "tune": "elman.tune",
 }
 
 
@@ -30,8 +35,12 @@ def on_files(files: Any, *, config: Any) -> Any:
 
 
 def page(folder: str, name: str) -> str:
-    """The public names of a package in Markdown, each with its docstring."""
-    found = [f"::: {source}" for source in public(folder)]
+    """The public names of a package in Markdown, each with its docstring.
+
+    A name that the package does not export is shown with its module.
+    """
+    full = "" if _exports(_module(folder)) else "\n    options: {show_root_full_path: true}"
+    found = [f"::: {source}{full}" for source in public(folder)]
     return f"# {name}\n\n" + "\n\n".join(found) + "\n"
 
 
@@ -61,7 +70,7 @@ def _exports(package: str) -> list[str]:
     return [
         f"{node.module}.{alias.name}"
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module != "elman"
+        if isinstance(node, ast.ImportFrom) and node.module not in (None, "elman")
         for alias in node.names
         if alias.asname == alias.name and not alias.name.startswith("_")
     ]

@@ -119,7 +119,7 @@ def test_a_file_that_was_changed_since_is_left(
         else:
             (folder / name).mkdir()
     before = contents(folder)
-    with pytest.raises(FileError, match=r"would be written over|holds other files"):
+    with pytest.raises(FileError, match=r"would be overwritten|holds other files"):
         task.save(folder)
     assert contents(folder) == before
     assert (folder / name).is_symlink() == (how == "linked")
@@ -138,7 +138,7 @@ def test_a_file_added_to_a_run_that_was_interrupted(
             Classify(**SMALL).fit(DATA, folder=tmp_path, progress=False)
     (tmp_path / name).write_text("mine")
     for resume in (True, False):
-        with pytest.raises(FileError, match=f"{tmp_path / name} would be written over"):
+        with pytest.raises(FileError, match=f"{tmp_path / name} would be overwritten"):
             Classify(**SMALL).fit(DATA, folder=tmp_path, resume=resume, progress=False)
     assert (tmp_path / name).read_text() == "mine"
     (tmp_path / name).rename(tmp_path / "elsewhere")
@@ -219,7 +219,7 @@ def test_an_outdated_file_that_was_changed_stays(
     task.save(tmp_path / "model")
     assert path.exists()
     assert elsewhere.exists()
-    with pytest.raises(FileError, match=r"ngrams\.safetensors would be written over"):
+    with pytest.raises(FileError, match=r"ngrams\.safetensors would be overwritten"):
         larger.save(tmp_path / "model")
     assert elman.load(tmp_path / "model").record == task.record
 
@@ -275,7 +275,7 @@ def test_a_card_of_an_older_version_is_written_again(task: Classify, tmp_path: P
     path.write_text(json.dumps(config))
     task.save(tmp_path / "model")
     (tmp_path / "model" / "README.md").write_text("mine")
-    with pytest.raises(FileError, match=r"README\.md would be written over"):
+    with pytest.raises(FileError, match=r"README\.md would be overwritten"):
         task.save(tmp_path / "model")
 
 

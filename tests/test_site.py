@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from elman.tasks.registry import TASKS
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
@@ -133,3 +135,19 @@ def test_results_come_from_commands_of_the_guides() -> None:
     script = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))
     for name in script["RUNS"]:
         assert {"train", "evaluate"} <= {*script["commands"](name)}, name
+
+
+def test_formulas_of_adjacent_lines_are_apart() -> None:
+    parts = runpy.run_path(str(ROOT / "site" / "formulas.py"))["parts"]
+    assert parts(r"a_t = b$$" + "\n" + r"$$c_t = d") == ["a_t = b", "c_t = d"]
+    assert parts("a = b") == ["a = b"]
+
+
+def test_the_reference_shows_what_each_package_exports() -> None:
+    hook = runpy.run_path(str(ROOT / "site" / "reference.py"))
+    shown = {name: hook["public"](folder) for folder, name in hook["PACKAGES"].items()}
+    assert all(shown.values())
+    assert {f"reference/{folder or 'elman'}.md" for folder in hook["PACKAGES"]} <= {*nav()}
+    names = {full.rpartition(".")[2] for full in shown["elman.tasks"]}
+    assert {*TASKS} <= {name.lower() for name in names}
+    assert "elman.decode.ctc_beam.CTCBeam" in shown["elman.decode"]

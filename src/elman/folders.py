@@ -36,7 +36,9 @@ def path_of(value: Any, name: str) -> Path:
     except (FileNotFoundError, NotADirectoryError, PermissionError, UnicodeEncodeError):
         pass
     except (OSError, ValueError):  # a name that is too long, or else no name of a file
-        raise SettingsError(f"{name}={shown(value)}: no file or folder can be named so") from None
+        raise SettingsError(
+            f"{name}={shown(value)} cannot be the name of a file or folder"
+        ) from None
     return Path(text)
 
 
@@ -85,7 +87,7 @@ def claim(
             own = sha256(path) in vouched.get(name, ()) or _is_old_card(path, vouched)
         if not own:
             raise FileError(
-                f"{path} would be written over, and it is not as elman wrote it: move it away, or"
+                f"{path} would be overwritten, and it is not as elman wrote it: move it away, or"
                 " choose another folder"
             )
 

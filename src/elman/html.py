@@ -140,7 +140,7 @@ def write_page(path: Path | str, content: str) -> Path:
     path = path_of(path, "path")
     if os.path.lexists(path) and not is_page(path):
         raise FileError(
-            f"{path} would be written over, and it is no page of elman's: choose another name"
+            f"{path} would be overwritten, and it is no page of elman's: choose another name"
         )
     write_atomic(path, content)
     return path

@@ -91,7 +91,7 @@ def test_interrupted_and_resumed(tmp_path: Path, command: Any) -> None:
     assert process.returncode == 130
     last = errors.strip().splitlines()[-1]
     assert last.startswith("elman: interrupted after step")
-    assert last.endswith("resume from run; the same command with --resume goes on")
+    assert last.endswith("resume from run; the same command with --resume continues")
     assert "Traceback" not in errors
 
     stopped_at = max(json.loads(line)["step"] for line in log.read_text().splitlines())
@@ -136,7 +136,7 @@ def test_flags_and_commands_of_other_tasks_are_refused(here: Any) -> None:
         ),
         (["predict", "films", "good", "--plot", "x.png"], "--plot is for forecast; films is a"),
         (["evaluate", "cats", "--data", "book.txt", "--lm", "x"], "--lm is for speech; cats is a"),
-        (["generate", "films"], "films is a model of the task classify, which generates nothing"),
+        (["generate", "films"], "films is a model of the task classify, which cannot generate"),
     ):
         done = here(*words)
         assert (done.returncode, done.stdout) == (2, "")

@@ -33,4 +33,4 @@ def test_flags_of_sound_are_refused_for_ink(tmp_path: Path, command: Any) -> Non
     write_ink(Ink.of_strokes([[(0, 0)]]), tmp_path / "a.inkml")
     code, out, err = run(command, "a.inkml", "--longest", "20")
     assert (code, out) == (2, "")
-    assert err == "elman: error: a.inkml holds handwriting: --longest is not of these\n"
+    assert err == "elman: error: a.inkml holds handwriting: --longest does not apply\n"

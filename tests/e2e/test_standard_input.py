@@ -89,4 +89,4 @@ def test_encoding_delimiter_and_warnings(here: Any, tmp_path: Path) -> None:
         assert done.stderr == f"elman: warning: {file}: left out: 1 empty row at the end\n"
     assert "good \u0444" in here("predict", "films", "--data", file, *told).stdout
     done = here("predict", "cats", "a text", "--delimiter", ";")
-    assert "--delimiter is of tables; cats is a model of the task language" in done.stderr
+    assert "--delimiter is for tables; cats is a model of the task language" in done.stderr

@@ -200,13 +200,13 @@ def test_files_of_others_stay(task: Classify, tmp_path: Path) -> None:
     elman.export(task, tmp_path)
     elman.export(task, tmp_path)  # over its own
     (tmp_path / "step.onnx").write_text("mine")
-    with pytest.raises(FileError, match=r"step.onnx would be written over"):
+    with pytest.raises(FileError, match=r"step.onnx would be overwritten"):
         elman.export(task, tmp_path)
     assert (tmp_path / "notes.txt").read_text() == (tmp_path / "step.onnx").read_text() == "mine"
     other = tmp_path / "other"
     other.mkdir()
     (other / "preprocess.json").write_text("{}")
-    with pytest.raises(FileError, match=r"preprocess.json would be written over"):
+    with pytest.raises(FileError, match=r"preprocess.json would be overwritten"):
         elman.export(task, other)
 
 

@@ -120,7 +120,7 @@ def test_what_other_models_options_or_people_made_is_not_written_over(
     with pytest.raises(SettingsError, match=r"a.parquet was made by another model or with other"):
         predict(tmp_path / "other", "in/a.parquet")
     write(Path("out/b.parquet"), ["mine"])
-    with pytest.raises(FileError, match=r"b.parquet would be written over, and it holds no pred"):
+    with pytest.raises(FileError, match=r"b.parquet would be overwritten, and it holds no pred"):
         predict(model, "in/b.parquet")
     assert pq.read_table("out/b.parquet")["text"].to_pylist() == ["mine"]
     with pytest.raises(SettingsError, match="lies in out, where predictions go"):
@@ -140,7 +140,7 @@ def test_what_is_wrong_shows_before_anything_is_predicted(model: Path, files: Pa
     for nothing in ("in/*.pq", "nowhere", "nowhere/*.parquet"):
         with pytest.raises(DataError, match="there is no such file"):
             predict(model, nothing)
-    with pytest.raises(SettingsError, match="beam is no option of tables"):
+    with pytest.raises(SettingsError, match="beam is not an option for tables"):
         predict(model, "in/a.parquet", beam=3)
     assert not Path("out").exists()
 

@@ -133,7 +133,7 @@ def test_translations_and_their_options() -> None:
     assert found["score"].to_pylist() == pytest.approx(
         [each.details["score"] for each in expected], abs=1e-3
     )
-    with pytest.raises(SettingsError, match=r"n_best is no option of tables; .* beam, prefix"):
+    with pytest.raises(SettingsError, match=r"n_best is not an option for tables; .* beam, prefix"):
         task.arrow([], n_best=2)
 
 

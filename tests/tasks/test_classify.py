@@ -360,7 +360,7 @@ def test_a_dataframe_a_sequence_learns_as_its_array_does() -> None:
 
 
 def test_several_labels_are_not_measured_against_one(task: Classify) -> None:
-    with pytest.raises(DataError, match="example 0: 2 labels where the model tells one of"):
+    with pytest.raises(DataError, match="example 0: 2 labels where the model predicts one of"):
         task.evaluate((["fine film", "bad film"], [["+", "-"], ["-"]]))
 
 

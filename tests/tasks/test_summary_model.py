@@ -119,7 +119,7 @@ def test_several_labels_and_classes_of_few_examples():
 
 
 def test_texts_have_no_statistics_over_steps():
-    with pytest.raises(SettingsError, match="summary_model: statistics are of features and sound"):
+    with pytest.raises(SettingsError, match="summary_model: statistics need features or sound"):
         Classify(**SMALL, summary_model=True).fit((["a", "b"] * 10, LABELS[:20]), progress=False)
 
 

@@ -114,7 +114,7 @@ def test_trials_that_diverge_are_counted_as_failed(
     found.run(FILMS, trials=4, progress=False)
     assert [trial.state.name for trial in found.study.trials] == ["FAIL"] * 4
     assert found.study.trials[0].user_attrs["error"] == "the loss is nan"
-    with pytest.raises(SettingsError, match="no trial has come to its end"):
+    with pytest.raises(SettingsError, match="no trial has finished"):
         found.write()
     with pytest.raises(TrainingDivergedError):  # the fifth, and none has succeeded
         found.run(FILMS, trials=1, progress=False)

@@ -23,8 +23,9 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
     "train": ("elman.cli.train:app", "Train a model on your data; each task has a command."),
     "predict": (
         "elman.cli.model:predict",
-        """Predict for texts given here, or for the lines or rows of a file; a forecaster, without
-        data, goes on from the series that it was trained on; a recogniser reads sound files.
+        """Predict for texts, for files of sound, ink or video, or for the rows of --data.
+
+        Without data, a forecaster continues the series that it was trained on.
 
         Example: `elman predict runs/classify "a funny film" "a long string of cliches"`
 
@@ -35,14 +36,14 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
     ),
     "evaluate": (
         "elman.cli.model:evaluate",
-        """Measure a model on data that it has not seen.
+        """Evaluate a model on labelled data, or compare two models on the same data.
 
         Example: `elman evaluate runs/classify --data text_sst2:test`
         """,
     ),
     "generate": (
         "elman.cli.model:generate",
-        """Generate text with a language model, printed as it is drawn.
+        """Generate text with a language model, or handwriting with a synthesis model.
 
         Example: `elman generate runs/language "ROMEO:" --length 300 --temperature 0.8 --seed 1`
         """,
@@ -56,31 +57,33 @@ _COMMANDS = {  # each imported when it is used: where it is, and what it says of
     ),
     "diagnose": (
         "elman.cli.model:diagnose",
-        """Say why a trained network learns or not: gradient through time, Jacobians, gates.
+        """Diagnose how a trained network learns: gradient through time, Jacobians, gates.
 
         Example: `elman diagnose runs/classify --data text_sst2:validation`
         """,
     ),
     "export": (
         "elman.cli.export:export",
-        """Export a trained model as files that need neither elman nor torch, with the same numbers.
+        """Export a trained model to files that need neither elman nor torch.
+
+        The results of the files are compared with those of the model before they are written.
 
         Example: `elman export runs/classify --to onnx --out exported --data text_sst2:validation`
         """,
     ),
-    "tune": ("elman.cli.tune:app", "Search for the settings that suit your data best."),
-    "data": ("elman.cli.data:data_app", "The datasets that elman knows by name."),
-    "bench": ("elman.cli.bench:bench_app", "Speed and memory on this machine."),
+    "tune": ("elman.cli.tune:app", "Search for the best settings for your data."),
+    "data": ("elman.cli.data:data_app", "Check your data, or list and download known datasets."),
+    "bench": ("elman.cli.bench:bench_app", "Measure speed and memory on this machine."),
     "info": (
         "elman.cli.info:info",
-        """Show versions, backends, cells and tasks of this machine's elman.
+        """Show the versions, backends, cells and tasks that are installed on this machine.
 
         Example: `elman info`
         """,
     ),
     "quickstart": (
         "elman.cli.quickstart:quickstart",
-        """Train three small models on real data in two minutes, and see what they do.
+        """Train three small models on real data in two minutes, and write a report page.
 
         Example: `elman quickstart`
         """,
@@ -139,7 +142,7 @@ def _run(argv: list[str]) -> None:
     except ElmanError as error:
         _fail(str(error))
     except TrainingInterrupted as stop:
-        print(f"elman: {stop}; the same command with --resume goes on", file=sys.stderr)
+        print(f"elman: {stop}; the same command with --resume continues", file=sys.stderr)
         sys.exit(128 + stop.signum)
     except KeyboardInterrupt as stop:
         print(signals.MESSAGE, file=sys.stderr)

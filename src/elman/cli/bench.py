@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from elman.cli import output
 
-bench_app = App(name="bench", help="Speed and memory on this machine.")
+bench_app = App(name="bench", help="Measure speed and memory on this machine.")
 AsJson = Annotated[
     bool, Parameter(name="--json", help="Print JSON.", negative="", show_default=False)
 ]
@@ -40,14 +40,14 @@ def bench_layers(
             " installed, without torch.compile, which takes a minute to compile each loop."
         ),
     ] = (),
-    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
+    seconds: Annotated[float, Parameter(help="Seconds for each comparison.")] = 1.0,
     json: AsJson = False,
     markdown: Annotated[
         bool,
-        Parameter(help="Print tables for a README.", negative="", show_default=False),
+        Parameter(help="Print Markdown tables.", negative="", show_default=False),
     ] = False,
     plot: Annotated[
-        Path | None, Parameter(help="Draw the ratios, too, to this file (.png, .svg, .pdf).")
+        Path | None, Parameter(help="Also draw the ratios to this file (.png, .svg, .pdf).")
     ] = None,
 ) -> None:
     """Compare compiled layers with torch.nn, a loop over the equations, jax and ONNX Runtime.
@@ -84,18 +84,21 @@ def bench_time(
     modes: Annotated[tuple[str, ...], _several("Of inference, train; both by default.")] = (),
     chunks: Annotated[
         int | None,
-        Parameter(help="Chunks of each sequence; if none are named, 8 of a batch's sequences."),
+        Parameter(
+            help="Numbers of chunks per sequence to try; by default 8 chunks for the sequences"
+            " of a batch."
+        ),
     ] = None,
-    seconds: Annotated[float, Parameter(help="Time for each comparison.")] = 1.0,
+    seconds: Annotated[float, Parameter(help="Seconds for each comparison.")] = 1.0,
     json: AsJson = False,
     markdown: Annotated[
         bool,
-        Parameter(help="Print tables for a README.", negative="", show_default=False),
+        Parameter(help="Print Markdown tables.", negative="", show_default=False),
     ] = False,
 ) -> None:
-    """Compare long sequences run as chunks at the same time with the same sequences as a whole.
+    """Compare long sequences computed as parallel chunks with the same sequences as a whole.
 
-    Then the minimal GRU, an affine recurrence, with torch.nn.GRU.
+    Also compare the minimal GRU, an affine recurrence, with torch.nn.GRU.
 
     Example: `elman bench time --cells gru --shapes 8192,1,256,256 --modes inference`
     """
@@ -132,13 +135,17 @@ def bench_memory(
     lags: Annotated[
         tuple[int, ...], _several("Steps to remember; 10, 30, 100, 300 and 1000 if none are named.")
     ] = (),
-    steps: Annotated[int, Parameter(help="Training steps at most, for each.")] = 6000,
-    seconds: Annotated[float, Parameter(help="Time at most, for each.")] = 600.0,
+    steps: Annotated[
+        int, Parameter(help="Maximum number of training steps for each training.")
+    ] = 6000,
+    seconds: Annotated[
+        float, Parameter(help="Maximum time for each training, in seconds.")
+    ] = 600.0,
     hidden_size: Annotated[int, Parameter(help="Hidden units.")] = 64,
-    out: Annotated[Path | None, Parameter(help="Where to write a page with charts.")] = None,
+    out: Annotated[Path | None, Parameter(help="File of a page with charts.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Teach cells tasks of memory over growing lags: who remembers how far, and was it foreseen?
+    """Train cells on memory tasks with growing lags, and compare the reach with its prediction.
 
     Example: `elman bench memory --cells rnn gru --tasks adding --lags 10 100`
     """

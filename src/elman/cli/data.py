@@ -16,12 +16,12 @@ from elman.progress import stage
 
 _LONGEST = 60.0
 
-data_app = App(name="data", help="The datasets that elman knows by name.")
+data_app = App(name="data", help="Check your data, or list and download known datasets.")
 
 
 @data_app.command(name="list")
 def data_list() -> None:
-    """List the datasets, and which are at hand.
+    """List the datasets, and say which are on this machine.
 
     Example: `elman data list`
     """
@@ -30,7 +30,7 @@ def data_list() -> None:
 
 @data_app.command(name="show")
 def data_show(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
-    """Show what is known of a dataset: licence, files, what its parts are called.
+    """Show a dataset's licence, files and parts.
 
     Example: `elman data show text_sst2`
     """
@@ -39,7 +39,7 @@ def data_show(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> N
 
 @data_app.command(name="fetch")
 def data_fetch(name: Annotated[str, Parameter(help="A dataset's name.")], /) -> None:
-    """Fetch a dataset's files where they are not at hand, and check them.
+    """Download the files of a dataset that are not on this machine, and check them.
 
     Example: `elman data fetch text_sst2`
     """
@@ -74,7 +74,7 @@ def data_shard(
     text: Annotated[str, Parameter(help="Column of the texts or transcripts.")] = "text",
     label: Annotated[str | None, Parameter(help="Column of the labels.")] = None,
     separator: Annotated[
-        str | None, Parameter(help="What parts labels, where a text may have several.")
+        str | None, Parameter(help="Separator between the labels of a text that may have several.")
     ] = None,
     source: Annotated[
         str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
@@ -91,10 +91,10 @@ def data_shard(
         int | None, Parameter(help="Channel of recordings with several, 0 the first.")
     ] = None,
     encoding: Annotated[
-        str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
+        str | None, Parameter(help="Encoding of a text file; detected if not given.")
     ] = None,
 ) -> None:
-    """Write data as shards, for training on more than memory holds.
+    """Write data as shards, for training on more data than fits into memory.
 
     Language models, classifiers of texts, translators and recognisers of speech take the folder, or
     its address on s3:// and the like, as their --data.
@@ -146,7 +146,7 @@ class Asked:
         for name in (field.name for field in fields(self)[2:]):
             if name not in names and getattr(self, name) is not None:
                 flag = name.replace("_", "-")
-                raise SettingsError(f"{self.data} holds {kind}: --{flag} is not of these")
+                raise SettingsError(f"{self.data} holds {kind}: --{flag} does not apply")
 
 
 def _sound(asked: Asked) -> str:
@@ -217,46 +217,47 @@ def data_check(
     data: Annotated[
         str,
         Parameter(
-            help="Of sound, handwriting or video: a manifest, a folder, a file or a"
-            " dataset, as sp_fsdd:train; of pairs: a table, TMX, the prefix of two files or a"
-            " dataset."
+            help="For sound, handwriting or video: a manifest, a folder, a file or a"
+            " dataset such as sp_fsdd:train. For pairs: a table, a TMX file, the"
+            " common prefix of two files, or a dataset."
         ),
     ],
     /,
     *,
     kind: Annotated[
         Literal["sound", "ink", "video", "pairs"] | None,
-        Parameter(help="What the data are; found if not given."),
+        Parameter(help="Kind of the data; detected if not given."),
     ] = None,
     longest: Annotated[
         float | None,
         Parameter(help=f"Longest utterance allowed, in seconds; {_LONGEST:g} if not given."),
     ] = None,
-    transcripts: Annotated[bool, Parameter(help="Look for what was said or written, too.")] = True,
+    transcripts: Annotated[bool, Parameter(help="Also check the transcripts.")] = True,
     source: Annotated[
-        str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
+        str | None, Parameter(help="Column, language or file ending of the source texts of pairs.")
     ] = None,
     target: Annotated[
-        str | None, Parameter(help="Column, language or file ending of their targets.")
+        str | None, Parameter(help="Column, language or file ending of the target texts of pairs.")
     ] = None,
     held_out: Annotated[
         str | None,
-        Parameter(help="Validation or test pairs, whose sources should not be in these, too."),
+        Parameter(help="Validation or test pairs; their sources should not occur in this data."),
     ] = None,
     encoding: Annotated[
-        str | None, Parameter(help="Encoding of a text file; found in the file if not given.")
+        str | None, Parameter(help="Encoding of a text file; detected if not given.")
     ] = None,
     delimiter: Annotated[
         str | None,
-        Parameter(help="What parts a table's fields, as ';' or tab; found if not given."),
+        Parameter(help="Field delimiter of a table, such as ';' or tab; detected if not given."),
     ] = None,
 ) -> None:
-    """List what is wrong with recordings, handwriting, video or pairs, before any training.
+    """List the problems in recordings, handwriting, video or pairs of texts, before training.
 
-    Recordings that are broken, silent, clipped, too long or without their transcript; handwriting
-    without strokes, with time that runs back, with jumps, or drawn twice; video that cannot be
-    decoded, is damaged, black, still, of one frame, has gaps in time, or is seen twice; pairs with
-    an empty side, of odd lengths, swapped, in the wrong script, out of step or given twice.
+    Recordings that are broken, silent, clipped, too long or without a transcript; handwriting
+    without strokes, with decreasing times, with jumps, or duplicated; video that cannot be
+    decoded, is damaged, black, still, of one frame, has gaps in time, or is duplicated; pairs
+    with an empty side, very different lengths, swapped sides, the wrong script, misaligned lines
+    or duplicates.
 
     Example: `elman data check pairs.tsv --source en --target de`
     """

@@ -16,29 +16,30 @@ def export(
     model: Model,
     /,
     *,
-    to: Annotated[str, Parameter(help="What to write: onnx, c, wasm or library.")] = "onnx",
+    to: Annotated[str, Parameter(help="Format to write: onnx, c, wasm or library.")] = "onnx",
     out: Annotated[
         Path | None,
-        Parameter(help="A folder, or a file's name.", show_default=False),
+        Parameter(help="Folder or file to write.", show_default=False),
     ] = None,
     sequence: Annotated[
-        bool, Parameter(help="Only the form for whole sequences.", negative=())
+        bool, Parameter(help="Export only the form for whole sequences.", negative=())
     ] = False,
     streaming: Annotated[
-        bool, Parameter(help="Only one step with its state, for streaming.", negative=())
+        bool, Parameter(help="Export only one step with its state, for streaming.", negative=())
     ] = False,
-    int8: Annotated[bool, Parameter(help="Weights of 8 bits.", negative=())] = False,
+    int8: Annotated[bool, Parameter(help="Quantise the weights to 8 bits.", negative=())] = False,
     target: Annotated[
         str | None,
-        Parameter(help="The machine that code is made for, as x86-64-v3 or aarch64."),
+        Parameter(help="Processor that the code is for, such as x86-64-v3 or aarch64."),
     ] = None,
     separate_weights: Annotated[
         bool,
-        Parameter(help="In C, keep the weights in a binary file of their own.", negative=()),
+        Parameter(help="With --to c, write the weights to a separate binary file.", negative=()),
     ] = False,
     data: Source = None,
     max_loss: Annotated[
-        float, Parameter(help="With --int8, the share by which the metric may be worse.")
+        float,
+        Parameter(help="With --int8, the largest relative loss of the metric that is accepted."),
     ] = 0.005,
 ) -> None:
     """Export a trained model."""

@@ -18,7 +18,7 @@ from elman.tasks.registry import TASKS, package
 def info(
     *,
     clear_kernels: Annotated[
-        bool, Parameter(help="Remove the compiled kernels kept on disk.", negative="")
+        bool, Parameter(help="Remove the compiled kernels from the disk cache.", negative="")
     ] = False,
 ) -> None:
     """Show versions, or clear the cache of kernels."""

@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 
 Encoding = Annotated[
     str | None,
-    Parameter(help="The data's encoding, as cp1251; the trained model's or found if not given."),
+    Parameter(
+        help="Encoding of the data, such as cp1251; if not given, that of training, or detected."
+    ),
 ]
 Delimiter = Annotated[
     str | None,
     Parameter(
-        help="What parts a table's fields, as ';' or tab; the trained model's or found if not"
-        " given.",
+        help="Field delimiter of a table, such as ';' or tab; if not given, that of"
+        " training, or detected.",
         allow_leading_hyphen=True,
     ),
 ]
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=.*)?")
-Model = Annotated[str, Parameter(help="A model's folder, or owner/name on the hub.")]
+Model = Annotated[str, Parameter(help="Folder of a model, or owner/name on the Hugging Face hub.")]
 if TYPE_CHECKING:
     PredictFlags: TypeAlias = Flags
     EvaluateFlags: TypeAlias = Flags
@@ -52,8 +54,8 @@ def predict(
     *inputs: Annotated[
         str,
         Parameter(
-            help="Texts, each in quotes, or files of sound or video, a camera or a stream; - for"
-            " standard input.",
+            help="Texts, each in quotes; or files of sound or video, a camera or a stream;"
+            " - for standard input.",
             allow_leading_hyphen=True,
         ),
     ],
@@ -64,23 +66,24 @@ def predict(
     out: Annotated[
         Path | None,
         Parameter(
-            help="Predict for Parquet files, which --data names as a file, a folder or a pattern,"
-            " into this folder; the same command goes on where it was stopped. Of models that"
-            " predict frames, the file to write them to: .npz, .gif or .mp4.",
+            help="Folder for the predictions for Parquet files, which --data names as a"
+            " file, a folder or a pattern; the same command continues an interrupted"
+            " run. For models that predict frames: the file to write, .npz, .gif or"
+            " .mp4.",
             group=_FILES,
         ),
     ] = None,
     workers: Annotated[
         int | None,
         Parameter(
-            help="Processes that share the files of --out; 1 if not given.",
+            help="Number of processes for the files of --out; 1 if not given.",
             validator=validators.Number(gte=1, lte=1024),
             group=_FILES,
         ),
     ] = None,
     column_prefix: Annotated[
         str | None,
-        Parameter(help="What the names of the new columns of --out begin with.", group=_FILES),
+        Parameter(help="Prefix for the names of the new columns in --out.", group=_FILES),
     ] = None,
     given: Annotated[PredictFlags, _ALL] = PredictFlags(),  # noqa: B008
 ) -> None:
@@ -125,8 +128,8 @@ def evaluate(
     other: Annotated[
         str | None,
         Parameter(
-            help="Another model of the same task, to compare with on the same data: by paired"
-            " bootstrap, of forecasts by Diebold and Mariano's test.",
+            help="A second model of the same task to compare with on the same data: by"
+            " paired bootstrap, or for forecasts by the Diebold-Mariano test.",
             show_default=False,
         ),
     ] = None,
@@ -134,7 +137,7 @@ def evaluate(
     *,
     data: Source = None,
     against: Annotated[
-        str | None, Parameter(help="The other model, named by a flag.", show_default=False)
+        str | None, Parameter(help="The second model, given as a flag.", show_default=False)
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -145,7 +148,9 @@ def evaluate(
     if data is None:
         raise SettingsError("--data is missing: name a file or a dataset to evaluate on")
     if other is not None and against is not None:
-        raise SettingsError(f"compare with one model: {other} and --against {against} are two")
+        raise SettingsError(
+            f"name one model to compare with, not both {other} and --against {against}"
+        )
     other = against if other is None else other
     task = _loaded(model, encoding, delimiter)
     own = flags.of_task(_commands(task).evaluate, given, "evaluate", task.name, model)
@@ -165,9 +170,9 @@ def diagnose(
     data: Source = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
-    sequences: Annotated[int, Parameter(help="Sequences followed through time.")] = 16,
+    sequences: Annotated[int, Parameter(help="Number of sequences to analyse.")] = 16,
     out: Annotated[
-        Path | None, Parameter(help="Where to write the page; MODEL/diagnosis.html by default.")
+        Path | None, Parameter(help="File of the report page; MODEL/diagnosis.html by default.")
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -191,7 +196,10 @@ def generate(
     model: Model,
     prompt: Annotated[
         str,
-        Parameter(help="What the text begins with; of handwriting the text.", show_default=False),
+        Parameter(
+            help="Beginning of the text to continue; for handwriting, the text to write.",
+            show_default=False,
+        ),
     ] = "",
     /,
     *,
@@ -202,7 +210,7 @@ def generate(
     kind = _commands(task).generate
     if kind is None:
         raise SettingsError(
-            f"{model} is a model of the task {task.name}, which generates nothing; choose a model"
+            f"{model} is a model of the task {task.name}, which cannot generate; choose a model"
             f" of {' or '.join(flags.kinds('generate'))}"
         )
     own = flags.of_task(kind, given, "generate", task.name, model)
@@ -217,7 +225,7 @@ def _loaded(model: str, encoding: str | None, delimiter: str | None) -> "Task":
     for name in told:
         if not hasattr(task.settings, name):
             raise SettingsError(
-                f"--{name} is of tables; {model} is a model of the task {task.name}"
+                f"--{name} is for tables; {model} is a model of the task {task.name}"
             )
     task.settings = task.settings.model_copy(update=told)
     return task

@@ -58,8 +58,8 @@ def trained(task: "Task", out: Path) -> None:
         print(beside_baselines.line(row))
     if training.get("still_improving"):
         print(
-            "validation still became better in the last quarter: longer training will help,"
-            f" --preset best, --epochs, or another run with --from {out}"
+            "the validation metric still improved in the last quarter: train longer, by --preset"
+            f" best, --epochs, or another run with --from {out}"
         )
     can_generate = commands_of(task.name).generate is not None
     more = " and elman generate --help" if can_generate else ""
@@ -109,7 +109,7 @@ def comparison(
     for each in found:
         if each.note:
             print(f"{each.metric}: {each.note}", file=sys.stderr)
-    print(f"a difference of p below {SIGNIFICANT} is hardly chance", file=sys.stderr)
+    print(f"a difference of p below {SIGNIFICANT} is unlikely to be due to chance", file=sys.stderr)
 
 
 def diagnosis(found: "Diagnosis", page: Path) -> None:

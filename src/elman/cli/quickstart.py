@@ -8,7 +8,9 @@ from cyclopts import Parameter
 
 def quickstart(
     *,
-    out: Annotated[Path, Parameter(help="Where models and the report go.")] = Path("quickstart"),
+    out: Annotated[Path, Parameter(help="Folder for the models and the report.")] = Path(
+        "quickstart"
+    ),
 ) -> None:
     """Train three small models on real data."""
     from elman.quickstart import run

@@ -11,7 +11,10 @@ from elman.serve.settings import ServeSettings
 
 def serve(
     *runs: Annotated[
-        str, Parameter(help="Folders of models, or NAME=FOLDER; a folder's name is the model's.")
+        str,
+        Parameter(
+            help="Folders of models, or NAME=FOLDER; by default a model has the name of its folder."
+        ),
     ],
     settings: Annotated[ServeSettings, Parameter(name="*")] = ServeSettings(),  # noqa: B008
 ) -> None:

@@ -44,7 +44,7 @@ def read_config(path: Path) -> dict[str, Any]:
                 f" list of these, not a {type(value).__name__}"
             )
     if "config" in content:
-        raise SettingsError(f"--config: {path} names another such file, which is not read")
+        raise SettingsError(f"--config: {path} names another config, which is not allowed")
     return {name: "none" if value is None else value for name, value in content.items()}
 
 

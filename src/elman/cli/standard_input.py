@@ -19,7 +19,7 @@ from elman.tasks.commands import Commands
 Source = Annotated[
     str | None,
     Parameter(
-        help="A file of yours, - for standard input, or a dataset's name, as text_sst2:train.",
+        help="Your file, - for standard input, or the name of a dataset, such as text_sst2:train.",
         allow_leading_hyphen=True,
     ),
 ]

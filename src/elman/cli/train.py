@@ -27,33 +27,38 @@ TrainingData = Annotated[Source, Parameter(group=OF_DATA)]
 Validation = Annotated[
     str | None,
     Parameter(
-        help="Data to choose the best weights by; else a share is held out.",
+        help="Data for validation, by which the best weights are chosen; by default a"
+        " share is held out.",
         allow_leading_hyphen=True,
         group=OF_DATA,
     ),
 ]
 Out = Annotated[
-    Path | None, Parameter(help="The run's folder, runs/TASK if not given.", group=OF_DATA)
+    Path | None, Parameter(help="Folder of the run; runs/TASK if not given.", group=OF_DATA)
 ]
 Resume = Annotated[
     bool,
     Parameter(
-        help="Go on from the folder's checkpoint.", negative="", show_default=False, group=OF_DATA
+        help="Continue from the checkpoint in the folder.",
+        negative="",
+        show_default=False,
+        group=OF_DATA,
     ),
 ]
 From = Annotated[
     str | None,
     Parameter(
         name="--from",
-        help="Start from this model's weights and preprocessing; settings not given are its own.",
+        help="Start from the weights and preprocessing of this model; settings that are"
+        " not given are taken from it.",
         group=OF_DATA,
     ),
 ]
 Workers = Annotated[
     int | None,
     Parameter(
-        help="Processes on this machine that train together, started again from the last checkpoint"
-        " where one is killed; on several machines use torchrun.",
+        help="Processes on this machine that train together; if one is killed, all restart"
+        " from the last checkpoint. For several machines use torchrun.",
         validator=validators.Number(gte=1, lte=1024),
         group=OF_TRAINING,
     ),
@@ -61,19 +66,21 @@ Workers = Annotated[
 WorkerTimeout = Annotated[
     str,
     Parameter(
-        help="Longest time that workers wait for one another, as 30s or 10m; longer than an"
-        " evaluation takes.",
+        help="Longest time that workers wait for each other, such as 30s or 10m; must be"
+        " longer than an evaluation.",
         group=OF_TRAINING,
     ),
 ]
 Config = Annotated[
     Path | None,
-    Parameter(help="A YAML or TOML file with any of these settings; flags win.", group=OF_DATA),
+    Parameter(
+        help="YAML or TOML file with any of these settings; flags take precedence.", group=OF_DATA
+    ),
 ]
 PrintConfig = Annotated[
     bool,
     Parameter(
-        help="Print the settings as such a file, and stop.",
+        help="Print the settings in the format of --config, and stop.",
         negative="",
         show_default=False,
         group=OF_DATA,

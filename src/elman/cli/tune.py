@@ -21,7 +21,7 @@ _SHARE = "ELMAN_TUNE_TRIALS"  # how many trials a process of several runs
 Trials = Annotated[
     int,
     Parameter(
-        help="Trials in all, those of earlier commands included.",
+        help="Total number of trials, including those of earlier commands.",
         validator=validators.Number(gte=1),
         group=OF_SEARCH,
     ),
@@ -29,22 +29,22 @@ Trials = Annotated[
 Processes = Annotated[
     int,
     Parameter(
-        help="Processes that run trials side by side.",
+        help="Number of processes that run trials in parallel.",
         validator=validators.Number(gte=1, lte=1024),
         group=OF_SEARCH,
     ),
 ]
 Out = Annotated[
-    Path | None, Parameter(help="The search's folder, runs/tune-TASK if none.", group=OF_SEARCH)
+    Path | None, Parameter(help="Folder of the search; runs/tune-TASK if none.", group=OF_SEARCH)
 ]
 Resume = Annotated[
     bool,
     Parameter(
-        help="Go on with the folder's trials.", negative="", show_default=False, group=OF_SEARCH
+        help="Continue the search in the folder.", negative="", show_default=False, group=OF_SEARCH
     ),
 ]
 
-app: App = TrainApp(name="tune", help="Search for the settings that suit your data best.")
+app: App = TrainApp(name="tune", help="Search for the best settings for your data.")
 
 
 def command(task: str, known: Commands) -> Any:
@@ -90,9 +90,9 @@ def command(task: str, known: Commands) -> Any:
         print(f"its settings are in {folder / 'best.yaml'}; the report is {page}")
         print(f"train with them: elman train {task} --data {data} --config {folder / 'best.yaml'}")
 
-    summary = f"Search for settings of the task {task} by trials that train it."
+    summary = f"Search for the best settings of the task {task} in many short trainings."
     example = f"Example: `elman tune {task} --data data.csv --trials 40`"
-    tune.__doc__ = f"{summary} What is given is not tuned.\n\n{example}"
+    tune.__doc__ = f"{summary}\n\nSettings that you give stay fixed.\n\n{example}"
     tune.__annotations__["settings"] = Annotated[settings_type, Parameter(name="*")]
     if not known.validation:
         signature = inspect.signature(tune)
@@ -119,7 +119,7 @@ def _run_side_by_side(trials: int, processes: int) -> None:
             process.terminate()
             process.wait()
     if any(codes):
-        print("elman: a process of the search ended early; --resume goes on", file=sys.stderr)
+        print("elman: a process of the search ended early; --resume continues", file=sys.stderr)
         sys.exit(next(code if code > 0 else 128 - code for code in codes if code))
 
 

@@ -44,7 +44,7 @@ class NGram:
 
     @property
     def order(self) -> int:
-        """The most words that the model looks at, the foretold one included."""
+        """The largest number of words that the model looks at, the predicted one included."""
         return len(self.tables)
 
     def start(self) -> Words:

@@ -111,7 +111,7 @@ def as_layer(module: nn.Module) -> Layer:
     if isinstance(module, Layer):
         return module
     if not isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
-        raise SettingsError(f"a {type(module).__name__} is no recurrent layer that is known")
+        raise SettingsError(f"{type(module).__name__} is not a known recurrent layer")
     cell: Any = {nn.LSTM: LSTM, nn.GRU: GRU}.get(type(module))
     if cell is None:
         kinds = ((nn.LSTM, LSTM), (nn.GRU, GRU))

@@ -57,7 +57,7 @@ def check(folder: Path, description: str, names: Sequence[str] = ()) -> None:
         own = name in known and is_file(path) and known[name] in (None, sha256(path))
         if not own:
             raise FileError(
-                f"{path} would be written over, and elman did not export it or it was changed:"
+                f"{path} would be overwritten, and elman did not export it or it was changed:"
                 " move it away, or choose another path"
             )
 

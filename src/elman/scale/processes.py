@@ -100,7 +100,7 @@ class _Processes:
             code = process.exitcode or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
             raise WorkerLostError(
-                f"the process that predicted {job.path} {how}; the same command goes on"
+                f"the process that predicted {job.path} {how}; run the same command to continue"
             ) from None
 
     def __exit__(self, *error: object) -> None:

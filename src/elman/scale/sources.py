@@ -155,7 +155,7 @@ def state(
         made = None
     if made is None:
         raise FileError(
-            f"{target} would be written over, and it holds no predictions of elman: move it away,"
+            f"{target} would be overwritten, and it holds no predictions of elman: move it away,"
             " or choose another --out"
         )
     if (made.model, json.loads(made.asked)) != (model, json.loads(json.dumps(asked, default=str))):

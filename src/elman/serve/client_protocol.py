@@ -201,7 +201,7 @@ class SessionProtocol:
 
     def _check(self) -> None:
         if self._ended:
-            raise SettingsError("this session is finished: make another one")
+            raise SettingsError("this session is finished: create a new one")
 
 
 def encoded(value: Any) -> Any:

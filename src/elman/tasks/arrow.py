@@ -47,8 +47,8 @@ def answered_schema(known: TableColumns, schema: "pa.Schema", prefix: str) -> "p
     for name, kind in {**known.answers, ERROR: str}.items():
         if prefix + name in schema.names:
             raise DataError(
-                f"the table has a column {shown(prefix + name)}, as the predictions would: give"
-                " theirs a prefix, as column_prefix='predicted_' (--column-prefix predicted_)"
+                f"the table already has a column {shown(prefix + name)}: give the new columns a"
+                " prefix, such as column_prefix='predicted_' (--column-prefix predicted_)"
             )
         schema = schema.append(pa.field(prefix + name, types[kind]))
     return schema

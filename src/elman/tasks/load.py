@@ -89,6 +89,6 @@ def _downloaded(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=names))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"{name}: there is no such folder, and no such model could be had from the hub"
+            f"{name}: there is no such folder, and no such model could be loaded from the hub"
             f" ({type(error).__name__})"
         ) from None

@@ -51,8 +51,10 @@ class RecurrentSettings(Settings):
     """The recurrent layers of a task's model; see `elman.nn.Recurrent` for each."""
 
     cell: str = Field("lstm", description="Name of the cell; elman info lists them.")
-    hidden_size: int = Field(128, ge=1, le=2**16, description="Hidden units a layer and direction.")
-    num_layers: int = Field(1, ge=1, le=1000, description="Stacked layers.")
+    hidden_size: int = Field(
+        128, ge=1, le=2**16, description="Hidden units of each layer and direction."
+    )
+    num_layers: int = Field(1, ge=1, le=1000, description="Number of stacked layers.")
     input_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the first layer's input.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout between layers.")
     output_dropout: float = Field(
@@ -63,7 +65,7 @@ class RecurrentSettings(Settings):
         0.0, ge=0, lt=1, description="DropConnect on the recurrent weights (Merity et al. 2018)."
     )
     zoneout: float = Field(
-        0.0, ge=0, lt=1, description="Zoneout: probability that a unit keeps its state."
+        0.0, ge=0, lt=1, description="Zoneout: probability that a unit keeps its previous state."
     )
     layer_norm: bool = Field(
         False, description="Layer normalisation of the gates' pre-activations."
@@ -120,14 +122,14 @@ class PlanSettings(Settings):
     planned: ClassVar[frozenset[str]] = frozenset()
 
     preset: Preset = Field(
-        "default", description="Size of the network and length of training, beside the data's own."
+        "default", description="Preset for the size of the network and the length of training."
     )
     seeds: int = Field(
         1,
         ge=1,
         le=50,
-        description="Networks of so many seeds, trained one after the other and saved as one model,"
-        " whose answer is the mean of theirs.",
+        description="Train as many networks with different seeds, one after the other, and save"
+        " them as one model whose answer is their mean.",
     )
     baselines: bool = Field(
         True, description="Train simple methods on the same data, to compare the model with."
@@ -138,15 +140,17 @@ class SoundSettings(Settings):
     """What is computed of sound; see `elman.data.AcousticFeatures`."""
 
     acoustic: Literal["log_mel", "mfcc"] = Field(
-        "log_mel", description="What is computed of sound: log mel energies or cepstra."
+        "log_mel", description="Features of sound: log mel energies or cepstra."
     )
-    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale, of sound.")
+    bins: int = Field(
+        40, ge=4, le=256, description="Number of filters on the mel scale, for sound."
+    )
     sample_rate: int | None = Field(
         None,
         ge=2000,
         le=192000,
-        description="Samples a second that sound is brought to; the first recording's, 16,000 at"
-        " most, if none.",
+        description="Sampling rate that sound is resampled to; that of the first recording,"
+        " 16,000 at most, if none.",
     )
 
 
@@ -162,7 +166,7 @@ class EncodingSetting(Settings):
     """How text files are encoded."""
 
     encoding: str | None = Field(
-        None, description="Encoding of text files, as cp1251; found in the file if none."
+        None, description="Encoding of text files, such as cp1251; detected if none."
     )
 
     @field_validator("encoding")
@@ -175,7 +179,7 @@ class TextFileSettings(EncodingSetting):
     """How text files are encoded and the fields of tables parted."""
 
     delimiter: str | None = Field(
-        None, description="What parts a table's fields, as ';' or tab; found in the file if none."
+        None, description="Field delimiter of a table, such as ';' or tab; detected if none."
     )
 
     @field_validator("delimiter")

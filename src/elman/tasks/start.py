@@ -57,7 +57,7 @@ def merged(task: "Task", start: "Task") -> Any:
         shown = ", ".join(f"{n} was {before[n]!r} and is {given[n]!r}" for n in names)
         raise SettingsError(
             f"start_from: its weights and preprocessing do not fit other settings: {shown}; leave"
-            f" {'it' if len(names) == 1 else 'them'} out, or train from nothing"
+            f" {'it' if len(names) == 1 else 'them'} out, or train from scratch"
         )
     return validated(kind, {**before, **given})
 
@@ -126,7 +126,7 @@ def check_characters(vocabulary: Vocabulary, texts: Iterable[str], *, is_limited
         more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
         raise DataError(
             f"start_from: the data has characters that the saved vocabulary lacks:"
-            f" {', '.join(map(repr, new[:_SHOWN]))}{more}; take them out, or train from nothing"
+            f" {', '.join(map(repr, new[:_SHOWN]))}{more}; take them out, or train from scratch"
         )
 
 

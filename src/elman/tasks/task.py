@@ -142,7 +142,7 @@ class Task(Hooks):
         for name in options:
             if name not in known.options:
                 can = ", ".join(known.options) or "none"
-                raise SettingsError(f"{name} is no option of tables; of this task there are: {can}")
+                raise SettingsError(f"{name} is not an option for tables; this task has: {can}")
         return answered(self, known, batches, column_prefix, options)
 
     def arrow_schema(self, schema: "pa.Schema", *, column_prefix: str = "") -> "pa.Schema":
@@ -331,7 +331,7 @@ class Task(Hooks):
 
         The folder must be new, empty or one that elman wrote. Of a model that was saved there
         before nothing stays; files that elman did not write stay as they are. Raises `FileError`
-        where one of them would be written over.
+        where one of them would be overwritten.
         """
         self._check_trained()
         path = path_of(path, "path")

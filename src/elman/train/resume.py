@@ -70,7 +70,7 @@ def refuse_begun(path: Path) -> None:
     if (step := steps_in(path)) > 0:
         raise SettingsError(
             f"{path.parent} holds a run's checkpoint (step {step}): resume=True "
-            "(--resume) goes on with it; or choose another folder"
+            "(--resume) continues it; or choose another folder"
         )
 
 

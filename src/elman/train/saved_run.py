@@ -96,7 +96,7 @@ def _whole_state(run: "Run") -> Any:
         if weights != everyone[0][0]:
             raise WorkerError(
                 f"worker {rank} has other weights than worker 0 after step {run.at.step}: their"
-                " processors do not compute alike; train on machines of one kind"
+                " processors round differently; train on machines of one kind"
             )
     states = [state for _, some in everyone for state in some]
     return None if all(each is None for each in states) else states

@@ -29,8 +29,8 @@ class TrainSettings(Settings):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Passes over the training data; by default as many as make 1,000 steps, "
-        "from 5 to 100.",
+        description="Passes over the training data; by default enough for 1,000 steps, from 5 to"
+        " 100.",
     )
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many optimizer steps, even within an epoch."
@@ -38,47 +38,54 @@ class TrainSettings(Settings):
     budget: float | None = Field(
         None,
         gt=0,
-        description="Longest time of the whole run, as 30s, 5m or 2h (a number: seconds); fewer "
-        "steps are made of the plan where it ends before them.",
+        description="Longest time of the whole run, such as 30s, 5m or 2h (a number: seconds);"
+        " the number of steps is reduced to fit.",
     )
     restarts: int = Field(
         0,
         ge=0,
         le=10,
-        description="How often a run begins again, at a third of the rate, that diverges or, after "
-        "a tenth of its steps, is no better than a constant prediction.",
+        description="How often a run starts again, with a third of the learning rate, if it"
+        " diverges or if after a tenth of its steps it is no better than a constant"
+        " prediction.",
     )
     batch_size: int = Field(32, ge=1, description="Sequences in a batch.")
     shards: int | None = Field(
         None,
         ge=1,
         le=2**12,
-        description="Parts of each batch whose gradients are computed apart; with equal shards any "
-        "number of workers gives equal weights. none: as many as workers.",
+        description="Parts of each batch whose gradients are computed separately; with equal"
+        " shards, any number of workers gives equal weights. none: one for each"
+        " worker.",
     )
     optimizer: Literal["adamw", "adam", "nadam", "radam", "rmsprop", "sgd"] = Field(
-        "adamw", description="The optimizer, as torch.optim has it."
+        "adamw", description="The optimizer, as in torch.optim."
     )
-    lr: float = Field(1e-3, gt=0, description="Learning rate at its highest, after the warm-up.")
+    lr: float = Field(1e-3, gt=0, description="Highest learning rate, reached after the warm-up.")
     weight_decay: float = Field(
         0.0,
         ge=0,
-        description="Weight decay of parameters with two or more dimensions; biases have none. "
-        "Decoupled in adamw, an L2 penalty in the others.",
+        description="Weight decay of parameters with two or more dimensions; biases have none."
+        " Decoupled for adamw, an L2 penalty for the others.",
     )
     momentum: float = Field(
-        0.0, ge=0, lt=1, description="Momentum, a share of 0 to 1, of sgd and rmsprop."
+        0.0, ge=0, lt=1, description="Momentum, from 0 to 1, for sgd and rmsprop."
     )
     clip: float | None = Field(
-        1.0, gt=0, description="Longest global gradient norm; longer ones are scaled down to it."
+        1.0,
+        gt=0,
+        description="Maximum global gradient norm; larger gradients are scaled down to it.",
     )
     schedule: Literal["cosine", "linear", "plateau", "constant"] = Field(
         "cosine",
-        description="Learning rate after the warm-up: down to 0 along a cosine or a line, "
-        "halved after every two evaluations without improvement, or constant.",
+        description="Learning rate after the warm-up: decreases to 0 along a cosine or a line, is"
+        " halved after every two evaluations without improvement, or is constant.",
     )
     warmup: float = Field(
-        0.0, ge=0, le=1, description="Share (0 to 1) of all steps in which the rate rises to lr."
+        0.0,
+        ge=0,
+        le=1,
+        description="Share (0 to 1) of all steps in which the learning rate rises to lr.",
     )
     patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations in a row without improvement."
@@ -86,38 +93,41 @@ class TrainSettings(Settings):
     cooldown: int | None = Field(
         None,
         ge=1,
-        description="After this many evaluations in a row without improvement, or two with a "
-        "metric that cannot be better, go on from the best weights and bring the rate down to 0 "
-        "within half of the steps that led to them.",
+        description="After this many evaluations in a row without improvement, or two with a"
+        " metric that cannot be better, continue from the best weights and decrease the learning"
+        " rate to 0 within half of the steps that led to them.",
     )
     ema: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Decay a step (0 to 1) of the average of weights that is evaluated and saved "
-        "in place of the last weights; 0 for none.",
+        description="Decay per step (0 to 1) of the moving average of the weights, which is"
+        " evaluated and saved instead of the last weights; 0 for none.",
     )
     evaluate_every: int | None = Field(
-        None, ge=1, description="Steps between evaluations; none for one after every epoch."
+        None, ge=1, description="Steps between evaluations; none: once after every epoch."
     )
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
     monitor: Literal["gradients"] | None = Field(
         None,
-        description="gradients: log the gradient through time and warn where it vanishes or "
-        "explodes.",
+        description="gradients: log the gradient through time, and warn if it vanishes or"
+        " explodes.",
     )
     monitor_every: int | None = Field(
-        None, ge=1, description="Steps between looks of the monitor; none for 1 % of the time."
+        None,
+        ge=1,
+        description="Steps between measurements of the monitor; none: so that they take 1 % of"
+        " the time.",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of every random number.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of all random numbers.")
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="auto (cuda where there is one, else cpu), cpu, mps, cuda or cuda:N.",
+        description="auto (cuda if available, otherwise cpu), cpu, mps, cuda or cuda:N.",
     )
     tensorboard: bool = Field(
-        False, description="Write TensorBoard's event files too (needs elman[tensorboard])."
+        False, description="Also write TensorBoard event files (needs elman[tensorboard])."
     )
 
     @field_validator("budget", mode="before")

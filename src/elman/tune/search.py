@@ -58,7 +58,9 @@ class Search:
         self.fixed = {name: v for name, v in self.fixed.items() if name in known or name in given}
         validated(self.kind.settings_type, self.fixed)
         if self.fixed.get("seeds", 1) != 1:
-            raise SettingsError("seeds: a trial trains one network; take several for the last one")
+            raise SettingsError(
+                "seeds: a trial trains one network; use several for the final training"
+            )
         whole = space_of(self.kind.settings_type)
         self.space: Space = {name: each for name, each in whole.items() if name not in given}
         if not self.space:
@@ -83,13 +85,13 @@ class Search:
     def _prepare(self, resume: bool) -> None:
         journal = self.folder / JOURNAL
         if resume and not journal.is_file():
-            raise ModelError(f"{journal}: no such trials to go on with")
+            raise ModelError(f"{journal}: no such trials to continue")
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             held = sorted(each.name for each in self.folder.iterdir())
         if not resume and journal.name in held:
             raise SettingsError(
-                f"{self.folder} holds trials: resume=True (--resume) goes on with them; or choose"
+                f"{self.folder} holds trials: resume=True (--resume) continues them; or choose"
                 " another folder"
             )
         if not resume and held:
@@ -108,7 +110,8 @@ class Search:
             then, now = (v if isinstance(v, dict) else {part: v} for v in (then, now))
             name = next(n for n in {**then, **now} if then.get(n) != now.get(n))
             raise SettingsError(
-                f"{self.folder}: the trials began otherwise: {name} was {then.get(name)!r:.80} and"
+                f"{self.folder}: the search began with other settings:"
+                f" {name} was {then.get(name)!r:.80} and"
                 f" is {now.get(name)!r:.80}; resume with the same, or choose another folder"
             )
 
@@ -201,7 +204,7 @@ class Search:
         """Those of the best trial, with the ones that all have in common."""
         best = self.best
         if best is None:
-            raise SettingsError(f"{self.folder}: no trial has come to its end")
+            raise SettingsError(f"{self.folder}: no trial has finished")
         chosen = {name: _rounded(value) for name, value in best.params.items()}
         fixed = {name: v for name, v in self.fixed.items() if name != "baselines"}
         return {**fixed, **chosen}

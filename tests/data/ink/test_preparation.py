@@ -90,7 +90,7 @@ def test_resampling_in_time():
     with pytest.raises(DataError, match="no time"):
         resampled_in_time(DOT, 0.1)
     back = Ink.of_strokes([[(0, 0), (1, 1)]], time=np.array([0.0, -1.0]))
-    with pytest.raises(DataError, match="time runs back at point 1"):
+    with pytest.raises(DataError, match="the time decreases at point 1"):
         resampled_in_time(back, 0.1)
 
 

@@ -52,8 +52,11 @@ def test_a_list_of_objects(tmp_path, talk):
     ("row", "message"),
     [
         ({"offset": 1, "start": 2}, "start and offset differ"),
-        ({"offset": 1, "end": 3, "duration": 1}, "1.0 s to 3.0 s are not the 1.0 s of duration"),
-        ({"duration": 0}, "a duration of 0.0 s is none"),
+        (
+            {"offset": 1, "end": 3, "duration": 1},
+            "start 1.0 s and end 3.0 s do not fit the duration of 1.0 s",
+        ),
+        ({"duration": 0}, "the duration, 0.0 s, must be above 0"),
         ({"offset": "soon"}, "offset is 'soon', not a number of seconds"),
         ({"offset": 1e999}, "offset is inf, not a number of seconds"),
         ({"duration": True}, "duration is True"),
@@ -93,7 +96,7 @@ def test_a_path_that_is_too_long_costs_no_other(tmp_path, talk):
     rows = [{"path": path, "text": "a"} for path in ("q" * 5000 + ".wav", "a\0.wav", "talk.wav")]
     utterances = read_utterances(lines(tmp_path / "list.jsonl", rows))
     for utterance in utterances[:2]:
-        with pytest.raises(DataError, match=r"no such file|no file can be named"):
+        with pytest.raises(DataError, match=r"no such file|cannot be the name of a file"):
             utterance.load()
     assert utterances[2].load().seconds == 3
 

@@ -112,7 +112,7 @@ def test_kaldis_files(folder):
     ("file", "content", "message"),
     [
         ("wav.scp", "r1 sph2pipe -f wav a.sph |\n", "r1 is a command, which is never run"),
-        ("wav.scp", "r1 a.wav\nr1 b.wav\n", r"wav\.scp:2: r1 stands there twice"),
+        ("wav.scp", "r1 a.wav\nr1 b.wav\n", r"wav\.scp:2: r1 occurs twice"),
         ("text", "r2 two\n", "lacks r1"),
         ("segments", "u1 r7 0 1\n", "u1 is a part of r7, which wav.scp lacks"),
         ("segments", "u1 r1 0\n", "UTTERANCE RECORDING START END is needed"),

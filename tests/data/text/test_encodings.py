@@ -89,7 +89,7 @@ def test_what_the_told_encoding_cannot_be(tmp_path):
 def test_utf8_that_is_read_otherwise_is_a_warning(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("caf\u00e9".encode())
-    with pytest.warns(UserWarning, match="read as cp1252, as told, and looks like UTF-8"):
+    with pytest.warns(UserWarning, match="read as cp1252, as requested, but looks like UTF-8"):
         assert files.read_text(path, "cp1252") == "caf\u00c3\u00a9"
 
 

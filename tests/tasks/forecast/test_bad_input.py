@@ -103,11 +103,11 @@ def test_a_series_without_any_value_is_an_error() -> None:
 
 def test_covariates_that_should_be_known_beforehand(task: Forecast) -> None:
     frame = sales()
-    with pytest.raises(DataError, match="offer of 4 steps to come are needed of the series a"):
+    with pytest.raises(DataError, match="offer must be known for 4 steps to come of the series a"):
         task.predict()
-    with pytest.raises(DataError, match="needed of the series b, and 0 are known"):
+    with pytest.raises(DataError, match="steps to come of the series b, and is given for 0"):
         task.predict(future=offers(frame).query("unique_id == 'a'"))
-    with pytest.raises(DataError, match="and 2 are known"):
+    with pytest.raises(DataError, match="and is given for 2"):
         task.predict(future=offers(frame, 2))
     late = offers(frame, 9).groupby("unique_id").tail(5)
     with pytest.raises(DataError, match="begins 4 steps after its last known one"):

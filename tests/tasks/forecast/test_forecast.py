@@ -242,7 +242,7 @@ def test_an_untrained_task_is_trained_on_what_comes_before_the_windows() -> None
 
 def test_forecasts_of_what_was_trained_on_are_said_to_be_such(task: Forecast) -> None:
     with pytest.warns(
-        UserWarning, match="3 of 3 series are forecast where the network was trained"
+        UserWarning, match="3 of 3 series are forecast at steps that the network was trained on"
     ):
         task.cross_validation(shops(), n_windows=21)
     with pytest.raises(SettingsError, match="step_size=0: a whole number from 1 is needed"):
@@ -319,9 +319,9 @@ def test_bad_data(change: Any, message: str) -> None:
 
 
 def test_bad_questions(task: Forecast) -> None:
-    with pytest.raises(DataError, match="offer of 7 steps to come are needed"):
+    with pytest.raises(DataError, match="offer must be known for 7 steps to come"):
         task.predict()
-    with pytest.raises(DataError, match="and 3 are known"):
+    with pytest.raises(DataError, match="and is given for 3"):
         task.predict(future=ahead(shops(), 3))
     with pytest.raises(SettingsError, match="h=8: this model was trained for 1 to 7 steps"):
         task.predict(h=8)

@@ -180,7 +180,7 @@ def test_a_panel_is_placed_on_the_calendar_that_is_known(task: Forecast) -> None
 def test_more_windows_than_there_are_steps_end_with_the_steps(task: Forecast) -> None:
     data = {name: values[:30] for name, values in table().items()}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".* series are forecast where")
+        warnings.filterwarnings("ignore", ".* series are forecast at steps")
         some, all_of_them = (
             task.cross_validation(data, n_windows=n, step_size=5) for n in (5, 10**30)
         )

@@ -177,7 +177,7 @@ def test_what_a_session_refuses(task: Language) -> None:
     session.accept("the")
     state = session.state
     session.finish()
-    with pytest.raises(SettingsError, match="this session is finished: make another one"):
+    with pytest.raises(SettingsError, match="this session is finished: create a new one"):
         session.accept("x")
     for options, message in (
         ({"length": -1}, "length must be a whole number, 0 or more, got -1"),

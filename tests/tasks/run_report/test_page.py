@@ -153,7 +153,7 @@ def test_a_page_of_somebody_else_stays(tmp_path: Path) -> None:
     first = Classify(**SMALL, max_steps=2, baselines=False)
     first.fit(texts(), folder=folder, progress=False)
     (folder / "report.html").write_text("mine")
-    with pytest.raises(FileError, match=r"report\.html would be written over"):
+    with pytest.raises(FileError, match=r"report\.html would be overwritten"):
         first.fit(texts(), folder=folder, progress=False, resume=True)
     assert (folder / "report.html").read_text() == "mine"
 

@@ -66,7 +66,7 @@ def test_bad_ink():
         traced(Ink.of_strokes([]), ())
     back = ink.time.copy()
     back[40:] -= 0.3
-    with pytest.raises(DataError, match="time runs back at point 40"):
+    with pytest.raises(DataError, match="the time decreases at point 40"):
         traced(replace(ink, time=back), ())
     with pytest.raises(DataError, match="lasts"):
         traced(replace(ink, time=ink.time * 1000), ())

@@ -112,7 +112,7 @@ def test_numbers_of_references(trained, count):
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_references_are_warned_of(trained, count):
     rng = np.random.default_rng(0)
-    with pytest.warns(UserWarning, match=f"by {count} signatures where 3 are asked for"):
+    with pytest.warns(UserWarning, match=f"with {count} signatures, 3 are recommended"):
         trained.enrol("bob", [sign(60, rng) for _ in range(count)])
     genuine, other = (trained.verify("bob", sign(p, rng)).score for p in (60, 61))
     trained.templates.remove("bob")

@@ -81,7 +81,7 @@ def test_nothing_else_is_lost_of_bad_input(both: Speech, say: Say, tmp_path: Pat
         assert each.error is not None
         assert words in each.error
         assert each.name in each.error
-    with pytest.warns(UserWarning, match="not heard: .*is not audio"):
+    with pytest.warns(UserWarning, match="not transcribed: .*is not audio"):
         assert both.predict([bad["text"], good[0]]) == ["", text]
     with pytest.raises(DataError, match="is not audio"):
         both.log_probs([good[0], bad["text"]])

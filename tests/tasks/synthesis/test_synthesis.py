@@ -153,7 +153,7 @@ def test_samples_that_are_too_long_are_left_out() -> None:
         ({"bias": math.nan}, "x", "bias"),
         ({"most": 0}, "x", "most"),
         ({"seed": -1}, "x", "seed"),
-        ({"style": cross(3)}, "x", "style: what it says is not known"),
+        ({"style": cross(3)}, "x", "style: its text is missing"),
         ({"style": [(cross(3), "x")] * 2}, "x", "style must be one sample of ink, got 2"),
         ({"style": (cross(3), "q")}, "x", "'q' is not among the characters"),
     ],
@@ -227,7 +227,7 @@ def test_the_command_writes_files(text_writer: Synthesis, tmp_path: Path, capsys
     assert run(main, words) == 2
     assert "--out is missing" in capsys.readouterr().err
     assert run(main, [*words, "--style-text", "v", "--out", str(page)]) == 2
-    assert "--style-text says what --style is" in capsys.readouterr().err
+    assert "--style-text is the text of --style" in capsys.readouterr().err
 
 
 def run(main: Any, words: list[str]) -> int:

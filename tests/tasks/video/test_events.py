@@ -182,7 +182,7 @@ def test_wrong_data_is_refused(task: Video) -> None:
         Video(**SMALL).fit(clips, progress=False)
     with pytest.raises(DataError, match="6 clips but events of 5"):
         Video(**SMALL).fit((clips, events[:5]), progress=False)
-    with pytest.raises(DataError, match="an event from 2 s to 1 s is none"):
+    with pytest.raises(DataError, match="an event cannot last from 2 s to 1 s"):
         Video(**SMALL).fit((clips, [[("high", 2, 1)]] * 6), progress=False)
     with pytest.raises(DataError, match="not a label, a start and an end"):
         Video(**SMALL).fit((clips, [["high"]] * 6), progress=False)

@@ -106,7 +106,7 @@ def test_pixels_without_data_do_not_count(task: Video, side: int) -> None:
 def test_what_only_classifiers_have_is_refused(task: Video) -> None:
     with pytest.raises(SettingsError, match="has no probabilities"):
         task.predict_proba(gliding(1))
-    with pytest.raises(SettingsError, match="n is of models that classify"):
+    with pytest.raises(SettingsError, match="n is for models that classify"):
         task.predictions(gliding(1), n=2)
     with pytest.raises(SettingsError, match="cannot be compared"):
         task.compare(task, gliding(2))

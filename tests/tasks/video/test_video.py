@@ -57,7 +57,7 @@ def test_the_likeliest_labels_are_in_order(task: Video) -> None:
     assert found.details["probability"] >= others[0] >= others[1]
     with pytest.raises(SettingsError, match="n"):
         task.predictions(motions(1)[0], n=0)
-    with pytest.raises(SettingsError, match="beam is no option"):
+    with pytest.raises(SettingsError, match="beam is not an option"):
         task.predictions(motions(1)[0], beam=2)
 
 
@@ -137,7 +137,7 @@ def test_a_damaged_file_is_answered_with_its_reason(task: Video, tmp_path: Path)
 
 def test_bad_data_is_refused(task: Video) -> None:
     clips, labels = motions(16)
-    with pytest.raises(DataError, match="clip 0: 2 labels, where the model tells one"):
+    with pytest.raises(DataError, match="clip 0: 2 labels, where the model predicts one"):
         task.evaluate((clips, [("left", "up")] * 16))
     with pytest.raises(ElmanError, match="label"):
         Video(**SMALL, kind="classify").fit(list(clips), progress=False)

@@ -94,7 +94,7 @@ def _download(dataset: Dataset, file: str, target: Path, archives: "_Archives") 
     url, _, member = dataset.urls.get(file, "").partition("#")
     if not url:
         raise DataError(
-            f"no address is known to download {file} of {dataset.name} by itself: "
+            f"{file} of {dataset.name} cannot be downloaded automatically: "
             f"get the dataset from its publisher and put the file at {place}"
         )
 
@@ -105,7 +105,7 @@ def _download(dataset: Dataset, file: str, target: Path, archives: "_Archives") 
             _get(url, temporary)
         if (found := sha256(temporary)) != dataset.files[file]:
             raise DataError(
-                f"{url} gave another content for {file} than expected: "
+                f"the content of {file} from {url} is not the expected one: "
                 f"SHA-256 {dataset.files[file]} expected, {found} found; try again {by_hand}"
             )
 

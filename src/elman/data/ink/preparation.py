@@ -51,7 +51,7 @@ def resampled_in_time(ink: Ink, seconds: float) -> Ink:
         raise DataError("the ink has no time: resample it by arc length")
     steps = np.diff(ink.time, prepend=ink.time[:1])
     if (steps < 0).any():
-        raise DataError(f"time runs back at point {int(np.argmax(steps < 0))} of the ink")
+        raise DataError(f"the time decreases at point {int(np.argmax(steps < 0))} of the ink")
     steps[ink.starts] = 0.0
     return _resampled(ink, steps, seconds)
 

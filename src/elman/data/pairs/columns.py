@@ -96,7 +96,7 @@ def _chosen(table: tables.Table, wanted: Wanted, may_lack_header: bool) -> _Name
     what = f"source={shown(guessed.source)}"
     if wanted.labelled:
         what += f" and target={shown(guessed.target)}"
-    warnings.warn(f"{table.source}: {what} are guessed of the columns {columns}", stacklevel=2)
+    warnings.warn(f"{table.source}: {what} are guessed from the columns {columns}", stacklevel=2)
     return guessed
 
 

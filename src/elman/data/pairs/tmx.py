@@ -103,7 +103,8 @@ def _languages(path: Path, memory: _Memory, wanted: Wanted) -> tuple[str, str]:
         )
     found = str(source or others[0]), str(target or others[-1])
     warnings.warn(
-        f"{path}: source={found[0]!r} and target={found[1]!r} are guessed of its languages {there}",
+        f"{path}: source={found[0]!r} and target={found[1]!r} are guessed from its languages"
+        f" {there}",
         stacklevel=2,
     )
     return found

@@ -226,7 +226,7 @@ def _opened(source: Path | str | BinaryIO) -> Iterator[tuple[Any, str]]:
     try:
         with _readable(source, name) as file:
             if not _RATES[0] <= file.samplerate <= _RATES[1]:
-                raise DataError(f"{name} states a rate of {file.samplerate}, which no sound has")
+                raise DataError(f"{name} states an impossible rate, {file.samplerate} Hz")
             if file.frames >= _UNKNOWN:
                 raise DataError(
                     f"{name} does not state how long it is, as FLAC written into a pipe; convert"
@@ -242,7 +242,9 @@ def _existing(source: Path | str) -> Path:
         path = existing_file(source)
         is_empty = not path.stat().st_size
     except (OSError, ValueError) as error:  # a name that is too long, or holds a null
-        raise DataError(f"no file can be named {shown(str(source))}: {_reason(error)}") from None
+        raise DataError(
+            f"{shown(str(source))} cannot be the name of a file: {_reason(error)}"
+        ) from None
     if is_empty:
         raise DataError(f"{path} is empty")
     return path

@@ -32,12 +32,18 @@ class AcousticFeatures(Settings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="What is computed.")
-    bins: int = Field(40, ge=4, le=256, description="Filters on the mel scale.")
-    coefficients: int = Field(13, ge=1, le=256, description="Cepstra kept, of mfcc.")
-    rate: int = Field(16000, ge=2000, le=192000, description="Samples a second.")
-    low: float = Field(20.0, ge=0, description="Where the lowest filter begins, in Hz.")
-    high: float = Field(0.0, description="Where the highest ends; from half the rate if <= 0.")
+    kind: Literal["log_mel", "mfcc"] = Field("log_mel", description="Kind of features.")
+    bins: int = Field(40, ge=4, le=256, description="Number of filters on the mel scale.")
+    coefficients: int = Field(
+        13, ge=1, le=256, description="Number of cepstral coefficients kept, for mfcc."
+    )
+    rate: int = Field(16000, ge=2000, le=192000, description="Sampling rate, in Hz.")
+    low: float = Field(20.0, ge=0, description="Lower edge of the lowest filter, in Hz.")
+    high: float = Field(
+        0.0,
+        description="Upper edge of the highest filter, in Hz; relative to half the sampling rate if"
+        " <= 0.",
+    )
 
     @property
     def size(self) -> int:

@@ -96,7 +96,7 @@ def _pairs(path: Path, encoding: str | None) -> dict[str, str]:
     for number, line in read_lines(path, encoding) if path.is_file() else ():
         key, rest = [*line.strip("\ufeff").split(maxsplit=1), "", ""][:2]
         if key in pairs:
-            raise DataError(f"{path}:{number}: {key} stands there twice")
+            raise DataError(f"{path}:{number}: {key} occurs twice")
         if key:
             pairs[key] = rest.strip()
     return pairs

@@ -141,8 +141,8 @@ def _folder(utterance: Utterance, root: Path) -> str:
     assert utterance.path is not None
     if utterance.path.parent == root:
         raise DataError(
-            f"{utterance.path} has no label: put recordings into folders that are named after"
-            f" what is to be heard in them, as {root / 'yes' / utterance.path.name}"
+            f"{utterance.path} has no label: put the recordings into folders that are named after"
+            f" their labels, such as {root / 'yes' / utterance.path.name}"
         )
     return utterance.path.parent.name
 

@@ -24,10 +24,10 @@ def part(given: Mapping[str, float | None], row: str) -> tuple[float, float | No
     end, duration = given.get("end"), given.get("duration")
     if duration is not None:
         if not duration > 0:
-            raise DataError(f"{row}: a duration of {duration} s is none")
+            raise DataError(f"{row}: the duration, {duration} s, must be above 0")
         if end is not None and abs(end - start - duration) > _TOLERANCE:
             raise DataError(
-                f"{row}: from {start} s to {end} s are not the {duration} s of duration"
+                f"{row}: start {start} s and end {end} s do not fit the duration of {duration} s"
             )
         end = start + duration if end is None else end
     if end is not None and end <= start:

@@ -57,7 +57,7 @@ def _converter(script: str) -> Any:
         import opencc
     except ImportError:
         raise SettingsError(
-            "Chinese is brought to one script by OpenCC, which is not installed: pip install"
+            "converting Chinese to one script needs OpenCC, which is not installed: pip install"
             " 'elman[translate]'"
         ) from None
     return opencc.OpenCC(_CONFIGURATIONS[script])

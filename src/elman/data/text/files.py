@@ -214,7 +214,7 @@ class _Decoded:
         except UnicodeDecodeError:
             return
         warnings.warn(
-            f"{self.path} is read as {self.encoding}, as told, and looks like UTF-8: is"
+            f"{self.path} is read as {self.encoding}, as requested, but looks like UTF-8: is"
             " encoding='utf-8' (--encoding) meant?",
             stacklevel=2,
         )

@@ -51,5 +51,5 @@ def event_of(value: Any, name: str) -> Event:
     if not found.label:
         raise DataError(f"{name}: the event {shown(value)} has no label")
     if not 0 <= found.start < found.end < math.inf:
-        raise DataError(f"{name}: an event from {found.start:g} s to {found.end:g} s is none")
+        raise DataError(f"{name}: an event cannot last from {found.start:g} s to {found.end:g} s")
     return found

@@ -84,7 +84,7 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Sources:
     whole sequence. Of an encoder-decoder both its parts."""
     if options.target is not None:
         raise ExportError(
-            f"target={options.target}: C is the same for all machines; name yours to the compiler"
+            f"target={options.target}: C is the same for all machines; leave target out"
         )
     names = names_of(graphs, identifier(options.name))
     given = {"int8": options.int8, "external": options.separate_weights}

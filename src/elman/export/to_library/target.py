@@ -50,9 +50,9 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Library:
     """A library of the step where the model has one, which also runs over sequences; else of the
     whole sequence. Of a model of several parts all of them."""
     if options.int8:
-        raise ExportError('a library has float32 weights alone: leave int8 away, or use to="c"')
+        raise ExportError('a library has float32 weights alone: leave int8 out, or use to="c"')
     if options.separate_weights:
-        raise ExportError("separate_weights: a library keeps its weights inside; leave it away")
+        raise ExportError("separate_weights: a library keeps its weights inside; leave it out")
     target, name = resolve(options.target or "host"), identifier(options.name)
     parts = parts_of(graphs, name, target)
     for part in parts.values():

@@ -38,10 +38,10 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Models:
         raise ExportError(f"{missing[0]} is not installed: pip install 'elman[export]'")
     if options.target is not None:
         raise ExportError(
-            f"target={options.target}: ONNX is the same for all machines; leave it away"
+            f"target={options.target}: ONNX is the same for all machines; leave it out"
         )
     if options.separate_weights:
-        raise ExportError("separate_weights: ONNX models keep their weights inside; leave it away")
+        raise ExportError("separate_weights: ONNX models keep their weights inside; leave it out")
     from elman.export.to_onnx.model import to_model
     from elman.export.to_onnx.runtime import by_runtime
 

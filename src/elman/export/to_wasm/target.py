@@ -44,11 +44,9 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Web:
     """A module of the step where the model has one, which also runs over sequences; else of the
     whole sequence. Of a model of several parts a module each."""
     if options.int8:
-        raise ExportError(
-            'WebAssembly has float32 weights alone: leave int8 away, or use to="onnx"'
-        )
+        raise ExportError('WebAssembly has float32 weights alone: leave int8 out, or use to="onnx"')
     if options.separate_weights:
-        raise ExportError("separate_weights: a module keeps its weights inside; leave it away")
+        raise ExportError("separate_weights: a module keeps its weights inside; leave it out")
     known = [name for name, target in NAMED.items() if target.is_wasm]
     machine = options.target or known[0]
     if machine not in known:

@@ -74,6 +74,6 @@ def summary(vocabulary: Vocabulary, texts: list[str]) -> str:
     if unknown > _MOST_UNKNOWN:
         raise DataError(
             f"start_from: {unknown:.0%} of the texts' {vocabulary.kind} are unknown to the language"
-            " model: is it of another language or writing?"
+            " model: is it of another language or script?"
         )
     return f"Start: a language model that does not know {unknown:.1%} of the texts' tokens"

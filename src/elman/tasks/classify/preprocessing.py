@@ -65,14 +65,14 @@ class ClassifyPreprocessing:
         if not train.examples.is_text:
             if vocabulary is not None:
                 raise DataError(
-                    "start_from: a language model is the beginning of a classifier of texts, and"
+                    "start_from: only a classifier of texts can start from a language model, and"
                     f" the data holds {'sound' if train.sound else 'feature vectors'}"
                 )
             if settings.ngram_model:
-                raise SettingsError("ngram_model: n-grams are of texts, and the data holds none")
+                raise SettingsError("ngram_model: n-grams need texts, and the data holds none")
             if settings.vectors is not None:
                 raise SettingsError(
-                    f"vectors={shown(settings.vectors)}: word vectors are of texts, and the data"
+                    f"vectors={shown(settings.vectors)}: word vectors need texts, and the data"
                     f" holds {'sound' if train.sound else 'feature vectors'}"
                 )
             found = replace(found, features=int(np.shape(train.examples.inputs[0])[1]))
@@ -81,7 +81,7 @@ class ClassifyPreprocessing:
         check_words(settings)
         if settings.summary_model:
             raise SettingsError(
-                "summary_model: statistics are of features and sound, and the data holds texts"
+                "summary_model: statistics need features or sound, and the data holds texts"
             )
         if vocabulary is None:
             vocabulary = build_vocabulary(
@@ -195,7 +195,7 @@ class ClassifyPreprocessing:
         for i, label in enumerate(data.examples.labels or ()):
             if isinstance(label, tuple) and len(label) != 1 and not self.several:
                 raise DataError(
-                    f"{names[i]}: {len(label)} labels where the model tells one of"
+                    f"{names[i]}: {len(label)} labels where the model predicts one of"
                     f" {', '.join(map(repr, self.labels[:_MOST_NAMED]))}"
                 )
             for each in label if isinstance(label, tuple) else (label,):

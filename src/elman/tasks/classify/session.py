@@ -85,7 +85,7 @@ class ClassifySession:
     def accepting(self, chunk: Any) -> Steps[ClassifyUpdate]:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         pending = self._with(chunk)
         if not self._is_running:
             self._pending = pending

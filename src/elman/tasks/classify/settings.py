@@ -51,43 +51,48 @@ class ClassifySettings(
     tokens: Literal["words", "characters", "bpe", "unigram"] = Field(
         "words", description="Tokenisation of texts."
     )
-    lowercase: bool = Field(True, description="Lower-case texts.")
+    lowercase: bool = Field(True, description="Lowercase texts.")
     vocabulary_size: int | None = Field(
-        None, ge=3, lt=2**31, description="Vocabulary size, the most frequent tokens; all if none."
+        None, ge=3, lt=2**31, description="Vocabulary size: the most frequent tokens; all if none."
     )
     min_count: int = Field(
-        1, ge=1, lt=2**31, description="Least frequency of a token in the vocabulary."
+        1, ge=1, lt=2**31, description="Minimum frequency of a token in the vocabulary."
     )
     embedding_size: int = Field(100, ge=1, le=2**16, description="Embedding size.")
     ngram_model: bool = Field(
         False,
-        description="A linear model of word and character n-grams beside the network of texts, "
-        "weighed on the validation data (Wide & Deep, Cheng et al. 2016).",
+        description="Combine the network of texts with a linear model of word and character"
+        " n-grams, weighted on the validation data (Wide & Deep, Cheng et al. 2016).",
     )
     summary_model: bool = Field(
         False,
-        description="A linear model of statistics over the steps beside the network of features "
-        "or sound, weighed on the validation data.",
+        description="Combine the network of features or sound with a linear model of statistics"
+        " over the steps, weighted on the validation data.",
     )
     ngram_buckets: int = Field(
         0,
         ge=0,
         le=2**24,
-        description="Vectors shared by the hashed character n-grams of words (fastText); 0: none.",
+        description="Number of vectors shared by the hashed character n-grams of words"
+        " (fastText); 0: none.",
     )
     vectors: str | None = Field(
         None,
-        description="File of word vectors to begin with: word2vec's or fastText's text, or GloVe.",
+        description="File of pretrained word vectors: word2vec's or fastText's text format, or"
+        " GloVe.",
     )
     token_dropout: float = Field(
-        0.3, ge=0, lt=1, description="Word dropout: share of tokens made unknown while training."
+        0.3,
+        ge=0,
+        lt=1,
+        description="Word dropout: share of tokens replaced by the unknown token in training.",
     )
     bidirectional: bool = Field(True, description="Bidirectional layers.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
         "mean_max", description="Pooling over time."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="Class weights in the loss; balanced: inverse to frequency."
+        "none", description="Class weights in the loss; balanced: inverse to the frequency."
     )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
@@ -109,12 +114,12 @@ class ClassifySettings(
     metric: Literal["accuracy", "macro_f1", "loss"] = Field(
         "loss", description="The validation metric that chooses the best weights."
     )
-    text: str = Field("text", description="Column of the text (a number: its position).")
-    label: str = Field("label", description="Column of the label (a number: its position).")
+    text: str = Field("text", description="Column of the text (name or position).")
+    label: str = Field("label", description="Column of the label (name or position).")
     features: str = Field("features", description="Column of the feature vectors.")
     path: str = Field("path", description="Column of the paths of sound files.")
     separator: str | None = Field(
-        None, description="What parts the labels of an example that may have several."
+        None, description="Separator between the labels of an example that may have several."
     )
 
     @field_validator("vectors", mode="before")

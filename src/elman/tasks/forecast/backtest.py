@@ -82,8 +82,8 @@ def roll(
         )
     if seen:
         warnings.warn(
-            f"{seen} of {len(panel)} series are forecast where the network was trained, so that it"
-            " looks better than it is: train on what comes before",
+            f"{seen} of {len(panel)} series are forecast at steps that the network was trained on,"
+            " so that the result is too good: train on earlier steps only",
             UserWarning,
             stacklevel=3,
         )

@@ -19,7 +19,7 @@ class Predict(PredictFlags):
     """Forecasts of series."""
 
     plot: Path | None = Field(
-        None, description="Draw forecasts, too, to this file (.png, .svg, .pdf)."
+        None, description="Also draw the forecasts to this file (.png, .svg, .pdf)."
     )
 
     def run(
@@ -49,7 +49,7 @@ class Evaluate(EvaluateFlags):
 
 COMMANDS = Commands(
     ForecastSettings,
-    """Train a forecaster of one series or many, a row for each series and time.
+    """Train a forecaster of one or many series, on a table with a row for each series and time.
 
     Example: `elman train forecast --data sales.csv --id shop --time day --target sold --horizon 28`
     """,

@@ -115,8 +115,8 @@ def coming(
     if view.future and len(series.future) < h:
         names = ", ".join(columns.future)
         raise DataError(
-            f"{names} of {h} steps to come are needed of the series {series.name}, and"
-            f" {len(series.future)} are known: give them as rows without"
+            f"{names} must be known for {h} steps to come of the series {series.name}, and is given"
+            f" for {len(series.future)}: give the values as rows without"
             f" {', '.join(columns.target)}, or as future=..."
         )
     return series
@@ -143,7 +143,7 @@ def warn_of_holes(
     if holes:
         warnings.warn(
             f"{first} ({holes:,} of {h * len(known) * view.future:,} values of the steps to come):"
-            " it is forecast as where it was missing in the past",
+            " these steps are forecast like those in the past where the value was missing",
             UserWarning,
             stacklevel=4,
         )

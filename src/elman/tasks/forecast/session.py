@@ -64,7 +64,7 @@ class ForecastSession:
         a table of the kind of the rows. If it raises, the session is as before.
         """
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         own = copy(self._own)
         kind = own._read_on(chunk).kind
         own.memory = replace(own.memory, kind=kind)

@@ -48,28 +48,30 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
         None,
         ge=2,
         le=LONGEST,
-        description="Steps of history in a training window; two long seasons if none.",
+        description="Steps of history in a training window; two of the longest season if none.",
     )
     season: int | None = Field(
         None,
         ge=1,
         le=LONGEST,
-        description="Steps of the usual season; if unset, by the calendar (a day, a year) or, where"
-        " it has none or another one forecasts better, found in the data.",
+        description="Steps of the main season; if unset, from the calendar (a day, a year), or"
+        " detected in the data if the calendar gives none or another one forecasts"
+        " better.",
     )
     frequency: str | None = Field(
         None,
-        description="The calendar's step: 15min, h, D, B, W-MON, MS, Mon-Sat, ...; found if none.",
+        description="Time step of the calendar: 15min, h, D, B, W-MON, MS, Mon-Sat, ...; detected"
+        " if none.",
     )
     held_out: float | None = Field(
         None,
         gt=0,
-        description="Share (below 1) of the longest series, or steps (from 1), at the end that are"
-        " held out; a tenth or more if none.",
+        description="Share (below 1) of the longest series, or number of steps (from 1), held out"
+        " at the end; a tenth or more if none.",
     )
-    id: str = Field("unique_id", description="Column of the series' names.")
+    id: str = Field("unique_id", description="Column of the names of the series.")
     time: str = Field("ds", description="Column of the times.")
-    target: tuple[str, ...] = Field(("y",), description="Columns to be forecast.")
+    target: tuple[str, ...] = Field(("y",), description="Columns to forecast.")
     past: tuple[str, ...] = Field(
         (), description="Past covariates: columns known up to the present."
     )
@@ -81,8 +83,8 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
     )
     head: Literal["quantiles", "student_t", "normal", "negative_binomial"] = Field(
         "quantiles",
-        description="quantiles: of all steps at once. Else: the distribution of the next value, and"
-        " sample paths of any length.",
+        description="quantiles: of all steps at once. Otherwise the distribution of the next"
+        " value, and sample paths of any length.",
     )
     paths: int = Field(
         200,
@@ -92,19 +94,19 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
     )
     nonnegative: bool | None = Field(
         None,
-        description="Whether forecasts stop at 0; if unset, those of series without a value below.",
+        description="Bound forecasts below by 0; if unset, for series without negative values.",
     )
     smoothing: bool | None = Field(
         None,
-        description="Learn each series' exponential smoothing, too, as one more rule (ES-RNN); if"
-        " unset, where it forecasts held-out steps better than other rules.",
+        description="Also learn an exponential smoothing for each series (ES-RNN); if unset,"
+        " where it forecasts held-out steps better than the alternatives.",
     )
     attention: bool = Field(
         False,
         description="Decoder with attention over the past, run over the horizon.",
     )
     dilations: tuple[int, ...] = Field(
-        (), description="Dilation of each layer's recurrence, one number a layer: 1,4,24."
+        (), description="Dilation of each layer's recurrence, one number for each layer: 1,4,24."
     )
 
     @field_validator("frequency", mode="before")
@@ -175,8 +177,8 @@ class ForecastSettings(PlanSettings, RecurrentSettings, TextFileSettings, TrainS
                 )
         if self.head != "quantiles" and self.past:
             raise ValueError(
-                f'head="{self.head}" goes on from values that it draws, and nobody knows'
-                f" {', '.join(self.past)} beside those: make it a target, too, or choose"
+                f'head="{self.head}" continues from sampled values of the target, for which'
+                f" {', '.join(self.past)} cannot be known: make it a target, too, or choose"
                 ' head="quantiles"'
             )
         return self

@@ -156,8 +156,8 @@ class Forecast(ForecastParts):
         if memory.known and not any(each.name in memory.known for each in panel.series):
             some = ", ".join(repr(name) for name in [*memory.known][:3])
             warnings.warn(
-                f"none of the {len(panel)} series of data is known, and all are read as new ones:"
-                f" {panel.series[0].name!r} is none of {some}, ...",
+                f"none of the {len(panel)} series in the data is known, and all are read as new"
+                f" ones: {panel.series[0].name!r} is none of {some}, ...",
                 UserWarning,
                 stacklevel=3,
             )

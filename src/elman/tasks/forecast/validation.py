@@ -104,7 +104,7 @@ def share_of_seasonal_naive(
     if share > 1 and row >= _ENOUGH:
         warnings.warn(
             f"on the held-out steps the errors are {share:.2f} times those of the seasonal naive"
-            " rule: this model is of no use there",
+            " rule: use that rule there instead of this model",
             UserWarning,
             stacklevel=2,
         )

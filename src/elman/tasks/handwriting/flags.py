@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 class Predict(PredictFlags):
     """How handwriting is read."""
 
-    n: int = Field(1, ge=1, le=1000, description="Answers of each sample, with their scores.")
+    n: int = Field(
+        1, ge=1, le=1000, description="Number of answers for each sample, with their scores."
+    )
     segments: bool = Field(
-        False, description="Of texts, the ink's points that each character was drawn with."
+        False, description="For texts, the points of the ink that belong to each character."
     )
     hot_word: tuple[str, ...] = Field(
-        (), description="A word or phrase that is likelier here; may be given again."
+        (), description="A word or phrase that is more likely here; may be given several times."
     )
-    lm: Path | None = Field(None, description="ARPA file of a model of words that weighs texts.")
+    lm: Path | None = Field(None, description="ARPA file of a word language model for the texts.")
 
     def run(
         self, task: "Handwriting", inputs: Sequence[str], data: str | None, *, as_json: bool

@@ -44,7 +44,7 @@ class HandwritingSession:
     def accepting(self, points: Any, *, new_stroke: bool = False) -> Steps[Update]:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         if isinstance(points, Ink):
             rows = np.column_stack([points.points, points.is_start])
         else:

@@ -50,62 +50,66 @@ class HandwritingSettings(
 
     kind: Literal["auto", "symbol", "text"] = Field(
         "auto",
-        description="What a sample is: one symbol of a set, or a text of characters (CTC).",
+        description="Kind of sample: a symbol of a fixed set, or a text of characters (CTC).",
     )
     keep_size: bool = Field(
         False,
-        description="Tell samples apart by their size and height, too, as c from C: pens and"
-        " tablets must then be alike.",
+        description="Use the size and position of samples, too, as for c and C: the scale in use"
+        " must then be that of training.",
     )
     resolution: int = Field(
         16,
         ge=4,
         le=128,
-        description="Steps along the pen's path in the height of a line or the longer side of a"
-        " symbol.",
+        description="Steps along the pen's path per height of a line or longer side of a symbol.",
     )
     bidirectional: bool = Field(True, description="Bidirectional layers.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
-        "mean_max", description="Pooling over time, of symbols."
+        "mean_max", description="Pooling over time, for symbols."
     )
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="Label smoothing, of symbols (Szegedy et al. 2016)."
+        0.1, ge=0, lt=1, description="Label smoothing, for symbols (Szegedy et al. 2016)."
     )
     rotation: float = Field(
-        7.0, ge=0, le=90, description="Rotation while training: standard deviation in degrees."
+        7.0,
+        ge=0,
+        le=90,
+        description="Augmentation: standard deviation of the rotation, in degrees.",
     )
     shear: float = Field(
-        0.15, ge=0, le=1, description="Slant while training: standard deviation of its tangent."
+        0.15,
+        ge=0,
+        le=1,
+        description="Augmentation: standard deviation of the tangent of the slant.",
     )
     stretch: float = Field(
         0.12,
         ge=0,
         le=1,
-        description="Change of width against height while training: standard deviation of its"
-        " logarithm.",
+        description="Augmentation: standard deviation of the logarithm of width to height.",
     )
     scale: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="Change of size while training, of models with keep_size: standard deviation"
-        " of its logarithm.",
+        description="Augmentation, for models with keep_size: standard deviation of the logarithm"
+        " of the size.",
     )
     noise: float = Field(
         0.01,
         ge=0,
         le=1,
-        description="Smooth displacement of the points while training: standard deviation as a"
+        description="Augmentation: smooth displacement of the points, its standard deviation as a"
         " share of the size.",
     )
     metric: Literal["auto", "accuracy", "macro_f1", "cer", "wer", "loss"] = Field(
         "auto",
-        description="The validation metric that chooses the best weights; if auto of symbols the"
-        " loss at the temperature that fits best, of texts cer.",
+        description="The validation metric that chooses the best weights; auto: for symbols the"
+        " loss at the best temperature, for texts cer.",
     )
     text: str = Field("text", description="Column of the symbols or texts.")
     writer: str = Field("writer", description="Column of the writers.")
-    path: str = Field("path", description="Column of the files of ink.")
+    path: str = Field("path", description="Column of the ink files.")
 
     @property
     def step_seconds(self) -> float:

@@ -114,7 +114,9 @@ class Handwriting(Task):
         asked = dict(options)
         segments = asked.pop("segments", False)
         if not self._known.is_text and (extra := set(asked) - {"n"}):
-            raise SettingsError(f"{sorted(extra)[0]} is of models of texts; this one reads symbols")
+            raise SettingsError(
+                f"{sorted(extra)[0]} is for models of texts; this one reads symbols"
+            )
         self._check_options(asked)
         dataset = self.read(data, labelled=False)
         output = self._outputs(dataset)

@@ -15,12 +15,22 @@ if TYPE_CHECKING:
 class Generate(GenerateFlags):
     """How the text is drawn."""
 
-    length: int = Field(500, description="Most tokens to write.")
-    temperature: float = Field(1.0, description="Below 1 safer, above 1 wilder; 0 greedy.")
-    top_k: int | None = Field(None, description="Draw from the k likeliest tokens.")
-    top_p: float | None = Field(None, description="Draw from this much probability.")
-    seed: int | None = Field(None, description="The same seed writes the same text.")
-    stop: tuple[str, ...] = Field((), description="End before this string; may be given again.")
+    length: int = Field(500, description="Maximum number of tokens to generate.")
+    temperature: float = Field(
+        1.0, description="Sampling temperature: below 1 less varied, above 1 more varied, 0 greedy."
+    )
+    top_k: int | None = Field(None, description="Sample from the k most likely tokens.")
+    top_p: float | None = Field(
+        None,
+        description="Sample from the most likely tokens with this total probability (nucleus"
+        " sampling).",
+    )
+    seed: int | None = Field(
+        None, description="Random seed; the same seed generates the same text."
+    )
+    stop: tuple[str, ...] = Field(
+        (), description="Stop before this string; may be given several times."
+    )
 
     def run(self, task: "Language", prompt: str) -> Iterator[str]:
         """The prompt and the text."""

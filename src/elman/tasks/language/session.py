@@ -254,7 +254,7 @@ class LanguageSession:
     def accepting(self, chunk: str = "") -> Steps[WritingUpdate]:
         """As `accept`, for a server that computes for many sessions; it yields each piece."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         if not isinstance(chunk, str):
             raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
         new = self._writer.flush() if chunk or self._writer.stopped else ""

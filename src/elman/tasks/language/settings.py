@@ -50,10 +50,10 @@ class LanguageSettings(
     tokens: Literal["characters", "bpe", "unigram", "words"] = Field(
         "characters",
         description="Tokenisation; byte pairs and unigram pieces are learnt from the beginning of"
-        " the text, and words, without white space, are for a classifier that begins with the"
-        " model.",
+        " the text; words, without white space, are meant for a classifier that starts"
+        " from the model.",
     )
-    lowercase: bool = Field(False, description="Lower-case the text.")
+    lowercase: bool = Field(False, description="Lowercase the text.")
     vocabulary_size: int | None = Field(
         None,
         ge=3,
@@ -63,8 +63,8 @@ class LanguageSettings(
     )
     ngram_model: bool = Field(
         False,
-        description="Learn a Kneser-Ney n-gram model of the same tokens beside the network; how"
-        " much it counts is found on held-out text.",
+        description="Combine the network with a Kneser-Ney n-gram model of the same tokens; its"
+        " weight is chosen on held-out text.",
     )
     embedding_size: int = Field(64, ge=1, le=2**16, description="Embedding size.")
     chunk_length: int = Field(
@@ -74,7 +74,10 @@ class LanguageSettings(
         False, description="Tie the output weights to the embeddings (Press & Wolf 2017)."
     )
     embedding_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Embedding dropout: share of the vocabulary zeroed in a pass."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Embedding dropout: share of the vocabulary zeroed in each pass.",
     )
     activation_penalty: float = Field(
         0.0, ge=0, description="Activation regularisation (AR, Merity et al. 2017)."
@@ -82,5 +85,7 @@ class LanguageSettings(
     change_penalty: float = Field(
         0.0, ge=0, description="Temporal activation regularisation (TAR)."
     )
-    text: str = Field("text", description="Column of the texts, where the data is a table.")
-    max_held_out: int = Field(50_000, ge=2, description="Most tokens held out of a long text.")
+    text: str = Field("text", description="Column of the texts, if the data is a table.")
+    max_held_out: int = Field(
+        50_000, ge=2, description="Maximum number of tokens held out of a long text."
+    )

@@ -264,7 +264,7 @@ class Language(Task):
 
     def outputs(self, model: SequenceModel, batch: Iterable[Block]) -> list[Tensor]:
         """Of one text a row for each block that is scored, (N, 3) float64: nats, tokens and
-        characters that were foretold; see `blocks`."""
+        characters that were predicted; see `blocks`."""
         return [through_parts(model, batch, self._sums)]
 
     def _sums(self, model: SequenceModel, chunk: Block, state: Any) -> tuple[Tensor, Any]:

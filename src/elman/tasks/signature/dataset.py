@@ -86,7 +86,7 @@ def _check(samples: Inks) -> None:
         )
     for writer, name in zip(samples.writers, samples.names, strict=True):
         if not writer:
-            raise DataError(f"{name}: whose signature it is is not known")
+            raise DataError(f"{name}: the writer is missing")
     for label, name in zip(samples.texts or (), samples.names, strict=False):
         if label not in LABELS:
             raise DataError(

@@ -168,7 +168,7 @@ def usual_deviation(within: Sequence[Floats]) -> NDArray[np.float32]:
             means.append(np.nan_to_num(size))
     if not means:
         raise DataError(
-            "nobody has three genuine signatures, two of which may be references: how much a"
+            "no person has three genuine signatures, of which two may be references: how much a"
             " person's signatures differ cannot be learnt"
         )
     usual: Floats = np.mean(means, 0).astype(np.float32)

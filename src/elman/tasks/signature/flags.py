@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class Predict(PredictFlags):
     """Whom to enrol, and whose signatures are verified."""
 
-    templates: Path | None = Field(None, description="File of the enrolled persons' templates.")
+    templates: Path | None = Field(None, description="File of the templates of enrolled persons.")
     enrol: str | None = Field(
-        None, description="Enrol this person, anew if need be, by the signatures that are given."
+        None, description="Enrol this person with the given signatures, replacing earlier ones."
     )
-    person: str | None = Field(None, description="Verify signatures as those of this person.")
-    remove: str | None = Field(None, description="Take this person out of the templates.")
+    person: str | None = Field(None, description="Verify the signatures as those of this person.")
+    remove: str | None = Field(None, description="Remove this person from the templates.")
     threshold: float | None = Field(
-        None, gt=0, lt=1, description="Probability from which a signature is taken as genuine."
+        None, gt=0, lt=1, description="Minimum probability to accept a signature as genuine."
     )
 
     def run(
@@ -73,7 +73,8 @@ class Evaluate(EvaluateFlags):
     """How an evaluation is shown."""
 
     det_plot: Path | None = Field(
-        None, description="Draw the detection error trade-off into this picture, as det.png."
+        None,
+        description="Draw the detection error trade-off (DET) curve to this file, such as det.png.",
     )
 
     def run(self, task: "Signature", data: str, *, as_json: bool) -> Iterator[Part]:
@@ -96,7 +97,7 @@ class Evaluate(EvaluateFlags):
 
 COMMANDS = Commands(
     SignatureSettings,
-    """Train a verifier of signatures on the signatures of persons who are not to be verified.
+    """Train a signature verifier, on the signatures of persons other than those to be verified.
 
     Example: `elman train signature --data signatures.csv --writer person --label label`
     """,

@@ -156,7 +156,7 @@ def _even(ink: Ink) -> tuple[Ink, Array]:
         return ink, np.zeros(len(ink.starts))
     steps = np.diff(ink.time)
     if (back := steps < -0.05).any():
-        raise DataError(f"time runs back at point {int(back.argmax()) + 1} of the ink")
+        raise DataError(f"the time decreases at point {int(back.argmax()) + 1} of the ink")
     time = np.maximum.accumulate(ink.time)
     if time[-1] - time[0] > _LONGEST:
         raise DataError(

@@ -81,8 +81,8 @@ class SignatureParts(Task):
             start = SignaturePreprocessing.learn(train, self.settings)
         if not train.has_forgeries:
             warnings.warn(
-                "the data has no skilled forgeries: training knows random ones alone (signatures of"
-                " other persons), and the model is not measured against skilled ones",
+                "the data has no skilled forgeries: training uses random forgeries only (signatures"
+                " of other persons), and the model is not evaluated on skilled ones",
                 stacklevel=5,
             )
         return start
@@ -244,13 +244,12 @@ class SignatureParts(Task):
     def export_spec(self) -> ExportSpec:
         """Refused: `ExportError`, which says how much the layers count."""
         weight = max(float(each.recurrent_weight) for each in networks(self.model))  # type: ignore[arg-type]
-        layers = f"have a weight of {weight:g} in" if weight else "add nothing to"
         raise ExportError(
-            "signatures cannot be exported: a score is made of statistics of how a signature,"
-            " aligned in time beside each reference, deviates from it, and is measured by those of"
+            "signature models cannot be exported: a score is computed from the deviations of a"
+            " signature, after alignment in time with each reference, and is normalised by those of"
             f" {len(self.preprocessing.cohort.traces)} signatures of training persons, which no"
-            f" graph of layers holds; the recurrent layers {layers} it. Verify with elman itself,"
-            " or serve the model (elman serve)"
+            f" graph of layers expresses; the recurrent layers have a weight of {weight:g} in it."
+            " Verify with elman, or serve the model (elman serve)"
         )
 
     def _example(self) -> Callable[[], object]:

@@ -62,7 +62,7 @@ class SignatureSession:
         Raises `DataError` for ink without a point, or a reference of a single one.
         """
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         if not isinstance(ink, Ink):
             raise DataError(f"a signature is an Ink, not a {type(ink).__name__}")
         if len(self._inks) < self._needed:

@@ -40,25 +40,28 @@ class SignatureSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSe
     planned: ClassVar[frozenset[str]] = frozenset({"epochs", "evaluate_every"})
 
     references: int = Field(
-        5, ge=1, le=10, description="Genuine signatures of a person that enrolment asks for."
+        5, ge=1, le=10, description="Recommended number of genuine signatures for an enrolment."
     )
     draws: int = Field(
-        10, ge=1, le=1000, description="Choices of references of each person in an evaluation."
+        10,
+        ge=1,
+        le=1000,
+        description="Random choices of references for each person in an evaluation.",
     )
     threshold: float = Field(
-        0.5, gt=0, lt=1, description="Probability from which a signature is taken as genuine."
+        0.5, gt=0, lt=1, description="Minimum probability to accept a signature as genuine."
     )
     penalty: float = Field(
         100.0,
         ge=0,
         le=1e9,
-        description="L2 penalty of the linear part, which reads statistics of the deviations.",
+        description="L2 penalty of the linear model, which reads statistics of the deviations.",
     )
     bidirectional: bool = Field(True, description="Bidirectional layers.")
-    path: str = Field("path", description="Column of the files of ink.")
+    path: str = Field("path", description="Column of the ink files.")
     writer: str = Field(
-        "writer", description="Column of the person whose signature it is or feigns."
+        "writer", description="Column of the person whose signature it is or claims to be."
     )
     label: str = Field(
-        "label", description='Column of "genuine" or "forgery"; all are genuine without it.'
+        "label", description='Column of "genuine" or "forgery"; without it all are genuine.'
     )

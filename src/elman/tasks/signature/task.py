@@ -96,14 +96,14 @@ class Signature(SignatureParts):
         references = []
         for name, ink in samples:
             if len(ink) == 1:
-                raise DataError(f"{name} is a single point, which no signature can be told by")
+                raise DataError(f"{name} is a single point, which is too little to verify")
             references.append(self._traced(ink, name))
         self._check_channels([ink for _, ink in samples])
         asked = self.settings.references
         if len(samples) < asked:
             warnings.warn(
-                f"{person} is enrolled by {len(samples)} signatures where {asked} are asked for:"
-                " more is mistaken",
+                f"{person} is enrolled with {len(samples)} signatures, {asked} are recommended:"
+                " errors are more likely",
                 stacklevel=2,
             )
         self.templates.put(person, references)
@@ -159,7 +159,7 @@ class Signature(SignatureParts):
             if missing := sum(getattr(ink, channel) is None for ink in inks):
                 warnings.warn(
                     f"{missing} of {len(inks)} signatures have no {channel}, which the model reads:"
-                    " it goes on without, and more is mistaken",
+                    " they are compared without it, and errors are more likely",
                     stacklevel=3,
                 )
 
@@ -178,7 +178,7 @@ class Signature(SignatureParts):
         """
         self._check_trained()
         if options:
-            raise SettingsError(f"{next(iter(options))} is no option of predicting signatures")
+            raise SettingsError(f"{next(iter(options))} is not an option for signatures")
         dataset = self.read(data, labelled=False)
         if person is None and dataset.samples.writers is None:
             raise SettingsError(

@@ -27,17 +27,17 @@ class Predict(PredictFlags):
     """How speech is written down."""
 
     format: Literal["text", "json", "srt", "vtt", "ctm"] | None = Field(
-        None, description="How transcripts are written; text if not given."
+        None, description="Format of transcripts; text if not given."
     )
     hot_word: tuple[str, ...] = Field(
-        (), description="A word or phrase that is likelier here; may be given again."
+        (), description="A word or phrase that is more likely here; may be given several times."
     )
     language: str | None = Field(
-        None, description="A language model of characters that weighs transcripts, too."
+        None, description="A character language model to combine with the recogniser."
     )
     lm: Path | None = Field(None, description=_LM)
     channel: int | None = Field(None, description=_CHANNEL)
-    microphone: bool = Field(False, description="Write down what is said now.")
+    microphone: bool = Field(False, description="Transcribe the microphone.")
 
     def options(self) -> dict[str, Any]:
         """The flags that were given, as options of `predictions`."""
@@ -118,7 +118,7 @@ def report(found: "SpeechReport") -> str:
     parts = [f"{lines}\n\n" for lines in wrong[:MOST_SHOWN]]
     if len(wrong) > MOST_SHOWN:
         parts.append(f"(and {len(wrong) - MOST_SHOWN} more utterances with errors)\n")
-    parts += [f"not heard: {each.error}\n" for each in found.broken]
+    parts += [f"not transcribed: {each.error}\n" for each in found.broken]
     parts += [f"word error rate       {found.wer}\n", f"character error rate  {found.cer}\n"]
     return "".join([*parts, f"real-time factor      {found.real_time_factor:.4f}\n"])
 
@@ -148,8 +148,9 @@ def listen(task: "Speech", decoding: dict[str, Any]) -> Iterator[Part]:
 
 COMMANDS = Commands(
     SpeechSettings,
-    """Train a recogniser of speech on recordings and their transcripts: a table with a row for
-    each, a folder of sound with a .txt beside each, Kaldi's wav.scp and text, or a dataset.
+    """Train a speech recogniser on recordings and their transcripts: a table with a row for each
+    recording, a folder of sound files with a .txt beside each, Kaldi's wav.scp and text, or a
+    dataset.
 
     Example: `elman train speech --data recordings.csv --path file --text said`
     """,

@@ -60,12 +60,15 @@ class SpeechSettings(
     renamed: ClassVar[Mapping[str, str]] = {"rate": "sample_rate", "features": "acoustic"}
 
     deltas: int = Field(
-        0, ge=0, le=2, description="Delta features: 1 adds the first order, 2 the second too."
+        0,
+        ge=0,
+        le=2,
+        description="Delta features: 1 adds those of first order, 2 also those of second order.",
     )
     stack: int = Field(3, ge=1, le=8, description="Frames of 10 ms stacked into a step.")
     bidirectional: bool = Field(
         True,
-        description="Bidirectional layers: more accurate, but text comes at the end only.",
+        description="Bidirectional layers: more accurate, but the text comes only at the end.",
     )
     look_ahead: float | None = Field(
         None,
@@ -80,13 +83,13 @@ class SpeechSettings(
         0.1,
         ge=0,
         lt=0.5,
-        description="Speed perturbation while training: up to this share faster and slower.",
+        description="Speed perturbation: up to this share faster and slower.",
     )
     noise: float | None = Field(
         None,
         ge=-20,
         le=80,
-        description="Noise added while training: signal-to-noise ratio in decibels, at least.",
+        description="Augmentation: lowest signal-to-noise ratio of added noise, in decibels.",
     )
     time_masks: int = Field(2, ge=0, le=20, description="SpecAugment: number of time masks.")
     time_share: float = Field(
@@ -107,13 +110,15 @@ class SpeechSettings(
     path: str = Field("path", description="Column of the sound files.")
     text: str = Field("text", description="Column of the transcripts.")
     audio_folder: str | None = Field(
-        None, description="Folder of a manifest's sound files; its own, or clips in it, if none."
+        None,
+        description="Folder of the sound files of a manifest; if none, that of the manifest or"
+        " clips in it.",
     )
     channel: int | None = Field(
         None,
         ge=0,
         le=1023,
-        description="Channel of recordings with several, 0 the first; their mean if none.",
+        description="Channel of recordings with several channels, from 0; their mean if none.",
     )
 
     @model_validator(mode="after")

@@ -38,8 +38,8 @@ class Listener:
         acoustic = task.acoustic
         if task.settings.waits:
             raise SettingsError(
-                "this model listens from the end, too, and can say nothing before: train one with"
-                " bidirectional=False (--no-bidirectional), or with look_ahead"
+                "this model is bidirectional and writes nothing before the end of the sound: train"
+                " one with bidirectional=False (--no-bidirectional), or with look_ahead"
             )
         if acoustic is None and rate is not None:
             raise SettingsError(f"rate={rate}: this model reads ready features, not sound")
@@ -93,10 +93,9 @@ class Listener:
         if self._sound is not None:
             if self._sound.is_resampling:
                 raise SettingsError(
-                    "a session that brings sound to another rate cannot be saved, as the resampler"
-                    " does not show what it holds back: resample before, and make the session"
-                    f" without rate (the model hears {self._features.features.rate} samples a"
-                    " second)"
+                    "a session that resamples sound cannot be saved, as the state of the resampler"
+                    " is not accessible: resample before, and create the session without rate (the"
+                    f" model reads {self._features.features.rate} samples a second)"
                 )
             saved |= prefixed("features", self._features.state)
         if self._ahead is not None:
@@ -170,7 +169,7 @@ class SpeechSession:
     def accepting(self, chunk: NDArray[Any]) -> Steps[TranscriptUpdate]:
         """As `accept`, for a server that computes for many sessions."""
         if self.hypothesis is not None:
-            raise SettingsError("this session is finished: make another one")
+            raise SettingsError("this session is finished: create a new one")
         start = time.perf_counter()
         self._take(self._decoding.accept((yield from self._listener.accepting(chunk))))
         update = self._update(self.partial)

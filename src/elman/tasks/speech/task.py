@@ -123,7 +123,7 @@ class Speech(SpeechParts):
         found = self.predictions(data)
         broken = [each.error for each in found if each.error is not None]
         if broken:
-            warnings.warn(f"not heard: {'; '.join(broken)}", stacklevel=2)
+            warnings.warn(f"not transcribed: {'; '.join(broken)}", stacklevel=2)
         return [each.value or "" for each in found]
 
     def rows(self, data: Any) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ class SpeechReport(Evaluation):
         broken = tuple(each for each in found if each.error)
         heard = [p for p in zip(found, references, strict=True) if not p[0].error]
         if not heard:
-            raise DataError(f"no utterance can be heard: {broken[0].error}")
+            raise DataError(f"no utterance can be transcribed: {broken[0].error}")
         transcripts, texts = zip(*heard, strict=True)
         written = [each.text for each in transcripts]
         factor = seconds / sum(each.seconds for each in transcripts)

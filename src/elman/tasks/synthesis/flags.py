@@ -18,12 +18,19 @@ class Generate(GenerateFlags):
     """How handwriting is written, and where to."""
 
     out: Path | None = Field(None, description="File to write: .svg, .png or .inkml.")
-    bias: float = Field(0.0, description="Above 0 tidier writing: likelier points, less spread.")
-    style: Path | None = Field(None, description="File of ink, in whose hand to write on.")
-    style_text: str | None = Field(None, description="What the style's ink says, if not in it.")
-    count: int = Field(1, ge=1, le=1000, description="Pieces to write; with several, FILE-1 on.")
-    most: int | None = Field(None, description="Points after which the writing is stopped.")
-    seed: int | None = Field(None, description="The same seed writes the same text.")
+    bias: float = Field(0.0, description="Above 0 tidier and less varied writing.")
+    style: Path | None = Field(None, description="Ink file whose handwriting is imitated.")
+    style_text: str | None = Field(
+        None, description="Text of the style's ink, if the file does not hold it."
+    )
+    count: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Number of pieces to write; several are written to FILE-1, FILE-2 and so on.",
+    )
+    most: int | None = Field(None, description="Maximum number of points of a piece.")
+    seed: int | None = Field(None, description="Random seed; the same seed writes the same ink.")
 
     def run(self, task: "Synthesis", prompt: str) -> Iterator[str]:
         """The name of each file that was written."""
@@ -34,7 +41,7 @@ class Generate(GenerateFlags):
         style: Any = self.style
         if self.style_text is not None:
             if self.style is None:
-                raise SettingsError("--style-text says what --style is: give that, too")
+                raise SettingsError("--style-text is the text of --style: give --style, too")
             style = [(ink, self.style_text) for ink in read_inks(self.style, labelled=False)]
         text = prompt or None
         inks = task.samples(
@@ -50,8 +57,8 @@ class Generate(GenerateFlags):
 
 COMMANDS = Commands(
     SynthesisSettings,
-    """Train a network that writes by hand: ink like the training samples, of a text where these
-    have texts.
+    """Train a generator of handwriting: ink like the training samples or, if these have texts, of
+    any given text.
 
     Example: `elman train synthesis --data lines.csv --path file --text transcript`
     """,

@@ -38,13 +38,13 @@ class Style:
         if not len(found.inks[0]):
             raise DataError("the style's ink has no point")
         if known.has_text and found.texts is None:
-            raise SettingsError("style: what it says is not known: give (ink, text)")
+            raise SettingsError("style: its text is missing: give (ink, text)")
         strokes = known.strokes(found.inks[0])
         spread = float(np.sqrt((strokes.offsets[1:] ** 2).mean())) if len(strokes.pens) > 1 else 0
         if not known.scale / _ALIKE < spread < known.scale * _ALIKE:
             warnings.warn(
                 f"the style's points are {spread:.3g} apart, those of the training data"
-                f" {known.scale:.3g}: scale it, or what follows may not be writing",
+                f" {known.scale:.3g}: scale it, or the result may be illegible",
                 stacklevel=4,
             )
         return cls(strokes, found.texts[0] if known.has_text and found.texts else "")

@@ -42,25 +42,27 @@ class SynthesisSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSe
     )
 
     condition: Literal["auto", "text", "nothing"] = Field(
-        "auto", description="What is written depends on: a text, where samples have texts if auto."
+        "auto",
+        description="Condition of the writing: a text, or nothing; auto: a text if all samples"
+        " have one.",
     )
     components: int = Field(
-        20, ge=1, le=1000, description="Gaussians of the mixture density of a point's offset."
+        20, ge=1, le=1000, description="Gaussians in the mixture density of a point's offset."
     )
     window: int = Field(
-        10, ge=1, le=1000, description="Gaussians of the window on a text (Graves 2013)."
+        10, ge=1, le=1000, description="Gaussians in the window on a text (Graves 2013)."
     )
-    embedding_size: int = Field(32, ge=1, le=4096, description="Length of a character's vector.")
+    embedding_size: int = Field(32, ge=1, le=4096, description="Size of a character's vector.")
     spacing: float = Field(
         0.0,
         ge=0,
         le=10,
-        description="Distance between points along a stroke that the ink is resampled to, in median"
-        " heights of the training samples; 0 keeps the pen's points.",
+        description="Distance of the points along a stroke after resampling, in median heights of"
+        " the training samples; 0 keeps the original points.",
     )
     longest: int = Field(
-        2000, ge=2, le=10**6, description="Points of the longest sample that is trained on."
+        2000, ge=2, le=10**6, description="Maximum number of points of a training sample."
     )
     text: str = Field("text", description="Column of the texts.")
     writer: str = Field("writer", description="Column of the writers.")
-    path: str = Field("path", description="Column of the files of ink.")
+    path: str = Field("path", description="Column of the ink files.")

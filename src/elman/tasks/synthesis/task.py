@@ -149,7 +149,7 @@ class Synthesis(Task):
         known = set("".join(train.texts))
         kept = [i for i, text in enumerate(held_out.texts) if set(text) <= known]
         if not kept:
-            raise DataError("every text held out has characters that no text trained on has")
+            raise DataError("every held-out text has characters that the training texts lack")
         return train, HandwritingData(held_out.samples.select(kept))
 
     def plan(self, train: HandwritingData) -> Plan:

@@ -15,7 +15,9 @@ class TextSearchSettings(Settings):
         description="Order of the n-gram language model of the transcripts; 0 for none.",
     )
     lm: str | None = Field(
-        None, description="ARPA file of a language model, in place of one of the transcripts."
+        None,
+        description="ARPA file of a word language model, instead of one learnt from the"
+        " transcripts.",
     )
     lexicon: bool = Field(
         False, description="Closed vocabulary: only words of the transcripts or of lm."

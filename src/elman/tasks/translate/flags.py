@@ -22,21 +22,25 @@ class Predict(PredictFlags):
     """How texts are translated."""
 
     beam: int | None = Field(None, description=_BEAM)
-    n_best: int | None = Field(None, description="So many translations of each text, a row each.")
-    prefix: str | None = Field(None, description="What each translation begins with.")
+    n_best: int | None = Field(
+        None, description="Number of translations of each text, a row for each."
+    )
+    prefix: str | None = Field(None, description="Text that each translation begins with.")
     terms: Path | None = Field(None, description=_TERMS)
     no_repeat_ngram: int | None = Field(
-        None, description="Tokens of n-grams that no translation has twice."
+        None, description="Size of n-grams that may not be repeated within a translation."
     )
     temperature: float | None = Field(
-        None, description="Draw tokens, flatter above 1; the beam's translation if not given."
+        None, description="Sample tokens at this temperature; beam search if not given."
     )
-    seed: int | None = Field(None, description="The same seed draws the same tokens.")
+    seed: int | None = Field(None, description="Random seed for sampling.")
     alignments: bool = Field(
-        False, description="After each translation, which source token each token attended to most."
+        False,
+        description="Also print, for each token of the translation, the source token with the"
+        " highest attention.",
     )
     attention_plot: Path | None = Field(
-        None, description="Draw the attention of the translations into this picture, as map.png."
+        None, description="Draw the attention of the translations to this file, such as map.png."
     )
 
     def run(
@@ -110,8 +114,8 @@ def _alignment(found: "Prediction") -> str:
 
 COMMANDS = Commands(
     TranslateSettings,
-    """Train a translator on pairs of texts: a table with two columns, two files of as many lines,
-    TMX, or a dataset.
+    """Train a translation model on pairs of texts: a table with two columns, two files with
+    corresponding lines, TMX, or a dataset.
 
     Example: `elman train translate --data pairs.tsv --source en --target de`
     """,

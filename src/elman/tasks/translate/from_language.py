@@ -113,7 +113,7 @@ def vocabularies(
                 side = "sources" if name == "init_encoder" else "targets"
                 raise DataError(
                     f"{name}: {unknown:.0%} of the {side}' {vocabulary.kind} are unknown to the"
-                    " language model: is it of another language or writing?"
+                    " language model: is it of another language or script?"
                 )
     return own
 

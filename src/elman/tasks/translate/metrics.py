@@ -104,6 +104,6 @@ def _metrics() -> Any:
         from sacrebleu import metrics
     except ImportError as error:
         raise SettingsError(
-            f"translate measures with sacrebleu ({error}): pip install 'elman[translate]'"
+            f"translate needs sacrebleu for its metrics ({error}): pip install 'elman[translate]'"
         ) from None
     return metrics

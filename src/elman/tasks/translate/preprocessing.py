@@ -182,8 +182,8 @@ class TranslatePreprocessing:
             warnings.warn(
                 f"{len(long):,} of {len(data):,} texts are much longer than any of training"
                 f" ({self.longest:,} tokens), as {data.pairs.names[long[0]]} of"
-                f" {lengths[long[0]]:,}: their translations may break off or repeat themselves;"
-                " cut them into sentences",
+                f" {lengths[long[0]]:,}: their translations may end early or repeat themselves;"
+                " split them into sentences",
                 stacklevel=5,
             )
 

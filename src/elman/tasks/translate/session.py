@@ -101,7 +101,7 @@ class TranslateSession:
     def accepting(self, chunk: str) -> Steps[Update]:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         if not isinstance(chunk, str):
             raise SettingsError(f"chunk must be a text, got a {type(chunk).__name__}")
         *lines, pending = (self._pending + chunk).split("\n")

@@ -59,37 +59,41 @@ class TranslateSettings(
     )
 
     source: str | None = Field(
-        None, description="Column, language or file ending of the source texts; found if none."
+        None, description="Column, language or file ending of the source texts; detected if none."
     )
     target: str | None = Field(
-        None, description="Column, language or file ending of the target texts; found if none."
+        None, description="Column, language or file ending of the target texts; detected if none."
     )
     clean: bool = Field(
         True,
-        description="Leave out pairs that harm: an empty side, very different lengths, the wrong"
-        " script, exact duplicates.",
+        description="Drop pairs that harm training: an empty side, very different lengths, the"
+        " wrong script, exact duplicates.",
     )
     monolingual: str | None = Field(
-        None, description="File of target texts alone, to train on too; needs backward."
+        None, description="File of monolingual target texts to train on, too; needs backward."
     )
     backward: str | None = Field(
         None,
-        description="Trained model of the other direction, which makes sources of monolingual texts"
-        " (back-translation, Sennrich et al. 2016).",
+        description="Trained model of the other direction, which generates the sources of"
+        " monolingual texts (back-translation, Sennrich et al. 2016).",
     )
     init_encoder: str | None = Field(
         None,
-        description="Language model of source texts, whose vocabulary is taken and whose weights"
-        " begin the encoder's forward direction (Ramachandran et al. 2017).",
+        description="Language model of source texts; the encoder takes its vocabulary and, for"
+        " the forward direction, starts from its weights (Ramachandran et al. 2017).",
     )
     init_decoder: str | None = Field(
         None,
-        description="Language model of target texts, whose vocabulary is taken and whose weights"
-        " begin the decoder.",
+        description="Language model of target texts; the decoder takes its vocabulary and starts"
+        " from its weights.",
     )
     tokens: Kind = Field("bpe", description="Tokenisation of both sides.")
-    source_tokens: Kind | None = Field(None, description="Another one of the sources.")
-    target_tokens: Kind | None = Field(None, description="Another one of the targets.")
+    source_tokens: Kind | None = Field(
+        None, description="Tokenisation of the sources, if it differs."
+    )
+    target_tokens: Kind | None = Field(
+        None, description="Tokenisation of the targets, if it differs."
+    )
     vocabulary_size: int | None = Field(
         None,
         ge=3,
@@ -97,31 +101,33 @@ class TranslateSettings(
         description="Vocabulary size of each side; all characters or words if none.",
     )
     joint_vocabulary: bool = Field(
-        False, description="One vocabulary, with the same embeddings, for source and target."
+        False, description="One vocabulary, with shared embeddings, for source and target."
     )
     placeholders: bool = Field(
         False,
-        description="Copy numbers, URLs and e-mail addresses that stand alike on both sides: one"
-        " symbol in the place of each.",
+        description="Copy numbers, URLs and e-mail addresses that are the same on both sides,"
+        " each represented by one symbol.",
     )
-    lowercase: bool = Field(False, description="Lower-case source and target.")
-    normalisation: Literal["nfc", "nfkc", "none"] = Field("nfc", description="Unicode normal form.")
+    lowercase: bool = Field(False, description="Lowercase source and target.")
+    normalisation: Literal["nfc", "nfkc", "none"] = Field(
+        "nfc", description="Unicode normalisation form."
+    )
     chinese: Literal["simplified", "traditional"] | None = Field(
-        None, description="Script that Chinese is brought to (needs elman[translate])."
+        None, description="Script that Chinese is converted to (needs elman[translate])."
     )
     embedding_size: int = Field(256, ge=1, le=2**16, description="Embedding size.")
     decoder_layers: int = Field(
-        2, ge=2, le=1000, description="Layers of the decoder, the first of which attends."
+        2, ge=2, le=1000, description="Number of layers of the decoder, the first of which attends."
     )
     attention: Literal["additive", "dot", "general", "none"] = Field(
         "additive",
-        description="Attention: additive (Bahdanau 2015), dot or general (Luong 2015), or none, the"
+        description="Attention: additive (Bahdanau 2015), dot or general (Luong 2015); none: the"
         " mean of the encoder's outputs.",
     )
     input_feeding: bool = Field(
         False,
-        description="Feed what was attended to into the next step (Luong 2015): one step at a time"
-        " in training, too.",
+        description="Input feeding (Luong 2015): the attention vector is an input of the next"
+        " step; training then runs step by step, too.",
     )
     tie_weights: bool = Field(
         True, description="Tie the output weights to the target embeddings (Press & Wolf 2017)."
@@ -130,7 +136,10 @@ class TranslateSettings(
         0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
     )
     token_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Word dropout: share of tokens made unknown while training."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Word dropout: share of tokens replaced by the unknown token in training.",
     )
     beam: int = Field(5, ge=1, le=1000, description="Beam width; 1 is greedy decoding.")
     length_penalty: float = Field(
@@ -140,9 +149,9 @@ class TranslateSettings(
         0.0, ge=0, le=10, description="Weight of the coverage penalty (Wu et al. 2016)."
     )
     copy_unknown: bool = Field(
-        True, description="Write unknown words as the source words that they attend to."
+        True, description="Replace unknown words by the source words that they attend to."
     )
-    max_held_out: int = Field(1000, ge=1, description="Most pairs held out.")
+    max_held_out: int = Field(1000, ge=1, description="Maximum number of pairs held out.")
     metric: Literal["bleu", "chrf", "exact", "loss"] = Field(
         "chrf", description="The validation metric that chooses the best weights."
     )

@@ -29,7 +29,7 @@ def event_plan(train: VideoData, given: Mapping[str, Any], preset: Preset) -> Pl
         raise DataError("there is no event in the videos to train on")
     rate = given.get("rate") or usual.rate
     if rate is None:
-        raise DataError("the frames have no times, by which events are found in them: give a rate")
+        raise DataError("the frames have no times, which events need: give a rate")
     if not given.get("rate"):
         wanted = _FRAMES / float(np.quantile(seconds, _SHORT))
         rate = float(f"{rate / max(1, math.floor(rate / wanted)):.6g}")

@@ -71,7 +71,7 @@ class EventSession:
     def accepting(self, frames: Any) -> Steps[Update]:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         taken = self._intake.take(frames)
         new: list[FoundEvent] = []
         if len(taken):

@@ -116,7 +116,9 @@ class Events:
     ) -> list[Prediction]:
         """The events of each video, in the order of their starts."""
         if options.get("n", 1) != 1:
-            raise SettingsError("n is of models that tell one answer a clip: this one finds events")
+            raise SettingsError(
+                "n is for models that give one answer for a clip: this one finds events"
+            )
         return [Prediction(_events(each, preprocessing), columns=self.columns) for each in output]
 
     def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:

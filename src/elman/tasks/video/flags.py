@@ -24,19 +24,24 @@ _RATE = 10.0  # frames a second, where clips have no times
 class Predict(PredictFlags):
     """How clips are told."""
 
-    n: int = Field(1, ge=1, le=1000, description="Labels of each clip, with their probabilities.")
+    n: int = Field(
+        1, ge=1, le=1000, description="Number of labels for each clip, with their probabilities."
+    )
     every: str | None = Field(
         None,
-        description="Tell what a clip shows so far after each such time, as 1s or 0.5: of models"
-        " that tell labels; of cameras and streams 1s if not given.",
+        description="Interval for printing the answer so far, such as 1s or 0.5, for models that"
+        " classify clips; 1s for cameras and streams if not given.",
     )
     retries: int = Field(
-        5, ge=0, le=10**6, description="Attempts in a row to connect again to a camera or stream."
+        5,
+        ge=0,
+        le=10**6,
+        description="Maximum number of attempts in a row to reconnect to a camera or stream.",
     )
     out: Path | None = Field(
         None,
-        description="File for the frames that are predicted: .gif, .mp4, or .npz, which keeps every"
-        " pixel; of several clips it gets numbers.",
+        description="File for the predicted frames: .gif, .mp4, or .npz, which keeps the exact"
+        " pixels; for several clips it is numbered.",
     )
 
     def run(
@@ -79,7 +84,7 @@ class Predict(PredictFlags):
         from elman.tasks.video.running import running
 
         if task.settings.kind != "classify" or self.n != 1:
-            raise SettingsError("--every is for models that tell labels, without --n")
+            raise SettingsError("--every is for models that classify, and not with --n")
         assert self.every is not None
         for source in sources:
             for clip, name in _clips(source, task):
@@ -96,7 +101,7 @@ class Predict(PredictFlags):
         from elman.tasks.video.running import live
 
         if task.settings.kind == "predict":
-            raise SettingsError("cameras and streams are for models that tell labels or events")
+            raise SettingsError("cameras and streams are for models that classify or find events")
         if len(sources) > 1 or self.n != 1 or self.out is not None:
             raise SettingsError("give one camera or stream alone, without --n and --out")
         every = 1.0 if self.every is None else seconds_of(self.every)
@@ -158,7 +163,7 @@ def _plain(value: Any) -> Any:
 
 COMMANDS = Commands(
     VideoSettings,
-    """Train a model that tells what a video shows, finds events in long ones, or predicts the next
+    """Train a model that classifies video, finds events in long videos, or predicts the next
     frames.
 
     Example: `elman train video --data clips/`

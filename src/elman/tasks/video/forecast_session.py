@@ -46,7 +46,7 @@ class ForecastSession:
         uint8 or floats from 0 to 1; they may be of any size.
         """
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         taken = self._intake.take(frames)
         if len(taken):
             kept = [] if self._frames is None else [self._frames]

@@ -139,7 +139,7 @@ class Forecasting:
     ) -> list[Prediction]:
         """Frames (m, H, W, C) uint8."""
         if options.get("n", 1) != 1:
-            raise SettingsError("n is of models that classify: this one predicts frames")
+            raise SettingsError("n is for models that classify: this one predicts frames")
         frames = [(255 * each).round().byte().permute(0, 2, 3, 1).numpy() for each in output]
         return [Prediction(each, columns=self.columns) for each in frames]
 

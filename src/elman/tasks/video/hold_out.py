@@ -48,7 +48,7 @@ def later_events_held_out(data: VideoData, share: float) -> tuple[VideoData, Vid
         cut = count - round(share * count)
         if rate is None or not 0 < cut < count:
             raise DataError(
-                f"{clip.described} is the only source, and cannot be parted in time: give"
+                f"{clip.described} is the only source, and cannot be split in time: give"
                 " validation data of its own"
             )
         for k, (begin, end) in enumerate(((0, cut), (cut, count))):

@@ -221,7 +221,9 @@ def _check_several(data: VideoData, *, several: bool) -> None:
         return
     for name, labels in zip(data.clips.names, data.label_sets, strict=True):
         if len(labels) != 1:
-            raise DataError(f"{name}: {len(labels)} labels, where the model tells one of each clip")
+            raise DataError(
+                f"{name}: {len(labels)} labels, where the model predicts one for a clip"
+            )
 
 
 def _range(frames: Sequence[Frame]) -> tuple[float, float, float]:

@@ -72,7 +72,7 @@ class VideoSession:
     def accepting(self, frames: Any) -> Steps[Update]:
         """As `accept`, for a server that computes for many sessions."""
         if self._finished:
-            raise SettingsError("this session is finished: make another one by session()")
+            raise SettingsError("this session is finished: create a new one with session()")
         taken = self._intake.take(frames)
         if len(taken):
             yield from self._read(taken)

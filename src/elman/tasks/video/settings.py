@@ -62,38 +62,43 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
 
     kind: Literal["auto", "classify", "events", "predict"] = Field(
         "auto",
-        description="What is asked of a clip: its label, the events in a long one with their start"
-        " and end, or the frames that come next; if auto its label where clips have labels.",
+        description="What to predict for a clip: its label, the events in a long clip with their"
+        " start and end, or the next frames; auto: its label if clips have labels,"
+        " otherwise the next frames.",
     )
     size: int | str | None = Field(
         None,
-        description="Height and width that frames are brought to, in pixels, as 64 or 96x128. If"
-        " none a square like those of the clips, of 64 at most, to tell labels; to predict each"
-        " clip keeps its own, but for files beyond 1,024 a side.",
+        description="Height and width that frames are resized to, in pixels, such as 64 or"
+        " 96x128. If none: for labels and events, a square like the clips' frames, of"
+        " 64 at most; to predict frames, each clip's own size, up to 1,024 a side.",
     )
     rate: float | None = Field(
         None,
         gt=0,
         le=1000,
-        description="Frames a second that are read; that of the clips, or what leaves 64 frames of"
-        " a usual one, if none.",
+        description="Frames per second that are read; if none, that of the clips, or less where a"
+        " typical clip would have more than 64 frames.",
     )
     colour: Literal["auto", "grey", "colour"] = Field(
-        "auto", description="Colours or grey; if auto grey where the clips have no colours."
+        "auto", description="Colour or greyscale; auto: greyscale if the clips have no colours."
     )
     fit: Literal["resize", "crop", "letterbox"] = Field(
         "resize",
-        description="How frames of another shape come to the size: both sides on their own, the"
-        " middle cut out, or black bars added.",
+        description="How frames with another aspect ratio are resized: both sides independently,"
+        " centre crop, or black bars.",
     )
     differences: bool = Field(
-        True, description="Give each frame's difference to the one before as further channels."
+        True, description="Add each frame's difference to the frame before as further channels."
     )
     channels: int = Field(
         8, ge=4, le=512, multiple_of=4, description="Channels of the first convolution."
     )
     features: int = Field(
-        128, ge=4, le=4096, multiple_of=4, description="Features of a frame, for the recurrence."
+        128,
+        ge=4,
+        le=4096,
+        multiple_of=4,
+        description="Features of each frame, the input of the recurrence.",
     )
     bidirectional: bool = Field(True, description="Bidirectional layers.")
     pooling: Literal["attention", "mean", "max", "mean_max", "last"] = Field(
@@ -101,8 +106,8 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
     )
     summary_model: bool = Field(
         False,
-        description="Beside the network that tells clips apart a linear model of how much moves in"
-        " each of 3 x 3 parts of the frame, weighed on the validation data.",
+        description="Combine the network with a linear model of the amount of motion in each of 3"
+        " x 3 parts of the frame, weighted on the validation data.",
     )
     label_smoothing: float = Field(
         0.05, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
@@ -111,97 +116,107 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         0.08,
         ge=0,
         le=0.5,
-        description="Displacement of a whole clip while training, at most, as a share of the size.",
+        description="Augmentation: maximum displacement of a clip, as a share of the size.",
     )
     speed: float = Field(
-        0.1, ge=0, le=10, description="Change of a clip's speed while training: 0.2 is up to 1.2."
+        0.1,
+        ge=0,
+        le=10,
+        description="Augmentation: change of a clip's speed; 0.2 is up to 1.2 times.",
     )
     brightness: float = Field(
-        0.1, ge=0, le=10, description="Change of brightness while training: 0.2 is up to 1.2."
+        0.1, ge=0, le=10, description="Augmentation: change of brightness; 0.2 is up to 1.2 times."
     )
     flip: bool = Field(
         False,
-        description="Mirror half of the clips while training: where left and right do not tell"
-        " classes apart.",
+        description="Augmentation: mirror half of the clips, if left and right do not distinguish"
+        " classes.",
     )
     inputs: int = Field(
-        10, ge=1, le=1000, description="Frames given, where the next ones are predicted."
+        10, ge=1, le=1000, description="Number of input frames, if the next frames are predicted."
     )
-    horizon: int = Field(10, ge=1, le=1000, description="Frames to predict.")
+    horizon: int = Field(10, ge=1, le=1000, description="Number of frames to predict.")
     patch: int = Field(
-        4, ge=1, le=64, description="Side of the squares of pixels that are read as channels."
+        4,
+        ge=1,
+        le=64,
+        description="Side of the square patches of pixels that are read as channels.",
     )
     persistence: bool | None = Field(
         None,
-        description="Predict what is added to the last frame; if none where later frames are nearer"
-        " to it than to the mean of those given and to black.",
+        description="Predict the change relative to the last frame; if none, where later frames"
+        " are closer to it than to the mean of the input frames and to black.",
     )
     flow: bool | None = Field(
         None,
-        description="Move frames along their optical flow first, and predict what changes beside"
-        " that; if none where this alone foretells more than the last frame does.",
+        description="Move frames along their optical flow and predict the change relative to"
+        " that; if none, where this alone predicts better than the last frame does.",
     )
     crop: int | None = Field(
         None,
         ge=8,
         le=4096,
-        description="Side of the windows that are cut out of larger frames to train on; if none 64"
-        " where frames are predicted. Predicted are whole frames.",
+        description="Side of the training windows cut out of larger frames; if none, 64 where"
+        " frames are predicted. Predictions are always whole frames.",
     )
     zoom: float = Field(
         3.0,
         ge=1,
         le=10,
-        description="How much smaller, at most, things are shown in windows cut out to train on.",
+        description="Largest factor by which the content of training windows is scaled down.",
     )
     matching: bool | None = Field(
         None,
-        description="Give the frames predicted the distribution of brightness of the last one"
-        " (probability matching); if none where there are thresholds, and changes of the last frame"
-        " are predicted.",
+        description="Give the predicted frames the brightness distribution of the last frame"
+        " (probability matching); if none, where there are thresholds and the change"
+        " of the last frame is predicted.",
     )
     residual_scale: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="Share of the learnt change that is added to the last frame in predictions; if"
-        " not given less than 1 where frames move along the flow and few windows are trained on.",
+        description="Share of the learnt change that is used in predictions; if none, less than 1"
+        " where frames move along the flow and there are few training windows.",
     )
     balance: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="How much more rare brightness counts in the loss than common one: its"
-        " frequency to the power of minus this (Shi et al. 2017).",
+        description="Weight of rare brightness levels in the loss: their frequency to the power"
+        " of minus this (Shi et al. 2017).",
     )
     mae: float = Field(
-        0.0, ge=0, le=1000, description="Weight of the absolute error beside the squared one."
+        0.0,
+        ge=0,
+        le=1000,
+        description="Weight of the absolute error, relative to the squared error.",
     )
     thresholds: tuple[float, ...] = Field(
         (),
-        description="Brightness, 0 to 255, from which on the critical success index counts a pixel"
-        " of predicted frames.",
+        description="Brightness levels, 0 to 255, from which the critical success index counts a"
+        " pixel.",
     )
     metric: Literal["auto", "accuracy", "macro_f1", "loss"] = Field(
         "auto",
-        description="The validation metric that chooses the best weights; if auto the loss, of"
-        " clips of one label each at the temperature that fits best.",
+        description="The validation metric that chooses the best weights; auto: the loss, for"
+        " clips with one label each at the best temperature.",
     )
     window: int | None = Field(
         None,
         ge=2,
         le=10**5,
-        description="Frames of the windows of long videos that are trained on to find events, and"
-        " that models which read both ways see at once; if none about four events.",
+        description="Frames in a window of a long video, for training on events and for"
+        " prediction with bidirectional models; if none, about four events.",
     )
     path: str = Field("path", description="Column of the paths of clips.")
     label: str = Field("label", description="Column of the labels.")
     separator: str | None = Field(
-        None, description="What parts the labels of a clip that may have several."
+        None, description="Separator between the labels of a clip that may have several."
     )
     cache: str | None = Field(
         None,
-        description="Folder of decoded frames, 10 GiB at most; one in the user's cache if none.",
+        description="Folder for the cache of decoded frames, 10 GiB at most; one in the user's"
+        " cache folder if none.",
     )
 
     @field_validator("size", mode="before")

@@ -102,7 +102,7 @@ class Video(Task):
         the best, with their probabilities.
         """
         if extra := set(options) - {"n"}:
-            raise SettingsError(f"{min(extra)} is no option of predictions: n is")
+            raise SettingsError(f"{min(extra)} is not an option of predictions; the only one is n")
         whole(options.get("n", 1), "n", 1)
         found = super().predictions(data, **options)
         return [replace(each, columns=self._part.columns) for each in found]
