@@ -1,7 +1,6 @@
 """Hooks of the site's build: a page of the API reference for each public package."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any
 
