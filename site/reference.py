@@ -4,8 +4,6 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from mkdocs.structure.files import File
-
 DOCS = Path(__file__).parents[1] / "docs"
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 PACKAGES = {
@@ -27,6 +25,8 @@ PACKAGES = {
 
 def on_files(files: Any, *, config: Any) -> Any:
     """Add the pages, which are nowhere on the disk."""
+    from mkdocs.structure.files import File
+
     for folder, name in PACKAGES.items():
         path = f"reference/{folder or 'elman'}.md"
         files.append(File.generated(config, path, content=page(folder, name)))

@@ -168,7 +168,7 @@ def test_columns_that_are_missing_or_there_already(classifier: Classify) -> None
     ):
         classifier.arrow_schema(pa.schema({"a": pa.string(), "b": pa.string()}))
     labelled = pa.schema({"text": pa.string(), "label": pa.string()})
-    with pytest.raises(DataError, match=r"has a column 'label', .* column_prefix='predicted_'"):
+    with pytest.raises(DataError, match=r"has a column 'label': .* column_prefix='predicted_'"):
         classifier.arrow_schema(labelled)
     twice = pa.schema([("text", pa.string()), ("text", pa.string())])
     with pytest.raises(DataError, match="two columns have the same name"):

@@ -95,5 +95,5 @@ def test_what_does_not_fit_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"wiki\.vec has none of the 6 words of the texts"):
         fitted(vectors=path)
     waves = [np.ones((4, 2), np.float32), np.zeros((5, 2), np.float32)] * 4
-    with pytest.raises(SettingsError, match=r"vectors=.* are of texts, and the data holds feature"):
+    with pytest.raises(SettingsError, match=r"vectors=.* need texts, and the data holds feature"):
         Classify(**SMALL, vectors=path).fit((waves, ["x", "y"] * 4), progress=False)

@@ -141,7 +141,7 @@ def test_several_layers_read_forwards_only() -> None:
 
 def test_data_that_it_cannot_begin_with(words: Path) -> None:
     features = [np.ones((4, 2), np.float32)] * 8, ["a", "b"] * 4
-    with pytest.raises(DataError, match=r"start_from: .* of texts, .* holds feature vectors"):
+    with pytest.raises(DataError, match=r"start_from: .* of texts .* holds feature vectors"):
         Classify().fit(features, start_from=words, progress=False)
     other = ["хорошо сделано", "плохо сделано"] * 8, ["+", "-"] * 8
     with pytest.raises(DataError, match="100% of the texts' words are unknown"):

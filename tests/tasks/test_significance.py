@@ -98,7 +98,7 @@ def test_the_command_compares_two_runs(
     assert set(row) == {"metric", "own", "other", "p", "note"}
     for words, message in (
         (["one", "other"], "task forecast cannot be compared"),
-        (["one", "two", "--against", "two"], "are two"),
+        (["one", "two", "--against", "two"], "not both"),
         (["one", "nowhere"], "nowhere"),
     ):
         with pytest.raises(SystemExit):

@@ -11,9 +11,8 @@ from torch.autograd.function import once_differentiable
 from elman.nn import compiled
 from elman.nn.recording import alone, in_graph
 
-_LINE = (
-    64  # bytes: where rows begin at multiples of it, a product is written up to 1.5 times as fast
-)
+# Bytes: where rows begin at multiples of it, a product is written up to 1.5 times as fast.
+_LINE = 64
 _KINDS = (torch.float32, torch.float64)
 # Rows and classes for which the own product was measured to be faster, 1.3 to 1.5 times.
 _FEW, _MANY = range(8, 257), 256

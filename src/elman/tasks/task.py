@@ -310,7 +310,7 @@ class Task(Hooks):
         if folder is not None:
             self.report_page = training.write_report(folder)
         if training.learn_again():
-            vars(self).update(vars(task))
+            self._preprocessing, self.record = task._preprocessing, task.record
             if folder is not None:
                 self.save(folder)
         if warning := no_better(baselines):

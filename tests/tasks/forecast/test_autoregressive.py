@@ -181,7 +181,7 @@ def test_bad_questions(counts: Forecast) -> None:
         counts.predict(h=0)
     with pytest.raises(SettingsError, match="paths=0: a whole number from 1"):
         counts.sample_paths(paths=0)
-    with pytest.raises(SettingsError, match="visits beside those: make it a target"):
+    with pytest.raises(SettingsError, match="visits cannot be known: make it a target"):
         Forecast(head="normal", past="visits")
     with pytest.raises(SettingsError, match="head: Input should be 'quantiles', 'student_t'"):
         Forecast(head="poisson")

@@ -91,7 +91,7 @@ def test_feature_sequences_are_shown_by_their_steps(tmp_path: Path) -> None:
 def test_a_language_model_shows_a_sample_and_lines(tmp_path: Path) -> None:
     plain = "the cat sat on the mat and slept until the morning came.\n"
     odd = "qzx <b> vjk &amp; wqp zzz qqq xjx\n"
-    text = plain * 60 + odd + plain * 20
+    text = plain * 40 + odd + plain * 40  # the middle one of three stretches has it
     task = Language(**SMALL, max_steps=60, batch_size=4, chunk_length=25, lr=0.02, held_out=0.4)
     page = page_of(task, [text], None, tmp_path)
     assert "<pre>" in section(page, "A sample")

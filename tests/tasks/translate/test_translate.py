@@ -345,7 +345,7 @@ def test_target_texts_alone_are_translated_back(tmp_path: Path) -> None:
 
 
 def test_a_very_long_text_is_translated_with_a_warning(task: Translate) -> None:
-    with pytest.warns(UserWarning, match="1 of 2 texts are much longer .* cut them"):
+    with pytest.warns(UserWarning, match="1 of 2 texts are much longer .* split them"):
         found = task.predict(["1 2 3 4", "3 " * 60])
     assert found[0] == "one two three four"
     assert found[1]

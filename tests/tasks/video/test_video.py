@@ -192,7 +192,7 @@ def test_answers_while_a_clip_runs(
     assert float(rows[-1][2]) == pytest.approx(whole.details["probability"], abs=1e-3)
     main([*words, "10"])
     assert len(capsys.readouterr().out.splitlines()) == 2
-    for wrong, reason in (("0", "above 0"), ("a", "not a duration"), ("1s --n 2", "without --n")):
+    for wrong, reason in (("0", "above 0"), ("a", "not a duration"), ("1s --n 2", "not with --n")):
         with pytest.raises(SystemExit):
             main([*words, *wrong.split()])
         assert reason in capsys.readouterr().err
