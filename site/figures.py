@@ -9,6 +9,7 @@ import doctest
 import html
 import io
 import re
+import tempfile
 from functools import cache
 from typing import Any
 
@@ -70,7 +71,12 @@ def figures(parts: tuple[str, ...]) -> list[tuple[str, str]]:
 
     names: dict[str, Any] = {"__name__": "page"}
     drawn = []
-    with mpl.rc_context(STYLE), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        mpl.rc_context(STYLE),
+        contextlib.redirect_stdout(io.StringIO()),
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),  # for what a page's code writes
+    ):
         for part in parts:
             if "\n" not in part:
                 drawn.append((part, _svg(part, names.get("figure"))))
