@@ -4,7 +4,6 @@ import ast
 from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parents[1] / "docs"
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 PACKAGES = {
     "": "elman",

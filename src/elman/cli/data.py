@@ -15,6 +15,13 @@ from elman.errors import SettingsError
 from elman.progress import stage
 
 _LONGEST = 60.0
+SourceColumn = Annotated[
+    str | None, Parameter(help="Column, language or file ending of the source texts of pairs.")
+]
+TargetColumn = Annotated[
+    str | None, Parameter(help="Column, language or file ending of the target texts of pairs.")
+]
+Encoding = Annotated[str | None, Parameter(help="Encoding of a text file; detected if not given.")]
 
 data_app = App(name="data", help="Check your data, or list and download known datasets.")
 
@@ -76,12 +83,8 @@ def data_shard(
     separator: Annotated[
         str | None, Parameter(help="Separator between the labels of a text that may have several.")
     ] = None,
-    source: Annotated[
-        str | None, Parameter(help="Column, language or file ending of the sources of pairs.")
-    ] = None,
-    target: Annotated[
-        str | None, Parameter(help="Column, language or file ending of their targets.")
-    ] = None,
+    source: SourceColumn = None,
+    target: TargetColumn = None,
     clean: Annotated[bool, Parameter(help="Leave out pairs that harm.")] = True,
     path: Annotated[str, Parameter(help="Column of a manifest's sound files.")] = "path",
     audio_folder: Annotated[
@@ -90,9 +93,7 @@ def data_shard(
     channel: Annotated[
         int | None, Parameter(help="Channel of recordings with several, 0 the first.")
     ] = None,
-    encoding: Annotated[
-        str | None, Parameter(help="Encoding of a text file; detected if not given.")
-    ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Write data as shards, for training on more data than fits into memory.
 
@@ -233,19 +234,13 @@ def data_check(
         Parameter(help=f"Longest utterance allowed, in seconds; {_LONGEST:g} if not given."),
     ] = None,
     transcripts: Annotated[bool, Parameter(help="Also check the transcripts.")] = True,
-    source: Annotated[
-        str | None, Parameter(help="Column, language or file ending of the source texts of pairs.")
-    ] = None,
-    target: Annotated[
-        str | None, Parameter(help="Column, language or file ending of the target texts of pairs.")
-    ] = None,
+    source: SourceColumn = None,
+    target: TargetColumn = None,
     held_out: Annotated[
         str | None,
         Parameter(help="Validation or test pairs; their sources should not occur in this data."),
     ] = None,
-    encoding: Annotated[
-        str | None, Parameter(help="Encoding of a text file; detected if not given.")
-    ] = None,
+    encoding: Encoding = None,
     delimiter: Annotated[
         str | None,
         Parameter(help="Field delimiter of a table, such as ';' or tab; detected if not given."),

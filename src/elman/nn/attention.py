@@ -10,7 +10,6 @@ from elman.errors import SettingsError
 from elman.nn import compiled, graph_attention
 from elman.nn.graph import Graph, Value
 from elman.nn.lengths import as_tensor, check_lengths, mask_of
-from elman.nn.recording import alone, in_graph
 
 Kind = Literal["additive", "dot", "general"]
 
@@ -157,7 +156,8 @@ class Attention(nn.Module):
             raise ValueError(
                 f"query is a batch of {query.shape[1]} and memory one of {values.shape[1]}"
             )
-        if self.kind == "additive" and self._compiles and _is_usual(query, self.v, *memory):
+        is_kernels = self.kind == "additive" and self._compiles and not torch.is_grad_enabled()
+        if is_kernels and mask.numel() and compiled.takes((query, self.v, values, keys), [mask]):
             from elman.compiler.cpu.additive_attention import attend
 
             return attend(nn.functional.linear(query, self.weight_query), self.v, *memory)
@@ -192,23 +192,6 @@ class Attention(nn.Module):
             query = nn.functional.linear(query, self.weight)
         products = query.transpose(0, 1) @ keys.transpose(1, 2)
         return products / self.memory_size**0.5 if self.scaled else products
-
-
-def _is_usual(*tensors: Tensor) -> bool:
-    """Whether the compiled kernel computes this: no gradients, on a CPU, of one kind of numbers.
-
-    The last tensor is a mask.
-    """
-    if torch.is_grad_enabled() or in_graph() or not alone():
-        return False
-    *numbers, mask = tensors
-    kind = numbers[0].dtype
-    return (
-        kind in (torch.float32, torch.float64)
-        and mask.numel() > 0
-        and all(type(each) in (Tensor, nn.Parameter) and each.is_cpu for each in tensors)
-        and all(each.dtype == kind for each in numbers)
-    )
 
 
 def _check(value: Tensor, name: str, steps: str, size: int) -> None:

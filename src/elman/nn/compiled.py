@@ -15,6 +15,7 @@ from elman.nn import projection
 from elman.nn.lengths import mask_of
 from elman.nn.precision import LOW, as_float, has_autocast, low_precision, rounded
 from elman.nn.projection import Direction
+from elman.nn.recording import alone, in_graph
 from elman.nn.reference import Extras, State, Weights, product
 from elman.nn.torch_kernels import inside_transform
 
@@ -26,6 +27,19 @@ _KINDS = "float32, float64, bfloat16 or float16"
 def lack() -> str | None:
     """What this machine lacks for compiled kernels, None if nothing."""
     return None if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
+
+
+def takes(numbers: Sequence[Tensor], others: Sequence[Tensor] = ()) -> bool:
+    """Whether kernels for plain tensors take these here and now: on a CPU, outside of graphs and
+    transforms, `numbers` of one kind, float32 or float64, and `others` of any."""
+    if in_graph() or not alone():
+        return False
+    kind = numbers[0].dtype
+    return (
+        kind in _DTYPES
+        and all(each.dtype == kind for each in numbers)
+        and all(type(x) in (Tensor, nn.Parameter) and x.is_cpu for x in (*numbers, *others))
+    )
 
 
 def gpu_lack() -> str | None:

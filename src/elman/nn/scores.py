@@ -1,19 +1,18 @@
 """Scores of many classes: their product, log probabilities and cross entropy, on a CPU by kernels
 that read and write a row of scores as few times as can be."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from elman.nn import compiled
-from elman.nn.recording import alone, in_graph
 
 # Bytes: where rows begin at multiples of it, a product is written up to 1.5 times as fast.
 _LINE = 64
-_KINDS = (torch.float32, torch.float64)
 # Rows and classes for which the own product was measured to be faster, 1.3 to 1.5 times.
 _FEW, _MANY = range(8, 257), 256
 
@@ -25,7 +24,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     >>> torch.allclose(linear(x, weight, bias), F.linear(x, weight, bias), atol=1e-6)
     True
     """
-    if torch.is_grad_enabled() or x.dim() < 2 or not _is_usual(x, weight, bias):
+    if torch.is_grad_enabled() or x.dim() < 2 or not _compiles((x, weight, bias)):
         return F.linear(x, weight, bias)
     rows = x.flatten(0, -2)
     few = len(rows) in _FEW and len(weight) >= _MANY
@@ -35,7 +34,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def log_softmax(scores: Tensor, out: Tensor) -> Tensor:
     """The log probabilities of scores (N, V) in `out`, (N, V), without gradients."""
-    if scores.is_contiguous() or scores.stride(-1) != 1 or not _is_usual(scores, out):
+    if scores.is_contiguous() or scores.stride(-1) != 1 or not _compiles((scores, out)):
         return torch.log_softmax(scores, -1, out=out)
     from elman.compiler.cpu import log_softmax as kernels
 
@@ -59,7 +58,7 @@ def cross_entropy(
     >>> losses.shape
     torch.Size([2])
     """
-    if not len(x) or targets.dtype != torch.int64 or not _is_usual(x, weight, bias, targets):
+    if not len(x) or targets.dtype != torch.int64 or not _compiles((x, weight, bias), [targets]):
         scores = F.linear(x, weight, bias)
         return F.cross_entropy(scores, targets, label_smoothing=smoothing, reduction="none")
     if not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):
@@ -113,12 +112,5 @@ def _apart(weight: Tensor) -> int:
     return -(-len(weight) // line) * line
 
 
-def _is_usual(*tensors: Tensor) -> bool:
-    """Whether kernels compute this: on a CPU, of one kind of numbers (and whole ones)."""
-    if in_graph() or not alone() or compiled.lack() is not None:
-        return False
-    kind = tensors[0].dtype
-    return kind in _KINDS and all(
-        type(each) in (Tensor, nn.Parameter) and each.is_cpu and each.dtype in (kind, torch.int64)
-        for each in tensors
-    )
+def _compiles(numbers: Sequence[Tensor], others: Sequence[Tensor] = ()) -> bool:
+    return compiled.lack() is None and compiled.takes(numbers, others)

@@ -309,8 +309,8 @@ class Task(Hooks):
         vars(self).update(vars(task))
         if folder is not None:
             self.report_page = training.write_report(folder)
-        if training.learn_again():
-            self._preprocessing, self.record = task._preprocessing, task.record
+        if (found := training.learnt_again()) is not None:
+            self._preprocessing = found
             if folder is not None:
                 self.save(folder)
         if warning := no_better(baselines):

@@ -247,20 +247,20 @@ class Training:
         with self._stage("training the baselines"):
             return with_baselines(self.task, self.train, self.held_out)
 
-    def learn_again(self) -> bool:
-        """Let the task's preprocessing learn from what was split off to validate, too; whether it
-        does. Validation data of the user's own stay unseen."""
+    def learnt_again(self) -> Any:
+        """The task's preprocessing after it has learnt from what was split off to validate, too,
+        which the record then says; None where it does not. Validation data of the user's own stay
+        unseen."""
         if self.whole is self.train:
-            return False
+            return None
         with self._stage("learning from the held-out data"):
             found = self.task.learn_again(self.whole)
         if found is None:
-            return False
-        self.task._preprocessing = found
+            return None
         words = "has learnt from the validation data, too, after the metrics were taken"
         self.task.record["training"][self.task.learns_again] = words
         self._say(f"the {self.task.learns_again} {words}")
-        return True
+        return found
 
     def write_report(self, folder: Path) -> Path | None:
         """Write the report page of the run; None, with a warning, where that fails."""

@@ -88,17 +88,14 @@ def _scores(code: Code, item: Any, sequence: Any, weights: Any) -> Any:
 
 def _exponentials(code: Code, weights: Any, highest: Any) -> Any:
     """Scores become exp(score - highest); their sum."""
-    place = code.entry.alloca(code.vector)
-    code.b.store(code.splat(0.0), place)
-    for column, mask in code.vectors(code["steps"]):
+
+    def terms(column: Any, mask: Any) -> list[Any]:
         score = code.load(weights, column, mask)
         value = math.exp(code, code.b.fsub(score, code.splat(highest)))
         code.store(value, weights, column, mask)
-        if mask is not None:  # what is not there counts as nothing
-            value = code.b.select(mask, value, code.splat(0.0))
-        total = code.b.load(place, typ=code.vector)
-        code.b.store(code.b.fadd(total, value), place)
-    return code.lane_sum(code.b.load(place, typ=code.vector))
+        return [value]
+
+    return code.totals(code["steps"], 1, terms)[0]
 
 
 def _context(code: Code, item: Any, sequence: Any, weights: Any) -> None:

@@ -3,7 +3,7 @@
 Mutable variables live on the stack; LLVM turns them into registers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -269,6 +269,21 @@ class Code:
         for lane in range(1, self.lanes):
             total = self.b.fadd(total, self.b.extract_element(value, ir.Constant(I32, lane)))
         return total
+
+    def totals(
+        self, size: Any, count: int, terms: Callable[[Any, Any], Sequence[Any]]
+    ) -> list[Any]:
+        """The sums over so many numbers of the `count` vectors that `terms` makes of a column and
+        its mask."""
+        places = [self.entry.alloca(self.vector) for _ in range(count)]
+        for place in places:
+            self.b.store(self.splat(0.0), place)
+        for column, mask in self.vectors(size):
+            for place, value in zip(places, terms(column, mask), strict=True):
+                if mask is not None:  # what is not there counts as nothing
+                    value = self.b.select(mask, value, self.splat(0.0))
+                self.b.store(self.b.fadd(self.b.load(place, typ=self.vector), value), place)
+        return [self.lane_sum(self.b.load(place, typ=self.vector)) for place in places]
 
     def square_root(self, value: Any) -> Any:
         """Of one number."""

@@ -117,17 +117,12 @@ def _sums(
     code: Code, scores: Any, highest: Any, terms: Sequence[Any], *, keeps: bool = False
 ) -> list[Any]:
     """Over a row the sums of terms of exp(score - highest), which is kept if asked, and score."""
-    places = [code.entry.alloca(code.vector) for _ in terms]
-    for place in places:
-        code.b.store(code.splat(0.0), place)
-    for column, mask in code.vectors(code["size"]):
+
+    def of_columns(column: Any, mask: Any) -> list[Any]:
         score = code.load(scores, column, mask)
         value = math.exp(code, code.b.fsub(score, code.splat(highest)))
         if keeps:
             code.store(value, scores, column, mask)
-        for place, term in zip(places, terms, strict=True):
-            own = term(value, score)
-            if mask is not None:
-                own = code.b.select(mask, own, code.splat(0.0))
-            code.b.store(code.b.fadd(code.b.load(place, typ=code.vector), own), place)
-    return [code.lane_sum(code.b.load(place, typ=code.vector)) for place in places]
+        return [term(value, score) for term in terms]
+
+    return code.totals(code["size"], len(terms), of_columns)

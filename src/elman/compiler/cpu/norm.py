@@ -106,15 +106,12 @@ def _total(
     names: tuple[str, ...] = ("U",),
 ) -> Any:
     """The sum over a row of a term of its values."""
-    place = code.entry.alloca(code.vector)
-    code.b.store(code.splat(0.0), place)
-    for column, mask in code.vectors(size):
+
+    def terms(column: Any, mask: Any) -> list[Any]:
         values = [
             code.load(code[name], code.add(start, column), mask)
             for name, start in zip(names, starts, strict=True)
         ]
-        value = term(*values)
-        if mask is not None:  # what is not there counts as nothing
-            value = code.b.select(mask, value, code.splat(0.0))
-        code.b.store(code.b.fadd(code.b.load(place, typ=code.vector), value), place)
-    return code.lane_sum(code.b.load(place, typ=code.vector))
+        return [term(*values)]
+
+    return code.totals(size, 1, terms)[0]

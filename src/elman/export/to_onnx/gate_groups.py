@@ -1,6 +1,5 @@
 """Which gates are computed together: fewer nodes of a step, as a runtime pays for each."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,7 +81,7 @@ def _parents(outputs: Sequence[Node]) -> dict[Node, list[Node | None]]:
     """Of each node those that read it; None where it is an output."""
     found: dict[Node, list[Node | None]] = {}
     for node in order(outputs):
-        for arg in Counter(node.args):
+        for arg in dict.fromkeys(node.args):
             found.setdefault(arg, []).append(node)
     for node in outputs:
         found.setdefault(node, []).append(None)
