@@ -154,19 +154,34 @@ def test_both_directions_of_projected_lstms_and_of_ragged_sequences() -> None:
     assert_close(layer(ragged, chunks=3)[0].pad()[0], layer(ragged)[0].pad()[0], rtol=0, atol=1e-6)
 
 
-def test_a_direction_that_does_not_forget_is_run_as_a_whole() -> None:
+@pytest.mark.parametrize(("threads", "chunked"), [(1, 3), (2, 2)])
+def test_a_direction_that_does_not_forget_is_run_as_a_whole(
+    threads: int, chunked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other direction of its layer, too, where two threads run both at the same time."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    shots: list[int] = []
+    shot = parallel_time.Runner.shot
+
+    def counted(*args: Any) -> Any:
+        found = shot(*args)
+        shots.append(found[0] is not None)
+        return found
+
+    monkeypatch.setattr(parallel_time.Runner, "shot", counted)
     torch.manual_seed(0)
     layer = elman.layer("gru", 16, 64, num_layers=2, bidirectional=True)
     x = torch.randn(1024, 1, 16)
+    state = 0.1 * torch.randn(4, 1, 64)
     with torch.no_grad():
         layer.weight_hh_l1_reverse.mul_(5)
-        output, state = layer(x, chunks=4)
+        output, last = layer(x, state, chunks=4)
         report = layer.shooting_report
-        expected, last = layer(x)
-    assert (report.chunks, report.fell_back) == (4, True)
+        expected, expected_last = layer(x, state)
+    assert (report.chunks, report.fell_back, sum(shots)) == (4, True, chunked)
     assert "come together" in str(report.reason)
     assert_close(output[..., :64], expected[..., :64], rtol=0, atol=1e-5)
-    assert_close(state[:3], last[:3], rtol=0, atol=1e-5)
+    assert_close(last[:3], expected_last[:3], rtol=0, atol=1e-5)
     with torch.no_grad():
         layer.weight_hh_l0.mul_(5)
         output, _ = layer(x, chunks=4)

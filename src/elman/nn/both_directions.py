@@ -11,56 +11,66 @@ from elman.nn.lengths import mask_of
 from elman.nn.shooting import ShootingReport
 
 if TYPE_CHECKING:
+    from elman.nn.parallel_time import Runner
     from elman.nn.recurrent import Recurrent
 
 Found: TypeAlias = tuple[list[Tensor], States]
-Direction: TypeAlias = Callable[
-    ["Recurrent", Sequences, States | None], tuple[Found | None, ShootingReport]
-]
 
 
 def run(
     layer: "Recurrent",
     given: Sequences,
     initial: States | None,
-    shot: Direction,
-    whole: Callable[["Recurrent", Sequences, States | None], Found],
+    runner: Callable[["Recurrent"], "Runner"],
 ) -> tuple[Found | None, ShootingReport]:
-    """The output with every state if these are wanted, and the last states, by `shot`, which runs
-    chunks of a layer of one direction; where it cannot, that direction is run by `whole`. None
-    where it cannot from the first direction on.
+    """The output with every state if these are wanted, and the last states.
+
+    A direction that does not forget is run as a whole; with several threads the other direction of
+    its layer, too, since a layer run as a whole computes both at the same time. None where the
+    first layer's forward direction, or with several threads either of them, does not forget.
     """
     x, lengths, resets = given
     if lengths is not None and resets is not None:
         resets = resets & mask_of(lengths, len(x))
     if lengths is not None and layer.residual:
         x = x.masked_fill(~mask_of(lengths, len(x)).unsqueeze(-1), 0)
+    together = torch.get_num_threads() > 1
     reports: list[ShootingReport] = []
     everything: list[Found] = []
     for index in range(layer.num_layers):
-        outputs = []
-        for turn in range(2):
-            at = 2 * index + turn
-            one = direction(layer, at)
-            first = None if initial is None else tuple(each[at : at + 1] for each in initial)
-            here = _turned_all(x, lengths, resets) if turn else Sequences(x, lengths, resets)
-            found, report = shot(one, here, first)
-            if found is None and not at:
-                return None, report
-            reports.append(report)
-            results, ends = found or whole(one, here, first)
-            if turn:
-                results = [turned(each, lengths) for each in results]
-            outputs.append(results[0])
+        at = 2 * index
+        here = (Sequences(x, lengths, resets), _turned_all(x, lengths, resets))
+        runners = [runner(part(layer, at + turn)) for turn in range(2)]
+        probes = [own.probe(each) for own, each in zip(runners, here, strict=True)]
+        refusals = [each.refusal for each in probes if each.refusal is not None]
+        if refusals and index == 0 and (together or probes[0].refusal is not None):
+            return None, refusals[0]
+        if refusals and together:
+            first = _states(initial, at, 2)
+            results, ends = runner(part(layer, at, both=True))(here[0], first)
+            output = results[0]
+            reports += refusals
             everything.append((results[1:], ends))
-        x = layer._between(torch.cat(outputs, -1), x, index)
+        else:
+            outputs = []
+            for turn in range(2):
+                first = _states(initial, at + turn, 1)
+                found, report = runners[turn].shot(here[turn], first, probes[turn])
+                results, ends = found or runners[turn](here[turn], first)
+                results = [turned(each, lengths) for each in results] if turn else results
+                outputs.append(results[0])
+                reports.append(report)
+                everything.append((results[1:], ends))
+            output = torch.cat(outputs, -1)
+        x = layer._between(output, x, index)
     histories = [torch.cat(parts, 1) for parts in zip(*(h for h, _ in everything), strict=True)]
     last = tuple(torch.cat(parts) for parts in zip(*(e for _, e in everything), strict=True))
     return ([x, *histories], last), _summary(reports)
 
 
-def direction(layer: "Recurrent", at: int) -> "Recurrent":
-    """Direction number `at` of all layers, as a layer forwards with the same parameters."""
+def part(layer: "Recurrent", at: int, *, both: bool = False) -> "Recurrent":
+    """Direction number `at` of all layers, as a layer forwards, or both from there on, as a
+    bidirectional layer; with the same parameters."""
     from elman.nn.recurrent import Recurrent
 
     found = Recurrent(
@@ -68,6 +78,7 @@ def direction(layer: "Recurrent", at: int) -> "Recurrent":
         layer.output_size if at > 1 else layer.input_size,
         layer.hidden_size,
         bias=layer.bias,
+        bidirectional=both,
         proj_size=layer.proj_size,
         device="meta",
         backend=layer.backend,
@@ -75,10 +86,16 @@ def direction(layer: "Recurrent", at: int) -> "Recurrent":
         layer_norm=layer.layer_norm,
         learn_initial_state=layer.learn_initial_state,
     )
-    for name in found._names:
-        own = name.removesuffix("_l0") + layer._suffix(at)
-        found._parameters[name] = layer._parameters[own]
+    for turn in range(2 if both else 1):
+        suffix = found._suffix(turn)
+        for name in [each for each in found._names if each.endswith(suffix)]:
+            own = name.removesuffix(suffix) + layer._suffix(at + turn)
+            found._parameters[name] = layer._parameters[own]
     return found.train(layer.training)
+
+
+def _states(initial: States | None, at: int, count: int) -> States | None:
+    return None if initial is None else tuple(each[at : at + count] for each in initial)
 
 
 def turned(each: Tensor, lengths: Tensor | None) -> Tensor:

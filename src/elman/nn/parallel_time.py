@@ -16,7 +16,7 @@ from elman.nn.chunks import Sequences, States
 from elman.nn.inputs import Input, to_batch, to_state
 from elman.nn.precision import low_precision
 from elman.nn.recording import in_graph, recorded
-from elman.nn.shooting import ShootingReport, refused, shoot
+from elman.nn.shooting import Probe, ShootingReport, probe, refused, shoot
 from elman.nn.shooting_gradient import Link, linked
 from elman.nn.torch_kernels import inside_transform
 
@@ -30,14 +30,19 @@ _PRODUCTS = 4e8  # of the recurrent matrix with a sequence's states, below which
 _SMALLEST = {1: 3 * 128**2, 2: 3 * 256**2}  # matrix, by the sequences of a batch
 
 
-class Whole:
-    """Runs a layer over sequences as a whole, time first and states always as a tuple."""
+class Runner:
+    """Runs a layer over sequences, time first and states always as a tuple: as a whole, or as
+    chunks."""
 
-    def __init__(self, layer: "Recurrent", *, every_state: bool) -> None:
+    def __init__(
+        self, layer: "Recurrent", *, every_state: bool, count: int, tolerance: float
+    ) -> None:
         self.layer, self.every_state = layer, every_state
+        self.count, self.tolerance = count, tolerance
 
     def __call__(self, given: Sequences, state: States | None) -> Found:
-        """The output, every state at every step if these are wanted, and the last states."""
+        """The output, every state at every step if these are wanted, and the last states, of the
+        sequences as a whole."""
         return self._parts(self._call(self.layer.forward, given, state))
 
     def initial(self, x: Tensor) -> States:
@@ -45,6 +50,38 @@ class Whole:
         layer = self.layer
         each = [layer._initial(at, x) for at in range(layer.num_layers)]
         return tuple(torch.stack(part) for part in zip(*each, strict=True))
+
+    def probe(self, given: Sequences) -> Probe:
+        """Whether the layer forgets fast enough for the chunks."""
+        return probe(self, given, self.count, self.tolerance)
+
+    def shot(
+        self, given: Sequences, initial: States | None, probed: Probe
+    ) -> tuple[Found | None, ShootingReport]:
+        """As the whole, by chunks of equally many steps and then the steps that remain."""
+        first = self.initial(given.x) if initial is None else initial
+        steps = len(given.x) // self.count * self.count
+        even = given.steps(0, steps)
+        parameters = dict(self.layer.named_parameters())
+        operands = (even.x, *first, *parameters.values())
+        training = torch.is_grad_enabled() and any(each.requires_grad for each in operands)
+        found, report = shoot(
+            self, even, first, self.count, self.tolerance, probed, training=training
+        )
+        if found is None:
+            return None, report
+
+        def again(flat: Flat) -> list[Tensor]:
+            x, *rest = [each for each in flat if each is not None]
+            named = dict(zip(parameters, rest[len(first) :], strict=True))
+            return self.with_parameters(even._replace(x=x), tuple(rest[: len(first)]), named)
+
+        link = Link(self, found, even.lengths, self.tolerance, tuple(parameters.values()), again)
+        outputs, ends = linked(link, even.x, first)
+        if steps < len(given.x):
+            more, ends = self(given.steps(steps, len(given.x)), ends)
+            outputs = [torch.cat(pair) for pair in zip(outputs, more, strict=True)]
+        return (outputs, ends), report
 
     def with_parameters(
         self, given: Sequences, state: States, parameters: dict[str, Tensor]
@@ -134,18 +171,14 @@ def run(
         layer.shooting_report = refused(reason)
         return None
 
-    def whole(one: "Recurrent", part: Sequences, first: States | None) -> Found:
-        return Whole(one, every_state=every_state)(part, first)
-
-    def shot(
-        one: "Recurrent", part: Sequences, first: States | None
-    ) -> tuple[Found | None, ShootingReport]:
-        return _shot(Whole(one, every_state=every_state), part, first, int(count), tolerance)
+    def runner(part: "Recurrent") -> Runner:
+        return Runner(part, every_state=every_state, count=int(count), tolerance=tolerance)
 
     if layer.bidirectional:
-        found, report = both_directions.run(layer, batch, initial, shot, whole)
+        found, report = both_directions.run(layer, batch, initial, runner)
     else:
-        found, report = shot(layer, batch, initial)
+        own = runner(layer)
+        found, report = own.shot(batch, initial, own.probe(batch))
     layer.shooting_report = report
     if found is None:
         return None
@@ -154,34 +187,6 @@ def run(
     last = [tuple(end[at] for end in ends) for at in runs]
     every = [tuple(h[:, at] for h in histories) for at in runs] if histories else []
     return layer._returned(output, given, last, every, batched=batched)
-
-
-def _shot(
-    whole: Whole, given: Sequences, initial: States | None, count: int, tolerance: float
-) -> tuple[Found | None, ShootingReport]:
-    """The sequences and the last states, by chunks of equally many steps and then the steps that
-    remain."""
-    first = whole.initial(given.x) if initial is None else initial
-    steps = len(given.x) // count * count
-    even = given.steps(0, steps)
-    parameters = dict(whole.layer.named_parameters())
-    operands = (even.x, *first, *parameters.values())
-    training = torch.is_grad_enabled() and any(each.requires_grad for each in operands)
-    found, report = shoot(whole, even, first, count, tolerance, training=training)
-    if found is None:
-        return None, report
-
-    def again(flat: Flat) -> list[Tensor]:
-        x, *rest = [each for each in flat if each is not None]
-        named = dict(zip(parameters, rest[len(first) :], strict=True))
-        return whole.with_parameters(even._replace(x=x), tuple(rest[: len(first)]), named)
-
-    link = Link(whole, found, even.lengths, tolerance, tuple(parameters.values()), again)
-    outputs, ends = linked(link, even.x, first)
-    if steps < len(given.x):
-        more, ends = whole(given.steps(steps, len(given.x)), ends)
-        outputs = [torch.cat(pair) for pair in zip(outputs, more, strict=True)]
-    return (outputs, ends), report
 
 
 def worthwhile(layer: "Recurrent", x: Tensor) -> int:

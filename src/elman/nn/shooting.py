@@ -62,24 +62,49 @@ class Trajectory(NamedTuple):
     ends: States
 
 
+class Probe(NamedTuple):
+    """Steps to run before each chunk, and the steps of rows that it took to see that; or the report
+    of why chunks are refused."""
+
+    warm_up: int
+    work: int
+    refusal: ShootingReport | None = None
+
+
+def probe(run: Run, given: Sequences, count: int, tolerance: float) -> Probe:
+    """Whether the network forgets fast enough for `count` chunks of the sequences."""
+    steps, batch = len(given.x) // count, given.x.shape[1]
+    given, longest = given.steps(0, count * steps), int(_SHARE * steps)
+    seen = forgetting(run, given, _AIM * tolerance, longest)
+    if seen.steps is None or seen.steps > longest:
+        needs = "never" if seen.steps is None else f"only after some {seen.steps} steps"
+        report = refused(f"states come together {needs}, and a chunk has {steps} steps")
+        extra = seen.work / (count * steps * batch)
+        return Probe(0, seen.work, report._replace(extra_work=extra))
+    return Probe(min(longest, math.ceil(_MARGIN * seen.steps)), seen.work)
+
+
 def shoot(
-    run: Run, given: Sequences, first: States, count: int, tolerance: float, *, training: bool
+    run: Run,
+    given: Sequences,
+    first: States,
+    count: int,
+    tolerance: float,
+    probed: Probe,
+    *,
+    training: bool,
 ) -> tuple[Trajectory | None, ShootingReport]:
     """The chunks of count * n steps, each begun with the last state of the one before.
 
     With `training` the trajectory has a graph of its own, from its starts and, if `given` wants a
     gradient, its input. None where the network does not forget fast enough.
     """
+    warm_up, work, refusal = probed
+    if refusal is not None:
+        return None, refusal
     steps, batch = len(given.x) // count, given.x.shape[1]
-    chunks, longest = Chunks(count, steps, batch), int(_SHARE * steps)
-    seen = forgetting(run, given, _AIM * tolerance, longest)
-    work, whole = seen.work, count * steps * batch
-    if seen.steps is None or seen.steps > longest:
-        needs = "never" if seen.steps is None else f"only after some {seen.steps} steps"
-        report = refused(f"states come together {needs}, and a chunk has {steps} steps")
-        return None, report._replace(extra_work=work / whole)
+    chunks, whole = Chunks(count, steps, batch), count * steps * batch
     rows = chunks.split_all(given)
-    warm_up = min(longest, math.ceil(_MARGIN * seen.steps))
     tails = rows.rows(slice(0, (count - 1) * batch)).steps(steps - warm_up, steps)
     with torch.no_grad():
         _, warm = run(tails, None)
