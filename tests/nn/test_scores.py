@@ -18,6 +18,11 @@ def make(rows: int, inputs: int, size: int, dtype: torch.dtype) -> tuple[Tensor,
     return tuple(torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes)
 
 
+@pytest.fixture(autouse=True)
+def small_sizes_by_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "_SMALLEST", 1)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_linear_and_its_log_softmax(sizes: tuple[int, int, int], dtype: torch.dtype) -> None:
@@ -61,6 +66,14 @@ def test_cross_entropy(sizes: tuple[int, int, int], smoothing: float) -> None:
     weights = torch.rand(sizes[0], dtype=torch.float64)
     gradients = [torch.autograd.grad((each * weights).sum(), given) for each in (found, expected)]
     torch.testing.assert_close(*gradients)
+
+
+def test_of_few_classes_the_plain_cross_entropy_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, bias = make(3, 2, 5, torch.float64)
+    targets = torch.tensor([4, 0, 2])
+    plain = F.cross_entropy(F.linear(x, weight, bias), targets, reduction="none")
+    monkeypatch.setattr(scores, "_SMALLEST", 6)
+    assert torch.equal(scores.cross_entropy(x, weight, bias, targets), plain)
 
 
 def test_gradcheck() -> None:

@@ -15,6 +15,9 @@ from elman.nn import compiled
 _LINE = 64
 # Rows and classes for which the own product was measured to be faster, 1.3 to 1.5 times.
 _FEW, _MANY = range(8, 257), 256
+# Classes from which on the own cross entropy with its gradients was measured to be faster: 1.02
+# times with 257 classes, 1.1 with 600, 1.3 with 4,000 and more.
+_SMALLEST = 256
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -58,7 +61,8 @@ def cross_entropy(
     >>> losses.shape
     torch.Size([2])
     """
-    if not len(x) or targets.dtype != torch.int64 or not _compiles((x, weight, bias), [targets]):
+    own = len(x) > 0 and len(weight) >= _SMALLEST and targets.dtype == torch.int64
+    if not own or not _compiles((x, weight, bias), [targets]):
         scores = F.linear(x, weight, bias)
         return F.cross_entropy(scores, targets, label_smoothing=smoothing, reduction="none")
     if not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.nn import LockedDropout
+from elman.nn import LockedDropout, scores
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_modules import describe
 from elman.nn.graph_ops import linear
@@ -45,10 +45,17 @@ class NextToken(nn.Module):
 
     def forward(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """The scores (logits); lengths do not matter to them."""
-        weight = self._tied[0].weight if self.weight is None else self.weight
-        return F.linear(self.fit_size(self.dropout(output)), weight, self.bias)
+        return F.linear(self.fit_size(self.dropout(output)), self._matrix, self.bias)
+
+    def losses(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The cross entropy of targets (T, B) after the recurrent layers' output, (T * B,)."""
+        x = self.fit_size(self.dropout(output)).flatten(0, 1)
+        return scores.cross_entropy(x, self._matrix, self.bias, targets.flatten())
 
     def to_graph(self, graph: Graph, output: Value, lengths: Value | None = None) -> Value:  # noqa: ARG002
         """The scores in a graph to export."""
-        matrix = self._tied[0].weight if self.weight is None else self.weight
-        return linear(graph, describe(graph, self.fit_size, output), matrix, self.bias)
+        return linear(graph, describe(graph, self.fit_size, output), self._matrix, self.bias)
+
+    @property
+    def _matrix(self) -> Tensor:
+        return self._tied[0].weight if self.weight is None else self.weight

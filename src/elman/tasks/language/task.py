@@ -243,8 +243,7 @@ class Language(Task):
         """Cross entropy of the next tokens, and the penalties of the layers' outputs."""
         inputs, targets = batch
         output, state = model.recurrent(model.encoder(inputs), state)
-        scores = model.head(output)
-        loss = F.cross_entropy(scores.flatten(0, 1), targets.flatten())
+        loss = cast("NextToken", model.head).losses(output, targets).mean()
         settings = self.settings
         if settings.activation_penalty:
             loss = loss + settings.activation_penalty * output.square().mean()
