@@ -93,7 +93,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "two encoder layers": {"num_layers": 2},
     "without tied weights": {"tie_weights": False},
     "without label smoothing": {"label_smoothing": 0.0},
-    "with word dropout 0.1": {"token_dropout": 0.1},
+    "without word dropout": {"token_dropout": 0.0},
     "with layer norm": {"layer_norm": True},
 }
 

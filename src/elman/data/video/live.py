@@ -41,8 +41,9 @@ def is_live(source: str) -> bool:
 
 @dataclass
 class LiveFacts:
-    """What became of a live source so far: `frames` that came, `dropped` ones that were not read in
-    time, `reconnected`, how often, and `fault`, why it ended, "" while it goes on."""
+    """A live source so far: `frames` that came, `dropped` ones that were not read in time,
+    `reconnected`, how often frames came again after a connection was lost, and `fault`, the last
+    loss, "" if there was none."""
 
     frames: int = 0
     dropped: int = 0
@@ -86,6 +87,7 @@ class LiveSource:
         self._change = threading.Condition()
         self._is_closed = self._has_ended = False
         self._time = 0.0  # at which the next connection begins
+        self._is_lost = False  # until the next frame
         self._thread = threading.Thread(target=self._run, name="live source", daemon=True)
         self._library = library(source)
 
@@ -142,7 +144,7 @@ class LiveSource:
                 break
             pause = min(_FIRST_PAUSE * 2**failed, _LONGEST_PAUSE)
             failed += 1
-            self.facts.reconnected += 1
+            self._is_lost = self.facts.frames > 0
             words = f"{self.source}: {self.facts.fault}; attempt {failed} of {self.retries}"
             self._told(f"{words} to connect again in {pause:g} s")
             with self._change:
@@ -189,6 +191,8 @@ class LiveSource:
     def _put(self, frame: Timed) -> None:
         with self._change:
             self.facts.frames += 1
+            self.facts.reconnected += self._is_lost
+            self._is_lost = False
             if self._is_pipe:
                 self._change.wait_for(lambda: len(self._waiting) < _WAITING or self._is_closed)
             elif len(self._waiting) >= _WAITING:
