@@ -380,3 +380,13 @@ def test_bad_arguments(task: Translate, tmp_path: Path) -> None:
     one = tmp_path / "lines.txt"
     one.write_text("1 2\n\n3 4\n")
     assert len(task.predict(one)) == 3
+
+
+@pytest.mark.parametrize(("device", "normed"), [("cpu", True), ("cuda", False)])
+def test_layers_are_normalised_where_that_is_compiled(
+    device: str, normed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elman.tasks.translate.plan.resolve_device", lambda _: torch.device(device))
+    task = Translate()
+    data = task.read([("ab", "ba"), ("abc", "cba"), ("b", "b"), ("cc", "cc")], labelled=True)
+    assert task.plan(data).settings["layer_norm"] is normed

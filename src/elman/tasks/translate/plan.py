@@ -11,6 +11,7 @@ from elman.data.text.vocabulary import PIECES
 from elman.tasks.plan import Plan, Preset, length, units
 from elman.tasks.translate import placeholders
 from elman.tasks.translate.dataset import TranslateData
+from elman.train.settings import resolve_device
 
 _PASSES, _FEWEST = 12, 6000  # passes over all pairs, and least steps
 _EVALUATIONS = 12  # each translates what is held out
@@ -56,6 +57,7 @@ def plan(train: TranslateData, given: Mapping[str, Any], preset: Preset) -> Plan
     if given.get("schedule", "cosine") in ("cosine", "linear"):
         chosen["cooldown"] = _COOLDOWN
     chosen |= {
+        "layer_norm": resolve_device(given.get("device", "auto")).type == "cpu",
         "batch_size": batch,
         **lasting,
         "hidden_size": size,
