@@ -164,7 +164,7 @@ def test_a_direction_that_does_not_forget_is_run_as_a_whole() -> None:
         report = layer.shooting_report
         expected, last = layer(x)
     assert (report.chunks, report.fell_back) == (4, True)
-    assert "come together" in str(report.reason)
+    assert "converge" in str(report.reason)
     assert_close(output[..., :64], expected[..., :64], rtol=0, atol=1e-5)
     assert_close(state[:3], last[:3], rtol=0, atol=1e-5)
     with torch.no_grad():
@@ -257,7 +257,7 @@ def test_chaos_is_run_as_a_whole(cell: str, gain: float, training: bool) -> None
         expected, last = layer(x)
     assert report.fell_back
     assert report.chunks == 1
-    assert "come together" in str(report.reason)
+    assert "converge" in str(report.reason)
     assert report.extra_work < 0.05
     assert torch.equal(output, expected)
     assert torch.equal(state, last)

@@ -75,8 +75,8 @@ def shoot(
     seen = forgetting(run, given, _AIM * tolerance, longest)
     work, whole = seen.work, count * steps * batch
     if seen.steps is None or seen.steps > longest:
-        needs = "never" if seen.steps is None else f"only after some {seen.steps} steps"
-        report = refused(f"states come together {needs}, and a chunk has {steps} steps")
+        how = "never converge" if seen.steps is None else f"converge only after {seen.steps} steps"
+        report = refused(f"states {how}, and a chunk has {steps} steps")
         return None, report._replace(extra_work=work / whole)
     rows = chunks.split_all(given)
     warm_up = min(longest, math.ceil(_MARGIN * seen.steps))
