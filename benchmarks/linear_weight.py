@@ -57,7 +57,7 @@ def parts(case: Case) -> tuple[Any, Any, int]:
 
 
 def measure(train: Any, test: Any, seed: int) -> tuple[float, float, float, float]:
-    """Test accuracies of the network, of both with equal weights and of the linear model; the weight chosen."""
+    """Test accuracies of the network, of both, and of the linear model; the weight chosen."""
     task = Classify(seed=seed, baselines=False).fit(train, progress=False)
     data, head = task.read(test, labelled=True), task.model.head
     targets, chosen = task.preprocessing.targets(data), float(head.linear_weight)

@@ -2,8 +2,8 @@
 
 The state before a chunk is not known, but most networks forget: run over the last steps of the
 chunk before it, a *warm-up*, they come to the same state from any other. With these states all
-chunks are run as a batch; then each chunk's last state is compared with the state that the next
-one was begun with, and what differs is run again from there.
+chunks are run as a batch; then each chunk's last state is compared with the initial state of
+the next one, and what differs is run again from there.
 """
 
 import math
@@ -65,7 +65,7 @@ class Trajectory(NamedTuple):
 def shoot(
     run: Run, given: Sequences, first: States, count: int, tolerance: float, *, training: bool
 ) -> tuple[Trajectory | None, ShootingReport]:
-    """The chunks of count * n steps, each begun with the last state of the one before.
+    """The chunks of count * n steps, each started from the last state of the one before.
 
     With `training` the trajectory has a graph of its own, from its starts and, if `given` wants a
     gradient, its input. None where the network does not forget fast enough.
