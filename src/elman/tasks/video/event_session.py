@@ -34,7 +34,7 @@ class EventUpdate(Update):
 class EventSession:
     """Frames as a camera gives them; `Video.session` makes it.
 
-    An event is reported when it has ended, as `predict` reports it. A network that only reads forwards
+    An event is reported when it has ended, as by `predict`. A network that only reads forwards
     knows that as soon as the pause after it is long enough; one that reads both ways up to a
     window of frames later.
     """
