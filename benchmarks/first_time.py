@@ -1,18 +1,18 @@
-"""What one command with nothing but data reaches, beside its baseline and an expert's settings.
+"""Results of one command without settings, next to a baseline and to settings chosen by hand.
 
     ELMAN_DATA=their/folder python benchmarks/first_time.py [--budget 5m] [NAME ...]
 
 trains on each dataset as a new user would, `elman train TASK --data ...`, and prints a table. Where
 a dataset has a test part, the model and the baselines, which learn from the same training data, are
-measured on it; else on the validation part that training held out. `expert`: what docs/classify.md,
-docs/speech.md and docs/forecast.md reach with settings chosen for the dataset.
+measured on it; else on the validation part that training held out. "chosen settings": the results
+in docs/classify.md, docs/speech.md and docs/forecast.md with settings chosen for the dataset.
 
 `--share 0.1` trains classifiers on a tenth of their examples, `--cross` on labels that are crossed
-with the length of the text, some ten times as many.
+with the length of the text, about ten times as many.
 
-The second time in the table is what the training said before its first step that the steps which
-it then made would take, as a share of what they took; in brackets the same from what it said was
-left after a tenth, of runs that made all of their planned steps.
+"estimated / actual" divides the time that training estimated before its first step, for the number
+of steps that it made, by the time they took. In brackets is the same for the estimate after a tenth
+of the steps, for runs that made all planned steps.
 """
 
 import csv
@@ -86,7 +86,7 @@ app = App(help=__doc__)
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a case."""
+    """The result of a case."""
 
     name: str
     metric: str
@@ -96,19 +96,19 @@ class Row:
     expert: float | None
     seconds: float
     plan: str
-    foretold: str
+    estimate: str
 
     @property
     def line(self) -> str:
         known = [f"{x:.4f}" if x is not None else "" for x in (self.baseline, self.expert)]
         return (
             f"| {self.name} | {self.metric} | **{self.value:.4f}** | {known[0]} {self.by} |"
-            f" {known[1]} | {self.seconds / 60:.1f} min | {self.foretold} |"
+            f" {known[1]} | {self.seconds / 60:.1f} min | {self.estimate} |"
         )
 
 
 class Watch:
-    """What a training prints, passed on, with the seconds at which it came."""
+    """The lines that a training prints, with their times; they are passed on."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
         self.lines: list[tuple[float, str]] = []
@@ -122,8 +122,8 @@ class Watch:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
 
-    def foretold(self, steps: int, seconds: float) -> str:
-        """The foretold time as a share of the real one, of a run of so many steps and seconds."""
+    def estimate(self, steps: int, seconds: float) -> str:
+        """The estimated time divided by the actual one, of a run of so many steps and seconds."""
         said = re.compile(r"Time: ([\d,]+) steps in about ([\d.]+) (s|min|h) on")
         starts = [(at, found) for at, line in self.lines if (found := said.match(line))]
         if not starts:
@@ -155,7 +155,7 @@ def measure(name: str, case: Case, budget: str, folder: Path, share: float, cros
     seconds = time.monotonic() - began
     model = elman.load(out)
     training = model.record["training"]
-    foretold = watch.foretold(training["steps"], training["seconds"])
+    estimate = watch.estimate(training["steps"], training["seconds"])
     plan = "; ".join(model.record.get("plan", ()))
     if case.task == "forecast":
         with warnings.catch_warnings():
@@ -166,7 +166,7 @@ def measure(name: str, case: Case, budget: str, folder: Path, share: float, cros
             key=lambda each: each[1],
         )
         own = report.metrics[case.metric]
-        return Row(name, case.metric, own, value, by, case.expert, seconds, plan, foretold)
+        return Row(name, case.metric, own, value, by, case.expert, seconds, plan, estimate)
     if case.test is None or cross:
         own = model.record["metrics"][case.metric]
         rows = [(row["name"], row["baseline"]) for row in model.record.get("baselines", ())]
@@ -176,7 +176,7 @@ def measure(name: str, case: Case, budget: str, folder: Path, share: float, cros
         rows = [(each.name, each.metrics[case.metric]) for each in model.baselines(*parts)]
     best = max if case.metric in HIGHER else min
     by, value = best(rows, key=lambda each: each[1], default=("", None))
-    return Row(name, case.metric, own, value, by, case.expert, seconds, plan, foretold)
+    return Row(name, case.metric, own, value, by, case.expert, seconds, plan, estimate)
 
 
 def _changed(name: str, path: Path, share: float, cross: bool) -> Path:
@@ -203,7 +203,7 @@ def main(*names: str, budget: str = "5m", share: float = 1.0, cross: bool = Fals
     """Print the table of all cases, or of those that are named."""
     if "ELMAN_DATA" not in os.environ:
         print("ELMAN_DATA is not set: the datasets will be downloaded", file=sys.stderr)
-    print("| | metric | one command | baseline | expert | time | foretold |")
+    print("| | metric | one command | baseline | chosen settings | time | estimated / actual |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, case in _chosen(names):

@@ -46,7 +46,7 @@ def m4() -> None:
         console.print(f"  {name:15} sMAPE {mean['smape']:6.3f}  MASE {mean['mase']:.3f}  OWA {owa}")
     for percent in (80, 95):
         share = metrics.coverage(*found.interval(percent), actual)
-        console.print(f"  the intervals of {percent} % hold {100 * share:.1f} %")
+        console.print(f"  coverage of the {percent} % intervals: {100 * share:.1f} %")
 
 
 def etth1() -> None:
@@ -82,7 +82,7 @@ def bike() -> None:
     better = 100 * (1 - mean[0]["mae"] / mean[1]["mae"])
     console.print(
         f"Bike sharing, 24 h with the weather, a week of each season: MAE {mean[0]['mae']:.1f}, of"
-        f" seasonal naive {mean[1]['mae']:.1f}: {better:.0f} % better; intervals of 80 % hold"
+        f" seasonal naive {mean[1]['mae']:.1f}: {better:.0f} % better; 80 % intervals cover"
         f" {100 * mean[0]['coverage_80']:.1f} %; {time.perf_counter() - start:.0f} s"
     )
 

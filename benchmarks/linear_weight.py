@@ -3,7 +3,7 @@
     ELMAN_DATA=their/folder python benchmarks/linear_weight.py [NAME ...] [--seeds 3]
 
 trains with nothing but the data, and prints the test accuracy of the network alone, of both with
-scores that count alike, and of the linear model alone; and the weight that held-out examples chose.
+equal weights, and of the linear model alone; and the weight that held-out examples chose.
 """
 
 import statistics
@@ -57,7 +57,7 @@ def parts(case: Case) -> tuple[Any, Any, int]:
 
 
 def measure(train: Any, test: Any, seed: int) -> tuple[float, float, float, float]:
-    """Test accuracies of the network, of both alike and of the linear model; the weight chosen."""
+    """Test accuracies of the network, of both, and of the linear model; the weight chosen."""
     task = Classify(seed=seed, baselines=False).fit(train, progress=False)
     data, head = task.read(test, labelled=True), task.model.head
     targets, chosen = task.preprocessing.targets(data), float(head.linear_weight)
@@ -73,7 +73,7 @@ def measure(train: Any, test: Any, seed: int) -> tuple[float, float, float, floa
 def main(*names: str, seeds: int = 3) -> None:
     """Print the table of all cases, or of those that are named."""
     warnings.simplefilter("ignore")
-    print("| | examples | network alone | both alike | linear alone | weights chosen |")
+    print("| | examples | network alone | equal weights | linear alone | weights chosen |")
     print("|---|---|---|---|---|---|")
     for name in names or CASES:
         case = CASES[name]

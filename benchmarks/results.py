@@ -30,7 +30,7 @@ RUNS = {
     "snips": Run("Snips, intents, accuracy", "accuracy"),
     "vowels": Run("JapaneseVowels, speakers, test accuracy", "accuracy"),
     "digits": Run("Spoken digits, from WAV to label, test accuracy", "accuracy"),
-    "shakespeare": Run("Tiny Shakespeare, validation nats a character", "loss"),
+    "shakespeare": Run("Tiny Shakespeare, validation nats per character", "loss"),
 }
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         for name in sys.argv[1:] or RUNS:
             value, minutes = measure(name, Path(folder))
             rows.append(f"| {RUNS[name].title} | **{value:.4f}** | {minutes:.1f} min |")
-    print("| | reached | trained in |\n|---|---|---|")
+    print("| | result | training time |\n|---|---|---|")
     print("\n".join(rows))
 
 

@@ -97,9 +97,9 @@ def equal_streams(ask: Ask, task: Speech, count: int) -> list[Row]:
         if each.value is not None
     )
     return [
-        (f"{count} streams at once: texts equal to the offline ones", f"{same}"),
-        ("largest difference of their scores", f"{worst:.1e}"),
-        ("mean size of their batches", f"{streams / max(batches, 1):.1f}"),
+        (f"{count} streams at once: texts equal to those of predict", f"{same}"),
+        ("largest difference of scores", f"{worst:.1e}"),
+        ("mean batch size", f"{streams / max(batches, 1):.1f}"),
     ]
 
 
@@ -115,7 +115,7 @@ def real_time_streams(ask: Ask, task: Speech, most: int, seconds: float) -> list
             used = 1000 * (time.process_time() - begin) / streams / seconds
             p95 = 1000 * delays[int(0.95 * len(delays))]
             value = f"{p95:.0f} ms ({used:.1f} ms)"
-            name = f"{streams} real-time streams: p95 of partials (processor time of a second)"
+            name = f"{streams} real-time streams: p95 of partials (processor time per second)"
             rows.append((name, value))
             if p95 > 300:
                 break
@@ -147,12 +147,12 @@ def throughput(ask: Ask, task: Language, length: int, name: str) -> list[Row]:
     less, more = min(columns[1]), min(columns[3])
     return [
         (
-            f"{name}: tokens a second of {TOGETHER} sessions together, one by one",
+            f"{name}: tokens per second, {TOGETHER} sessions together / one by one",
             f"{fast:,.0f}, {slow:,.0f}",
         ),
         (f"{name}: gain", f"{fast / slow:.1f}"),
         (
-            f"{name}: processor time of a token, together, one by one",
+            f"{name}: processor time per token, together / one by one",
             f"{less:.0f} us, {more:.0f} us",
         ),
         (f"{name}: gain in processor time", f"{more / less:.1f}"),
@@ -204,14 +204,14 @@ def compute_times(speech: Speech, language: Language, length: int) -> list[Row]:
     def told(times: dict[int, float], unit: float) -> str:
         return ", ".join(f"{each * unit:.3g}" for each in times.values())
 
-    name = "compute thread, 1, 8, 32 streams together:"
+    name = "compute thread, 1, 8, 32 streams:"
     greedy = without_sockets(speech, speaking(partial="greedy"), seconds)
     beam = without_sockets(speech, speaking(partial="beam"), seconds)
     tokens = without_sockets(language, writing, length)
     return [
-        (f"{name} a second of speech, greedy partial texts", f"{told(greedy, 1e3)} ms"),
-        (f"{name} a second of speech, partial texts by the beam", f"{told(beam, 1e3)} ms"),
-        (f"{name} a token", f"{told(tokens, 1e6)} us"),
+        (f"{name} per second of speech, greedy partial texts", f"{told(greedy, 1e3)} ms"),
+        (f"{name} per second of speech, partial texts by beam search", f"{told(beam, 1e3)} ms"),
+        (f"{name} per token", f"{told(tokens, 1e6)} us"),
     ]
 
 
@@ -238,9 +238,9 @@ def added_latency(ask: Ask, task: Language, calls: int) -> list[Row]:
         ]
     call, batched, remote = (min(each) for each in zip(*rounds, strict=True))
     return [
-        ("one step of a session called at hand", f"{call * 1e6:.0f} us"),
+        ("one step of a session, without server", f"{call * 1e6:.0f} us"),
         ("added by the batcher", f"{(batched - call) * 1e6:.0f} us"),
-        ("added in all, with WebSocket, JSON and client", f"{(remote - call) * 1e6:.0f} us"),
+        ("added in total, with WebSocket, JSON and client", f"{(remote - call) * 1e6:.0f} us"),
     ]
 
 
@@ -275,7 +275,7 @@ def dropped(ask: Ask, task: Speech, count: int, seconds: float) -> list[Row]:
         name += f" (asked for {count:,}; the time was up)"
     return [
         (name, f"{100 * (last - first) / first:+.1f} %"),
-        ("sessions left over", f"{over}"),
+        ("sessions not closed", f"{over}"),
     ]
 
 

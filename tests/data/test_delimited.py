@@ -70,7 +70,7 @@ def test_a_wrong_delimiter_is_a_hint(tmp_path):
     with pytest.raises(DataError, match=r"has no column 'text'.*if ';' parts.*delimiter=';'"):
         read_table(path, delimiter=",").column("text", "text")
     path = write(tmp_path, "a,b\n1,2,3\n")
-    with pytest.raises(DataError, match=r"a\.csv:2: 3 fields where line 1 has 2, parted by ','"):
+    with pytest.raises(DataError, match=r"a\.csv:2: 3 fields where line 1 has 2, separated by ','"):
         read_table(path)
 
 

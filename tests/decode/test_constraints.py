@@ -104,11 +104,11 @@ def test_a_batch_has_the_bits_of_its_sequences(
         (lambda: run(Shortlist([[0], [9]])), "allowed hold ids from 0 to 3, got 9"),
         (
             lambda: run(Shortlist([[1, 2], []])),
-            "the constraints leave no token to go on with in sequence 1 of the batch",
+            "the constraints leave no token to continue with in sequence 1 of the batch",
         ),
         (
             lambda: run(Shortlist([[0, 1, 2], [2]]), Prefixes([[], [3]])),
-            "the constraints leave no token to go on with in sequence 1 of the batch",
+            "the constraints leave no token to continue with in sequence 1 of the batch",
         ),
     ],
 )

@@ -41,7 +41,9 @@ def test_they_are_those_of_a_search_and_of_the_whole_target() -> None:
 def test_nothing_and_too_little() -> None:
     assert forced_scores(*table(2), [[], []]) == [[], []]
     assert forced_scores(*table(0), []) == []
-    with pytest.raises(SettingsError, match="2 tokens to go on from need as many sequences, got 1"):
+    with pytest.raises(
+        SettingsError, match="2 tokens to continue from need as many sequences, got 1"
+    ):
         forced_scores(*table(2), [[1]])
     with pytest.raises(SettingsError, match="sequences hold ids from 0 to 3, got 4"):
         forced_scores(*table(1), [[4]])

@@ -148,8 +148,8 @@ def test_searches_that_cannot_hold_their_phrases() -> None:
     phrases = Phrases([[[2, 3, 2]]], limits)
     for constraints, message in (
         ([phrases, phrases], "one guide, got 2"),
-        ([phrases, NoRepeatedNGrams(1)], "leave no token to go on with in sequence 0"),
-        ([phrases, Prefixes([[3]])], "leave no token to go on with in sequence 0"),
+        ([phrases, NoRepeatedNGrams(1)], "leave no token to continue with in sequence 0"),
+        ([phrases, Prefixes([[3]])], "leave no token to continue with in sequence 0"),
     ):
         with pytest.raises(SettingsError, match=message):
             beam(*table(1), limits, width=2, constraints=constraints)

@@ -45,7 +45,7 @@ def test_the_page_loads_nothing_and_has_every_plot(found: Diagnosis, tmp_path: P
             "LSTM, layer 1",
             "What truncation cuts off",
         ),
-        *("As it was trained", "&lt;w&gt;", "prefers-color-scheme:dark", "width=device-width"),
+        *("During training", "&lt;w&gt;", "prefers-color-scheme:dark", "width=device-width"),
         "the forget gate of LSTM, layer 1 is shut",
     ):
         assert words in page

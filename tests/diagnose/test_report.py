@@ -252,5 +252,5 @@ def test_forms_of_a_report(tmp_path: Any) -> None:
     assert plain["memory"] == found.memory
     assert json.loads(found.to_json()) == json.loads(json.dumps(plain))
     page = found.to_html(tmp_path / "page.html").read_text("utf-8")
-    assert "As it was trained" in page
+    assert "During training" in page
     assert "no problem found" in str(found)

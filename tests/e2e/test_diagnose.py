@@ -40,7 +40,7 @@ def test_a_monitored_run_is_drawn(here: Any, trained: Path) -> None:
     kinds = {json.loads(line)["kind"] for line in lines}
     assert "gradients" in kinds
     assert here("diagnose", "watched", "--data", "book.txt").returncode == 0
-    assert "As it was trained" in (trained / "watched" / "diagnosis.html").read_text("utf-8")
+    assert "During training" in (trained / "watched" / "diagnosis.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

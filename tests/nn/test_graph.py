@@ -223,7 +223,7 @@ def test_pooling_step_by_step(kind: Any) -> None:
 
 def test_steps_of_a_bidirectional_layer_are_not_pooled() -> None:
     graph = Graph("step")
-    with pytest.raises(ExportError, match="pooled as they come"):
+    with pytest.raises(ExportError, match="pooled one by one"):
         Pooling("mean", 4, bidirectional=True).to_graph(graph, graph.input("x", ("B", 4)))
 
 

@@ -71,5 +71,5 @@ def test_steps_pooled_as_they_come(kind: str) -> None:
         assert before is None or all(torch.equal(seen[name], before[name]) for name in before)
         assert_close(pool.pooled(gathered), pool(x[:end]))
         seen = gathered
-    with pytest.raises(ValueError, match="bidirectional layer cannot be pooled as they come"):
+    with pytest.raises(ValueError, match="bidirectional layer cannot be pooled one by one"):
         Pooling(kind, 4, bidirectional=True).gather(x)

@@ -179,7 +179,7 @@ def test_a_direction_that_does_not_forget_is_run_as_a_whole(
         report = layer.shooting_report
         expected, expected_last = layer(x, state)
     assert (report.chunks, report.fell_back, sum(shots)) == (4, True, chunked)
-    assert "come together" in str(report.reason)
+    assert "converge" in str(report.reason)
     assert_close(output[..., :64], expected[..., :64], rtol=0, atol=1e-5)
     assert_close(last[:3], expected_last[:3], rtol=0, atol=1e-5)
     with torch.no_grad():
@@ -272,7 +272,7 @@ def test_chaos_is_run_as_a_whole(cell: str, gain: float, training: bool) -> None
         expected, last = layer(x)
     assert report.fell_back
     assert report.chunks == 1
-    assert "come together" in str(report.reason)
+    assert "converge" in str(report.reason)
     assert report.extra_work < 0.05
     assert torch.equal(output, expected)
     assert torch.equal(state, last)

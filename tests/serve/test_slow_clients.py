@@ -81,7 +81,7 @@ def test_one_that_stops_within_a_message_is_evicted(serving: Any, made: Made) ->
         came = b""
         while more := client.recv(4096):
             came += more
-        assert b"nothing came for 1 seconds" in came
+        assert b"no message arrived for 1 seconds" in came
 
 
 def test_a_body_that_stops_coming_is_refused(serving: Any, made: Made) -> None:

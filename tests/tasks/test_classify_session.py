@@ -167,7 +167,7 @@ def test_sessions_do_not_disturb_each_other_or_the_task() -> None:
 
 def test_nothing_has_come() -> None:
     for task in (fitted(), fitted(bidirectional=True)):
-        assert task.session().finish().error == "nothing has come"
+        assert task.session().finish().error == "there was no input"
         session = task.session()
         session.accept("  ")
         assert session.finish().error is not None

@@ -191,7 +191,7 @@ def test_a_run_that_still_improves_goes_on_while_there_is_time(clock, capsys):
     better, best = [1 / (1 + i) for i in range(1000)], [1.0] * 1000
     assert improving(clock, better, budget="45s") in (400, 450)
     shown = capsys.readouterr().err
-    assert "still improving: training goes on to step 200\nstep " in shown
+    assert "still improving: training continues to step 200\nstep " in shown
     assert "step 110/200 " in shown
     assert improving(clock, best, budget="45s") == 100
     assert improving(clock, better, budget="45s", max_steps=100) == 100

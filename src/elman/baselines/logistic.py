@@ -97,7 +97,7 @@ class Logistic:
         return weight, bias
 
     def predict(self, inputs: Sparse | NDArray[np.float32]) -> list[Label]:
-        """The likeliest label of each or, with several, the tuple of those above one half."""
+        """The most likely label of each or, with several, the tuple of those above one half."""
         scores = self.scores(inputs)
         if self.several:
             return [tuple(np.compress(row, self.classes).tolist()) for row in (scores > 0).numpy()]

@@ -34,7 +34,7 @@ def time_comparisons(
     seconds: float = 1.0,
 ) -> list[Comparison]:
     """Of each cell, shape and mode the layer with so many chunks (of all sequences 8 if None)
-    against itself without; then the minimal GRU against torch's GRU. Bad arguments are told at
+    against itself without; then the minimal GRU against torch's GRU. Bad arguments raise at
     once, `seconds` too, which each comparison is to take.
 
     >>> [each.title for each in time_comparisons(["gru"], [(64, 1, 4, 4)], ["train"])]

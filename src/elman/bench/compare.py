@@ -82,7 +82,7 @@ def comparisons(
     modes: Sequence[str],
     rivals: Sequence[str],
 ) -> list[Comparison]:
-    """The comparisons that `layers` makes one after the other; bad arguments are told at once.
+    """The comparisons that `layers` makes one after the other; bad arguments raise at once.
 
     >>> [each.title for each in comparisons(["gru"], [(3, 2, 4, 4)], 1.0, ["step", "ragged"], [])]
     ['gru 1,1,4,4 step', 'gru 3,2,4,4 ragged']

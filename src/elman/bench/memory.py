@@ -35,7 +35,7 @@ _SHARES = (1, 1 / 3, 1 / 9)  # of the learning rate, after each divergence
 
 @dataclass(frozen=True)
 class Contender:
-    """A cell, how it is begun and its learning rate.
+    """A cell, its initialisation and its learning rate.
 
     `chrono`: for the lag of each task. `inputs`: deviation of the first input weights, if not the
     usual. `falls`: the rate is that of a lag of 100 on any task and falls as lags grow, since all
@@ -175,7 +175,7 @@ def run(
     """Predict, train and measure one contender.
 
     Training ends after `steps` steps or `seconds` of time, or once the task is solved to 0.99. One
-    that diverges is begun anew at a third of its learning rate, and again at a ninth.
+    that diverges is restarted at a third of its learning rate, and again at a ninth.
 
     >>> outcome = run("gru", "recall", 5, hidden_size=16, steps=150, lr=0.02)
     >>> outcome.steps, outcome.score > 0.9

@@ -26,7 +26,7 @@ _WIDTHS = {
 
 
 def printed(rows: Iterable[Row], *, as_json: bool) -> Iterator[Row]:
-    """The same rows, each printed as it comes: tab-separated, in columns on a terminal, or JSON."""
+    """The same rows, each printed at once: tab-separated, in columns on a terminal, or JSON."""
     columns = sys.stdout.isatty()
     for index, row in enumerate(rows):
         record = _record(row)
@@ -74,7 +74,7 @@ def report(
     as_markdown: bool = False,
     plot_path: Path | None = None,
 ) -> None:
-    """Make the comparisons and print them, as they come unless `as_markdown`; then the picture."""
+    """Make the comparisons and print each at once unless `as_markdown`; then draw the picture."""
     if as_json and as_markdown:
         raise SettingsError("--json and --markdown exclude each other")
     if plot_path is not None:

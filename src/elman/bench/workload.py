@@ -90,7 +90,7 @@ def of_module(module: nn.Module | Callable[..., Any], job: Work, **options: Any)
 
 
 def ours(job: Work, **options: Any) -> Run:
-    """The layer's own run; `step` where there is a state to go on from."""
+    """The layer's own run; `step` where there is a state to continue from."""
     if job.state is None:
         return of_module(job.layer, job, **options)
     x_t = job.x[0]

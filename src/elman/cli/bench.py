@@ -96,7 +96,7 @@ def bench_time(
         Parameter(help="Print Markdown tables.", negative="", show_default=False),
     ] = False,
 ) -> None:
-    """Compare long sequences computed as parallel chunks with the same sequences as a whole.
+    """Compare long sequences computed in parallel chunks with the same sequences unchunked.
 
     Also compare the minimal GRU, an affine recurrence, with torch.nn.GRU.
 
@@ -125,8 +125,8 @@ def bench_memory(
     cells: Annotated[
         tuple[str, ...],
         _several(
-            "Of rnn, irnn, lstm, gru, and lstm_default and gru_default, begun as in torch.nn; the"
-            " first four if none are named."
+            "Of rnn, irnn, lstm, gru, and lstm_default and gru_default, initialised as in torch.nn;"
+            " the first four if none are named."
         ),
     ] = (),
     tasks: Annotated[

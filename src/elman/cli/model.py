@@ -218,7 +218,7 @@ def generate(
 
 
 def _loaded(model: str, encoding: str | None, delimiter: str | None) -> "Task":
-    """The model, which reads text files as it is told here, or as it was for training."""
+    """The model, which reads text files with the settings given here, or those of training."""
     task = load(model)
     told = {"encoding": check_encoding(encoding), "delimiter": check_delimiter(delimiter)}
     told = {name: value for name, value in told.items() if value is not None}

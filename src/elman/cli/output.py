@@ -28,7 +28,7 @@ MOST_FILES = 50
 
 
 def parts(given: Iterable[Part], *, as_json: bool) -> None:
-    """Print what a task gives, each part as it comes."""
+    """Print what a task gives, each part as it arrives."""
     for part in given:
         match part:
             case str():
@@ -135,7 +135,7 @@ def rows(values: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
 
 
 def memory(outcomes: "Iterable[Memory]", out: Path | None, *, as_json: bool = False) -> None:
-    """Print who remembers how far as it comes, and what that says of the prediction."""
+    """Print who remembers how far as it arrives, and what that says of the prediction."""
     from elman.bench import memory
     from elman.html import write_page
 

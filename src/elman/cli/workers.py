@@ -73,7 +73,7 @@ def is_worker(workers: int | None) -> bool:
 
 
 def is_begun_again(folder: Path) -> bool:
-    """Whether torchrun has started this worker again, and there is a checkpoint to go on from."""
+    """Whether torchrun has restarted this worker, and there is a checkpoint to continue from."""
     return place() is not None and restarts() > 0 and is_file(folder / CHECKPOINT)
 
 

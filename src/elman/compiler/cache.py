@@ -1,7 +1,7 @@
 """Compiled objects on disk: whole or absent, checked before use, and not too many.
 
 The folder is the user's cache, or `$ELMAN_CACHE`. A file holds a line with the SHA-256 of the
-rest; one that does not agree with it is built anew and never run. Nor is a folder trusted that
+rest; one that does not agree with it is built again and never run. Nor is a folder trusted that
 others may write to.
 """
 

@@ -39,7 +39,7 @@ class Operands(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """What a recurrence is told besides its tensors."""
+    """The arguments of a recurrence besides its tensors."""
 
     step: Equations
     layout: Layout

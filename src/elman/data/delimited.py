@@ -163,8 +163,8 @@ def _checked(path: Path, rows: list[Row], header: bool, delimiter: str) -> Delim
     for line, row in body:
         if len(row) != width and (len(row) < width or any(row[width:])):
             raise DataError(
-                f"{path}:{line}: {len(row)} fields where line {first} has {len(given)}, parted by"
-                f" {delimiter!r}: choose another with delimiter=... (--delimiter)"
+                f"{path}:{line}: {len(row)} fields where line {first} has {len(given)}, separated"
+                f" by {delimiter!r}: choose another with delimiter=... (--delimiter)"
             )
     what = [
         counted(number, noun)

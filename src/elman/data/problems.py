@@ -1,4 +1,4 @@
-"""Problems that a check of data finds, and how they are told."""
+"""Problems that a check of data finds, and their summary."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ _SPECIAL = {name.upper(): name for name in (BEGIN, END, UNKNOWN)}
 def read_arpa(path: Path | str) -> NGram:
     r"""Read an ARPA file; `<UNK>` and `<S>` in capitals are taken for what they mean.
 
-    A file whose name ends in `.gz` is unpacked. Fields are parted by any white space.
+    A file whose name ends in `.gz` is unpacked. Fields are separated by any white space.
 
     Raises DataError with the line's number for what is not in the format: a count that differs
     from the header's, a probability above 1, a number that is none.

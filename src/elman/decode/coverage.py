@@ -1,4 +1,4 @@
-"""Whether attention covered the source: a penalty, and n-best lists ranked anew by it."""
+"""Whether attention covered the source: a penalty, and reranking of n-best lists by it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -46,7 +46,7 @@ class CTCBeam:
     - `lm`, `lm_weight`, `word_bonus`, `unknown_bonus`: an n-gram model of words and how it counts,
       see `NGramScorer`.
     - `lexicon`: the only words that may be written; all if None.
-    - `hot_words`, `hot_word_bonus`: words and phrases that are likelier, see `HotWords`.
+    - `hot_words`, `hot_word_bonus`: words and phrases that are more likely, see `HotWords`.
     - `scorers`: more, such as a `CharacterModel`.
     - `frame_seconds`: the time from one frame of the network's output to the next.
     - `least_log_prob`: a character less probable in a frame is not tried there.
@@ -281,7 +281,7 @@ class BeamState:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another with the same beam."""
+        """Continue from the `state` of another with the same beam."""
         restore_written(self._written, saved)
         self._prefixes = restore_prefixes(saved, self.beam.scorers)
         self._last = np.array([prefix.id for prefix in self._prefixes])

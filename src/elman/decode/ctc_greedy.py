@@ -82,7 +82,7 @@ class GreedyState:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another."""
+        """Continue from the `state` of another."""
         restore_written(self._written, saved)
         self.frames, self._score = saved["frames"], saved["score"]
         self._open = list(restore_spans(saved["open"]))

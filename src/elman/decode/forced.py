@@ -27,7 +27,7 @@ def forced_scores(
     given = id_lists(sequences, "sequences")
     if len(given) != len(ids):
         raise SettingsError(
-            f"{len(ids)} tokens to go on from need as many sequences, got {len(given)}"
+            f"{len(ids)} tokens to continue from need as many sequences, got {len(given)}"
         )
     targets = padded(given).to(ids.device)
     rows = torch.arange(len(given), device=ids.device)

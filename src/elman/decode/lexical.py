@@ -18,7 +18,7 @@ class LexicalModel:
     """The probability of a target token given a source token: model 1 of Brown et al. (1993).
 
     Each target token is taken to come of one token of its source, or of none of them, wherever it
-    stands. `fit` makes one; of use for shortlists, for a lexicon and for alignments.
+    stands. `fit` makes one; it serves for shortlists, for a lexicon and for alignments.
 
     **Attributes:** `sources`, `targets`, `probabilities`: its entries, (E,) each, what the
     constructor takes.
@@ -89,7 +89,7 @@ class LexicalModel:
         return float(self.probabilities[span][at]) if is_known else 0.0
 
     def best(self, source: int, k: int = 1) -> list[tuple[int, float]]:
-        """The `k` likeliest target tokens of a source token, with their probabilities.
+        """The `k` most likely target tokens of a source token, with their probabilities.
 
         Fewer if it stood beside fewer, none if it is unknown; of equal ones the lower id first.
         """
@@ -99,22 +99,22 @@ class LexicalModel:
         return list(pairs)
 
     def pruned(self, k: int) -> "LexicalModel":
-        """The model of the `k` likeliest target tokens of each source token, the others 0."""
+        """The model of the `k` most likely target tokens of each source token, the others 0."""
         whole(k, "k", 1)
         kept = np.sort(np.concatenate([self._order[span][:k] for span in self._spans.values()]))
         return LexicalModel(self.sources[kept], self.targets[kept], self.probabilities[kept])
 
     def shortlist(self, source: Sequence[int], k: int = 20) -> list[int]:
-        """The `k` likeliest target tokens of each token of a source, sorted, each once.
+        """The `k` most likely target tokens of each token of a source, sorted, each once.
 
         To it belong what any sequence may hold: the end, and the most frequent tokens.
         """
         return sorted({id for token in set(source) for id, _ in self.best(token, k)})
 
     def align(self, source: Sequence[int], target: Sequence[int]) -> list[tuple[int, int]]:
-        """Places (i, j) of source and target: of each target token its likeliest source token.
+        """Places (i, j) of source and target: of each target token its most likely source token.
 
-        Left out are target tokens that are likelier to come of none. Of equal source tokens the
+        Left out are target tokens that are more likely to come of none. Of equal source tokens the
         one nearest to the same place of its sequence is taken.
         """
         links = []

@@ -84,7 +84,7 @@ def _ranked(
     written: Written,
     scorers: Sequence[Scorer[Any]],
 ) -> list[tuple[str, float, Prefix]]:
-    """All texts, the best first, each with its score and the likeliest prefix that reads so.
+    """All texts, the best first, each with its score and the most likely prefix that reads so.
 
     `scorers` say what the end adds to the scores; none if the text does not end here, or where
     they forbid that all of them do.

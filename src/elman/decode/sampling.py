@@ -17,9 +17,9 @@ class Sampling:
 
     **Fields:**
 
-    - `temperature`: scores are divided by it; below 1 the likely become likelier, 0 takes the
-      likeliest always.
-    - `top_k`: only the k likeliest tokens are drawn from (Fan et al. 2018).
+    - `temperature`: scores are divided by it; below 1 the likely become more likely, 0 takes the
+      most likely always.
+    - `top_k`: only the k most likely tokens are drawn from (Fan et al. 2018).
     - `top_p`: only the fewest tokens that together have this probability (nucleus sampling,
       Holtzman et al. 2020).
 

@@ -66,7 +66,7 @@ def _with_tuples(value: Any) -> Any:
 class NGramScorer(Scorer[tuple[Words, str, int]]):
     """Each word costs its n-gram probability when the space after it, or the end, is reached.
 
-    Before that a word that has begun costs what the likeliest word costs that goes on like it, or
+    Before that a word that has begun costs what the most likely word costs that goes on like it, or
     an unknown word if none does: a look-ahead (Ortmanns et al. 1996), without which a narrow beam
     loses the words to texts that put off their cost. It looks at the word before, too (at none
     with more than 2,000 words, to be quick). A text does not begin with a space and has no two in
@@ -165,7 +165,7 @@ class NGramScorer(Scorer[tuple[Words, str, int]]):
         return self._unknown(history[len(history) - self._context :], len(word))
 
     def _ahead(self, history: Words) -> list[float]:
-        """What is known ahead at each node of the tree: the likeliest word's that goes on so."""
+        """What is known ahead at each node of the tree: the most likely word's that goes on so."""
         history = history[len(history) - self._context :]
         ahead = self._aheads.get(history)
         if ahead is None:
@@ -237,7 +237,7 @@ class Lexicon(Scorer[int]):
 
 
 class HotWords(Scorer[tuple[int, ...]]):
-    """Words and phrases that are likelier here: each of their characters adds a bonus.
+    """Words and phrases that are more likely here: each of their characters adds a bonus.
 
     The bonus is given as the phrase is written, so that it is not lost from a narrow beam, and
     taken back when the text turns out to be another or the phrase ends within a word. Where
@@ -272,7 +272,7 @@ class HotWords(Scorer[tuple[int, ...]]):
         return (*self._further(state, id), 0)
 
     def rows(self, states: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:
-        """The bonus of what goes on with a phrase, what is taken back of what does not."""
+        """The bonus of what continues with a phrase, what is taken back of what does not."""
         rows = np.zeros((len(states), self.alphabet.size))
         space = self.alphabet.space
         for row, state in zip(rows, states, strict=True):

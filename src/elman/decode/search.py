@@ -28,7 +28,7 @@ from elman.nn.scores import log_softmax
 from elman.nn.state import State, reorder
 
 _NO_NUMBERS = "the model's scores are NaN or infinite: its weights may be damaged"
-_NOTHING_LEFT = "the constraints leave no token to go on with in sequence {} of the batch"
+_NOTHING_LEFT = "the constraints leave no token to continue with in sequence {} of the batch"
 
 
 class Stepper(Protocol):
@@ -102,10 +102,10 @@ class TokenSequence:
 def greedy(
     model: Stepper, ids: Tensor, state: Any, limits: Limits, constraints: Sequence[Constraint] = ()
 ) -> list[TokenSequence]:
-    """Write the likeliest token at each step.
+    """Write the most likely token at each step.
 
-    **Arguments:** `ids`: (B,) int64, the tokens to go on from, such as start symbols; `state`: the
-    model's state before it reads them; `constraints`: what else may not be written.
+    **Arguments:** `ids`: (B,) int64, the tokens to continue from, such as start symbols; `state`:
+    the model's state before it reads them; `constraints`: what else may not be written.
 
     **Returns:** a sequence for each, in their order.
     """
@@ -159,7 +159,7 @@ def beam(
     alpha: float = 0.0,
     constraints: Sequence[Constraint] = (),
 ) -> list[list[TokenSequence]]:
-    """Keep the `width` likeliest beginnings of each sequence, all of a batch at once.
+    """Keep the `width` most likely beginnings of each sequence, all of a batch at once.
 
     A sequence whose continuation with `end` is among the `width` best is finished. The search for a
     sequence stops early when none of the beginnings can still become one of the `n_best`; once
@@ -249,7 +249,7 @@ class BeamSearch:
     def _candidates(self) -> tuple[Tensor, Tensor, Tensor]:
         """For each sequence what may go on its beam, the first choice first, (rows, candidates).
 
-        **Returns:** log probabilities, the hypotheses they go on from, and their last ids.
+        **Returns:** log probabilities, the hypotheses they continue from, and their last ids.
         """
         count, beams, _ = self.history.shape
         logs, self._state = self._logs.step(self._ids, self._state)

@@ -85,7 +85,7 @@ class Phrases:
         return either.masked_fill((lacking == 0).repeat(1, 2), -1)
 
     def met(self, written: Tensor, tokens: Tensor, rows: Tensor, /) -> Tensor:
-        """How many ids of phrases are met: of those done, and of one that is begun at the end."""
+        """How many ids of phrases are met: of finished ones, and of one unfinished at the end."""
         ids, lacking, done = self._progress(written, rows)
         done, begun = done.unsqueeze(1).expand_as(tokens), torch.zeros_like(tokens)
         for length in range(1, min(ids.shape[2], written.shape[1] + 1) + 1):

@@ -138,7 +138,7 @@ class TransducerGreedyState:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another."""
+        """Continue from the `state` of another."""
         restore_written(self._written, saved)
         self.frames, self._score = saved["frames"], saved["score"]
         device = self._read.device
@@ -326,7 +326,7 @@ class TransducerState:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another with the same beam."""
+        """Continue from the `state` of another with the same beam."""
         restore_written(self._written, saved)
         device = self._texts[0].prefix.read[0].device
         prefixes = restore_prefixes(saved, self.beam.scorers, device)

@@ -25,7 +25,7 @@ class Trajectory:
     - `gates`: W x + b of every gate, (T, B, G*H).
     - `before`, `after`: each state before and after every step, (T, B, size).
     - `mask`: (T, B) bool, the steps that are real; None if all are.
-    - `resets`: (T, B) bool, the steps before which the state was made anew.
+    - `resets`: (T, B) bool, the steps before which the state was reset.
     - `zoneout`: the expected share that each state keeps, None or 0 for none.
     """
 

@@ -50,7 +50,7 @@ def findings(found: Sequence["Finding"]) -> list[str]:
         )
         for finding in found
     ]
-    caption = "A note may be as it should; a warning or an error wants mending."
+    caption = "A note may be harmless; a warning or an error should be fixed."
     header = ["level", "finding", "evidence", "what to try"]
     return [html.table(header, rows, caption=caption, stacked=True)]
 
@@ -208,15 +208,15 @@ def _history(history: list[dict[str, Any]]) -> html.Section:
             plot._log(ax)
 
     charts = [
-        _chart("training step", "share a step", "The gradient's factor a step.", draw, "rate"),
-        _chart("training step", "steps", "Memory, as training goes on.", draw, "memory"),
+        _chart("training step", "share per step", "The gradient's factor per step.", draw, "rate"),
+        _chart("training step", "steps", "Memory during training.", draw, "memory"),
         _chart("training step", "|dL/ds|", "The gradient that enters a layer.", draw, "entering"),
     ]
     words = [warning for entry in history for warning in entry.get("warnings", [])]
     parts = [html.charts(*charts)]
     if words:
         parts.append(html.preformatted("\n".join(words)))
-    return html.Section("As it was trained", parts)
+    return html.Section("During training", parts)
 
 
 def _parameters(found: "Diagnosis") -> html.Section:

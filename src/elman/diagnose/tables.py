@@ -48,7 +48,7 @@ def headline(found: "Diagnosis") -> str:
     'RNN: your memory is 7 steps long; no problem found.'
     """
     grave = sum(finding.level != "note" for finding in found.findings)
-    state = f"{grave} to mend" if grave else "no problem found"
+    state = f"{grave} to fix" if grave else "no problem found"
     if math.isnan(found.memory):
         return f"{found.model}: no gradient could be followed through time; {state}."
     known = [layer.gradient for layer in found.layers if layer.gradient.memory == found.memory]

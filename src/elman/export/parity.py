@@ -77,7 +77,7 @@ def _real(graph: Graph, inputs: Inputs, outputs: Mapping[str, Tensor]) -> dict[s
 
 
 def _walk(spec: ExportSpec, name: str) -> Iterator[tuple[str, Inputs]]:
-    """Steps of the model one after the other, so that states are met as they come."""
+    """Steps of the model one after the other, so that states are met as they arrive."""
     graph = spec.graph(name)
     if graph.form != "step" or not graph.states:
         return

@@ -19,7 +19,7 @@ from elman.nn.graph import Graph
 
 @dataclass(frozen=True)
 class Options:
-    """What a target is told besides the graphs.
+    """The arguments of a target besides the graphs.
 
     - `name`: how the files begin that are not called by a graph's name, such as "model".
     - `int8`: whether weights are whole numbers of 8 bits.

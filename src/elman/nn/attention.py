@@ -100,7 +100,7 @@ class Attention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew: uniform within 1 / sqrt(inputs), as in `torch.nn.Linear`."""
+        """Draw all parameters again: uniform within 1 / sqrt(inputs), as in `torch.nn.Linear`."""
         for parameter in self.parameters():
             bound = parameter.shape[-1] ** -0.5
             nn.init.uniform_(parameter, -bound, bound)
@@ -136,7 +136,7 @@ class Attention(nn.Module):
         _check(memory, "memory", "T", self.memory_size)
         steps, batch = memory.shape[:2]
         if lengths is not None and mask is not None:
-            raise ValueError("lengths and mask both say what is padding: give one of them")
+            raise ValueError("lengths and mask both mark padding: give one of them")
         if lengths is not None:
             mask = mask_of(check_lengths(lengths, steps, batch).to(memory.device), steps)
         elif mask is None:

@@ -48,7 +48,7 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
 
 
 class _Run(NamedTuple):
-    """All that one direction is told besides its tensors."""
+    """The arguments of one direction besides its tensors."""
 
     cell: Cell
     products: Products

@@ -144,7 +144,7 @@ class ConvRecurrent(Stack):
         return self.hidden_channels * self._directions
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew, as the dense layers do."""
+        """Draw all parameters again, as the dense layers do."""
         rows, columns = self.recurrent_kernel_size
         fan_in = self.hidden_channels * rows * columns
         for full_name, value in self.named_parameters():
@@ -173,7 +173,7 @@ class ConvRecurrent(Stack):
         - `lengths`: (B,) int64. Steps from there on are padding: they do not touch the state,
           and the output there is 0. No sorting is needed.
         - `resets`: bool, (T, B), or (B, T) with `batch_first`: a new sequence begins at this step;
-          the backward direction starts anew on the other side of the same border.
+          the backward direction starts again on the other side of the same border.
         - `return_states`: also return every state at every step.
 
         **Returns:** `(output, state)` or `(output, state, states)`: output

@@ -17,8 +17,8 @@ from elman.nn.state import State, as_tuple
 
 
 class Dilated(nn.Module):
-    """Layers of any cell of which each goes on from its state `d` steps before (Chang et al. 2017,
-    arXiv:1710.02224), with a `d` of its own: over an hour's, a day's and a week's steps at once.
+    """Layers of any cell, each of which continues from its state `d` steps before (Chang et al.
+    2017, arXiv:1710.02224), each with its own `d`: over the steps of an hour, a day and a week.
 
     A layer with dilation d runs over d interleaved sequences side by side, so that it takes T / d
     steps, and its state are those of its last d steps, the one that is needed next first.

@@ -1,4 +1,4 @@
-"""How many steps a network takes to forget the state that it was begun with."""
+"""How many steps a network takes to forget its initial state."""
 
 import math
 from collections.abc import Sequence

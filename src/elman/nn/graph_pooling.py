@@ -20,7 +20,7 @@ def describe(graph: Graph, pooling: "Pooling", output: Value, lengths: Value | N
     if graph.form == "step":
         if pooling.bidirectional:
             raise ExportError(
-                "steps of a bidirectional layer cannot be pooled as they come: export the sequence"
+                "steps of a bidirectional layer cannot be pooled one by one: export the sequence"
                 " form"
             )
         return _so_far(graph, pooling, output)

@@ -211,16 +211,16 @@ def obstacle(layer: "Recurrent", x: Tensor, count: int) -> str | None:
         return f"{count} chunks need {2 * count} steps and a sequence, got {tuple(x.shape[:2])}"
     if layer.training:
         if layer.dropout and layer.num_layers > 1:
-            return "dropout is drawn anew in each run"
+            return "dropout is drawn again in each run"
         for name in ("recurrent_dropout", "weight_dropout"):
             if getattr(layer, name):
-                return f"{name} is drawn anew in each run"
+                return f"{name} is drawn again in each run"
         if any(layer.zoneout):
-            return "zoneout is drawn anew in each run"
+            return "zoneout is drawn again in each run"
     if low_precision(x) is not None:
         return "the numbers are too short for the tolerance"
     if inside_transform():
-        return "torch.func and forward-mode derivatives run sequences as a whole"
+        return "torch.func and forward-mode derivatives need sequences without chunks"
     own = [layer._parameters.get(name) for name in layer._names if name not in layer.__dict__]
     if len(own) < len(layer._names) or any(type(each) is not nn.Parameter for each in own):
         return "a weight is no parameter of the layer"

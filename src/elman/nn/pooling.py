@@ -85,7 +85,7 @@ class Pooling(nn.Module):
         tensor([[4., 7.]])
         """
         if self.bidirectional:
-            raise ValueError("steps of a bidirectional layer cannot be pooled as they come")
+            raise ValueError("steps of a bidirectional layer cannot be pooled one by one")
         if self.kind == "last":
             return {"last": output[-1]}
         if self.score is not None:

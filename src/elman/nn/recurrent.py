@@ -158,7 +158,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         return (self.proj_size or self.hidden_size) * self._directions
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew, as `init` and `forget_bias` say."""
+        """Draw all parameters again, as `init` and `forget_bias` say."""
         for full_name, value in self.named_parameters():
             name = full_name.removesuffix("_reverse").rsplit("_l", 1)[0]
             parameters.initialise(
@@ -188,7 +188,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
           and the output there is 0. No sorting is needed.
         - `resets`: bool, (T, B), or (B, T) with `batch_first`: a new sequence begins at this step,
           so that the state before it is the initial one (zeros unless learnt). The backward
-          direction starts anew on the other side of the same border. On padding it does nothing.
+          direction starts again on the other side of the same border. On padding it does nothing.
         - `return_states`: also return every state at every step.
         - `chunks`: cut long sequences into so many chunks, which are run at the same time, as
           `elman.nn.shooting` describes; `"auto"` where that has been measured to pay, 1 never.

@@ -2,8 +2,8 @@
 
 The state before a chunk is not known, but most networks forget: run over the last steps of the
 chunk before it, a *warm-up*, they come to the same state from any other. With these states all
-chunks are run as a batch; then each chunk's last state is compared with the state that the next
-one was begun with, and what differs is run again from there.
+chunks are run as a batch; then each chunk's last state is compared with the initial state of
+the next one, and what differs is run again from there.
 """
 
 import math
@@ -77,8 +77,8 @@ def probe(run: Run, given: Sequences, count: int, tolerance: float) -> Probe:
     given, longest = given.steps(0, count * steps), int(_SHARE * steps)
     seen = forgetting(run, given, _AIM * tolerance, longest)
     if seen.steps is None or seen.steps > longest:
-        needs = "never" if seen.steps is None else f"only after some {seen.steps} steps"
-        report = refused(f"states come together {needs}, and a chunk has {steps} steps")
+        how = "never converge" if seen.steps is None else f"converge only after {seen.steps} steps"
+        report = refused(f"states {how}, and a chunk has {steps} steps")
         extra = seen.work / (count * steps * batch)
         return Probe(0, seen.work, report._replace(extra_work=extra))
     return Probe(min(longest, math.ceil(_MARGIN * seen.steps)), seen.work)
@@ -94,7 +94,7 @@ def shoot(
     *,
     training: bool,
 ) -> tuple[Trajectory | None, ShootingReport]:
-    """The chunks of count * n steps, each begun with the last state of the one before.
+    """The chunks of count * n steps, each started from the last state of the one before.
 
     With `training` the trajectory has a graph of its own, from its starts and, if `given` wants a
     gradient, its input. None where the network does not forget fast enough.

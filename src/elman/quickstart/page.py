@@ -22,16 +22,16 @@ def page(forecasts: Forecasts, writer: Writer, lines: Lines, commands: list[str]
     outcomes = (forecasts.outcome, writer.outcome, lines.outcome)
     seconds = sum(outcome.seconds for outcome in outcomes)
     sections = [
-        html.Section("What came of it", [_summary(outcomes)]),
+        html.Section("Results", [_summary(outcomes)]),
         _stocks(forecasts),
         _writer(writer),
         _lines(lines),
         html.Section(
-            "Go on from here",
+            "Next steps",
             [
                 html.text(
-                    "Two of the models are saved beside this page. Try them; with data of your own"
-                    " go on with elman train."
+                    "Two of the models are saved in the folder of this page. Try them, then train"
+                    " on your own data with elman train."
                 ),
                 html.preformatted("\n".join(commands)),
             ],
@@ -97,7 +97,7 @@ def _stocks(forecasts: Forecasts) -> html.Section:
         outcome,
         "mae",
         "error, %",
-        "Error on the months between training and test, by which the weights are chosen.",
+        "Error on the months between training and test, on which the weights are chosen.",
     )
     return html.Section(
         outcome.title,
@@ -109,9 +109,9 @@ def _stocks(forecasts: Forecasts) -> html.Section:
             ),
             html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             html.text(
-                "Expect no more: what the past tells of a price is in the price already."
-                " Mind how good the curves look all the same. Each forecast is made from the true"
-                " price a month before, so that it can hardly be far away; only the comparison"
+                "Do not expect more: a price already contains what the past says about it."
+                " The curves look good nevertheless, since each forecast starts from the true"
+                " price a month before and cannot be far away; only the comparison"
                 " with the random walk shows what was learnt."
             ),
             _facts(outcome),
@@ -149,16 +149,16 @@ def _scatter(forecasts: Forecasts) -> str:
 def _writer(writer: Writer) -> html.Section:
     outcome = writer.outcome
     curve = _curve(
-        outcome, "bits_per_character", "bits per character", "On text held out, as it learns."
+        outcome, "bits_per_character", "bits per character", "On held-out text, during training."
     )
-    bars = _bars(outcome, "How many bits a character costs: fewer is better.")
+    bars = _bars(outcome, "Bits per character: fewer is better.")
     return html.Section(
         outcome.title,
         [
             html.text(
-                f"{outcome.data}. Character by character, the network foretells the next one from"
-                " all before; drawn from what it foretells, it writes. Paragraphs that occur twice"
-                " are left out once, so that none is both learnt and measured."
+                f"{outcome.data}. Character by character, the network predicts the next one from"
+                " all before; it generates text by sampling from these predictions. Duplicate"
+                " paragraphs are removed, so that none is in both training and test data."
             ),
             html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
@@ -192,15 +192,15 @@ def _bars(outcome: Outcome, caption: str) -> str:
 
 def _lines(lines: Lines) -> html.Section:
     outcome = lines.outcome
-    curve = _curve(outcome, "accuracy", "accuracy", "On lines held out, as it learns.")
+    curve = _curve(outcome, "accuracy", "accuracy", "On held-out lines, during training.")
     header = ["line", "it is", "predicted", "probability"]
     return html.Section(
         outcome.title,
         [
             html.text(
-                f"{outcome.data}. The network reads a line character by character from both ends;"
-                " prose is a line of a docstring, stripped of its quotes. Comments give themselves"
-                " away by their first character, so that a rule of one line is a baseline too."
+                f"{outcome.data}. The network reads a line character by character in both"
+                " directions; prose is a line of a docstring, without its quotes. Comments are easy"
+                " to recognise by their first character, so a one-line rule is a baseline, too."
             ),
             html.strong(f"{outcome.verdict[0].upper()}{outcome.verdict[1:]}."),
             _facts(outcome),
@@ -208,9 +208,9 @@ def _lines(lines: Lines) -> html.Section:
             html.confusion(
                 lines.labels,
                 lines.confusion,
-                caption="How many lines of each kind (rows) were taken for which (columns).",
+                caption="Number of lines by true kind (rows) and predicted kind (columns).",
             ),
-            html.table(header, lines.right, caption="Some lines that it got right."),
-            html.table(header, lines.wrong, caption="Where it was surest, and wrong."),
+            html.table(header, lines.right, caption="Some correct predictions."),
+            html.table(header, lines.wrong, caption="The most confident mistakes."),
         ],
     )

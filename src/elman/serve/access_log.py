@@ -19,7 +19,7 @@ class LineHandler(logging.StreamHandler[Any]):
     """Writes lines to standard error; a disk that is full loses lines, and nothing else."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Nothing can be told of it."""
+        """It cannot be logged."""
 
 
 def log(**fields: Any) -> None:

@@ -40,7 +40,9 @@ class Bodies:
                 async with asyncio.timeout(self._settings.idle_s):
                     message = await receive()
             except TimeoutError:
-                raise _exception(ServerError(BAD_REQUEST, "the body does not come")) from None
+                raise _exception(
+                    ServerError(BAD_REQUEST, "the body did not arrive in time")
+                ) from None
             came += len(message.get("body", b""))
             is_complete = not message.get("more_body", False)
             if came > most:

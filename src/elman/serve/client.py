@@ -60,7 +60,7 @@ class Client:
         return [answer(each) for each in found["predictions"]]
 
     def stream(self, model: str, text: Any, **options: Any) -> Iterator[str]:
-        """What a session of the model makes of one input, in pieces as they come."""
+        """What a session of the model makes of one input, in pieces as they arrive."""
         with self.session(model, **options) as session:
             yield from session.pieces(text)
 
@@ -115,7 +115,7 @@ class ClientSession:
         return self._drive(self._protocol.accepting(value, options))
 
     def pieces(self, value: Any, **options: Any) -> Iterator[Any]:
-        """As `accept`, what is new in pieces as they come."""
+        """As `accept`, what is new in pieces as they arrive."""
         came = False
         steps = self._protocol.accepting(value, options)
         reply: Any = None

@@ -47,7 +47,7 @@ class AsyncClient:
         return await asyncio.to_thread(self._client.predict, model, inputs, **options)
 
     async def stream(self, model: str, text: Any, **options: Any) -> AsyncIterator[str]:
-        """What a session of the model makes of one input, in pieces as they come."""
+        """What a session of the model makes of one input, in pieces as they arrive."""
         async with self.session(model, **options) as session:
             async for piece in session.pieces(text):
                 yield piece
@@ -82,7 +82,7 @@ class AsyncClientSession:
         return await self._drive(self._protocol.accepting(value, options))
 
     async def pieces(self, value: Any, **options: Any) -> AsyncIterator[Any]:
-        """As `accept`, what is new in pieces as they come."""
+        """As `accept`, what is new in pieces as they arrive."""
         came = False
         steps = self._protocol.accepting(value, options)
         reply: Any = None

@@ -55,7 +55,7 @@ class Conversation:
             async with asyncio.timeout(self._settings.idle_s):
                 came = await self._queue.get()
         except TimeoutError:
-            raise self._idle("nothing came") from None
+            raise self._idle("no message arrived") from None
         if came is None:
             raise Disconnected
         if isinstance(came, ServerError):
@@ -97,7 +97,7 @@ class Conversation:
     async def end(self, error: Exception, metrics: Metrics, **fields: Any) -> ServerError:
         """Tell the client of an error that ends it all, `fields` beside it, and close the socket.
 
-        Returns the error as the client was told of it.
+        Returns the error as it was sent to the client.
         """
         told = errors.of(error)
         metrics.refused.labels(told.code).inc()

@@ -1,4 +1,4 @@
-"""Errors that clients are told of."""
+"""Errors that are sent to clients."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,7 @@ class ServerError(ElmanError):
 
 
 def of(error: BaseException) -> ServerError:
-    """An error as clients are told of it: nothing but elman's own words, and no traceback."""
+    """An error as it is sent to clients: elman's own words only, without a traceback."""
     if isinstance(error, ServerError):
         return error
     if isinstance(error, ElmanError):

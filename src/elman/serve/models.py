@@ -155,7 +155,7 @@ def _named(source: Source) -> tuple[str, Source]:
 
 
 def _signature(folder: Path) -> Signature | None:
-    """What changes when a model is saved or copied anew: names, times and sizes of the files; None
+    """What changes when a model is saved or copied again: names, times and sizes of the files; None
     while there is no configuration, which is the last to be replaced."""
     try:
         with os.scandir(folder) as entries:

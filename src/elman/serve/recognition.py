@@ -90,7 +90,7 @@ Protocol: TypeAlias = Callable[[Recognition, Mapping[str, str]], Awaitable[None]
 async def serve_speech(
     context: Context, websocket: WebSocket, name: str | None, protocol: Protocol
 ) -> None:
-    """Talk with a client until it goes, the protocol ends, or an error does, which is told as JSON.
+    """Talk with a client until it goes, the protocol ends, or an error does, which is sent as JSON.
 
     **Arguments:** `name`: of the model, None for the first that recognises speech; `protocol`: gets
     the recognition and the parameters of the address.

@@ -127,8 +127,11 @@ def table(rows: Sequence[Row]) -> list[str]:
         interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
         values = f"{row['baseline']:.4f} | {row['model']:.4f} | {interval}"
         lines.append(f"| {name} | {values} | {outcome(row)} |")
-    lines += ["", "Intervals are of the paired bootstrap over the validation examples. Who wins is"]
-    lines[-1] += " undecided where 0 is inside, or where they differ on fewer than six examples."
+    lines += [
+        "",
+        "Intervals are of the paired bootstrap over the validation examples. The result is",
+    ]
+    lines[-1] += " undecided if they contain 0, or if the two differ on fewer than six examples."
     if warning := no_better(rows):
         lines += ["", f"**Warning:** {warning}."]
     return lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MEMORY = len(Memory._fields)
 _PARTS = ("memory_values", "memory_keys", "memory_mask")
 _REFUSED = (
-    "an encoder-decoder has no sequence form, as it writes token by token: leave the form away, or"
+    "an encoder-decoder has no sequence form, as it writes token by token: leave the form out, or"
     ' take "step" (--streaming)'
 )
 

@@ -23,7 +23,7 @@ def formatted(predictions: "Sequence[Prediction]", form: str) -> str:
     """Predictions in one of the formats; `Prediction.to` says what each is.
 
     Raises `SettingsError` for a format that does not suit: srt, vtt and ctm need words with times,
-    and subtitles a single recording, as their times do not go on from one to the next.
+    and subtitles a single recording, as their times do not continue from one to the next.
     """
     if not isinstance(form, str) or form not in get_args(Format):
         known = ", ".join(get_args(Format))

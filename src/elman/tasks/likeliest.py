@@ -1,4 +1,4 @@
-"""The likeliest of several labels, and those after it."""
+"""The most likely of several labels, and those after it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from elman.tasks.prediction import Prediction
 
 
 def likeliest(probabilities: NDArray[np.float32], labels: Sequence[str], n: int) -> Prediction:
-    """The likeliest label with its `probability`; with `n` above 1 the `others` after it.
+    """The most likely label with its `probability`; with `n` above 1 the `others` after it.
 
     >>> likeliest(np.array([0.25, 0.75], np.float32), ["a", "b"], 2).details
     {'probability': 0.75, 'others': (('a', 0.25),)}

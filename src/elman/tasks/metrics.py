@@ -44,7 +44,7 @@ def multi_label(
     logits: Tensor, targets: Tensor, thresholds: Tensor | float = 0.0
 ) -> dict[str, float]:
     """Metrics of logits (N, C) against targets 0 or 1, (N, C); labels above `thresholds`, (C,) or
-    one for all, are told.
+    one for all, are predicted.
 
     **Returns:** `accuracy` (all labels of an example right), `micro_f1`, `macro_f1` (over the
     labels that occur or are predicted) and `loss` (nats a label).
@@ -116,7 +116,7 @@ def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = 15) ->
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
-    """The number to divide logits by so that the targets are likeliest (Guo et al. 2017).
+    """The number to divide logits by so that the targets are most likely (Guo et al. 2017).
 
     Targets are classes (N,), or 0 and 1 of shape (N, C) with several labels. As in Platt's rule,
     certainty is bounded by the number of examples: of N right answers one more may be wrong.

@@ -1,4 +1,4 @@
-"""What a task chooses from its data, for all that it was not told."""
+"""Settings that a task chooses from its data, if they are not given."""
 
 import math
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class Update:
 class TranscriptUpdate(Update):
     """Of a session that writes down what it hears.
 
-    - `segments`: those that ended since the last update, of each the likeliest hypotheses.
+    - `segments`: those that ended since the last update, of each the most likely hypotheses.
     - `partial`: the text since the last of them.
     """
 
@@ -61,7 +61,7 @@ class Session(Protocol):
     @property
     def state(self) -> Mapping[str, Any]:
         """All that the session remembers, tensors and plain values by name: given to
-        `task.session(state=...)` it goes on from there, in another process, too."""
+        `task.session(state=...)` it continues from there, in another process, too."""
 
 
 class SteppedSession(Session, Protocol):

@@ -46,8 +46,8 @@ def restoring(task: "Task", state: Any) -> Iterator[None]:
         raise SettingsError(f"state must be that of a session, not a {type(state).__name__}")
     if any(state.get(name) != value for name, value in origin(task).items()):
         raise SettingsError(
-            f"state is not of a session of this {type(task).__name__}: it goes on with the model"
-            " of the same weights alone"
+            f"state is not of a session of this {type(task).__name__}: only a model"
+            " with the same weights can continue it"
         )
     try:
         yield

@@ -125,7 +125,7 @@ def check_characters(vocabulary: Vocabulary, texts: Iterable[str], *, is_limited
     if new:
         more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
         raise DataError(
-            f"start_from: the data has characters that the saved vocabulary lacks:"
+            f"start_from: the data has characters that are not in the saved vocabulary:"
             f" {', '.join(map(repr, new[:_SHOWN]))}{more}; take them out, or train from scratch"
         )
 
@@ -136,7 +136,7 @@ def check_labels(labels: Iterable[str], known: Iterable[str]) -> None:
     new = [label for label in labels if label not in known]
     if new:
         raise DataError(
-            f"start_from: the data has labels that the saved model lacks:"
+            f"start_from: the data has labels that are not in the saved model:"
             f" {', '.join(map(repr, new[:_SHOWN]))}; it knows"
             f" {', '.join(map(repr, known[:_SHOWN]))}"
         )

@@ -245,8 +245,8 @@ class Task(Hooks):
         - `folder`: where checkpoints, the log and at the end the model and a report page,
           `report.html`, are written; nothing is written if None. It must be new, empty or one that
           elman wrote.
-        - `resume`: go on from the folder's checkpoint, with the same data and settings, to the very
-          weights of an unbroken run.
+        - `resume`: continue from the folder's checkpoint, with the same data and settings, to the
+          same weights as without the interruption.
         - `start_from`: a trained task, a model's folder or its name on the hub, to start from its
           weights and preprocessing with a new optimizer: other data, more epochs, another schedule.
           Settings that were not given to this task are those of that model. Of another task's

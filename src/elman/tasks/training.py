@@ -253,11 +253,11 @@ class Training:
         unseen."""
         if self.whole is self.train:
             return None
-        with self._stage("learning from the held-out data"):
+        with self._stage("training on the held-out data"):
             found = self.task.learn_again(self.whole)
         if found is None:
             return None
-        words = "has learnt from the validation data, too, after the metrics were taken"
+        words = "was trained on the validation data, too, after the metrics were computed"
         self.task.record["training"][self.task.learns_again] = words
         self._say(f"the {self.task.learns_again} {words}")
         return found

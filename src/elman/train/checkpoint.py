@@ -17,7 +17,7 @@ from elman.files import is_file
 from elman.tensor_files import read_tensors, write_tensors
 
 _FORMAT = "elman-checkpoint-1"
-_ADVICE = "restore it, or train anew elsewhere"
+_ADVICE = "restore it, or train again in another folder"
 
 
 def write_checkpoint(path: Path, nest: Any) -> None:

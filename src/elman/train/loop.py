@@ -75,8 +75,8 @@ def fit(
     - `data`: a hash of the training data; to resume with other data is refused.
     - `start`: a hash of the weights that `model` begins with, if they are another run's; to resume
       with others is refused.
-    - `resume`: go on from the folder's checkpoint. Settings must be the same, but for the device's
-      name, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
+    - `resume`: continue from the folder's checkpoint. Settings must be the same, except the name of
+      the device, the intervals of checkpoints and log lines, TensorBoard, and, with a schedule that
       does not depend on the run's length ("constant" or "plateau" without warm-up), larger
       `epochs` and `max_steps`.
     - `began`: `time.monotonic()` of when the settings' budget began, where work came before.

@@ -71,7 +71,7 @@ class Display:
             self._show()
 
     def begin(self, total: int, position: float, seen: int) -> None:
-        """The plan has another length, or the run began again: what is left is told anew."""
+        """The plan has another length, or the run began again: the time left is estimated again."""
         self._total, self._position, self._first = total, position, seen
         self._began = time.monotonic()
         self._marks = deque([(0.0, position)], maxlen=_LINES)

@@ -66,7 +66,7 @@ def plain(settings: TrainSettings) -> dict[str, Any]:
 
 
 def refuse_begun(path: Path) -> None:
-    """Raise `SettingsError` where the checkpoint is one of a run that has begun."""
+    """Raise `SettingsError` where the checkpoint is that of a started run."""
     if (step := steps_in(path)) > 0:
         raise SettingsError(
             f"{path.parent} holds a run's checkpoint (step {step}): resume=True "

@@ -214,7 +214,7 @@ class Run:
         if has_time and goal and run_improves(at.history, goal.metric, maximize=goal.maximize):
             at.rounds += 1
             self.extend()
-            self.display.note(f"still improving: training goes on to step {self.total}")
+            self.display.note(f"still improving: training continues to step {self.total}")
             self.display.begin(self.total, self.pace.position(at.step, self._clock()), at.seen)
         else:
             at.stopped = "finished"
@@ -340,7 +340,7 @@ class Run:
             self._cool_down()
 
     def _cool_down(self) -> None:
-        """Go on from the best weights, the rest of the plan in half of the steps to them."""
+        """Continue from the best weights, the rest of the plan in half of the steps to them."""
         at = self.at
         if at.cooling_from is not None or not at.best_step or at.farthest >= self.total:
             return

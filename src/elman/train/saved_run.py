@@ -1,4 +1,4 @@
-"""A run in its checkpoint: all that is needed to go on to the very weights of an unbroken one."""
+"""A run in its checkpoint: all that is needed to continue it to the same weights."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any

@@ -175,9 +175,9 @@ def check_average(saved: Mapping[str, Any] | None, own: list[Tensor], source: st
 
 
 def damaged(source: str, what: str) -> ModelError:
-    """The error of a checkpoint that cannot be gone on from."""
+    """The error of a checkpoint that cannot be continued from."""
     return ModelError(
-        f"{source}: the checkpoint is damaged ({what[:200]}); restore it, or train anew elsewhere"
+        f"{source}: the checkpoint is damaged ({what[:200]}); restore it, or train again elsewhere"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training run may be told; every field is a flag of the command line."""
+"""Settings of a training run; every field is a flag of the command line."""
 
 import re
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args

@@ -48,8 +48,8 @@ def with_shards(settings: TrainSettings, workers: OneProcess, saved: Any) -> Tra
         return settings
     if shards is None:
         raise SettingsError(
-            f"the checkpoint is of a run without shards, which {workers.size} workers cannot go on"
-            " with: resume it without workers"
+            f"the checkpoint is of a run without shards, which {workers.size} workers cannot"
+            " continue: resume it without workers"
         )
     if workers.size > shards:
         raise SettingsError(

@@ -16,7 +16,7 @@ FIRST = 10  # trials that are drawn at random
 
 
 class NumberedSampler(BaseSampler):
-    """Tree-structured Parzen estimators (Bergstra et al. 2011), seeded anew for every value.
+    """Tree-structured Parzen estimators (Bergstra et al. 2011), seeded again for every value.
 
     The first trials, drawn at random, are thus the same in any process and after any restart.
 
@@ -63,7 +63,7 @@ class NumberedSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Nothing: there is no state to go on from."""
+        """Nothing: there is no state to continue from."""
 
 
 def suggested(trial: Any, name: str, among: Any) -> Any:

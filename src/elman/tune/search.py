@@ -1,5 +1,5 @@
 """A search for good settings: trials kept in a journal, so that any number of processes share it
-and a later one goes on with it."""
+and a later one continues with it."""
 
 import math
 import sys
@@ -34,7 +34,7 @@ class Search:
     - `folder`: gets trials.journal, best.yaml and report.html.
     - `settings`: those that are the same in all trials, by name; they are not tuned.
     - `seed`: of the suggestions, and of the training where `settings` has none.
-    - `resume`: go on with the folder's trials; task, settings, space and seed must be the same.
+    - `resume`: continue with the folder's trials; task, settings, space and seed must be the same.
 
     **Raises:** `SettingsError` for settings that cannot work or that have changed; `FileError` for
     a folder that holds something else.

@@ -50,7 +50,7 @@ def test_each_kind_is_found_and_told():
     assert [problem.message for problem in found.problems[2:]] == [
         "time runs back by 0.5 s at point 5",
         "a jump of 401 at point 6, 284 times the median step",
-        "69% of the points stand where the point before stands",
+        "69% of the points are at the place of the point before",
         "it is the same as n0",
     ]
     assert found.usable.names == ["n0", "n2", "n3", "n4", "n5", "n6"]

@@ -87,7 +87,7 @@ def test_lines_parted_by_tabs_are_a_table_whatever_the_suffix(tmp_path):
     path = write(tmp_path / "pairs.txt", "source|target\none, two|eins, zwei\n")
     assert sides(read_pairs(path)) == [("one, two", "eins, zwei")]
     path = write(tmp_path / "pairs.txt", "one\ntwo\n")
-    with pytest.raises(DataError, match=r"a text without targets, .* not parted by tabs"):
+    with pytest.raises(DataError, match=r"a text without targets, .* have no tabs"):
         read_pairs(path)
     path = write(tmp_path / "pairs.txt", "one^eins\n")
     assert sides(read_pairs(path, source=0, target=1, delimiter="^")) == [("one", "eins")]

@@ -113,8 +113,8 @@ def test_kaldis_files(folder):
     [
         ("wav.scp", "r1 sph2pipe -f wav a.sph |\n", "r1 is a command, which is never run"),
         ("wav.scp", "r1 a.wav\nr1 b.wav\n", r"wav\.scp:2: r1 occurs twice"),
-        ("text", "r2 two\n", "lacks r1"),
-        ("segments", "u1 r7 0 1\n", "u1 is a part of r7, which wav.scp lacks"),
+        ("text", "r2 two\n", "r1 is not in "),
+        ("segments", "u1 r7 0 1\n", "u1 is a part of r7, which is not in wav.scp"),
         ("segments", "u1 r1 0\n", "UTTERANCE RECORDING START END is needed"),
         ("segments", "u1 r1 1 0.5\n", r"u1 ends at 0\.5 s, before it begins"),
     ],

@@ -108,7 +108,7 @@ def test_another_season_than_the_calendar_s_is_found_where_it_is_clearly_better(
 def test_short_series_keep_the_calendar_s_season() -> None:
     choice = found(panel(yearly, 3, 60, WEEKS), 13)
     assert (choice.season, choice.smoothing) == (52, False)
-    assert "too short to tell" in choice.reason
+    assert "too short to choose" in choice.reason
 
 
 def test_what_is_given_is_kept() -> None:

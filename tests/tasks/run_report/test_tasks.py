@@ -34,7 +34,7 @@ def test_a_classifier_shows_confusions_mistakes_and_suspicious_labels(tmp_path: 
     labels.append("no")
     page = page_of(task, (texts, labels), (unseen, answers), tmp_path)
     assert task.record["metrics"]["accuracy"] == pytest.approx(59 / 60)
-    confusions = section(page, "What is taken for what")
+    confusions = section(page, "Confusions")
     assert confusions.count(">20<small>100.0%") == confusions.count(">19<small>100.0%") == 1
     assert ">1<small>4.8%" in confusions
     mistakes = section(page, "Mistakes")
@@ -56,13 +56,13 @@ def test_of_many_classes_the_most_confused_pairs_are_shown(tmp_path: Path) -> No
     texts = [f"word{i % 25}" for i in range(100)]
     task = Classify(**SMALL, max_steps=2, ngram_model=False)
     page = page_of(task, (texts, labels), (texts[:25], labels[:25]), tmp_path)
-    part = section(page, "What is taken for what")
+    part = section(page, "Confusions")
     assert "The most confused pairs of 25 classes" in part
     assert 1 <= part.count("<tr>") - 1 <= 20
     data = section(page, "Data")
     assert "25 of the 25 validation texts occur in training, too" in data
     advice = section(page, "What to try next")
-    assert "25 of 25 validation inputs stand in the training data" in advice
+    assert "25 of 25 validation inputs are in the training data" in advice
     assert "25 of 25 classes have fewer than 10 training examples" in advice
 
 
@@ -102,7 +102,7 @@ def test_a_language_model_shows_a_sample_and_lines(tmp_path: Path) -> None:
     assert "qzx" not in least
     data = section(page, "Data")
     assert "of the training lines of 40 characters or more repeat another" in data
-    assert "validation inputs stand in the training data" in section(page, "What to try next")
+    assert "validation inputs are in the training data" in section(page, "What to try next")
 
 
 def test_a_line_held_out_alone_is_no_duplicate(tmp_path: Path) -> None:
@@ -128,12 +128,12 @@ def test_a_recogniser_shows_errors_and_the_worst_utterances(tmp_path: Path) -> N
     said = [(say(text), text) for text in texts]
     task = Speech(hidden_size=8, num_layers=1, max_steps=3, batch_size=4, beam=1)
     page = page_of(task, said, said[:4], tmp_path)
-    assert "errors in 4 words of 4 validation utterances" in section(page, "What is taken for what")
+    assert "errors in 4 words of 4 validation utterances" in section(page, "Confusions")
     worst = section(page, "Worst utterances")
     assert "REF" in worst
     assert "HYP" in worst
     data = section(page, "Data")
-    assert "4 of 4 validation transcripts stand in the training data" in data
+    assert "4 of 4 validation transcripts are in the training data" in data
     assert "4 of the 4 validation utterances occur in training, too" in data
     assert "minutes of speech" in section(page, "What to try next")
 
@@ -151,7 +151,7 @@ def test_a_forecaster_shows_forecasts_beside_rules(tmp_path: Path) -> None:
     part = section(page, "Forecasts of the held-out steps")
     assert part.count("<svg") == 3
     assert "seasonal naive" in part
-    assert "of the values lie within the intervals of 80 %" in part
+    assert "of the values lie within the 80 % intervals" in part
     assert "2024-04-30" in part
     data_part = section(page, "Data")
     assert "1 of 363 values are missing (0.3%)" in data_part

@@ -223,7 +223,7 @@ def test_ready_features_and_sound_are_not_confused(both: Speech, say: Say) -> No
     task.fit(ready, ready, progress=False)
     found = task.transcribe([say("ab")])
     assert found[0].error is not None
-    assert "ready features, this is sound" in found[0].error
+    assert "precomputed features, this is sound" in found[0].error
     assert "4 features a frame" in str(task.transcribe([np.zeros((9, 4), np.float32)])[0].error)
     session = task.stream()
     features = ready[0].features
@@ -233,7 +233,7 @@ def test_ready_features_and_sound_are_not_confused(both: Speech, say: Say) -> No
     assert session.finish().text == task.predict(ready)[0]
     with pytest.raises(DataError, match="finite"):
         task.stream().accept(np.full((3, 5), np.nan))
-    with pytest.raises(SettingsError, match="reads ready features"):
+    with pytest.raises(SettingsError, match="reads precomputed features"):
         task.stream(rate=8000)
 
 

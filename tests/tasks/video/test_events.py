@@ -90,7 +90,7 @@ def test_running_events_are_told(forwards: Video) -> None:
     assert [each.label for each in session.finish().value] == ["high"]
     with pytest.raises(SettingsError, match="finished"):
         session.accept(frames)
-    assert forwards.session().finish().error == "no frame has come"
+    assert forwards.session().finish().error == "no frame has arrived"
 
 
 def test_a_saved_model_finds_the_same(task: Video, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_table_of_events_and_the_command_line(
         main(["predict", "run", "0.mp4", "--every", "1s"])
     assert "--every is for" in capsys.readouterr().err
     page = Path("run/report.html").read_text()
-    for word in ("Events in time", "Label by label", "told above", "could not be made"):
+    for word in ("Events in time", "Label by label", "threshold", "could not be made"):
         assert (word in page) == (word != "could not be made")
     card = Path("run/README.md").read_text()
     assert "event f1" in card or "event_f1" in card

@@ -260,7 +260,7 @@ def test_a_session_predicts_after_each_frame(along: Video) -> None:
         other.accept(clip)
     short = along.session()
     short.accept(clip[:2])
-    assert short.finish().error == "2 frames have come, and 3 are needed"
+    assert short.finish().error == "2 frames have arrived, and 3 are needed"
 
 
 @pytest.mark.parametrize("size", [4, "a", "3x", "16x9999", True, 12.5])

@@ -57,7 +57,7 @@ def test_several_labels_are_told(task: Video) -> None:
     common = task.record["baselines"][0]
     assert common["name"] == "most frequent class"
     assert {"micro_f1", "macro_f1"} <= set(common["metrics"])
-    assert any("Told above a probability of: ne 0." in line for line in task.planned)
+    assert any("Predicted above a probability of: ne 0." in line for line in task.planned)
 
 
 def test_a_session_tells_several_labels(task: Video) -> None:

@@ -87,7 +87,7 @@ def test_frames_of_a_faster_camera_are_read_at_the_models_rate() -> None:
 
 def test_bad_frames_are_refused(task: Video) -> None:
     session = task.session()
-    assert session.finish().error == "no frame has come"
+    assert session.finish().error == "no frame has arrived"
     with pytest.raises(SettingsError, match="finished"):
         session.accept(motions(1)[0][0])
     session = task.session()

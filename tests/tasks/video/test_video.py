@@ -205,5 +205,5 @@ def test_the_report_shows_confusions(tmp_path: Path) -> None:
     task = Video(**{**SMALL, "epochs": 2}).fit(motions(64), folder=tmp_path / "run", progress=False)
     assert task.report_page is not None
     page = task.report_page.read_text()
-    for word in ("What is taken for what", "counter-clockwise", "could not be made"):
+    for word in ("Confusions", "counter-clockwise", "could not be made"):
         assert (word in page) == (word != "could not be made")

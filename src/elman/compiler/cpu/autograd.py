@@ -18,7 +18,7 @@ class Pass(Protocol):
 
     @property
     def call(self) -> Call:
-        """What it is told besides its operands."""
+        """Its arguments besides the operands."""
 
     def forward(self, flat: Flat) -> Task[tuple[list[Tensor], Tape]]:
         """The results, and the tape."""

@@ -108,7 +108,7 @@ def ragged(
     reverse: bool,
     groups: int,
 ) -> Layout:
-    """Sequences with lengths (B,), starting anew where `resets` (T, B) says so."""
+    """Sequences with lengths (B,), starting again where `resets` (T, B) says so."""
     if resets is None and lengths is not None:
         return _of_lengths(lengths.numpy().tobytes(), shape, reverse, groups)
     steps, batch = shape

@@ -2,8 +2,8 @@
 
 C = A B, where B has `gates` blocks of H columns. A panel takes a few vectors of hidden units and
 all their gates, so that the cell's equations can follow on the finished tile. B is packed:
-panel by panel, each cut into chunks of columns, [K][columns of the chunk]; or, where the kernel
-is told so, left as it is stored.
+panel by panel, each cut into chunks of columns, [K][columns of the chunk]; or, if the kernel
+is called so, left as it is stored.
 """
 
 from collections.abc import Callable

@@ -137,7 +137,7 @@ def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
 
 
 def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor], Tape]]:
-    """The results as `interpreter.run` gives them, and the tape (of use when `saving`)."""
+    """The results as `interpreter.run` gives them, and the tape (needed when `saving`)."""
     compiled = kernel_of(call.step, o.x.dtype, call.half)
     p, layout = compiled.plan, call.layout
     size, count = o.hidden(p.step), p.step.states

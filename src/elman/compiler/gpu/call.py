@@ -1,4 +1,4 @@
-"""What a recurrence is told besides its operands."""
+"""The arguments of a recurrence besides its operands."""
 
 from dataclasses import dataclass
 

@@ -60,7 +60,7 @@ def find_step(w: Lines, v: Variant) -> None:
 
 
 def read_borders(w: Lines, v: Variant, more: str) -> None:
-    """Which sequences begin anew after this step, if `more` come, and which are not padding."""
+    """Which sequences begin again after this step, if `more` come, and which are not padding."""
     if v.resets:
         w(f"inside = (rows < B) & ({more})")
         w.load("fresh", "Resets + tl.cast(following, tl.int64) * B + rows", "inside", like="0")

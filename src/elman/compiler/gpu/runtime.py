@@ -27,7 +27,7 @@ class Tape:
 
 
 def forward(call: Call, o: Operands, *, saving: bool) -> tuple[list[Tensor], Tape]:
-    """Sequences of states, (T, B, H) each, and the last states, (B, H) each; and the tape, of use
+    """Sequences of states, (T, B, H) each, and the last states, (B, H) each; and the tape, needed
     when `saving`. Of the sequences only the first is returned unless `every_state`."""
     step, own = call.step, plan(call.step)
     (steps, batch), size = o.x.shape[:2], o.hidden(step)

@@ -81,7 +81,7 @@ def _resident(rows: int, units: int, depth: int, matrices: int, machine: Machine
 
 
 def _streamed(rows: int, units: int, matrices: int, machine: Machine) -> Tiles:
-    """Tiles whose weights are read anew at each step."""
+    """Tiles whose weights are read again at each step."""
     ways = ((64, 3, 1), *_STREAMS) if rows == 64 and matrices > 1 else _STREAMS
     for step, stages, parts in ways:
         buffers = 4 * (stages - 1) * parts * step * (rows + matrices * units)

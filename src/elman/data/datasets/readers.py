@@ -69,7 +69,7 @@ def poems(path: Path) -> Iterator[str]:
 
 
 def series(path: Path, encoding: str | None = None) -> Iterator[Labelled]:
-    """A `.ts` file of sktime: dimensions parted by ":", each of its own length, the label last.
+    """A `.ts` file of sktime: dimensions separated by ":", each of its own length, the label last.
 
     Gives features (T, dimensions) float32; the label is "" if the file says it has none.
     """

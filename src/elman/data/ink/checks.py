@@ -62,7 +62,7 @@ def check_inks(
 
     - `jump`: a step within a stroke that is so many times the median step is a jump, if it is also
       longer than half the longer side of the box.
-    - `repeated`: the share of points at the place of the point before from which on it is told.
+    - `repeated`: the share of points at the place of the point before from which on it is reported.
     - `texts`: whether each needs one; None asks for them where there are any.
 
     One point is legal (a full stop), and so are the other doubtful kinds; only unreadable ink and
@@ -121,6 +121,6 @@ def _of_ink(ink: Ink, jump: float, repeated: float) -> list[tuple[str, str]]:
             found.append(("jump", f"{words}, {largest / middle:.0f} times the median step"))
     share = float((lengths[is_within] == 0).mean()) if is_within.any() else 0.0
     if share >= repeated:
-        words = f"{share:.0%} of the points stand where the point before stands"
+        words = f"{share:.0%} of the points are at the place of the point before"
         found.append(("repeated points", words))
     return found

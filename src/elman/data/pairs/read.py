@@ -50,7 +50,7 @@ def read_pairs(
     - `data`: one of
         - a dataset reference, `mt_tatoeba_eng_cmn:train`, with the columns `english`, `chinese`;
         - the path of a table (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`, or text whose lines
-          are parted by tabs); of a translation memory (`.tmx`); or the prefix `train` of the two
+          are separated by tabs); of a translation memory (`.tmx`); or the prefix `train` of the two
           files `train.en` and `train.de` (Moses), for source="en", target="de". Text may be
           compressed by gzip (`.tsv.gz`);
         - a tuple of the paths of two files, in which the same line holds the two sides;
@@ -201,8 +201,7 @@ def _of_text_file(path: Path, wanted: Wanted) -> Rows:
             return rows_of_table(path, replace(wanted, delimiter=mark))
     if wanted.labelled and lines:
         raise DataError(
-            f"{path} is a text without targets, and its lines are not parted by tabs: {_NEEDED}"
-            " will do"
+            f"{path} is a text without targets, and its lines have no tabs: {_NEEDED} will do"
         )
     return rows_of_lines(path, wanted.encoding)
 

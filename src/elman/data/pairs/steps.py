@@ -153,7 +153,7 @@ def _common_words(sources: Sequence[str], targets: Sequence[str]) -> dict[str, i
 
 
 def _runs(gain: NDArray[np.float64], shift: int) -> list[Run]:
-    """Runs whose gains sum up to enough, by a cumulative sum that begins anew below 0."""
+    """Runs whose gains sum up to enough, by a cumulative sum that begins again below 0."""
     gain = np.append(gain, _NONE)
     sums = np.cumsum(gain)
     if (sums - np.minimum.accumulate(sums)).max() < _LEAST_SCORE:

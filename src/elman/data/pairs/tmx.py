@@ -20,7 +20,7 @@ _LINE_BREAK = re.compile(r"[ \t]*[\r\n]\s*")
 
 
 def rows_of_tmx(path: Path, wanted: Wanted) -> Rows:
-    """The pairs of two languages of a file; units that lack one are left out with a warning.
+    """The pairs of two languages of a file; units without one of them are left out with a warning.
 
     **Arguments:**
 

@@ -157,7 +157,7 @@ def read_panel(
     - `frequency`: the calendar's, found in the times if None.
     - `calendar`: the one that positions are to be on, such as that of an earlier panel.
     - `encoding`, `delimiter`: of a text file; found if None, see `read_table`.
-    - `known`: series by name that the rows may go on from, with their phases on the calendar; these
+    - `known`: series by name that the rows may continue, with their phases on the calendar; these
       alone may have no value of the target here.
 
     Rows may come in any order. Raises `DataError` for what cannot be a series: two rows of one
@@ -299,7 +299,8 @@ def _check_kind(calendar: Calendar, times: Times, zone: str | None, columns: Col
     if (calendar.zone is None) != (zone is None):
         own, known = (f"the time zone {z}" if z else "no time zone" for z in (zone, calendar.zone))
         raise DataError(
-            f"{columns.time} has {own}, and the data that is known has {known}: write times alike"
+            f"{columns.time} has {own}, and the data that is known has {known}: write times in the"
+            " same way"
         )
 
 

@@ -72,7 +72,7 @@ class Shards:
         if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
             raise DataError(
                 f"{self.address}/{file.name} is not as {NAME} says: it was changed or damaged; make"
-                " the shards anew"
+                " the shards again"
             )
         pa, pq = modules()
         try:
@@ -157,7 +157,7 @@ class ShardsPart:
         """The rows in the order of an epoch, from the one numbered `start`.
 
         Shards are permuted, and the rows within each; both permutations depend on the seed and the
-        epoch alone. Epoch and number, a row's position, are enough to go on from, for any
+        epoch alone. Epoch and number, a row's position, are enough to continue from, for any
         number of readers; shards that lie before it are not read.
         """
         files = self.shards.manifest.files

@@ -33,7 +33,7 @@ def joined_strings(
     - `shortest`, `longest`: number of words in one.
     - `seed`: the same makes the same strings.
 
-    **Returns:** utterances whose text is the words', parted by spaces.
+    **Returns:** utterances whose text is the words', separated by spaces.
 
     >>> word = Utterance("w", "one", audio=Audio(np.ones(80, np.float32), 8000), speaker="x")
     >>> string, = joined_strings([word], 1, shortest=3, longest=3)

@@ -82,7 +82,7 @@ class AcousticFeatures(Settings):
         return np.concatenate([first, frames[:, 1:]], axis=1, dtype=np.float32)
 
     def online(self) -> "AcousticStream":
-        """A stream that takes samples as they come."""
+        """A stream that takes samples as they arrive."""
         return AcousticStream(self)
 
     def _computer(self) -> Any:
@@ -158,7 +158,7 @@ class AcousticStream:
         return {"given": self._given, "recent": torch.from_numpy(self._recent.copy())}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another, bit for bit."""
+        """Continue from the `state` of another, bit for bit."""
         recent = np.array(saved["recent"].numpy(), np.float32)
         self._given, self._recent = int(saved["given"]), recent
         if self._given < 0 or recent.ndim != 1:

@@ -77,9 +77,9 @@ def _kaldi(folder: Path, encoding: str | None) -> Iterator[Utterance]:
         }
     for name, (recording, start, end) in parts.items():
         if recording not in recordings:
-            raise DataError(f"{segments}: {name} is a part of {recording}, which wav.scp lacks")
+            raise DataError(f"{segments}: {name} is a part of {recording}, which is not in wav.scp")
         if texts and name not in texts:
-            raise DataError(f"{folder / 'text'} lacks {name}")
+            raise DataError(f"{name} is not in {folder / 'text'}")
         yield Utterance(
             name,
             texts.get(name),
@@ -91,7 +91,7 @@ def _kaldi(folder: Path, encoding: str | None) -> Iterator[Utterance]:
 
 
 def _pairs(path: Path, encoding: str | None) -> dict[str, str]:
-    """`KEY REST` a line, parted by any white space; nothing if there is no such file."""
+    """`KEY REST` a line, separated by any white space; nothing if there is no such file."""
     pairs: dict[str, str] = {}
     for number, line in read_lines(path, encoding) if path.is_file() else ():
         key, rest = [*line.strip("\ufeff").split(maxsplit=1), "", ""][:2]

@@ -43,7 +43,7 @@ class Sounds(NamedTuple):
 
         **Arguments:**
 
-        - `acoustic`: how to compute them; None if there are ready features.
+        - `acoustic`: how to compute them; None if there are precomputed features.
         - `separator`: parts several labels.
 
         Raises `DataError` if none can be read.

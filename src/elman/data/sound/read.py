@@ -46,7 +46,7 @@ def read_utterances(
         - any other folder: all sound in it and below, each with its transcript in a `.txt` of the
           same name;
         - a sound file, its transcript in a `.txt` beside it;
-        - ready features: an `.npz` with the `.tsv` beside it, see `speech_formats.read_packed`;
+        - precomputed features: an `.npz` with its `.tsv`, see `speech_formats.read_packed`;
         - a list of utterances, of sounds, or of pairs `(sound, text)`; a sound is a path, an
           `Audio`, or an array of features (T, F).
     - `path`, `text`: the columns of a manifest. `text=None` reads no transcripts.

@@ -1,4 +1,4 @@
-"""Samples of sound as they come: integers scaled, NaN and other scales noticed."""
+"""Samples of sound as they arrive: integers scaled, NaN and other scales noticed."""
 
 import math
 from typing import Any

@@ -22,7 +22,7 @@ _FRAME_SECONDS = 0.01  # of ready features, too
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """One utterance: sound in a file or in memory, or ready features.
+    """One utterance: sound in a file or in memory, or precomputed features.
 
     **Fields:**
 
@@ -158,7 +158,7 @@ def _feature_vectors(features: NDArray[np.float32], name: str) -> NDArray[np.flo
 
 
 class Utterances(Sequence[Utterance]):
-    """Utterances in their order, either all of sound or all of ready features of one size.
+    """Utterances in their order, either all of sound or all of precomputed features of one size.
 
     >>> ready = [Utterance(f"u{i}", "go", features=np.zeros((9, 13), np.float32)) for i in (0, 1)]
     >>> utterances = Utterances(ready)

@@ -116,7 +116,7 @@ def repaired(file: BinaryIO, layout: WavLayout, name: str) -> bytes:
     if size > _MOST_IN_MEMORY:
         raise DataError(
             f"{name}: the header states no size, though {layout.available:,} bytes follow; write"
-            " it anew with a right header, as ffmpeg does"
+            " it again with a right header, as ffmpeg does"
         )
     file.seek(layout.begin)
     samples = file.read(size)

@@ -117,7 +117,7 @@ def read_corpus(
 
     - `source`: as for `text_blocks`.
     - `vocabulary`: what encodes it.
-    - `folder`: where the ids are kept; they are made anew when the files (their paths, sizes or
+    - `folder`: where the ids are kept; they are made again when the files (their paths, sizes or
       times) or the vocabulary change. Of more than 20 GiB there the oldest are deleted. Documents,
       and files without a folder, are held in memory.
     - `encoding`: as for `text_blocks`.

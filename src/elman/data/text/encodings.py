@@ -1,4 +1,4 @@
-"""Which encoding a text file has: by its byte-order mark, by trial, or as it is told."""
+"""Which encoding a text file has: by its byte-order mark, by trial, or as given."""
 
 import codecs
 import re

@@ -205,7 +205,7 @@ class _Decoded:
         return text
 
     def _compare_with_utf8(self, block: bytes) -> None:
-        """Warn if the first bytes beyond ASCII are UTF-8, though another encoding was told."""
+        """Warn if the first bytes beyond ASCII are UTF-8, though another encoding was given."""
         if not self.doubtful or block.isascii():
             return
         self.doubtful = False

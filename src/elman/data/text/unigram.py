@@ -36,7 +36,7 @@ PIECE_PATTERN = r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
 
 
 class Unigrams(Vocabulary):
-    """Pieces of words, of a text the likeliest: any text is known, and `decode(encode(text))` is
+    """Pieces of words, of a text the most likely: any text is known, and `decode(encode(text))` is
     the text. Characters that no piece has are written as their bytes.
     """
 

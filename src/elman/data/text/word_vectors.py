@@ -48,7 +48,7 @@ def read_word_vectors(
 ) -> WordVectors:
     """The vectors that a file has of some words.
 
-    The file has a line for each word: the word and its numbers, parted by one space or tab; in
+    The file has a line for each word: the word and its numbers, separated by one space or tab; in
     UTF-8, and compressed by gzip if it likes. A first line of two integers, the numbers of words
     and of numbers a word, is no vector. Of a word that comes twice the first line counts.
 

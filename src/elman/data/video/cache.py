@@ -35,7 +35,7 @@ class FrameCache:
     """A folder of decoded clips, one `.npy` of uint8 (T, H, W, C) each.
 
     A clip is decoded once for each format. What was not used for the longest time is removed when
-    the folder grows beyond its limit; a file that is damaged is made anew. Several processes may
+    the folder grows beyond its limit; a file that is damaged is made again. Several processes may
     use one folder.
 
     **Arguments:**

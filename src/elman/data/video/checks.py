@@ -78,8 +78,8 @@ def check_clips(
     **Arguments:**
 
     - `black`: a clip of which no spot is brighter (0 to 255) is black.
-    - `gap`: a time between two frames that is so many times the median, and half a second, is told.
-    - `short`: the share of the part that is asked for (`start` to `end`) below which it is told.
+    - `gap`: a time between two frames of so many times the median, and half a second, is reported.
+    - `short`: the share of the part that is requested (`start` to `end`) below which it counts.
 
     Clips of one frame are legal, and so are the other doubtful kinds: only what has no frames is
     left out of `usable`. Clips are seen twice if all their frames are the same.

@@ -100,7 +100,7 @@ class Clip:
         **Arguments:**
 
         - `rate`: frames a second: at each step the nearest frame that is not later. None takes
-          every frame as it comes, whatever the times between them.
+          every frame as it arrives, whatever the times between them.
         - `size`: (height, width), or the side of a square; None for the source's.
         - `grey`: one channel; else red, green, blue. What has an alpha channel is seen over black.
         - `fit`: "resize" changes both sides on their own; "crop" keeps the middle of the picture;

@@ -46,7 +46,7 @@ def samples_of_table(
 
 
 def samples_of_list(path: Path, rate: float | None) -> Iterator[Sample]:
-    """The clips of a text of `PATH LABEL` a line, parted by a tab, a comma or the last space.
+    """The clips of a text of `PATH LABEL` a line, separated by a tab, a comma or the last space.
 
     UCF101's splits give the class as the folder and, of the training part, as a number: the folder
     is the label, and the group that the file's name tells is the group.

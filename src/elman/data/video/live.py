@@ -1,4 +1,4 @@
-"""Frames of a camera, a stream or a pipe as they come."""
+"""Frames of a camera, a stream or a pipe as they arrive."""
 
 import re
 import stat

@@ -24,7 +24,7 @@ class Sample(NamedTuple):
     - `clip`: the clip, or the reason in words.
     - `name`: where it comes from, as `clips.csv:12`.
     - `label`: its label, or several of them; None if unknown.
-    - `group`: what it was cut from: clips of one group are never parted by a split.
+    - `group`: what it was cut from: clips of one group are never separated by a split.
     - `events`: what happens in it; None if unknown.
     """
 

@@ -13,7 +13,7 @@ DECOMPOSED = frozenset({"GRU", "RNN"})  # operators that ONNX Runtime does not q
 
 
 def quantised(model: Any) -> Any:
-    """The model with int8 weights; activations are quantised as they come (dynamically).
+    """The model with int8 weights; activations are quantised as they arrive (dynamically).
 
     Weights keep to 7 bits (`reduce_range`): processors without VNNI add up pairs of products in 16
     bits, which 8 bits overflow. A table that is also a matrix, transposed, is kept once, with the

@@ -153,7 +153,7 @@ class Completion:
         return {**self._head, "choices": choices, "usage": self._usage}
 
     async def events(self) -> AsyncIterator[str]:
-        """The answer as it comes; an error stands in an event of its own and ends it."""
+        """The answer as it arrives; an error stands in an event of its own and ends it."""
         queue: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue()
         tasks = [asyncio.create_task(self._told(i, queue)) for i in range(len(self.streams))]
         left = len(tasks)

@@ -1,4 +1,4 @@
-"""One-shot requests: inputs that are complete, answered at once; and generated text as it comes."""
+"""One-shot requests: complete inputs, answered at once, and generated text as it is made."""
 
 import asyncio
 import json

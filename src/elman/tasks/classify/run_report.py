@@ -45,7 +45,7 @@ class ClassifyRun:
     def own(self) -> Own:
         """The sections and the advice."""
         sections = {
-            "Labels one by one" if self.task.several else "What is taken for what": self.confusions,
+            "Labels one by one" if self.task.several else "Confusions": self.confusions,
             "Calibration": self.calibration,
             "Mistakes": self.mistakes,
             "Suspicious labels": self.suspicious,
@@ -291,7 +291,7 @@ class ClassifyRun:
 
 
 def _contradicted(probabilities: Array, targets: NDArray[Any]) -> list[int]:
-    """The examples whose likeliest class is not the target, the surest first."""
+    """The examples whose most likely class is not the target, the surest first."""
     wrong = np.flatnonzero(probabilities.argmax(-1) != targets)
     order: list[int] = wrong[np.argsort(-probabilities[wrong].max(-1), kind="stable")].tolist()
     return order

@@ -114,11 +114,11 @@ class ClassifySession:
         if self._is_running:
             seen, steps = yield from self._read(self._seen, self._steps, self._pending)
             if seen is None:
-                return Prediction(None, "nothing has come")
+                return Prediction(None, "there was no input")
             shown_as = "" if self._known.features is None else f"{steps} steps"
             return replace(self._answer(self._scores(seen)), input=shown_as)
         if not len(self._pending):
-            return Prediction(None, "nothing has come")
+            return Prediction(None, "there was no input")
         whole: Any = self._pending
         if self._known.sound is not None:
             whole = Audio(whole.numpy(), self._rate or self._known.sound.rate)

@@ -55,7 +55,7 @@ from elman.train.objective import Objective
 
 
 class Classify(Task):
-    """Tell which class, or which of several labels, a sequence has.
+    """Classify sequences: one class each, or several labels.
 
     Encoder: embedded tokens or standardised features; head: pooling and a linear layer.
     Probabilities are calibrated by a temperature on the validation data (Guo et al. 2017).
@@ -168,10 +168,10 @@ class Classify(Task):
     def session(
         self, *, rate: int | None = None, state: Mapping[str, Any] | None = None
     ) -> ClassifySession:
-        """A session that takes one sequence as it comes; it ends with the answer of `predict`.
+        """A session that takes one sequence as it arrives; it ends with the answer of `predict`.
 
         **Arguments:** `rate`: of sound, samples a second, those of the model if None; `state`: that
-        of another session, to go on from there.
+        of another session, to continue from there.
 
         >>> data = (["good film", "bad film"] * 20, ["+", "-"] * 20)
         >>> task = Classify(bidirectional=False, hidden_size=8, epochs=10, lr=0.02)
@@ -358,7 +358,7 @@ class Classify(Task):
         preprocessing: ClassifyPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest label, or those above one half, with the (least) probability.
+        """The most likely label, or those above one half, with the (least) probability.
 
         With the option `probabilities` those of all labels are among the details, in their order.
         """
@@ -392,7 +392,7 @@ class Classify(Task):
 
     def calibrate(self, model: SequenceModel, validation: ClassifyData) -> None:
         """Set the temperature, and the linear model's weight, with which the validation data is
-        likeliest."""
+        most likely."""
         known: ClassifyPreprocessing = self._preprocessing
         head = cast("ClassifyHead", model.head)
         head.reset()

@@ -213,8 +213,8 @@ class Backtest:
             "p",
             title=f"{self.origins:,} forecasts",
             caption=f"of the model: {100 * ours['coverage_80']:.1f} % of values lie within the"
-            f" intervals of 80 %, {100 * ours['coverage_95']:.1f} % within those of 95 %; weighted"
-            f" quantile loss {ours['wql']:.4g}",
+            f" 80 % intervals, {100 * ours['coverage_95']:.1f} % within the 95 % intervals;"
+            f" weighted quantile loss {ours['wql']:.4g}",
         )
         table.columns[0].no_wrap = True
         for who, found in self.metrics.items():

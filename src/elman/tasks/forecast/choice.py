@@ -57,7 +57,7 @@ def _season(series: Sequence[Array], horizon: int, calendar: Calendar) -> tuple[
     errors = {m: _relative_error(series, horizon, m) for m in candidates(series, calendar)}
     known = {m: error for m, error in errors.items() if error is not None}
     if not known:
-        return usual, f"season {usual} by the calendar: the series are too short to tell"
+        return usual, f"season {usual} by the calendar: the series are too short to choose another"
     weeks = {7 * m for m, error in known.items() if m in WEEK and error < 1 - _GAIN}
     known = {m: error for m, error in known.items() if m not in weeks}  # read together with days
     least = min(known.values())

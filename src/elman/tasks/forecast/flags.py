@@ -32,7 +32,7 @@ class Predict(PredictFlags):
     ) -> Iterator[Part]:
         """The forecasts' rows, after the picture is drawn."""
         if inputs:
-            raise SettingsError("a forecast is made of series: give --data FILE, or nothing")
+            raise SettingsError("a forecast needs series: give --data FILE, or nothing")
         if self.plot is not None:
             check_picture(self.plot)
             task.forecasts(data).plot().savefig(self.plot, dpi=130)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """The series to go on from, what is given of their future, and how many steps."""
+    """The series to continue from, what is given of their future, and how many steps."""
 
     known: Mapping[str, Known]
     ahead: Mapping[str, PanelSeries]

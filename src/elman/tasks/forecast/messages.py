@@ -31,7 +31,7 @@ class ForecastMessages(Messages):
 
     @property
     def answers(self) -> dict[str, Any]:
-        """A table of the steps to come, as many as `horizon` unless told otherwise."""
+        """A table of the steps to come, `horizon` of them unless given otherwise."""
         return {"kind": "forecast", "horizon": self.task.settings.horizon}
 
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:

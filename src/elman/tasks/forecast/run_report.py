@@ -56,9 +56,9 @@ class ForecastRun:
         ours = found.metrics["model"]
         words = (
             f"{found.origins:,} forecasts of {len(self._rolled):,} series from the steps held out:"
-            f" {ours['coverage_80']:.1%} of the values lie within the intervals of 80 %,"
-            f" {ours['coverage_95']:.1%} within those of 95 %. The weights were chosen by these"
-            " steps: on new ones errors may be a little larger."
+            f" {ours['coverage_80']:.1%} of the values lie within the 80 % intervals,"
+            f" {ours['coverage_95']:.1%} within the 95 % intervals. The weights were chosen on"
+            " these steps: on new ones errors may be a little larger."
         )
         names = ("mae", "rmse", "smape", "mase")
         rows = [

@@ -83,7 +83,7 @@ class ForecastSession:
     @property
     def state(self) -> dict[str, Any]:
         """Where the reading of each series stands, tensors and plain values by name: given to
-        `Forecast.session(state=...)` of the same model it goes on from there."""
+        `Forecast.session(state=...)` of the same model it continues from there."""
         memory = self._own.memory
         tensors = {name: tensor.clone() for name, tensor in memory.tensors().items()}
         return {**origin(self._own), **memory.series_config(), **tensors}

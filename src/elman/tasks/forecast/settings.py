@@ -1,4 +1,4 @@
-"""What a forecaster may be told; every field is a keyword and a flag of the command line."""
+"""Settings of a forecaster; every field is a keyword and a flag of the command line."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 

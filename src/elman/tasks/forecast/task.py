@@ -74,7 +74,7 @@ class Forecast(ForecastParts):
         return self._frame(made.paths(self, asked, paths=paths, seed=seed), panel)
 
     def _asked(self, panel: Panel | None, h: int | None, future: Any) -> Asked:
-        """The series to go on from, what is given of their future, and how far."""
+        """The series to continue from, what is given of their future, and how far."""
         known = self.memory.known if panel is None else self._known(panel)
         return made.asked(self, known, h, future)
 
@@ -90,7 +90,7 @@ class Forecast(ForecastParts):
 
         **Arguments:**
 
-        - `data`: histories to go on from, also of series that training has not seen.
+        - `data`: histories to continue from, also of series that training has not seen.
         - `h`: steps, up to the horizon.
         - `level`: percents of the central intervals, up to 95.
         - `future`: a table with the covariates known beforehand of the steps to come.
@@ -110,7 +110,7 @@ class Forecast(ForecastParts):
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The names of the series that `predict` goes on from when it is given no data."""
+        """The names of the series that `predict` continues from when it is given no data."""
         return tuple(self.memory.known)
 
     def _frame(
@@ -129,14 +129,14 @@ class Forecast(ForecastParts):
         level: Sequence[float] = (80, 95),
         state: Mapping[str, Any] | None = None,
     ) -> ForecastSession:
-        """A session that reads rows as they come and forecasts after them, as `update` and
+        """A session that reads rows as they arrive and forecasts after them, as `update` and
         `predict` would; it does not change the task, so that any number of them run side by side.
 
         **Arguments:**
 
-        - `series`: names of the model's known series to go on from; all if None, none if empty.
+        - `series`: names of the model's known series to continue from; all if None, none if empty.
         - `h`, `level`: as in `predict`.
-        - `state`: of an earlier session of this model, to go on from there.
+        - `state`: of an earlier session of this model, to continue from there.
         """
         self._check_trained()
         return ForecastSession(self, series=series, h=h, level=level, state=state)

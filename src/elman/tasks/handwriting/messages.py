@@ -22,7 +22,7 @@ class HandwritingMessages(InkMessages):
         return {"kind": "text"} if is_text else {"kind": "labels", "labels": labels}
 
     def chunk(self, value: Any) -> Any:
-        """Points (n, 2) that go on with the stroke."""
+        """Points (n, 2) that continue with the stroke."""
         points = numbers(value)
         if points.ndim != 2 or points.shape[1] != 2:
             raise DataError(f"points are (n, 2), x and y, not {points.shape}")

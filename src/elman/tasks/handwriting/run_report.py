@@ -38,7 +38,7 @@ class HandwritingRun:
         """The sections and the advice."""
         sections = {"Mistakes": self.mistakes, "Samples": self.samples, "Data": self.data}
         if not self._is_text:
-            sections = {"What is taken for what": self.confusions, **sections}
+            sections = {"Confusions": self.confusions, **sections}
         return Own(sections, self.advice)
 
     @property
@@ -96,7 +96,7 @@ class HandwritingRun:
             )
             places = places[:_DRAWN]
         drawn = [(inks[i], texts[i]) for i in places]
-        words = "Training samples as they were read; they must stand upright and say what is below."
+        words = "Training samples as they were read; they must be upright and match the text below."
         return [html.text(words), drawings(drawn, wide=self._is_text)]
 
     def data(self) -> list[str]:

@@ -36,7 +36,7 @@ class HandwritingSession:
     def accept(self, points: Any, *, new_stroke: bool = False) -> Update:
         """Take more ink and say what all so far would be read as; None as long as there is none.
 
-        **Arguments:** `points`: (n, 2), x and y downwards, that go on with the stroke, or an `Ink`,
+        **Arguments:** `points`: (n, 2), x and y downwards, that continue the stroke, or an `Ink`,
         whose strokes are new ones; `new_stroke`: the pen was lifted before these points.
         """
         return alone(self.accepting(points, new_stroke=new_stroke))

@@ -55,7 +55,7 @@ _BATCH = 128  # symbols in a batch of inference
 
 
 class Handwriting(Task):
-    """Read what a pen has drawn: single symbols, or words and lines of text.
+    """Recognise online handwriting: single symbols, or words and lines of text.
 
     Data is whatever `elman.data.read_inks` reads: online handwriting, strokes of points in the
     order in which they were drawn, with what they say. Each sample is measured by its own size and
@@ -247,7 +247,7 @@ class Handwriting(Task):
         preprocessing: HandwritingPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest symbols or texts; `options` are those of `predictions`."""
+        """The most likely symbols or texts; `options` are those of `predictions`."""
         n = options.get("n", 1)
         if not preprocessing.is_text:
             rows = preprocessing.probabilities(output) if len(output) else ()
@@ -367,7 +367,7 @@ class Handwriting(Task):
 
 
 def _text(hypotheses: Sequence[Hypothesis]) -> Prediction:
-    """The likeliest text with its score; the others with theirs."""
+    """The most likely text with its score; the others with theirs."""
     best, *others = hypotheses
     details: dict[str, Any] = {"score": best.score}
     if others:

@@ -6,7 +6,7 @@ from elman.tasks.text_messages import TextMessages
 
 
 class LanguageMessages(TextMessages):
-    """A text to go on from; whole texts are scored."""
+    """A text to continue from; whole texts are scored."""
 
     session_options: ClassVar[tuple[str, ...]] = (
         *("length", "temperature", "top_k", "top_p", "seed", "stop"),

@@ -70,12 +70,12 @@ class LanguageRun:
             return []
         count = min(_LINES, len(scored) // 2)
         words = (
-            f"Bits a character of {len(scored):,} lines of the held-out text, each read after what"
-            " stands before it. Lines of very many bits may be of another language or garbled."
+            f"Bits per character of {len(scored):,} lines of the held-out text, each read after the"
+            " text before it. Lines with very many bits may be of another language or garbled."
         )
         tables = [
             html.table(
-                ["line", "bits a character"],
+                ["line", "bits per character"],
                 [(shortened(line.text), line.bits) for line in part],
                 caption=caption,
                 stacked=True,

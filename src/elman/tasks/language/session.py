@@ -176,7 +176,7 @@ class TextWriter:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         layers = part("layers", state)
         device = next(self._model.parameters()).device
         last = tuple(layers[str(k)].to(device) for k in range(len(layers)))
@@ -215,7 +215,7 @@ def checked_length(length: Any) -> int:
 
 
 def pieces(writer: TextWriter, prompt: str, length: int) -> Iterator[str]:
-    """What the writer writes after a prompt, as it comes: up to `length` tokens."""
+    """What the writer writes after a prompt, as it arrives: up to `length` tokens."""
     alone(writer.reading(prompt))
     for _ in range(length):
         if piece := alone(writer.writing()):
@@ -285,7 +285,7 @@ class LanguageSession:
     @property
     def state(self) -> dict[str, Any]:
         """Where the session stands, tensors and plain values by name: given to
-        `Language.session(state=...)` of the same model it goes on from there."""
+        `Language.session(state=...)` of the same model it continues from there."""
         return {
             **origin(self._task),
             "read": self._read,

@@ -35,7 +35,7 @@ def _of_run(run: Run) -> Iterator[str]:
         )
     if improving := _improves(run):
         yield (
-            f"The {improving} still improved at the end: go on with elman train"
+            f"The {improving} still improved at the end: continue with elman train"
             f" {run.task.name} --data DATA --from {run.folder} --out ANOTHER, or train longer from"
             " the beginning with more --epochs."
         )

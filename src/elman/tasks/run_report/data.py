@@ -117,7 +117,7 @@ class Duplicates:
         if not self.shared or len(self.shared) < _NOTABLE * self.of:
             return []
         return [
-            f"{len(self.shared):,} of {self.of:,} validation inputs stand in the training data,"
+            f"{len(self.shared):,} of {self.of:,} validation inputs are in the training data,"
             " too: the metrics look better than they are. Hold out data without them."
         ]
 

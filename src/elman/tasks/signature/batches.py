@@ -1,4 +1,4 @@
-"""Batches of signatures beside references, drawn anew for training, and in order for inference."""
+"""Batches of signatures beside references, drawn again for training, and in order for inference."""
 
 from collections.abc import Iterator, Sequence
 
@@ -51,7 +51,7 @@ def in_full(
 
 
 class DrawnTrials:
-    """Training: of each person some signatures of every kind beside references drawn anew.
+    """Training: of each person some signatures of every kind beside references drawn again.
 
     **Arguments:** `size`: signatures in a batch.
     """

@@ -116,7 +116,7 @@ class SignatureParts(Task):
     def batches(
         self, preprocessing: SignaturePreprocessing, data: SignatureData, *, training: bool
     ) -> DrawnTrials | OrderedTrials:
-        """Comparisons drawn anew each epoch, or those of an evaluation."""
+        """Comparisons drawn again each epoch, or those of an evaluation."""
         if not training:
             return OrderedTrials(self._trials(data), preprocessing)
         settings = self.settings
@@ -189,7 +189,7 @@ class SignatureParts(Task):
         return Objective("loss", maximize=False)
 
     def calibrate(self, model: nn.Module, validation: SignatureData) -> None:
-        """Set the weight of the recurrent part: that with which the validation data is likeliest,
+        """Set the weight of the recurrent part: that with which the validation data is most likely,
         if it gains more than its standard error over persons on the linear score alone."""
         assert isinstance(model, SignatureNetwork)
         batches = self.batches(self._preprocessing, validation, training=False)

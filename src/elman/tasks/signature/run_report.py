@@ -81,8 +81,8 @@ class SignatureRun:
         found = []
         if not self.task.preprocessing.has_forgeries:
             found.append(
-                "Add skilled forgeries to the training data: the model has seen none, and what it"
-                " would make of one is not known."
+                "Add skilled forgeries to the training data: the model has seen none, and it"
+                " is not known whether it detects them."
             )
         if len(self.report.persons) < 10:
             found.append(

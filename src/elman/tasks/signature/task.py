@@ -219,7 +219,7 @@ class Signature(SignatureParts):
     def report(self, data: Any) -> Report:
         """Metrics and scores of labelled data, beside dynamic time warping on the same comparisons.
 
-        References are drawn anew `draws` times from the earlier half of each person's genuine
+        References are drawn `draws` times from the earlier half of each person's genuine
         signatures; the later ones, the forgeries and 20 signatures of others are compared with
         them.
         """

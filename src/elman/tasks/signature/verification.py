@@ -27,7 +27,7 @@ Part = tuple[Floats, Floats]
 class Verification:
     """What verifying a signature gives.
 
-    - `score`: the calibrated logit; above 0 where the signature is likelier genuine.
+    - `score`: the calibrated logit; above 0 where the signature is more likely genuine.
     - `probability`: that it is genuine, if genuine signatures and forgeries are equally frequent.
     - `is_genuine`: whether the probability reaches the threshold.
     """

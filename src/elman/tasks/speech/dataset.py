@@ -113,7 +113,7 @@ def find(
 
 
 def hear(utterances: Utterances, acoustic: AcousticFeatures | None, size: int) -> SpeechData:
-    """The frames of utterances: `acoustic` of their sound, or, if None, their ready features."""
+    """The frames of utterances: `acoustic` of their sound, or precomputed features if None."""
     found, left_out = [], {}
     for i, utterance in enumerate(counted(utterances, len(utterances))):
         try:
@@ -130,10 +130,12 @@ def hear(utterances: Utterances, acoustic: AcousticFeatures | None, size: int) -
 def frames_of(utterance: Utterance, acoustic: AcousticFeatures | None, size: int) -> Array:
     """One utterance's frames, (T, size); DataError if it is broken or of another kind."""
     if acoustic is None and utterance.features is None:
-        raise DataError(f"{utterance.name}: the model reads ready features, this is sound")
+        raise DataError(f"{utterance.name}: the model reads precomputed features, this is sound")
     if acoustic is not None:
         if utterance.features is not None:
-            raise DataError(f"{utterance.name}: the model reads sound, these are ready features")
+            raise DataError(
+                f"{utterance.name}: the model reads sound, these are precomputed features"
+            )
         return utterance.frames(acoustic)
     assert utterance.features is not None
     if utterance.features.shape[1] != size:

@@ -1,4 +1,4 @@
-"""What clients send to a served recogniser: sound, or ready features."""
+"""What clients send to a served recogniser: sound, or precomputed features."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from elman.tasks.sound_messages import sound
 
 
 class SpeechMessages(Messages):
-    """Samples as they come, or sound as a whole. Options that name files are not for clients."""
+    """Samples as they arrive, or sound as a whole. Options that name files are not for clients."""
 
     session_options: ClassVar[tuple[str, ...]] = (
         *("rate", "n", "hot_words", "lm_weight", "pause", "partial"),
@@ -32,12 +32,12 @@ class SpeechMessages(Messages):
 
     @property
     def speech_rate(self) -> int | None:
-        """That of the training sounds; None of a model that reads ready features."""
+        """That of the training sounds; None of a model that reads precomputed features."""
         acoustic = self.task.acoustic
         return None if acoustic is None else int(acoustic.rate)
 
     def session(self, options: Mapping[str, Any], state: Mapping[str, Any] | None) -> Session:
-        """A session; its partial texts are greedy unless told otherwise."""
+        """A session; its partial texts are greedy by default."""
         return super().session({"partial": "greedy", **options}, state)
 
     def chunk(self, value: Any) -> Any:

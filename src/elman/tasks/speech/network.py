@@ -78,7 +78,7 @@ class LookAhead(nn.Module):
         return x, None
 
     def stream(self) -> "LookAheadStream":
-        """What takes steps as they come."""
+        """What takes steps as they arrive."""
         return LookAheadStream(self)
 
     def _back(self, backward: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class LookAhead(nn.Module):
 
 
 class LookAheadStream:
-    """The layers of `LookAhead` over steps as they come, for one sequence."""
+    """The layers of `LookAhead` over steps as they arrive, for one sequence."""
 
     def __init__(self, layers: LookAhead) -> None:
         self.layers = layers
@@ -125,7 +125,7 @@ class LookAheadStream:
         return saved
 
     def restore(self, saved: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from the `state` of another of the same layers."""
+        """Continue from the `state` of another of the same layers."""
         count = range(len(self._states))
         self._states = [unflattened(saved, f"state{i}", device) for i in count]
         self._waiting = [unflattened(saved, f"waiting{i}", device) for i in count]

@@ -80,7 +80,7 @@ class SpeechParts(Task):
 
     @property
     def acoustic(self) -> AcousticFeatures | None:
-        """How sound becomes features; None of a model that reads ready features."""
+        """How sound becomes features; None of a model that reads precomputed features."""
         return self._known.acoustic
 
     @property
@@ -192,7 +192,7 @@ class SpeechParts(Task):
         preprocessing: SpeechPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest texts; `options` are those of `predictions` but for the channel."""
+        """The most likely texts; `options` are those of `predictions` but for the channel."""
         asked, found = DecodeOptions.of(options), []
         decoder = self._decoding(preprocessing).best(asked)
         for scores in output:

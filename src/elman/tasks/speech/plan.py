@@ -12,7 +12,9 @@ _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
 _FEWEST_FORWARDS = 4000  # of layers that listen forwards only: for many more
 _MOST_STEPS = 4000  # but for corpora of which these are fewer than ten passes
 _PASSES = 60
-_MOST_CEPSTRA = 20  # ready features of so few numbers are taken for cepstra, which need slopes
+_MOST_CEPSTRA = (
+    20  # precomputed features of so few numbers are taken for cepstra, which need slopes
+)
 _AT_THE_END = (
     "bidirectional layers write at a recording's end; to write while one speaks, train with"
     " --no-bidirectional (bidirectional=False)"

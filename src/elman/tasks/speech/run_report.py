@@ -30,7 +30,7 @@ class SpeechRun:
     def own(self) -> Own:
         """The sections and the advice."""
         sections = {
-            "What is taken for what": self.confusions,
+            "Confusions": self.confusions,
             "Worst utterances": self.worst,
             "Data": self.data,
         }
@@ -109,8 +109,8 @@ class SpeechRun:
             *lengths([len(text.split()) for text in train.texts], "words"),
             *self._duplicates.parts("utterances", held_out.shown),
             html.text(
-                f"{seen:,} of {len(held_out):,} validation transcripts stand in the training data,"
-                " too, said once more."
+                f"{seen:,} of {len(held_out):,} validation transcripts are in the training data,"
+                " too, in other recordings."
             ),
         ]
         if silent:

@@ -17,7 +17,7 @@ _MOST_WAITING = 100  # steps
 
 
 class Segments:
-    """Decodes steps as they come; where so many in a row after speech hold nothing but blanks and
+    """Decodes steps as they arrive; where so many in a row after speech hold nothing but blanks and
     spaces, a segment ends, and the next begins with the decoder's first state.
 
     Where the cuts are depends on the scores alone, not on the pieces in which they come.
@@ -91,7 +91,7 @@ class Segments:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another with the same decoder."""
+        """Continue from the `state` of another with the same decoder."""
         self._begin, self._seen = saved["begin"], saved["seen"]
         self._spoken, self._quiet = saved["spoken"], saved["quiet"]
         self._state.restore(part("search", saved))

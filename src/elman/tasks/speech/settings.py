@@ -1,4 +1,4 @@
-"""What a recogniser may be told; every field is a keyword and a flag of the command line."""
+"""Settings of a recogniser; every field is a keyword and a flag of the command line."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -20,8 +20,8 @@ from elman.train.settings import TrainSettings
 
 @with_defaults(
     {
-        "acoustic": "What is computed of sound: log mel energies or cepstra; ready features stay"
-        " as they are.",
+        "acoustic": "Features of sound: log mel energies or cepstra; precomputed features are not"
+        " changed.",
         "batch_size": "Utterances in a batch.",
         "epochs": "Passes over the training data.",
     },

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """From sound, or ready features, as they come to the network's scores of each step.
+    """From sound, or precomputed features, as they arrive to the network's scores of each step.
 
     Put together, they are those of the whole recording at once but for rounding (1e-5).
     """
@@ -42,7 +42,7 @@ class Listener:
                 " one with bidirectional=False (--no-bidirectional), or with look_ahead"
             )
         if acoustic is None and rate is not None:
-            raise SettingsError(f"rate={rate}: this model reads ready features, not sound")
+            raise SettingsError(f"rate={rate}: this model reads precomputed features, not sound")
         self._model: Any = task.model
         self._device = task.device
         head: Any = task.model.head
@@ -103,7 +103,7 @@ class Listener:
         return saved
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from the `state` of another of the same model."""
+        """Continue from the `state` of another of the same model."""
         self._front.restore(part("front", saved))
         self._state = as_tuple(unflattened(saved, "recurrent", self._device))
         if self._sound is not None:
@@ -194,14 +194,14 @@ class SpeechSession:
     @property
     def state(self) -> dict[str, Any]:
         """All that the session remembers, tensors and plain values by name: given to
-        `Speech.session(state=...)` of the same model and options it goes on from there, to the
+        `Speech.session(state=...)` of the same model and options it continues from there, to the
         same numbers.
 
         SettingsError after `finish`, and where sound is brought to another rate: the resampler
         does not show what it holds back.
         """
         if self.hypothesis is not None:
-            raise SettingsError("this session is finished: it has no state to go on from")
+            raise SettingsError("this session is finished: it has no state to continue from")
         return {
             **origin(self._task),
             "options": self._options,

@@ -31,9 +31,9 @@ from elman.tasks.unreadable import in_place
 
 
 class Speech(SpeechParts):
-    """Write down what is said, of whole recordings or while one speaks.
+    """Transcribe speech, of whole recordings or as it arrives.
 
-    Data is whatever `elman.data.read_utterances` reads: sound, or ready features, with
+    Data is whatever `elman.data.read_utterances` reads: sound, or precomputed features, with
     transcripts. Layers of any cell, with `bidirectional=False` for streaming, give at every step of
     some frames the probabilities of the characters and a blank; they learn by connectionist
     temporal classification (Graves et al. 2006). A beam search weighs them with an n-gram
@@ -76,7 +76,7 @@ class Speech(SpeechParts):
         **Arguments:**
 
         - `n`: how many hypotheses of each.
-        - `hot_words`: words and phrases that are likelier than elsewhere.
+        - `hot_words`: words and phrases that are more likely than elsewhere.
         - `language`, `language_weight`: a `Language` of characters that the texts are weighed
           with, too, and how much (shallow fusion).
         - `lm`, `lm_weight`: an n-gram model of words, or its ARPA file, in place of the
@@ -134,7 +134,9 @@ class Speech(SpeechParts):
     def table_columns(self) -> TableColumns:
         """Paths of sound files; text, score and seconds of each."""
         if self.acoustic is None:
-            raise SettingsError("the model reads ready features, which no column of a table holds")
+            raise SettingsError(
+                "the model reads precomputed features, which a column of a table cannot hold"
+            )
         answers = {"text": str, "score": float, "seconds": float}
         options = "channel", "hot_words", "language", "lm"
         return TableColumns((self.settings.path,), answers, options)
@@ -162,7 +164,7 @@ class Speech(SpeechParts):
         partial: Literal["beam", "greedy"] = "beam",
         state: Mapping[str, Any] | None = None,
     ) -> SpeechSession:
-        """A session that takes sound as it comes; it ends with the text of `transcribe`.
+        """A session that takes sound as it arrives; it ends with the text of `transcribe`.
 
         **Arguments:**
 
@@ -171,7 +173,7 @@ class Speech(SpeechParts):
         - `partial`: what the texts on the way are found by: the beam search, or "greedy", so that
           the beam search of CTC, which costs more than the network, is waited for at the end of a
           segment alone.
-        - `state`: of an earlier session of this model with the same options, to go on from there.
+        - `state`: of an earlier session of this model with the same options, to continue it.
         - All else as in `transcribe`; after a pause the session's `segments` grows.
         """
         self._check_trained()

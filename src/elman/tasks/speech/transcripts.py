@@ -13,7 +13,7 @@ COLUMNS = "text", "name"  # of a prediction's value and of its input
 
 
 def predicted(hypotheses: Sequence[Hypothesis]) -> Prediction:
-    """The likeliest text as a prediction, its score and words among the details; `others` are the
+    """The most likely text as a prediction, its score and words among the details; `others` are the
     other hypotheses."""
     best, *others = hypotheses
     more = {"others": tuple(others)} if others else {}
@@ -25,7 +25,7 @@ def predicted(hypotheses: Sequence[Hypothesis]) -> Prediction:
 class Transcript:
     """What was heard in one utterance.
 
-    **Fields:** `name` and `seconds` of the utterance; `hypotheses`, the likeliest first; `error`,
+    **Fields:** `name` and `seconds` of the utterance; `hypotheses`, the most likely first; `error`,
     what is wrong with an utterance that cannot be heard, else None.
     """
 
@@ -45,7 +45,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The likeliest text; "" if nothing could be heard."""
+        """The most likely text; "" if nothing could be heard."""
         return self.hypotheses[0].text if self.hypotheses else ""
 
 

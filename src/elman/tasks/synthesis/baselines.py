@@ -35,7 +35,7 @@ def table(train: Sequence[Strokes], held_out: Sequence[Strokes], cell: float) ->
 
     What is rare is smoothed by the Gaussian (Witten and Bell: as much weight as there are different
     cells). The cells are doubled in side as long as the last tenth of the training data, under a
-    table of the rest, becomes likelier.
+    table of the rest, becomes more likely.
     """
     started = time.perf_counter()
     if first := train[: len(train) - len(train) // 10]:

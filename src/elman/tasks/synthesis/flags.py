@@ -21,7 +21,7 @@ class Generate(GenerateFlags):
     bias: float = Field(0.0, description="Above 0 tidier and less varied writing.")
     style: Path | None = Field(None, description="Ink file whose handwriting is imitated.")
     style_text: str | None = Field(
-        None, description="Text of the style's ink, if the file does not hold it."
+        None, description="Text of the style's ink, if it is not in the file."
     )
     count: int = Field(
         1,

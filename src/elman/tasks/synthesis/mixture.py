@@ -43,7 +43,7 @@ class MixtureDensity(nn.Module):
 def components_of(scores: Tensor, bias: float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Logarithms of the weights (..., M), means and deviations (..., 2, M), correlations (..., M).
 
-    `bias`: above 0 the likelier components gain weight and deviations shrink (Graves 2013, 5.4).
+    `bias`: above 0 the more likely components gain weight and deviations shrink (Graves 2013, 5.4).
     """
     weights, means, deviations, correlations = _split(scores)
     logs = F.log_softmax(weights * (1 + bias), -1)

@@ -107,7 +107,7 @@ class Synthesis(Task):
         **Arguments:**
 
         - `text`: what to write; None of a model that has learnt from ink alone.
-        - `bias`: 0 draws from the density as it is; above 0 likelier components gain weight and
+        - `bias`: 0 draws from the density as it is; above 0 more likely components gain weight and
           deviations shrink by exp(-bias), for tidier and less varied writing.
         - `style`: a sample in whose hand to write on: a file of ink or an `Ink`, with a text
           `(ink, text)`. The network reads it first; what is returned is only what comes after.
@@ -149,7 +149,7 @@ class Synthesis(Task):
         known = set("".join(train.texts))
         kept = [i for i, text in enumerate(held_out.texts) if set(text) <= known]
         if not kept:
-            raise DataError("every held-out text has characters that the training texts lack")
+            raise DataError("every held-out text has characters that are not in the training texts")
         return train, HandwritingData(held_out.samples.select(kept))
 
     def plan(self, train: HandwritingData) -> Plan:

@@ -45,7 +45,7 @@ def mean_loss(head: nn.Module, scores: Sequence[Tensor], ids: Sequence[Sequence[
 
 
 def early_steps(batch: Transcribed) -> int:
-    """How many steps at the beginning are to be blank, drawn anew for each batch, up to five.
+    """How many steps at the beginning are to be blank, drawn again for each batch, up to five.
 
     A network that only listens forwards knows when it begins. Left alone, it learns to guess the
     first character at once, before it has heard it, and never unlearns it.

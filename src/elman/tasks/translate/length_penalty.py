@@ -1,4 +1,4 @@
-"""The exponent of the length penalty that suits held-out pairs, by ranking n-best lists anew."""
+"""The exponent of the length penalty that suits held-out pairs, by ranking n-best lists again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -151,7 +151,7 @@ class TranslateSession:
     @property
     def state(self) -> dict[str, Any]:
         """Where the session stands: given to `Translate.session(state=...)` of the same model it
-        goes on from there."""
+        continues from there."""
         return {
             **origin(self._task),
             "read": self._read,

@@ -1,4 +1,4 @@
-"""The kind of video task that tells a clip's label: its network, loss, answers and metrics."""
+"""The kind of video task that predicts a clip's label: its network, loss, answers and metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -108,7 +108,7 @@ class Classifying:
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest labels."""
+        """The most likely labels."""
         rows, n = preprocessing.probabilities(output), options.get("n", 1)
         found = [likeliest(row, preprocessing.labels, n) for row in rows]
         return [replace(each, columns=self.columns) for each in found]

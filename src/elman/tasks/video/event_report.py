@@ -87,10 +87,10 @@ class EventRun:
             )
             for label in sorted(self.task.labels, key=lambda label: -there[label])[:_MOST_LABELS]
         ]
-        header = ["label", "events", "found", "right", "F1", "told above"]
+        header = ["label", "events", "found", "right", "F1", "threshold"]
         caption = (
             "Right are those that overlap with an event of the label by half of their union. The"
-            " probability above which a label is told was chosen on these videos."
+            " probability threshold of each label was chosen on these videos."
         )
         return [html.table(header, rows, caption=caption)]
 

@@ -1,4 +1,4 @@
-"""Tell the events of a video while its frames come."""
+"""Find the events of a video while its frames arrive."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -34,7 +34,7 @@ class EventUpdate(Update):
 class EventSession:
     """Frames as a camera gives them; `Video.session` makes it.
 
-    An event is told when it has ended, as `predict` tells it. A network that reads forwards only
+    An event is reported when it has ended, as by `predict`. A network that only reads forwards
     knows that as soon as the pause after it is long enough; one that reads both ways up to a
     window of frames later.
     """
@@ -89,7 +89,7 @@ class EventSession:
             self._updated([*rest, *self._tracker.finish()])
         self._finished = True
         if not self._intake.taken:
-            return Prediction(None, "no frame has come", columns=("events", "name"))
+            return Prediction(None, "no frame has arrived", columns=("events", "name"))
         return Prediction(self.found, columns=("events", "name"))
 
     @property

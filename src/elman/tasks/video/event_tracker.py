@@ -30,7 +30,7 @@ class EventRules:
 
     - `shortest`: frames of a run below which it is left out, (labels,).
     - `pause`: frames without a label up to which the runs around them are one, (labels,).
-    - `exclusive`: whether a frame has its likeliest label alone.
+    - `exclusive`: whether a frame has its most likely label alone.
 
     >>> events = [(Event("a", 0.0, 4.0), Event("a", 10.0, 16.0))]
     >>> EventRules.learn(events, ["a"], rate=2.0)
@@ -60,7 +60,7 @@ class EventRules:
         return cls(tuple(shortest), tuple(pause), apart)
 
     def applied(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Probabilities (T, labels); where labels are exclusive 0 for all but the likeliest."""
+        """Probabilities (T, labels); where labels are exclusive 0 for all but the most likely."""
         if not self.exclusive:
             return probabilities
         highest = probabilities.max(1, keepdims=True)
@@ -146,7 +146,7 @@ class EventTracker:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Plain values to go on from."""
+        """Plain values to continue from."""
         return {
             "count": self.count,
             "sums": self._sums.tolist(),
@@ -154,7 +154,7 @@ class EventTracker:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from those of another one."""
+        """Continue from those of another one."""
         self.count, self._sums = int(state["count"]), np.array(state["sums"], np.float64)
         if len(state["open"]) != len(self.labels) or self._sums.shape != (len(self.labels),):
             raise ValueError("the state is of other labels")

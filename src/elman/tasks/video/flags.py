@@ -22,7 +22,7 @@ _RATE = 10.0  # frames a second, where clips have no times
 
 
 class Predict(PredictFlags):
-    """How clips are told."""
+    """How clips are classified."""
 
     n: int = Field(
         1, ge=1, le=1000, description="Number of labels for each clip, with their probabilities."
@@ -48,7 +48,7 @@ class Predict(PredictFlags):
         self, task: "Video", inputs: Sequence[str], data: str | None, *, as_json: bool
     ) -> Iterator[Part]:
         """A row for each clip of the files or of the data, or for each event; of a camera, a stream
-        or a pipe lines as they come."""
+        or a pipe lines as they arrive."""
         from elman.data.video.live import is_live
 
         if bool(inputs) == (data is not None):

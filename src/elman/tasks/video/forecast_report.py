@@ -48,7 +48,7 @@ class ForecastRun:
         chosen = np.linspace(0, len(self._found) - 1, min(_SHOWN, len(self._found))).astype(int)
         leads = _spread(self.task.settings.horizon)
         words = (
-            "Above what came, below what was predicted, the same frames beneath each other: "
+            "Above the actual frames, below the predicted ones, at the same times: "
             f"number {', '.join(str(lead + 1) for lead in leads)} after the last one given."
         )
         parts = [html.text(words)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ForecastSession:
-    """Frames as they come, and after each the next ones; `Video.session` makes it.
+    """Frames as they arrive, and after each the next ones; `Video.session` makes it.
 
     It remembers as many frames as the model reads, `inputs`. What it predicts is what `predict`
     does for a clip that ends there.
@@ -62,7 +62,7 @@ class ForecastSession:
         self._finished = True
         if self._value is None:
             count = self._intake.taken
-            return Prediction(None, f"{count} frames have come, and {self._needed} are needed")
+            return Prediction(None, f"{count} frames have arrived, and {self._needed} are needed")
         return Prediction(self._value, columns=("frames", "name"))
 
     @property

@@ -98,7 +98,7 @@ class Forecasting:
     def batches(
         self, preprocessing: VideoPreprocessing, data: VideoData, *, training: bool
     ) -> TrainingWindows | ByShape:
-        """Windows at random places, or side by side; of data to go on with, its last frames."""
+        """Windows at random places, or side by side; of data to continue with, its last frames."""
         windows = self._windows(preprocessing, data)
         if training:
             return TrainingWindows(windows)

@@ -77,7 +77,7 @@ class FrameReader:
         return found | {name: each for name, each in given.items() if each is not None}
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from what another one remembered."""
+        """Continue from what another one remembered."""
         found = {name: move(each, device) for name, each in state.items()}
         count = sum(name.startswith("recurrent.") for name in found)
         self._state = tuple(found[f"recurrent.{i}"] for i in range(count))
@@ -89,7 +89,7 @@ class FrameReader:
         return features
 
     def _seen(self, until: int) -> Steps[Tensor]:
-        """The scores of the window's frames that are not yet told, up to the one numbered
+        """The scores of the window's frames that are not reported yet, up to the one numbered
         `until`."""
         assert self._features is not None
         window = self._features[: self._window]

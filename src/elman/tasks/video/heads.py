@@ -1,4 +1,4 @@
-"""Heads that tell several labels, each with a threshold of its own."""
+"""Heads that predict several labels, each with a threshold of its own."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -16,15 +16,15 @@ _MOST_NAMED = 20
 
 
 class Scored(NamedTuple):
-    """The scores (logits) of labels, (C,) of a clip or (T, C) of its frames, and from which score
-    on each label is told, (C,)."""
+    """The scores (logits) of labels, (C,) of a clip or (T, C) of its frames, and the score
+    from which on each label is predicted, (C,)."""
 
     scores: Tensor
     thresholds: Tensor
 
     @property
     def is_told(self) -> Tensor:
-        """The labels that are told: bool, of the shape of the scores."""
+        """The labels that are predicted: bool, of the shape of the scores."""
         return self.scores > self.thresholds
 
 
@@ -42,16 +42,16 @@ def mean_outputs(outputs: Sequence[Sequence[Scored]]) -> list[Scored]:
 
 
 def threshold_words(labels: Sequence[str], thresholds: Tensor) -> str:
-    """The probabilities from which on labels are told, of so many as a line has room for."""
+    """The probability thresholds of labels, as many as fit into a line."""
     some = zip(labels[:_MOST_NAMED], thresholds.sigmoid().tolist(), strict=False)
     words = ", ".join(f"{label} {threshold:.2f}" for label, threshold in some)
     more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
-    return f"Told above a probability of: {words}{more}"
+    return f"Predicted above a probability of: {words}{more}"
 
 
 class MultiLabelHead(ClassifyHead):
     """Pool the steps and score the labels, (T, B, H) to (B, labels); `thresholds`, (labels,), are
-    the scores from which on each is told."""
+    the scores from which on each is predicted."""
 
     thresholds: Tensor
 
@@ -71,7 +71,7 @@ class FrameHead(nn.Module):
     """Score the labels at each step: (T, B, H) to (T, B, labels).
 
     Without training the scores are divided by `temperature`, which calibrates them; `thresholds`,
-    (labels,), are those from which on each label is told.
+    (labels,), are those from which on each label is predicted.
     """
 
     temperature: Tensor

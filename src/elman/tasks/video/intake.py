@@ -38,11 +38,11 @@ class FrameIntake:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Numbers to go on from."""
+        """Numbers to continue from."""
         return {"came": self.came, "taken": self.taken, "rate": self.rate}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from those of another one."""
+        """Continue from those of another one."""
         self.came, self.taken, self.rate = int(state["came"]), int(state["taken"]), state["rate"]
 
     def _times(self, more: int) -> int:

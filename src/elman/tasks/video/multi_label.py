@@ -1,4 +1,4 @@
-"""The kind of video task that tells several labels of a clip, each by a threshold of its own."""
+"""The kind of video task that predicts several labels of a clip, each by a threshold of its own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -63,7 +63,7 @@ class MultiLabel(Classifying):
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The labels whose scores are above their thresholds, the likeliest first, with the least
+        """The labels whose scores are above their thresholds, the most likely first, with the least
         probability of them; with `n` above 1 the `others` after them, `n` labels in all."""
         n, found = options.get("n", 1), []
         for each in output:

@@ -30,7 +30,7 @@ class MultiLabelRun(VideoRun):
         return self.task._outputs(self.held_out)
 
     def labels(self) -> list[str]:
-        """Of each label how many clips have it, how many are told to, and the F1."""
+        """For each label: how many clips have it, for how many it is predicted, and the F1."""
         told = torch.stack([each.is_told for each in self._outputs])
         true = self.task._known.targets(self.held_out) > 0.5
         counts = [each.sum(0) for each in (true & told, told, true)]
@@ -46,8 +46,8 @@ class MultiLabelRun(VideoRun):
             )
             for i in order
         ]
-        header = ["label", "validation clips", "told", "right", "F1", "told above"]
-        caption = "The probability above which a label is told was chosen on these clips."
+        header = ["label", "validation clips", "predicted", "right", "F1", "threshold"]
+        caption = "The probability threshold of each label was chosen on these clips."
         return [html.table(header, rows, caption=caption)]
 
     def mistakes(self) -> list[str]:
@@ -59,7 +59,7 @@ class MultiLabelRun(VideoRun):
         ]
         wrong = [i for i, (true, told) in enumerate(pairs) if true != told]
         wrong.sort(key=lambda i: (-len(pairs[i][0] ^ pairs[i][1]), i))
-        words = f"{len(wrong):,} of {len(pairs):,} validation clips are not told exactly."
+        words = f"{len(wrong):,} of {len(pairs):,} validation clips have a wrong set of labels."
         if not wrong:
             return [html.text(words)]
         rows = [

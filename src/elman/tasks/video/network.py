@@ -1,4 +1,4 @@
-"""The networks that tell labels: frames to scores, of a clip or of each of its frames."""
+"""The networks that predict labels: frames to scores, of a clip or of each of its frames."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ def classifier(
     settings: VideoSettings, cell: Cell | str, pixels: Pixels, classes: int, *, several: bool
 ) -> SequenceModel:
     """Features of frames, recurrent layers over time, pooling and the scores of classes, of which
-    `several` may be told."""
+    `several` may hold."""
     encoder, recurrent = _encoded(settings, cell, pixels)
     pooling = Pooling(settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional)
     head = MultiLabelHead if several else ClassifyHead

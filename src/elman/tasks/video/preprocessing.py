@@ -216,7 +216,7 @@ class VideoPreprocessing:
 
 
 def _check_several(data: VideoData, *, several: bool) -> None:
-    """Raise `DataError` where clips have several labels and the model tells one."""
+    """Raise `DataError` where clips have several labels and the model predicts one."""
     if several or not data.clips.is_multi_label:
         return
     for name, labels in zip(data.clips.names, data.label_sets, strict=True):

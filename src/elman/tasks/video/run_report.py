@@ -34,7 +34,7 @@ class VideoRun:
     def own(self) -> Own:
         """The sections and the advice."""
         sections = {
-            "What is taken for what": self.confusions,
+            "Confusions": self.confusions,
             "Mistakes": self.mistakes,
             "Data": self.data,
         }
@@ -65,11 +65,11 @@ class VideoRun:
         return [html.confusion(labels, counts, caption=caption)]
 
     def mistakes(self) -> list[str]:
-        """Validation clips that are told wrongly, the surest first."""
+        """Validation clips that are classified wrongly, the most confident first."""
         labels = self.held_out.labels
         wrong = [i for i, each in enumerate(self._found) if each.value != labels[i]]
         wrong.sort(key=lambda i: (-self._found[i].details["probability"], i))
-        words = f"{len(wrong):,} of {len(labels):,} validation clips are told wrongly."
+        words = f"{len(wrong):,} of {len(labels):,} validation clips are classified wrongly."
         if not wrong:
             return [html.text(words)]
         rows = [

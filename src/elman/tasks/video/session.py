@@ -1,4 +1,4 @@
-"""Tell what a clip shows while its frames come."""
+"""Classify a clip while its frames arrive."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -85,10 +85,10 @@ class VideoSession:
 
     def answer(self) -> Prediction:
         """The answer for the clip so far, with its probability; an `error` before any frame."""
-        return self._answer() if self._intake.taken else Prediction(None, "no frame has come")
+        return self._answer() if self._intake.taken else Prediction(None, "no frame has arrived")
 
     def finish(self) -> Prediction:
-        """The answer for the whole clip; an `error` where no frame has come."""
+        """The answer for the whole clip; an `error` where no frame has arrived."""
         return alone(self.finishing())
 
     def finishing(self) -> Steps[Prediction]:

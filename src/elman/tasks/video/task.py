@@ -40,7 +40,7 @@ Part = Classifying | Events | Forecasting
 
 
 class Video(Task):
-    """Tell what a clip shows, from what changes in it as well as from how it looks.
+    """Classify what a clip shows, by its motion as well as its appearance.
 
     Data is whatever `elman.data.read_clips` reads, with a label for each clip, or several; with
     `kind="events"` the events in long videos with their start and end are found, and without labels
@@ -93,7 +93,7 @@ class Video(Task):
     def predictions(self, data: Any, **options: Any) -> list[Prediction]:
         """The label of each clip with its `probability`, and what cannot be read and why.
 
-        Of models that tell several labels, a tuple of them, the likeliest first, with the least
+        Of models that tell several labels, a tuple of them, the most likely first, with the least
         probability. Of models that find events, a tuple with the `label`, `start` and `end` in
         seconds and `confidence` of each, in the order of their starts. Of models that predict, the
         frames after the end of each clip, (horizon, H, W, C) uint8.
@@ -140,13 +140,13 @@ class Video(Task):
     def session(
         self, *, rate: float | None = None, state: Mapping[str, Any] | None = None
     ) -> VideoSession | EventSession | ForecastSession:
-        """A session that takes frames as they come; it ends with the answer of `predict`.
+        """A session that takes frames as they arrive; it ends with the answer of `predict`.
 
         That of a model that finds events tells each when it has ended; that of a model that
         predicts gives the next frames after each one that comes.
 
         **Arguments:** `rate`: frames a second that will come, of which those at the model's rate
-        are read; all of them if None. `state`: of another session, to go on with.
+        are read; all of them if None. `state`: of another session, to continue with.
         """
         self._check_trained()
         return self._part.session_type(self, rate=rate, state=state)
@@ -211,7 +211,7 @@ class Video(Task):
         preprocessing: VideoPreprocessing,
         options: Mapping[str, Any],
     ) -> list[Prediction]:
-        """The likeliest labels, the events, or the frames."""
+        """The most likely labels, the events, or the frames."""
         return self._part.decode(output, preprocessing, options)
 
     def metrics(

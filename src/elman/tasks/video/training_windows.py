@@ -91,7 +91,7 @@ class TrainingWindows:
         """A window at random.
 
         Of some corners tried, that of a window with more contrast in the last frame given is
-        likelier.
+        more likely.
         """
         i, start = place
         last = self.windows.frames[i][start + self.windows.inputs - 1]

@@ -20,7 +20,7 @@ def joined(limit: float = LIMIT) -> Iterator[OneProcess]:
     """Within, this process is the worker that its environment names; else it is a run of its own.
 
     The environment is that of `torchrun`, or of `elman train --workers`. What is given is for the
-    argument `workers` of `fit`. An error that is raised within is told to the other workers.
+    argument `workers` of `fit`. An error that is raised within is sent to the other workers.
 
     **Arguments:** `limit`: the longest time in seconds that a worker waits for another one, to join
     or within a step or an evaluation.

@@ -101,7 +101,7 @@ class ProcessGroup(OneProcess):
             _within(2 * _ANSWER, wait)
 
     def _held(self, like: Tensor) -> list[Tensor]:
-        """Memory to receive in, the same at every call: to get it anew takes longer."""
+        """Memory to receive in, the same at every call: to get it again takes longer."""
         key = (like.shape, like.dtype, like.device)
         if key not in self._buffers:
             self._buffers[key] = [torch.empty_like(like) for _ in range(self.size)]

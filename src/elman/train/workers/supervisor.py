@@ -109,7 +109,7 @@ class _Gang:
         return errors[0] if errors else first
 
     def kill(self) -> None:
-        """End what is still running, and show what the first worker has not told of the others."""
+        """End what is still running, and print what the first worker did not of the others."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
