@@ -54,12 +54,12 @@ _KERNELS = """
 import json, sys, time, torch, elman
 from elman.compiler import equations
 start = time.perf_counter()
-from elman.compiler.cpu import runtime, target
+from elman.compiler.cpu import compiled, target
 target.host()
 target._machine(target.host())
 started = time.perf_counter()
 step = equations(elman.cells.resolve(sys.argv[1]))
-runtime.kernel_of(step, torch.float32)
+compiled.kernel_of(step, torch.float32)
 print(json.dumps([started - start, time.perf_counter() - started]))
 """
 

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 import soundfile
 import torch
+
+# Tests with a cache of their own find the kernels all the same: to compile some takes seconds.
+os.environ.setdefault("ELMAN_CACHE", platformdirs.user_cache_dir("elman"))
 
 
 def pytest_collection() -> None:

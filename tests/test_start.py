@@ -1,11 +1,14 @@
 """What is imported when: settings and help import no torch, training and prediction no compiler."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import elman
 
 FIRST_USE = """
 import datetime, sys
@@ -71,6 +74,17 @@ def test_training_saving_loading_and_prediction_do_not_import_the_compiler(tmp_p
 )
 def test_names_and_settings_do_not_import_torch(tmp_path: Path, code: str) -> None:
     assert printed(f"{code}\nimport sys; print('torch' in sys.modules)", tmp_path).endswith("False")
+
+
+def test_the_package_is_imported_from_a_zip_file(tmp_path: Path) -> None:
+    package = Path(elman.__file__).parent
+    archive = shutil.make_archive(str(tmp_path / "elman"), "zip", package.parent, package.name)
+    code = f"""
+import sys; sys.path.insert(0, {archive!r})
+import elman, elman.tasks
+print(elman.__file__, elman.tasks.ClassifySettings().hidden_size)
+"""
+    assert printed(code, tmp_path).startswith(f"{archive}{os.sep}")
 
 
 def test_names_of_packages_that_modules_have_too(tmp_path: Path) -> None:

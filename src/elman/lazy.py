@@ -19,9 +19,11 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
     >>> get("TrainSettings").__module__
     'elman.train.settings'
     """
+    loader: Any = sys.modules[package].__loader__  # of files or of a zip file
+    stub = loader.get_data(str(Path(file).with_suffix(".pyi")))
     sources = {
         alias.asname or alias.name: (node.module or "", alias.name)
-        for node in ast.parse(Path(file).with_suffix(".pyi").read_text()).body
+        for node in ast.parse(stub).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }

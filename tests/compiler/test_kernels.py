@@ -167,17 +167,17 @@ def test_strided_input_and_state() -> None:
 @pytest.mark.parametrize("width", [16, 32])
 def test_narrower_vectors(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor without AVX-512, and without AVX."""
-    from elman.compiler.cpu import runtime, target
+    from elman.compiler.cpu import compiled, target
 
     narrow = {}
 
     def kernel_of(step: Any, dtype: torch.dtype, half: bool = False) -> Any:
         key = (step, dtype, half)
         if key not in narrow:
-            narrow[key] = runtime.Kernel(step, dtype, target.host(width), half=half)
+            narrow[key] = compiled.Kernel(step, dtype, target.host(width), half=half)
         return narrow[key]
 
-    monkeypatch.setattr(runtime, "kernel_of", kernel_of)
+    monkeypatch.setattr(compiled, "kernel_of", kernel_of)
     torch.manual_seed(0)
     for name in ("lstm", "everything"):
         ours, oracle = twins(CELLS[name], 3, 19, dtype=torch.float32)

@@ -1,6 +1,9 @@
 """Code for processors other than this one: made and looked at, not run."""
 
 import platform
+import shutil
+import zipfile
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -55,3 +58,43 @@ def test_plain_vectors() -> None:
     made = assembly(target.Target("x86-64-v2", "", 16, 16))
     assert "ymm" not in made
     assert "mulps" in made
+
+
+def test_objects_of_another_compiler_are_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path))
+    written = []
+
+    def write() -> str:
+        written.append(1)
+        return "define void @nothing() { ret void }"
+
+    for _ in range(2):
+        target.load(target.host(), "key", write, ("nothing",))
+    assert len(written) == 1
+    monkeypatch.setattr(target, "compiler_sources", lambda: "others")
+    target.load(target.host(), "key", write, ("nothing",))
+    assert len(written) == 2
+
+
+def test_the_digest_tells_of_every_module_that_takes_part(tmp_path: Path) -> None:
+    package = Path(target.__file__).parents[1]
+    copy = shutil.copytree(package, tmp_path / "compiler")
+    assert target.digest_of(copy) == target.compiler_sources()
+    found = {target.compiler_sources()}
+    for name in ("expression.py", "derivative.py", "schedule.py", "cpu/emit.py", "cpu/target.py"):
+        path = copy / name
+        path.write_bytes(path.read_bytes() + b"\n")
+        found.add(target.digest_of(copy))
+    (copy / "cpu" / "mathematics.py").write_bytes((copy / "cpu" / "math.py").read_bytes())
+    found.add(target.digest_of(copy))
+    (copy / "cpu" / "math.py").unlink()
+    assert len({*found, target.digest_of(copy)}) == 8
+
+
+def test_the_digest_of_a_zip_file(tmp_path: Path) -> None:
+    package = Path(target.__file__).parents[1]
+    shutil.make_archive(str(tmp_path / "elman"), "zip", package.parents[1], "elman/compiler")
+    inside = zipfile.Path(tmp_path / "elman.zip", "elman/compiler/")
+    assert target.digest_of(inside) == target.compiler_sources()

@@ -129,7 +129,7 @@ def test_a_compiler_that_fails_is_told_of_and_done_without(monkeypatch: pytest.M
     def fail(*_: Any) -> None:
         raise RuntimeError("no memory may be made executable here")
 
-    monkeypatch.setattr("elman.compiler.cpu.runtime.kernel_of", fail)
+    monkeypatch.setattr("elman.compiler.cpu.compiled.kernel_of", fail)
     x = torch.randn(5, 2, 3, dtype=D)
     assert used(make(Unlucky, 3, 4), x) == "reference"
     layer = make(Unlucky, 3, 4, backend="compiled")

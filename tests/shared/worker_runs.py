@@ -23,7 +23,7 @@ from torch import nn
 from elman.data.batching import Chunk
 from elman.errors import DataError, ElmanError, SettingsError, WorkerLostError
 from elman.train import Step, TrainingInterrupted, TrainSettings, fit
-from elman.train.workers import OneProcess, joined
+from elman.train.workers import OneProcess, joined, process_group
 from elman.train.workers.environment import LOST, restarts
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -130,8 +130,14 @@ def train(
     return found
 
 
-def main(runs: list[dict[str, Any]], *, limit: float = 30, resume: bool = False) -> None:
-    """Train as asked, once after the other; print what each gives, or the error that all have."""
+def main(
+    runs: list[dict[str, Any]], *, limit: float = 30, answer: float = 5, resume: bool = False
+) -> None:
+    """Train as asked, once after the other; print what each gives, or the error that all have.
+
+    `answer`: seconds that the others have to answer a roll call.
+    """
+    process_group._ANSWER = answer
     with joined(limit) as workers:
         for options in runs:
             try:
@@ -147,7 +153,7 @@ def main(runs: list[dict[str, Any]], *, limit: float = 30, resume: bool = False)
 if __name__ == "__main__":
     try:
         asked = json.loads(sys.argv[1])
-        main(asked["runs"], limit=asked["limit"], resume="True" in sys.argv[2:] or restarts() > 0)
+        main(**asked, resume="True" in sys.argv[2:] or restarts() > 0)
     except WorkerLostError as error:
         print(error, file=sys.stderr)
         sys.exit(LOST)

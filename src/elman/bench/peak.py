@@ -55,7 +55,8 @@ def _chains(shape: Shape) -> int:
 @cache
 def _load(machine: target.Target, shape: Shape) -> tuple[Any, int | None]:
     names = ("peak", "peak_team") if shape.team else ("peak",)
-    address = target.load(machine, "peak", lambda: _build(shape), names)
+    code = _build(shape)
+    address = target.load(machine, code, lambda: code, names)
     return _ENTRY(address["peak"]), address.get("peak_team")
 
 

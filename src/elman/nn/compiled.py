@@ -107,7 +107,7 @@ def obstacle(cell: Cell, w: Weights, x: Tensor, s: State, extras: Extras) -> str
 @cache
 def _failure(step: Equations, dtype: torch.dtype) -> str | None:
     """What went wrong when these equations were compiled, None if nothing did."""
-    from elman.compiler.cpu.runtime import kernel_of
+    from elman.compiler.cpu.compiled import kernel_of
 
     try:
         kernel_of(step, dtype)

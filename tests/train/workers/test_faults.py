@@ -19,11 +19,12 @@ from elman.train.workers.environment import LOST
 from elman.train.workers.supervisor import supervise
 
 PROGRAM = str(gangs.SHARED / "worker_runs.py")
+IMPATIENT = {"limit": 6, "answer": 1.5}  # seconds: to join, and where nobody is left to answer
 
 
-def words(*runs: dict[str, Any], limit: float = 30, **options: Any) -> list[str]:
+def words(*runs: dict[str, Any], limit: float = 30, answer: float = 5, **options: Any) -> list[str]:
     asked = [{**each, "folder": str(each.get("folder", ""))} for each in runs or (options,)]
-    return [PROGRAM, json.dumps({"runs": asked, "limit": limit})]
+    return [PROGRAM, json.dumps({"runs": asked, "limit": limit, "answer": answer})]
 
 
 def run(size: int, *runs: dict[str, Any], **options: Any) -> list[tuple[int, str, str]]:
@@ -94,22 +95,22 @@ def test_resumed_by_other_numbers_of_workers(tmp_path: Path, expected: dict[str,
 
 def test_a_hung_worker_is_named() -> None:
     began = time.monotonic()
-    processes = gangs.start(words(limit=10, events=[{"rank": 1, "step": 3, "do": "hang"}]), 2)
+    processes = gangs.start(words(events=[{"rank": 1, "step": 3, "do": "hang"}], **IMPATIENT), 2)
     (code, _, err), *_ = gangs.finish(processes[:1], limit=180)
     processes[1].kill()
     gangs.finish(processes[1:])
     assert code == LOST
-    assert "worker 1 of 2 has not answered for 10 s, while exchanging gradients" in err
+    assert "worker 1 of 2 has not answered for 6 s, while exchanging gradients" in err
     assert time.monotonic() - began < 150
 
 
 def test_a_stopped_first_worker_is_named() -> None:
-    processes = gangs.start(words(limit=10, events=[{"rank": 0, "step": 3, "do": "stop"}]), 2)
+    processes = gangs.start(words(events=[{"rank": 0, "step": 3, "do": "stop"}], **IMPATIENT), 2)
     (code, _, err), *_ = gangs.finish(processes[1:], limit=180)
     processes[0].kill()
     gangs.finish(processes[:1])
     assert code == LOST
-    assert "worker 0 of 2 has not answered for 10 s" in err
+    assert "worker 0 of 2 has not answered for 6 s" in err
 
 
 def test_a_killed_worker_is_named_by_the_others() -> None:

@@ -72,7 +72,11 @@ if rank == 0 and starts == 1: wait()
 
 def test_before_the_first_checkpoint_all_start_from_the_beginning(tmp_path: Path, capsys) -> None:
     (tmp_path / CHECKPOINT).write_text("of another run")
-    assert run(tmp_path, "if starts == 1: os.kill(os.getpid(), signal.SIGSEGV)") == 0
+    program = """
+while len(open(f"{folder}/log.jsonl").readlines()) < 2: time.sleep(0.01)
+if starts == 1: os.kill(os.getpid(), signal.SIGSEGV)
+"""
+    assert run(tmp_path, program) == 0
     assert starts(tmp_path) == [(0, False)] * 2 + [(1, False)] * 2
     assert "start again from the beginning" in capsys.readouterr().err
 

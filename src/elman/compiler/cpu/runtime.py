@@ -1,111 +1,22 @@
 """Running a recurrence's kernels on tensors: forward, and backward to all gradients."""
 
-import ctypes
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from elman.compiler.cpu import arguments, kernel, scratch, target, threads
+from elman.compiler.cpu import compiled, scratch
+from elman.compiler.cpu.compiled import Block, Kernel
 from elman.compiler.cpu.interpreter import first_states, last_states
 from elman.compiler.cpu.layout import Layout
 from elman.compiler.operands import FIXED, Call, Operands
-from elman.compiler.schedule import Plan, plan
-from elman.compiler.trace import Equations
 
-_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _Result = TypeVar("_Result")
-Task = Generator[tuple["Kernel", str, "Block"], None, _Result]  # stops where its kernel runs
-_PACK = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
-
-
+Task = Generator[tuple[Kernel, str, Block], None, _Result]  # stops where its kernel runs
 _ROWS = 64  # of which the product with the input is worth its pass over the weights
-
-
-class Block(NamedTuple):
-    """A kernel's arguments in memory, and how many threads it is for."""
-
-    address: int
-    threads: int
-    held: object  # what owns the memory
-
-    @classmethod
-    def of(cls, names: Sequence[str], call: Call, values: dict[str, int]) -> "Block":
-        """The block of a call, of the arguments of those names."""
-        table, barrier = call.layout.table, ctypes.c_int64(0)
-        values |= {
-            "groups": len(table),
-            "split": int(call.split),
-            "stride": table.shape[1],
-            "Table": table.ctypes.data,
-            "Barrier": ctypes.addressof(barrier),
-        }
-        memory = (ctypes.c_int64 * len(names))(*[values[each] for each in names])
-        count = call.threads if call.split else min(call.threads, len(table))
-        return cls(ctypes.addressof(memory), count, (memory, barrier))
-
-
-class Kernel:
-    """The compiled functions of some equations for one dtype."""
-
-    def __init__(
-        self, step: Equations, dtype: torch.dtype, machine: target.Target, *, half: bool = False
-    ) -> None:
-        assert dtype in (torch.float32, torch.float64)
-        self.plan: Plan = plan(step)
-        self.shape = shape = machine.shape(double=dtype == torch.float64, half=half)
-        self.lanes = shape.lanes
-        self.arguments = {
-            "train": arguments.forward_arguments(self.plan),
-            "infer": arguments.forward_arguments(self.plan),
-            "backward": arguments.backward_arguments(self.plan),
-        }
-        kinds = ("team", "pair") if shape.team else ()
-        teams = [f"{name}_{kind}" for name in self.arguments for kind in kinds]
-        packs = ["pack_input", "pack_single", *(["pack_forward"] if step.recurrent else [])]
-        self.address = target.load(
-            machine,
-            f"{dtype} {half}\n{step}",
-            lambda: kernel.build(self.plan, shape),
-            (*self.arguments, *teams, *packs),
-        )
-        self.entry = {name: _ENTRY(self.address[name]) for name in self.arguments}
-        self._pack = {name: _PACK(self.address[name]) for name in packs}
-
-    def run(self, name: str, *blocks: Block) -> None:
-        """Run one of the kernels: alone, or on two blocks of arguments side by side."""
-        one, address = self.entry[name], self.address
-        if len(blocks) == 1:
-            threads.run(one, address.get(f"{name}_team"), blocks[0].address, blocks[0].threads)
-            return
-        both = (blocks[0].address, blocks[1].address)
-        pair = (ctypes.c_int64 * 2)(*both)
-        team, count = address.get(f"{name}_pair"), blocks[0].threads
-        threads.run_pair(one, team, ctypes.addressof(pair), both, count)
-
-    def pack(self, kind: str, weight: Tensor, hidden: int, parts: int = 1) -> Tensor:
-        """A weight as panels that so many threads share: `forward` (Q*H, H) and `input` (G*H, I)
-        for the product with the state and the input, `single` either one for that with its
-        gradients. In memory that `scratch` may be given afterwards."""
-        weight = weight.contiguous()
-        columns, depth = weight.shape
-        if kind == "single":
-            columns, depth, hidden = depth, columns, depth
-        padded = -(-hidden // self.lanes) * self.lanes
-        deep = -(-depth // 2) * 2  # bfloat16 comes in pairs
-        packed = scratch.take(weight, deep * (columns // hidden), padded)
-        self._pack[f"pack_{kind}"](weight.data_ptr(), packed.data_ptr(), depth, hidden, parts)
-        return packed
-
-
-@cache
-def kernel_of(step: Equations, dtype: torch.dtype, half: bool = False) -> Kernel:
-    """The kernel for this processor, compiled at the first call; with `half`, its products are of
-    bfloat16 numbers."""
-    return Kernel(step, dtype, target.host(), half=half)
 
 
 @dataclass
@@ -125,8 +36,8 @@ def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
     """Let one or two passes of the same kernel go up to it, run it for all, and let them end."""
     asked = [next(task) for task in tasks]
     if asked:
-        compiled, name, _ = asked[0]
-        compiled.run(name, *(block for *_, block in asked))
+        kernel, name, _ = asked[0]
+        kernel.run(name, *(block for *_, block in asked))
     results = []
     for task in tasks:
         try:
@@ -138,8 +49,8 @@ def run(tasks: Sequence[Task[_Result]]) -> list[_Result]:
 
 def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor], Tape]]:
     """The results as `interpreter.run` gives them, and the tape (needed when `saving`)."""
-    compiled = kernel_of(call.step, o.x.dtype, call.half)
-    p, layout = compiled.plan, call.layout
+    kernel = compiled.kernel_of(call.step, o.x.dtype, call.half)
+    p, layout = kernel.plan, call.layout
     size, count = o.hidden(p.step), p.step.states
     rows, segments, ragged = layout.rows, layout.segments, layout.packing is not None
     span, recurrent = span_of(layout), len(p.step.recurrent) * size
@@ -157,14 +68,14 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
         gates.copy_(layout.gather(o.x))
     else:
         gates = scratch.take(o.x, segments * span if once else rows, len(o.ih))
-        packed_input = compiled.pack("input", o.ih, size, call.parts)
+        packed_input = kernel.pack("input", o.ih, size, call.parts)
         nothing = zeros(o.x.dtype, len(o.ih))
         bias = nothing if o.bias_ih is None else o.bias_ih.contiguous()
         folded = o.bias_hh.contiguous() if p.folded and o.bias_hh is not None else nothing
         x = o.x.reshape(-1, o.x.shape[2]).contiguous()
         if ragged:
             gathered = empty(rows, x.shape[1]) if saving else scratch.take(x, rows, x.shape[1])
-    packed = None if o.hh is None else compiled.pack("forward", o.hh, size, call.parts)
+    packed = None if o.hh is None else kernel.pack("forward", o.hh, size, call.parts)
     extra = p.extra_saves if saving else 0
     saves = scratch.take(o.x, rows, extra * size) if extra else None
     products = rstd = None
@@ -205,7 +116,7 @@ def forward(call: Call, o: Operands, *, saving: bool) -> Task[tuple[list[Tensor]
         values[f"First{i}"], values[f"Last{i}"] = first[i].data_ptr(), last[i].data_ptr()
         values[f"Out{i}"] = outs[i].data_ptr() if i < len(outs) else 0
     name = "train" if saving else "infer"
-    yield compiled, name, Block.of(compiled.arguments[name].names, call, values)
+    yield kernel, name, Block.of(kernel.arguments[name].names, call, values)
     del held
     scratch.give(packed, packed_input)
     outputs = outs or [_view(call, each[layout.after]) for each in _kept(call, sequences)]
@@ -290,8 +201,8 @@ def backward(
 
     `wanted` tells of which of them; where not, there may be None.
     """
-    compiled = kernel_of(call.step, o.x.dtype, call.half)
-    p, layout = compiled.plan, call.layout
+    kernel = compiled.kernel_of(call.step, o.x.dtype, call.half)
+    p, layout = kernel.plan, call.layout
     rows, size, count = layout.rows, o.hidden(p.step), len(o.state)
     groups, recurrent = len(layout.table), len(p.step.recurrent) * size
     assert tape.gates is not None
@@ -303,10 +214,10 @@ def backward(
     nothing = zeros(o.x.dtype, size)
     flows = [None if g is None else g.contiguous() for g in gradients[:-count]]
     flows += [None] * (count - len(flows))
-    packed = None if o.hh is None else compiled.pack("single", o.hh, size, call.parts)
+    packed = None if o.hh is None else kernel.pack("single", o.hh, size, call.parts)
     packed_input = d_input = None
     if o.ih is not None and wanted[0]:
-        packed_input = compiled.pack("single", o.ih, size, call.parts)
+        packed_input = kernel.pack("single", o.ih, size, call.parts)
         make = o.x.new_empty if layout.packing is None else o.x.new_zeros
         d_input = make(o.x.shape)
     dp = o.x.new_zeros(groups, call.step.params, size) if call.step.params else None
@@ -339,7 +250,7 @@ def backward(
         values[f"S{i}"], values[f"D{i}"] = tape.sequences[i].data_ptr(), running[i].data_ptr()
         values[f"O{i}"] = (nothing if flow is None else flow).data_ptr()
         values[f"row{i}"] = 0 if flow is None else size
-    yield compiled, "backward", Block.of(compiled.arguments["backward"].names, call, values)
+    yield kernel, "backward", Block.of(kernel.arguments["backward"].names, call, values)
     del held
     of_states = any(wanted[FIXED + call.step.params :])
     if o.hh is not None and of_states:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from elman.compiler.cpu import layout, runtime, scratch
+from elman.compiler.cpu.compiled import Block
 from elman.compiler.cpu.recurrence import threads_for
-from elman.compiler.cpu.runtime import Block, Tape, Task
+from elman.compiler.cpu.runtime import Tape, Task
 from elman.compiler.cpu.weights import MATMUL, PACKED, PANELS, Modes, Weights, modes_of
 from elman.compiler.operands import FIXED, Call
 

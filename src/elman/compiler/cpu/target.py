@@ -5,6 +5,9 @@ import os
 import platform
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import llvmlite
@@ -16,8 +19,8 @@ from elman.compiler import cache as disk
 from elman.compiler.cpu import bfloat16, threads
 from elman.compiler.cpu.emit import POINTER, Code, Shape
 from elman.compiler.locks import ForkLock
+from elman.version import __version__
 
-EMITTER = 50  # raise it whenever the code that is written changes
 _lock = ForkLock()
 _kept: list[Any] = []  # what owns the machine code
 
@@ -83,11 +86,32 @@ def host(widest: int = 64) -> Target:
     return Target(name, features.flatten(), 32 if both else 16, 16)
 
 
+@cache
+def compiler_sources() -> str:
+    """The digest of all code between equations and LLVM IR: another one writes other kernels."""
+    return digest_of(files("elman.compiler"))
+
+
+def digest_of(compiler: Traversable) -> str:
+    """The SHA-256 of the modules of a folder and of its folder `cpu`."""
+    digest = sha256()
+    for folder in (compiler, compiler / "cpu"):
+        for module in sorted(folder.iterdir(), key=lambda each: each.name):
+            if module.name.endswith(".py"):
+                content = module.read_bytes()
+                digest.update(f"{module.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
 def load(target: Target, key: str, write: Any, names: tuple[str, ...]) -> dict[str, int]:
-    """Addresses of the functions of a module; `write()` gives its IR if no object is kept."""
+    """Addresses of the functions of a module; `write()` gives its IR if no object is kept.
+
+    The key need not tell of the code of this package that writes the IR: see `compiler_sources`.
+    """
     version = ".".join(map(str, (*llvm.llvm_version_info, llvmlite.__version__)))
     symbols = threads.openmp_symbols()
-    parts = (EMITTER, version, target, bool(symbols), platform.system(), key)
+    compiler = f"{__version__} {compiler_sources()}"
+    parts = (compiler, version, target, bool(symbols), platform.system(), key)
     with _lock:
         machine = _machine(target)
         triple = llvm.get_default_triple()

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from elman.compiler.cpu import kernel, runtime
+from elman.compiler.cpu import compiled, kernel
 from elman.compiler.operands import Operands
 from elman.compiler.trace import Equations
 
@@ -35,7 +35,7 @@ class Weights:
         self.step, self.operands, self.size = step, o, o.hidden(step)
         self.input_gain = input_gain
         self.features = o.x.shape[-1]
-        self.kernel = runtime.kernel_of(step, o.x.dtype)
+        self.kernel = compiled.kernel_of(step, o.x.dtype)
 
     def addresses(self) -> tuple[int, int]:
         """Of the recurrent weights as they are stored, 0 without any, and of the input's."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from elman.baselines import Baseline
 from elman.data import AcousticFeatures, Audio, Vocabulary
 from elman.data.shards.read import Shards
-from elman.nn import Pooling
 from elman.tasks.batches import Padded, PaddedBatches
 from elman.tasks.classify import from_language
 from elman.tasks.classify.baselines import baselines
@@ -23,6 +22,7 @@ from elman.tasks.classify.flags import COMMANDS
 from elman.tasks.classify.head import ClassifyHead
 from elman.tasks.classify.losses import constant_loss, cross_entropy, mean_scores
 from elman.tasks.classify.messages import ClassifyMessages
+from elman.tasks.classify.network import classifier
 from elman.tasks.classify.ngram_model import NGRAMS
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.preprocessing import VOCABULARY, ClassifyPreprocessing
@@ -32,13 +32,13 @@ from elman.tasks.classify.saved import ClassifyConfig
 from elman.tasks.classify.session import ClassifySession
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.sharded import read_shards, split_shards
-from elman.tasks.classify.vectors import begin_with, deviation, summary
+from elman.tasks.classify.vectors import summary
 from elman.tasks.metrics import (
     confusion,
     multi_label,
     single_label,
 )
-from elman.tasks.model import FeatureEncoder, SequenceModel, TokenEncoder
+from elman.tasks.model import SequenceModel
 from elman.tasks.plan import Plan
 from elman.tasks.prediction import Prediction
 from elman.tasks.run_report.run import Own
@@ -48,7 +48,6 @@ from elman.tasks.summary_model import SUMMARY
 from elman.tasks.table_columns import TableColumns
 from elman.tasks.task import Task
 from elman.tasks.unreadable import in_place
-from elman.tasks.word_encoder import WordEncoder
 from elman.train import ParameterGroup, Step
 from elman.train.inference import infer
 from elman.train.objective import Objective
@@ -283,38 +282,7 @@ class Classify(Task):
 
     def build(self, preprocessing: ClassifyPreprocessing) -> SequenceModel:
         """Embedded tokens or standardised features, recurrent layers, pooling, class scores."""
-        settings = self.settings
-        encoder: TokenEncoder | WordEncoder | FeatureEncoder
-        if preprocessing.vocabulary is not None:
-            sizes = preprocessing.vocabulary.size, settings.embedding_size
-            buckets = preprocessing.ngram_buckets
-            options = {"dropout": settings.input_dropout, "token_dropout": settings.token_dropout}
-            vectors = preprocessing.vectors
-            options["deviation"] = 0.1 if vectors is None else deviation(vectors)
-            if buckets:
-                encoder = WordEncoder(*sizes, buckets, **options)
-            else:
-                encoder = TokenEncoder(*sizes, **options)
-            if vectors is not None:
-                begin_with(encoder.embedding, vectors, preprocessing.vocabulary)
-        else:
-            size = preprocessing.features or 0
-            encoder = FeatureEncoder(
-                *(preprocessing.scale or (torch.zeros(size), torch.ones(size)))
-            )
-        recurrent = settings.layers(
-            self.cell or settings.cell, encoder.output_size, bidirectional=settings.bidirectional
-        )
-        pooling = Pooling(
-            settings.pooling, recurrent.output_size, bidirectional=settings.bidirectional
-        )
-        head = ClassifyHead(
-            pooling,
-            len(preprocessing.labels),
-            dropout=settings.output_dropout,
-            linear=preprocessing.linear,
-        )
-        return SequenceModel(encoder, recurrent, head)
+        return classifier(self.settings, self.cell or self.settings.cell, preprocessing)
 
     def batches(
         self, preprocessing: ClassifyPreprocessing, data: ClassifyData, *, training: bool
