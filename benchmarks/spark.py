@@ -2,11 +2,12 @@
 
     python benchmarks/spark.py --rows 10000000 --master 'local[2]'
 
-trains a small classifier of texts, lets Spark make a table of so many texts of three words (or
-four, one in three), maps the model over it by `mapInArrow` and writes the predictions as Parquet.
-Every minute it prints how many rows are done and the resident memory of Spark's Java process or
-processes and of the Python processes; at the end rows a second, and of each process the largest
-resident memory (VmHWM, MiB) and the processor's time. Needs pyspark, Java and Linux.
+trains a small classifier of texts and prints how many texts of three words (or four, one in three)
+it answers without Spark for each second of a processor. Then it lets Spark make a table of so many
+of them, maps the model over it by `mapInArrow` and writes the predictions as Parquet. Every minute
+it prints how many rows are done and the resident memory of Spark's Java process or processes and of
+the Python processes; at the end rows a second, and of each process the largest resident memory
+(VmHWM, MiB) and the processor's time. Needs pyspark, Java and Linux.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from elman.scale import spark
@@ -34,6 +36,7 @@ TEXT = "concat_ws(' ', " + ", ".join(
 
 
 MINUTE = 60.0  # seconds
+ALONE = 20_000  # rows without Spark
 
 
 class Use(NamedTuple):
@@ -76,6 +79,18 @@ class Watch:
                 print(f"{told - began:.0f} s: {self._done():,} rows; {sizes}", flush=True)
 
 
+def speed_alone(task: Classify, texts: list[str]) -> float:
+    """Rows that `task.arrow` answers for each second of a processor: the best of five."""
+    texts = (texts * (1 + ALONE // len(texts)))[:ALONE]
+    batches = pa.table({"id": range(ALONE), "text": texts}).to_batches()
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        assert sum(each.num_rows for each in task.arrow(batches)) == ALONE
+        times.append(time.process_time() - began)
+    return ALONE / min(times)
+
+
 def use_of(process: int) -> tuple[str, Use]:
     status = Path(f"/proc/{process}/status").read_text()
     fields = dict(line.split(":", 1) for line in status.splitlines())
@@ -112,6 +127,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = Classify(hidden_size=32, epochs=5, lr=0.02, seed=1)
         task.fit((texts * 4, labels * 4), progress=False).save(f"{folder}/model")
+        alone = speed_alone(task, texts)
+        print(f"without Spark: {alone:,.0f} rows for each second of a processor", flush=True)
         session = (
             SparkSession.builder.master(asked.master)
             .config("spark.driver.memory", asked.memory)

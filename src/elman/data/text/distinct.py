@@ -3,12 +3,14 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
+_AT_ONCE = 1024  # texts whose words are in memory
 
 
 class DistinctWords(NamedTuple):
@@ -63,7 +65,8 @@ def _numbered(rows: Iterable[Sequence[str]]) -> DistinctWords:
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     found, counts = array("q"), array("q")
-    for row in rows:
-        found.extend(map(numbers.__getitem__, row))
-        counts.append(len(row))
+    left = iter(rows)
+    while some := list(islice(left, _AT_ONCE)):
+        found.extend(map(numbers.__getitem__, chain.from_iterable(some)))
+        counts.extend(map(len, some))
     return DistinctWords(list(numbers), np.array(found, np.int64), np.array(counts, np.int64))
