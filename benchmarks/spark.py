@@ -2,10 +2,12 @@
 
     python benchmarks/spark.py --rows 10000000 --master 'local[2]'
 
-trains a small classifier of texts, lets Spark make a table of so many short texts, maps the model
-over it by `mapInArrow` and writes the predictions as Parquet; then prints rows a second and the
-largest resident memory (VmHWM, MiB) of Spark's Java process or processes and of the Python
-processes. Needs pyspark, Java and Linux.
+trains a small classifier of texts and prints how many texts of three words (or four, one in three)
+it answers without Spark for each second of a processor. Then it lets Spark make a table of so many
+of them, maps the model over it by `mapInArrow` and writes the predictions as Parquet. Every minute
+it prints how many rows are done and the resident memory of Spark's Java process or processes and of
+the Python processes; at the end rows a second, and of each process the largest resident memory
+(VmHWM, MiB) and the processor's time. Needs pyspark, Java and Linux.
 """
 
 import argparse
@@ -14,8 +16,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from elman.scale import spark
@@ -29,15 +35,28 @@ TEXT = "concat_ws(' ', " + ", ".join(
 ) + ")"  # fmt: skip
 
 
-class Memory:
-    """The largest resident memory of this process's descendants, by kind, until it ends."""
+MINUTE = 60.0  # seconds
+ALONE = 20_000  # rows without Spark
 
-    def __init__(self) -> None:
-        self.most: dict[tuple[str, int], int] = {}
+
+class Use(NamedTuple):
+    """What a process takes: resident memory now and at most (MiB), seconds of a processor."""
+
+    now: int
+    most: int
+    seconds: float
+
+
+class Watch:
+    """What this process's descendants take, until it ends; told every minute beside `done` rows."""
+
+    def __init__(self, done: Callable[[], int]) -> None:
+        self.used: dict[tuple[str, int], Use] = {}
+        self._done = done
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> "Watch":
         self._thread.start()
         return self
 
@@ -46,16 +65,39 @@ class Memory:
         self._thread.join()
 
     def _watch(self) -> None:
+        began = told = time.monotonic()
         while not self._over.wait(1.0):
+            found = {}
             for process in descendants(os.getpid()):
-                try:
-                    status = Path(f"/proc/{process}/status").read_text()
-                except OSError:
-                    continue
-                fields = dict(line.split(":", 1) for line in status.splitlines())
-                if "VmHWM" in fields:
-                    size = int(fields["VmHWM"].split()[0]) // 1024
-                    self.most[fields["Name"].strip(), process] = size
+                with suppress(OSError, KeyError):  # of one that has ended
+                    name, use = use_of(process)
+                    found[name, process] = use
+            self.used |= found
+            if time.monotonic() - told >= MINUTE:
+                told = time.monotonic()
+                sizes = ", ".join(f"{name} {use.now:,} MiB" for (name, _), use in found.items())
+                print(f"{told - began:.0f} s: {self._done():,} rows; {sizes}", flush=True)
+
+
+def speed_alone(task: Classify, texts: list[str]) -> float:
+    """Rows that `task.arrow` answers for each second of a processor: the best of five."""
+    texts = (texts * (1 + ALONE // len(texts)))[:ALONE]
+    batches = pa.table({"id": range(ALONE), "text": texts}).to_batches()
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        assert sum(each.num_rows for each in task.arrow(batches)) == ALONE
+        times.append(time.process_time() - began)
+    return ALONE / min(times)
+
+
+def use_of(process: int) -> tuple[str, Use]:
+    status = Path(f"/proc/{process}/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    now, most = (int(fields[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM"))
+    seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return fields["Name"].strip(), Use(now, most, seconds)
 
 
 def descendants(process: int) -> list[int]:
@@ -85,6 +127,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = Classify(hidden_size=32, epochs=5, lr=0.02, seed=1)
         task.fit((texts * 4, labels * 4), progress=False).save(f"{folder}/model")
+        alone = speed_alone(task, texts)
+        print(f"without Spark: {alone:,.0f} rows for each second of a processor", flush=True)
         session = (
             SparkSession.builder.master(asked.master)
             .config("spark.driver.memory", asked.memory)
@@ -95,7 +139,15 @@ def main() -> None:
         )
         parts = max(2, asked.rows // 500_000)
         frame = session.range(0, asked.rows, 1, parts).selectExpr("id", f"{TEXT} as text")
-        with Memory() as memory:
+        tracker = session.sparkContext.statusTracker()
+
+        def done() -> int:
+            """The rows of the tasks that have ended."""
+            stages = map(tracker.getStageInfo, tracker.getActiveStageIds())
+            tasks = sum(stage.numCompletedTasks for stage in stages if stage is not None)
+            return asked.rows * tasks // parts
+
+        with Watch(done) as watch:
             began = time.monotonic()
             spark.predict(frame, f"{folder}/model").write.parquet(f"{folder}/out")
             seconds = time.monotonic() - began
@@ -105,8 +157,8 @@ def main() -> None:
     speed = asked.rows / seconds
     print(f"{asked.master}: {asked.rows:,} rows in {seconds:.0f} s, {speed:,.0f} a second")
     print(f"rows labelled as they should be: {right:,}")
-    for (name, process), size in sorted(memory.most.items()):
-        print(f"{name} {process}: {size:,} MiB at most")
+    for (name, process), use in sorted(watch.used.items()):
+        print(f"{name} {process}: {use.most:,} MiB at most, {use.seconds:,.0f} s of a processor")
     if right < asked.rows:
         sys.exit("rows were lost, or labelled otherwise")
 

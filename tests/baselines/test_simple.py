@@ -5,7 +5,7 @@ import torch
 from elman.baselines.logistic import Logistic
 from elman.baselines.majority import majority
 from elman.baselines.result import of_labels
-from elman.baselines.summary_linear import summary, summary_linear
+from elman.baselines.summary_linear import summaries, summary, summary_linear
 from elman.baselines.transcripts import empty_transcript, most_frequent_transcript
 from elman.data import read_examples
 from elman.decode.error_rates import wer
@@ -80,6 +80,16 @@ def test_summary_of_a_sequence() -> None:
     np.testing.assert_allclose(found[:24].reshape(12, 2)[:, 0], expected)
     assert found[-1] == pytest.approx(np.log(3))
     assert np.isfinite(summary(steps[:1])).all()
+
+
+def test_summaries_are_those_of_each_sequence_alone() -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 3):
+        steps = [random.normal(size=(length, size)) for length in (9, 2, 9, 1, 2, 9)]
+        expected = np.stack([summary(each) for each in steps])
+        np.testing.assert_array_equal(summaries(steps), expected)
+    many = [np.full((2, 1), i) for i in range(600)]
+    np.testing.assert_array_equal(summaries(many)[:, 0], np.arange(600))
 
 
 def test_length_alone_can_tell() -> None:

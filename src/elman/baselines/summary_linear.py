@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from elman.baselines.standard import scale_of, scaled
 STRENGTH = 1.0
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_NUMBERS = 2e8  # summary statistics times classes
+_TOGETHER = 256  # sequences of one length
 
 
 class Fitted(NamedTuple):
@@ -35,9 +36,9 @@ def fit_summary(
     seed: int,
 ) -> Fitted:
     """The model of labelled sequences with `count` classes; of very many a sample."""
-    width = len(summary(np.asarray(sequences[0])))
+    width = len(summary(sequences[0]))
     kept = sample.stratified(labels, max(1, int(_MOST_NUMBERS / width / max(1, count))), seed)
-    known = np.stack([summary(np.asarray(sequences[i])) for i in kept])
+    known = summaries([sequences[i] for i in kept])
     mean, scale = scale_of(known)
     theirs = [labels[i] for i in kept]
     inputs = scaled(known, mean, scale)
@@ -51,8 +52,7 @@ def standardised(
     scale: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """The statistics of sequences less `mean`, times `scale`, from -10 to 10: (N, 12 D + 1)."""
-    values = np.array([summary(np.asarray(each)) for each in sequences]).reshape(-1, len(mean))
-    return scaled(values, mean, scale)
+    return scaled(summaries(sequences).reshape(-1, len(mean)), mean, scale)
 
 
 def summary_linear(
@@ -96,10 +96,30 @@ def summary(sequence: NDArray[np.floating]) -> NDArray[np.float64]:
     >>> summary(np.array([[1.0], [3.0]]))[:7].tolist()
     [2.0, 1.0, 1.0, 3.0, 1.0, 3.0, 2.0]
     """
-    steps = np.asarray(sequence, np.float64)
-    change = np.abs(np.diff(steps, axis=0)).mean(0) if len(steps) > 1 else np.zeros(steps.shape[1])
-    ends = (steps.min(0), steps.max(0), steps[0], steps[-1])
-    quantiles = np.quantile(steps, QUANTILES, axis=0)
-    return np.concatenate(
-        [steps.mean(0), steps.std(0), *ends, change, *quantiles, [np.log(len(steps))]]
-    )
+    return _of_one_length([sequence])[0]
+
+
+def summaries(sequences: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """The `summary` of each sequence, (N, 12 D + 1), those of equal length together."""
+    of_length: dict[int, list[int]] = {}
+    for i, each in enumerate(sequences):
+        of_length.setdefault(len(each), []).append(i)
+    found: list[Any] = [None] * len(sequences)
+    for numbers in of_length.values():
+        for start in range(0, len(numbers), _TOGETHER):
+            some = numbers[start : start + _TOGETHER]
+            for i, values in zip(some, _of_one_length([sequences[i] for i in some]), strict=True):
+                found[i] = values
+    return np.array(found, np.float64)
+
+
+def _of_one_length(sequences: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    steps = np.asarray(sequences, np.float64)
+    count, length, size = steps.shape
+    change = np.zeros((count, size))
+    if length > 1:
+        change = np.abs(np.diff(steps, axis=1)).mean(1)
+    ends = (steps.min(1), steps.max(1), steps[:, 0], steps[:, -1])
+    quantiles = np.quantile(steps, QUANTILES, axis=1)
+    logs = np.full((count, 1), np.log(length))
+    return np.concatenate([steps.mean(1), steps.std(1), *ends, change, *quantiles, logs], 1)

@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.text.character_ngrams import Integers, character_ngrams, hash_sequences
+from elman.data.text.character_ngrams import character_ngrams, hash_sequences
+from elman.data.text.distinct import DistinctPieces, Integers, stretches
 
 WORD_ORDER = 2
 CHARACTER_ORDERS = (2, 3, 4, 5)
@@ -34,9 +35,9 @@ class Sparse(NamedTuple):
 
     def rows(self, chosen: Integers) -> "Sparse":
         """Some of the rows, in the order given."""
-        counts = np.diff(self.starts)[chosen]
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        take = np.repeat(self.starts[chosen] - starts[:-1], counts) + np.arange(starts[-1])
+        counts = np.diff(self.starts)
+        starts = np.concatenate([[0], np.cumsum(counts[chosen])])
+        take = stretches(counts, chosen)
         return Sparse(starts, self.columns[take], self.values[take], self.width)
 
 
@@ -60,7 +61,7 @@ class NgramVectors:
     @classmethod
     def learn(cls, texts: Sequence[str], *, most: int = 2 * BUCKETS) -> Self:
         """Columns and their weights from the training texts; `most` of the most frequent."""
-        _, buckets, _ = _counts(texts)
+        _, buckets, _ = _counts(texts, np.arange(2 * BUCKETS))
         frequency = np.bincount(buckets, minlength=2 * BUCKETS)
         kept = np.flatnonzero(frequency >= (_LEAST_FREQUENCY if len(texts) >= _FEW else 1))
         if len(kept) > most:
@@ -77,55 +78,48 @@ class NgramVectors:
 
     def transform(self, texts: Sequence[str]) -> Sparse:
         """The vectors of texts, (N, width)."""
-        rows, buckets, counts = _counts(texts)
-        is_known = self.columns[buckets] >= 0
-        rows, buckets, counts = rows[is_known], buckets[is_known], counts[is_known]
-        columns = self.columns[buckets]
+        parts, columns, counts = _counts(texts, self.columns)
         values = (1 + np.log(counts)) * self.idf[columns]
-        part = 2 * rows + (buckets >= BUCKETS)
-        norms = np.sqrt(np.bincount(part, values**2, minlength=2 * len(texts)))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
-        values = (values / norms[part]).astype(np.float32)
-        return Sparse(starts.astype(np.int64), columns, values, self.width)
+        norms = np.sqrt(np.bincount(parts, values**2, minlength=2 * len(texts)))
+        ends = np.cumsum(np.bincount(parts, minlength=2 * len(texts)))[1::2]
+        values = (values / norms[parts]).astype(np.float32)
+        return Sparse(np.concatenate([[0], ends]), columns, values, self.width)
 
 
-def _counts(texts: Sequence[str]) -> tuple[Integers, Integers, Integers]:
-    """Text, bucket and count of every different n-gram of each text, sorted by text."""
-    texts = [text[:LONGEST].casefold() for text in texts]
-    words = _words([WORD.findall(text) for text in texts])
-    rows, buckets = _characters([text.split() for text in texts])
-    keys = np.concatenate([words, rows * (2 * BUCKETS) + buckets + BUCKETS])
-    keys, counts = np.unique(keys, return_counts=True)
-    return keys // (2 * BUCKETS), keys % (2 * BUCKETS), counts
+def _counts(texts: Sequence[str], columns: Integers) -> tuple[Integers, Integers, Integers]:
+    """Part, column and count of every different n-gram that has a column, sorted by part.
+
+    Part 2i is of the words of text i, part 2i + 1 of its characters.
+    """
+    pieces = DistinctPieces(text[:LONGEST].casefold() for text in texts)
+    found = [_words(pieces, columns[:BUCKETS]), _characters(pieces, columns[BUCKETS:])]
+    keys = [(2 * rows + i) * (2 * BUCKETS) + of_rows for i, (rows, of_rows) in enumerate(found)]
+    different, counts = np.unique(np.concatenate(keys), return_counts=True)
+    return different // (2 * BUCKETS), different % (2 * BUCKETS), counts
 
 
-def _numbered(parted: Sequence[Sequence[str]]) -> tuple[list[str], Integers, Integers]:
-    """The different words, and of every word in a row its text and its number among them."""
-    numbers: dict[str, int] = {}
-    ids = np.array([numbers.setdefault(w, len(numbers)) for row in parted for w in row], np.int64)
-    rows = np.repeat(np.arange(len(parted)), [len(row) for row in parted])
-    return list(numbers), rows, ids
-
-
-def _words(parted: Sequence[Sequence[str]]) -> Integers:
-    """Text and bucket, as one number, of all word n-grams."""
-    different, rows, ids = _numbered(parted)
+def _words(pieces: DistinctPieces, columns: Integers) -> tuple[Integers, Integers]:
+    """Text and column of all word n-grams."""
+    different, ids, counts = pieces.words(WORD.findall)
+    rows = np.repeat(np.arange(len(counts)), counts)
     codes = np.array([zlib.crc32(w.encode("utf-8", "surrogatepass")) for w in different], np.uint64)
-    keys = []
+    of_rows, found = [], []
     for order in range(1, WORD_ORDER + 1):
         buckets = hash_sequences(codes[ids], order, BUCKETS)
-        inside = rows[: len(buckets)] == rows[order - 1 :]
-        keys.append((rows[: len(buckets)] * (2 * BUCKETS) + buckets)[inside])
-    return np.concatenate(keys)
+        known = columns[buckets]
+        inside = (rows[: len(buckets)] == rows[order - 1 :]) & (known >= 0)
+        of_rows.append(rows[: len(buckets)][inside])
+        found.append(known[inside])
+    return np.concatenate(of_rows), np.concatenate(found)
 
 
-def _characters(parted: Sequence[Sequence[str]]) -> tuple[Integers, Integers]:
-    """Text and bucket of all character n-grams, hashed once a different word."""
-    different, rows, ids = _numbered(parted)
-    buckets, counts = character_ngrams(different, CHARACTER_ORDERS, BUCKETS)
-    begins = np.cumsum(counts) - counts
-    repeats = counts[ids]
-    ends = np.cumsum(repeats)
-    total = int(ends[-1]) if len(ends) else 0
-    take = np.repeat(begins[ids] - (ends - repeats), repeats) + np.arange(total)
-    return np.repeat(rows, repeats), buckets[take]
+def _characters(pieces: DistinctPieces, columns: Integers) -> tuple[Integers, Integers]:
+    """Text and column of all character n-grams, hashed once a different word."""
+    different, ids, counts = pieces.words(str.split)
+    buckets, of_words = character_ngrams(different, CHARACTER_ORDERS, BUCKETS)
+    found = columns[buckets]
+    is_known = found >= 0
+    words = np.repeat(np.arange(len(different)), of_words)[is_known]
+    of_words = np.bincount(words, minlength=len(different))
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return np.repeat(rows, of_words[ids]), found[is_known][stretches(of_words, ids)]

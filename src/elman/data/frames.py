@@ -39,6 +39,8 @@ def columns_of(native: Any, source: str) -> dict[str, list[Any]] | None:
 
 def is_series(native: Any) -> bool:
     """Whether something is a column of its own, of any library."""
+    if isinstance(native, list | tuple):
+        return False
     import narwhals as nw
 
     series = nw.from_native(native, series_only=True, pass_through=True)

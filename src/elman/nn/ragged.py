@@ -57,7 +57,7 @@ class Ragged:
         if len({each.shape[1:] for each in sequences}) > 1:
             shapes = sorted({tuple(each.shape[1:]) for each in sequences})
             raise SettingsError(f"sequences must agree in all but their length, got {shapes[:5]}")
-        return cls(torch.cat(list(sequences)), [len(s) for s in sequences])
+        return cls(torch.cat(list(sequences)), [each.size(0) for each in sequences])
 
     @classmethod
     def from_padded(cls, x: Tensor, lengths: Tensor, *, batch_first: bool = False) -> "Ragged":

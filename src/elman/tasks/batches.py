@@ -61,7 +61,7 @@ class PaddedBatches:
     ) -> None:
         self.beside = beside
         self.sequences, self.targets, self.inputs = sequences, targets, inputs
-        lengths = [len(sequence) for sequence in sequences]
+        lengths = [sequence.size(0) for sequence in sequences]
         self.sampler = BucketSampler(lengths, batch_size, seed=seed, shuffle=shuffle)
 
     def __len__(self) -> int:

@@ -5,7 +5,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -93,9 +92,12 @@ class Task(Hooks):
         self._check_trained()
         dataset = self.read(data, labelled=False)
         found = self.decode(self._outputs(dataset, options), self.preprocessing, options)
-        named = [replace(each, input=dataset.shown(i)) for i, each in enumerate(found)]
-        found = in_place(named, dataset, lambda reason: Prediction(None, reason))
-        return [replace(each, columns=(self.value_name, self.input_name)) for each in found]
+        columns = self.value_name, self.input_name
+        named = [
+            Prediction(each.value, each.error, dataset.shown(i), each.details, columns)
+            for i, each in enumerate(found)
+        ]
+        return in_place(named, dataset, lambda reason: Prediction(None, reason, columns=columns))
 
     def predict(self, data: Any) -> Any:
         """The value for each input, in the order of the inputs; None for one that has an error."""

@@ -49,16 +49,10 @@ class DistinctWords:
     """
 
     def __init__(self, vocabulary: Words, texts: Sequence[str], buckets: int) -> None:
-        numbers: dict[str, int] = {}
-        self.sequences = [
-            torch.tensor(
-                [numbers.setdefault(word, _RESERVED + len(numbers)) for word in words],
-                dtype=torch.int64,
-            )
-            for words in vocabulary.split_many(texts)
-        ]
-        self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, numbers)])
-        found = character_ngrams(list(numbers), ORDERS, buckets, longest=LONGEST)
+        words, numbers, counts = vocabulary.distinct(texts)
+        self.sequences = torch.from_numpy(numbers + _RESERVED).split(counts.tolist())
+        self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, words)])
+        found = character_ngrams(words, ORDERS, buckets, longest=LONGEST)
         self._ngrams = torch.from_numpy(found.buckets)
         self._counts = torch.from_numpy(np.concatenate([[0, 0], found.counts]))
         self._starts = self._counts.cumsum(0) - self._counts

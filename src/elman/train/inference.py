@@ -83,12 +83,13 @@ def infer(
     [tensor(30), tensor(10), tensor(20)]
     """
     found: dict[int, Any] = {}
-    numbers = iter(batches.in_order())
+    order = batches.in_order()
+    numbers = iter(order.tolist() if isinstance(order, Tensor) else order)
     cpu = torch.device("cpu")
     with inference(model) as device:
         for batch in batches.epoch(0):
             for output in move(forward(model, move(batch, device)), cpu):
-                found[int(next(numbers))] = output
+                found[next(numbers)] = output
     return [found[number] for number in range(len(found))]
 
 

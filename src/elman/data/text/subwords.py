@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from elman.data.checks import strings
+from elman.data.text.distinct import DistinctPieces, DistinctWords
 from elman.data.text.vocabulary import (
     PAD,
     REPLACEMENT,
@@ -48,8 +49,7 @@ class Words(Vocabulary):
         if len(known) < len(words) + _RESERVED:
             raise ValueError("its words hold a reserved one")
         self._ids = known
-        self._tokenizer = Tokenizer(models.WordLevel(known, unk_token=_UNKNOWN_WORD))
-        self._tokenizer.pre_tokenizer = _word_splitter()
+        self._splitter = _word_splitter()
 
     @classmethod
     def build(
@@ -80,17 +80,20 @@ class Words(Vocabulary):
 
     def encode_many(self, texts: Iterable[str]) -> list[IDs]:
         """The ids of each text, int32 (T,)."""
-        normal = [_normal(text, self.lowercase) for text in strings(texts)]
-        return [
-            np.array(encoding.ids, np.int32)
-            for encoding in self._tokenizer.encode_batch_fast(normal)
-        ]
+        words, numbers, counts = self.distinct(texts)
+        ids = np.array([self.id_of(word) for word in words], np.int32)[numbers]
+        ends = np.cumsum(counts)
+        return [ids[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
-    def split_many(self, texts: Iterable[str]) -> Iterator[list[str]]:
-        """The words of each text, those that are not in the vocabulary included."""
-        split = self._tokenizer.pre_tokenizer.pre_tokenize_str
-        for text in strings(texts):
-            yield [word for word, _ in split(_normal(text, self.lowercase))]
+    def distinct(self, texts: Iterable[str]) -> DistinctWords:
+        """The different words of texts, those that are not in the vocabulary included."""
+        normal = (_normal(text, self.lowercase) for text in strings(texts))
+        return DistinctPieces(normal).words(self._split)
+
+    def _split(self, text: str) -> list[str]:
+        if text.isascii() and text.isalnum():  # a whole word of `WORD_PATTERN`
+            return [text]
+        return [word for word, _ in self._splitter.pre_tokenize_str(text)]
 
     def id_of(self, word: str) -> int:
         """The id of a word, as `split_many` gives it."""

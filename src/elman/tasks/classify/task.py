@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any, cast
 
 import numpy as np
@@ -330,20 +331,20 @@ class Classify(Task):
 
         With the option `probabilities` those of all labels are among the details, in their order.
         """
-        labels, found = preprocessing.labels, []
-        for row in preprocessing.probabilities(output):
-            if preprocessing.several:
-                chosen = np.flatnonzero(row > 0.5).tolist()
-                value: Any = tuple(labels[i] for i in chosen)
-            else:
-                chosen = [int(row.argmax())]
-                value = labels[chosen[0]]
-            least = min((round(float(row[i]), 4) for i in chosen), default=0.0)
-            details: dict[str, Any] = {"probability": least}
-            if options.get("probabilities"):
-                details["probabilities"] = row
-            found.append(Prediction(value, details=details))
-        return found
+        labels, rows = preprocessing.labels, preprocessing.probabilities(output)
+        values: list[Any]
+        if preprocessing.several:
+            chosen = rows > 0.5
+            values = [tuple(compress(labels, row)) for row in chosen.tolist()]
+            least = np.where(chosen, rows, 1).min(1) * chosen.any(1)
+        else:
+            values = [labels[i] for i in rows.argmax(1).tolist()]
+            least = rows.max(1)
+        details: list[dict[str, Any]] = [{"probability": round(p, 4)} for p in least.tolist()]
+        if options.get("probabilities"):
+            for each, row in zip(details, rows, strict=True):
+                each["probabilities"] = row
+        return [Prediction(v, details=d) for v, d in zip(values, details, strict=True)]
 
     def metrics(
         self, output: Sequence[Tensor], preprocessing: ClassifyPreprocessing, data: ClassifyData

@@ -102,7 +102,8 @@ class TextSide:
         found: list[str] = []
         for piece, symbol in self._split(self.normal(text)):
             if isinstance(self.vocabulary, Words):
-                found += next(self.vocabulary.split_many([piece]))
+                words, numbers, _ = self.vocabulary.distinct([piece])
+                found += [words[i] for i in numbers]
             elif self.vocabulary.kind == "characters":
                 found += piece.lower() if self.vocabulary.lowercase else piece
             else:
