@@ -4,6 +4,7 @@ clips and tables, by exported files alone."""
 import json
 import subprocess
 import sys
+import warnings
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_tasks import MADE, SMALL, moving, now_and_then, say
 
 import elman
 from elman.data import Clip, motion_clips
-from elman.tasks import Handwriting, Video
+from elman.tasks import Handwriting, Synthesis, Video
+from elman.tasks.synthesis.mixture import components_of
 
 SQUARE = np.full((1, 6, 6), 255, np.uint8)
 PROGRAMS = Path(__file__).parents[2] / "examples" / "exported"
@@ -27,7 +30,7 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
-def alone(program: str, *arguments: Any) -> list[str]:
+def alone(program: str | Path, *arguments: Any) -> list[str]:
     """The lines that a program prints where neither elman nor torch is."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, PROGRAMS / f"{program}.py", *map(str, arguments)],
@@ -189,3 +192,56 @@ def test_frames_to_come(options: dict[str, Any], tmp_path: Path) -> None:
         assert apart.shape == expected.shape
         assert abs(apart).max() <= 1
         assert (apart != 0).mean() < 0.05
+
+
+# A pen state that the scores alone decide, in elman and in the program: random numbers are not the
+# same in both.
+DECIDED = """
+def draw(scores, about, bias, random):
+    logs, means, deviations, _, pens = density(scores, about, bias)
+    offset = means[:, logs.argmax()] + deviations[:, logs.argmax()]
+    return offset, int((abs(offset[0]) * 7 % 1 > np.exp(pens).cumsum()).sum().clip(0, 2))
+"""
+
+
+def decided(scores: torch.Tensor, bias: float, _: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    logs, means, deviations, _ = components_of(scores.double(), bias)
+    offsets = means[0, :, logs[0].argmax()] + deviations[0, :, logs[0].argmax()]
+    shares = scores[0, -3:].double().softmax(-1).cumsum(-1)
+    pen = (offsets[0].abs() * 7 % 1 > shares).sum().clamp(max=2)
+    return offsets[None].float(), pen[None]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"condition": "text", "num_layers": 2}, {"condition": "nothing", "spacing": 0.3}],
+)
+@pytest.mark.parametrize("digits", [0, 2])
+def test_handwriting_and_its_nats(
+    digits: int, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, new = tmp_path / "known.json", tmp_path / "new.json"
+    for seed, path in enumerate((known, new)):
+        content = drawings(seed, (40, 100)[seed])
+        for each in content:
+            each["strokes"] = [np.round(np.array(s), digits).tolist() for s in each["strokes"]]
+        path.write_text(json.dumps(content))
+    task = Synthesis(**{**SMALL, "epochs": 10, "lr": 0.01, **options}).fit(known, progress=False)
+    files = exported(task, tmp_path / "files")
+    found = [float(line) for line in alone("synthesis", files, "nats", new)]
+    expected = [each.value for each in task.predictions(new)]
+    assert np.std(expected) > 0.01
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+    program = (PROGRAMS / "synthesis.py").read_text().replace("\nif __name__", f"{DECIDED}\nif __name__")
+    monkeypatch.setattr("elman.tasks.synthesis.generation.draw", decided)
+    (tmp_path / "decided.py").write_text(program)
+    for text in ("v-v", "-", "vv"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it may not come to its end
+            ink = task.generate(text if options["condition"] == "text" else None, bias=0.5)
+        (line,) = alone(tmp_path / "decided", files, "write", text, "0.5")
+        strokes = json.loads(line)[0]["strokes"]
+        assert [len(each) for each in strokes] == [len(each) for each in ink.strokes]
+        for stroke, own in zip(strokes, ink.strokes, strict=True):
+            np.testing.assert_allclose(stroke, own, atol=0.02)
