@@ -1,7 +1,7 @@
 """Recordings to text by the files of `elman export`, with numpy and ONNX Runtime alone.
 
-    elman export runs/speech --to onnx --out files
-    python speech.py files one.wav two.wav
+elman export runs/speech --to onnx --out files
+python speech.py files one.wav two.wav
 """
 
 import json

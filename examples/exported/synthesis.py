@@ -25,6 +25,8 @@ class Writer:
         names = [each.name.removeprefix("new_") for each in session.get_outputs()[1:]]
         shapes = {each.name: each.shape for each in session.get_inputs()}
         self.state = {n: np.zeros([shapes[n][0], 1, *shapes[n][2:]], np.float32) for n in names}
+        learnt = about.get("first_states", {}).get("step", {})
+        self.state |= {name: np.array(first, np.float32) for name, first in learnt.items()}
         if about["characters"]:
             first = about["characters_first_id"]
             ids = [about["characters"].index(each) + first for each in text] + [0]

@@ -133,13 +133,20 @@ def to_come(folder, frames, about):
     """The frames after a clip, (horizon, H, W, C)."""
     read, step = (onnxruntime.InferenceSession(folder / f"{n}.onnx") for n in ("read", "step"))
     height, width = frames.shape[1:3]
-    below = ((0, 0), (0, 0), (0, about["padded_height"] - height), (0, about["padded_width"] - width))
+    below = (
+        (0, 0),
+        (0, 0),
+        (0, about["padded_height"] - height),
+        (0, about["padded_width"] - width),
+    )
     x = np.pad((frames / np.float32(255)).transpose(0, 3, 1, 2), below).astype(np.float32)
     state = {
         each.name: np.zeros([each.shape[0], 1, *each.shape[2:]], np.float32)
         for each in read.get_inputs()
         if each.name != "frames"
     }
+    learnt = about.get("first_states", {}).get("read", {})
+    state |= {name: np.array(first, np.float32) for name, first in learnt.items()}
     for frame in x[-about["inputs"] :]:
         state = dict(zip(state, read.run(None, {"frames": frame[None], **state}), strict=True))
     found = []

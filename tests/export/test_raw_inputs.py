@@ -1,6 +1,7 @@
 """The programs of examples/exported give what elman predicts of the same files: recordings, ink,
 clips and tables, by exported files alone."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from small_tasks import MADE, SMALL, moving, now_and_then, say
 
 import elman
 from elman.data import Clip, motion_clips
-from elman.tasks import Handwriting, Synthesis, Video
+from elman.tasks import Forecast, Handwriting, Synthesis, Video
 from elman.tasks.synthesis.mixture import components_of
 
 SQUARE = np.full((1, 6, 6), 255, np.uint8)
@@ -178,7 +179,10 @@ def test_videos_to_events(frames: int, options: dict[str, Any], tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "options",
-    [{"size": (10, 14), "persistence": True, "residual_scale": 0.5}, {"persistence": False, "size": 12}],
+    [
+        {"size": (10, 14), "persistence": True, "residual_scale": 0.5},
+        {"persistence": False, "size": 12},
+    ],
 )
 def test_frames_to_come(options: dict[str, Any], tmp_path: Path) -> None:
     own = {"kind": "predict", "inputs": 3, "horizon": 2, "num_layers": 1, "flow": False}
@@ -233,7 +237,9 @@ def test_handwriting_and_its_nats(
     assert np.std(expected) > 0.01
     np.testing.assert_allclose(found, expected, atol=2e-4)
 
-    program = (PROGRAMS / "synthesis.py").read_text().replace("\nif __name__", f"{DECIDED}\nif __name__")
+    program = (
+        (PROGRAMS / "synthesis.py").read_text().replace("\nif __name__", f"{DECIDED}\nif __name__")
+    )
     monkeypatch.setattr("elman.tasks.synthesis.generation.draw", decided)
     (tmp_path / "decided.py").write_text(program)
     for text in ("v-v", "-", "vv"):
@@ -245,3 +251,68 @@ def test_handwriting_and_its_nats(
         assert [len(each) for each in strokes] == [len(each) for each in ink.strokes]
         for stroke, own in zip(strokes, ink.strokes, strict=True):
             np.testing.assert_allclose(stroke, own, atol=0.02)
+
+
+def sold(path: Path, names: Sequence[str], start: str, step: str, seed: int, **more: bool) -> Path:
+    """A table of series with seasons, gaps and missing values; with covariates, if asked for."""
+    draw = np.random.default_rng(seed)
+    first = np.datetime64(start, step)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["unique_id", "ds", "y", "z", "rain", "price", "size", "shop"])
+        for k, name in enumerate(names):
+            count, level = 50 + 3 * (k % 7), draw.uniform(-5, 50)
+            for i in range(count + (4 if more.get("future") else 0)):
+                y = level + 4 * (i % 7 == 5) + draw.normal() + (9 * (i > 40) if k % 3 == 0 else 0)
+                values = ["" if i % 11 == k % 11 else f"{y:.3f}", f"{abs(y) * 3:.3f}"]
+                values = values if i < count else ["", ""]
+                if i % 13 == 4 and i < count:
+                    continue
+                time = (first + i + k % 2).astype("M8[h]" if step == "h" else "M8[D]")
+                covariates = [
+                    f"{draw.normal():.2f}",
+                    "" if i % 17 == k else f"{i % 5}",
+                    f"{k}",
+                    "ab"[k % 2],
+                ]
+                writer.writerow([name, str(time), *values, *covariates])
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:.* (steps have no row|of the steps to come|naive)")
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [
+        ("D", {"smoothing": False}),
+        ("h", {"smoothing": True, "season": 7, "target": ("y", "z")}),
+        ("M", {"smoothing": False, "learn_initial_state": True, "nonnegative": False}),
+        (
+            "D",
+            {
+                "smoothing": False,
+                "past": ("rain",),
+                "future": ("price",),
+                "static": ("size", "shop"),
+                "cell": "gru",
+            },
+        ),
+    ],
+)
+def test_tables_to_forecasts(step: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """Of series of training, whose intervals learn from held-out steps, and of new ones."""
+    more = {"future": "future" in options}
+    names = [f"s{i}" for i in range(6)]
+    known = sold(tmp_path / "known.csv", names, "2024-01-01", step, 0, **more)
+    new = sold(tmp_path / "new.csv", [f"s{i}" for i in range(100)], "2024-01-01", step, 0, **more)
+    task = Forecast(**{**SMALL, "horizon": 4, "epochs": 2, **options}).fit(known, progress=False)
+    rows = list(csv.DictReader(alone("forecast", exported(task, tmp_path / "files"), new)))
+    expected = task.forecasts(new)
+    targets = options.get("target", ("y",))
+    quantiles = [[float(row[name]) for name in row if name.startswith("q")] for row in rows]
+    found = np.reshape(quantiles, (100, 4, len(targets), -1))
+    scale = np.abs(expected.quantiles).max((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(found / scale, expected.quantiles / scale, atol=1e-5)
+    mean = np.reshape([float(row["mean"]) for row in rows], found.shape[:3])
+    np.testing.assert_allclose(mean, expected.mean, rtol=1e-4, atol=1e-3)
+    shown = np.array([row["ds"] for row in rows], "M8[h]").reshape(100, 4, -1)[..., 0]
+    assert (shown == expected.times.astype("M8[h]")).all()

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from elman.tasks.handwriting.task import Handwriting
 
 _STEPS = (
-    "x to the right, y downwards. `middle` is that of the box of all points. size is `size_of_ink`,"
-    " at least `smallest` * `size`, at least resolution * (sum of the strokes' lengths) / longest."
-    " Each stroke of (points - middle) / size becomes points evenly along it: round(length *"
-    " resolution) parts, half to even, at least one; a stroke that stays in one place is one point."
-    " Steps are x, y, 1 where a stroke begins, 1 (0 is padding), (middle's y - `top`) / `size` within"
-    " -10 to 10, size / `size` up to 1000"
+    "x to the right, y downwards. `middle` is that of the box of all points. size is"
+    " `size_of_ink`, at least `smallest` * `size`, at least resolution * (sum of the strokes'"
+    " lengths) / longest. Each stroke of (points - middle) / size becomes points evenly along it:"
+    " round(length * resolution) parts, half to even, at least one; a stroke that stays in one"
+    " place is one point. Steps are x, y, 1 where a stroke begins, 1 (0 is padding), (middle's y -"
+    " `top`) / `size` within -10 to 10, size / `size` up to 1000"
 )
 _SIZE = {
     True: "the height between the 5th and the 95th percentile (linear) of the y of points evenly"
-    " along the strokes, as below, in parts of about 1/200 of the longer side of the box; at least a"
-    " quarter of the box's height",
+    " along the strokes, as below, in parts of about 1/200 of the longer side of the box; at least"
+    " a quarter of the box's height",
     False: "the longer side of the box",
 }
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _STEPS = (
     "level, slopes, stack. Level: where `whole`, take off each feature's mean over the recording;"
     " else, of frame n (from 1), add (frame - mean) / min(prior + n, longest) to `mean`, then take"
-    " that off the frame. Slopes: those of order k (from 1) of frame t are the sum of weight i times"
-    " frame t + i - 2 k of the levelled ones, of which the first and the last go on beyond the ends;"
-    " a frame is then itself, its slopes of order 1, those of order 2. Stack: so many frames one"
-    " after the other are a step; the last is filled up with zeros"
+    " that off the frame. Slopes: those of order k (from 1) of frame t are the sum of weight i"
+    " times frame t + i - 2 k of the levelled ones, of which the first and the last go on beyond"
+    " the ends; a frame is then itself, its slopes of order 1, those of order 2. Stack: so many"
+    " frames one after the other are a step; the last is filled up with zeros"
 )
 
 _TRANSDUCER = (

@@ -36,17 +36,17 @@ _MOTION = (
 
 _TOLD = "tell the labels whose probability is above told_above, the likeliest first"
 _EVENTS = (
-    "a frame has a label where its probability is above told_above; where `exclusive`, its likeliest"
-    " label alone, and the probabilities of others are 0. Runs of a label with at most `pause` frames"
-    " between them are one event, of at least `shortest` frames; times are frames / a_second, the"
-    " confidence is the mean probability from start to end"
+    "a frame has a label where its probability is above told_above; where `exclusive`, its"
+    " likeliest label alone, and the probabilities of others are 0. Runs of a label with at most"
+    " `pause` frames between them are one event, of at least `shortest` frames; times are frames /"
+    " a_second, the confidence is the mean probability from start to end"
 )
 _WINDOWS = (
-    "the network reads in both directions: windows of `window` frames that begin `hop` frames apart;"
-    " the last is the first that the video's end cuts short. Of each its frames count from those on"
-    " that the windows before have told, up to window - floor(hop / 2), of the last up to its end."
-    " elman also reads the change of a window's first frame from the one before, where the model"
-    " reads changes: beyond the first window probabilities may differ a little"
+    "the network reads in both directions: windows of `window` frames that begin `hop` frames"
+    " apart; the last is the first that the video's end cuts short. Of each its frames count from"
+    " those on that the windows before have told, up to window - floor(hop / 2), of the last up to"
+    " its end. elman also reads the change of a window's first frame from the one before, where"
+    " the model reads changes: beyond the first window probabilities may differ a little"
 )
 
 

@@ -31,7 +31,9 @@ def export_spec(task: "Video") -> ExportSpec:
     model, known, settings = only_network(task), task.preprocessing, task.settings
     _check(settings)
     pixels, scale = known.pixels, settings.residual_scale
-    height, width = (-(-side // model.patch) * model.patch for side in (pixels.height, pixels.width))
+    height, width = (
+        -(-side // model.patch) * model.patch for side in (pixels.height, pixels.width)
+    )
     shape = (pixels.channels, height, width)
     return ExportSpec(
         {"read": _read(model, shape), "step": _step(model, shape, scale)},
