@@ -93,6 +93,7 @@ def _windows(settings: "VideoSettings") -> dict[str, Any]:
     if not settings.bidirectional:
         return {"windows": "none: the network reads forwards, frame by frame"}
     window = settings.window
+    assert window is not None
     return {"windows": _WINDOWS, "window": window, "hop": max(1, window // 2)}
 
 
