@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 import zlib
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from small_tasks import MADE, SMALL, say
 
 import elman
@@ -26,6 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lines": {"bidirectional": False},
     "video": {"bidirectional": False},
     "events": {"bidirectional": False},
+    "frames": {"flow": False},
 }
 
 
@@ -103,6 +106,43 @@ def test_settings_that_are_refused(
         elman.export(task, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["speech", "lines"])
+def test_a_search_that_the_files_do_not_have_is_told(name: str, tmp_path: Path) -> None:
+    """Of the same network: its default search is a beam, and may be greedy."""
+    task = trained(name)
+    words = " and a model of words" if name == "speech" else ""
+    note = f"without elman's search, a beam of 16{words}: texts may differ"
+    assert elman.export(task, tmp_path / "beam").notes == (note,)
+    about = json.loads((tmp_path / "beam" / "preprocess.json").read_text())
+    assert about["elman_search"] == note
+    greedy = copy(task)
+    greedy.settings = task.settings.model_copy(update={"beam": 1})
+    assert elman.export(greedy, tmp_path / "greedy").notes == ()
+    about = json.loads((tmp_path / "greedy" / "preprocess.json").read_text())
+    assert "elman_search" not in about
+
+
+@pytest.mark.parametrize("name", ["flow", "matching"])
+def test_frames_that_are_more_than_the_graphs_are_refused(name: str, tmp_path: Path) -> None:
+    task = copy(trained("frames"))
+    task.settings = task.settings.model_copy(update={name: True})
+    with pytest.raises(ExportError, match=f"train with {name}=False"):
+        elman.export(task, tmp_path)
+
+
+def test_first_states_that_were_learnt_are_told(tmp_path: Path) -> None:
+    layer = elman.GRU(2, 3, learn_initial_state=True)
+    with torch.no_grad():
+        layer.initial_h_l0.fill_(0.5)
+    elman.export(layer, tmp_path)
+    about = json.loads((tmp_path / "preprocess.json").read_text())
+    first = np.array(about["first_states"]["step"]["h"])
+    assert first.shape == (1, 1, 3)
+    assert (first == 0.5).all()
+    elman.export(elman.GRU(2, 3), tmp_path)
+    assert "first_states" not in json.loads((tmp_path / "preprocess.json").read_text())
+
+
 def test_a_transducer_writes_by_its_files(tmp_path: Path) -> None:
     kind, own, data, new = MADE["speech"]
     options = {**SMALL, **own, "epochs": 30, "lr": 0.02, "hidden_size": 24, "loss": "transducer"}
@@ -122,7 +162,7 @@ def test_a_transducer_writes_by_its_files(tmp_path: Path) -> None:
         token, written = about["alphabet"]["blank"], ""
         read, *state_new = files["predict"].run(None, {"tokens": np.array([token]), **state})
         for step in heard[: int(batch.lengths[i]), i]:
-            for _ in range(5):
+            for _ in range(3):
                 (scores,) = files["join"].run(None, {"heard": step[None], "read": read})
                 token = int(scores.argmax())
                 if token == about["alphabet"]["blank"]:

@@ -76,6 +76,8 @@ def export(
         files = {main: next(iter(files.values()))}
     report = [*map(str, checked), *notes]
     described = {"elman": __version__, "parity": report, **spec.preprocessing}
+    if learnt := _first_states(spec, names):
+        described["first_states"] = learnt
     paths = place.write(folder, files, described, place.beside(main))
     return Exported(paths, checked, tuple(notes))
 
@@ -123,6 +125,17 @@ def _names(spec: ExportSpec, form: str | None) -> list[str]:
         return list(spec.graphs)
     spec.graph(form)
     return [name for name in spec.graphs if name == form or name not in FORMS]
+
+
+def _first_states(spec: ExportSpec, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Of each graph the states that do not begin with zeros, for a batch of one."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        graph = spec.graph(name)
+        firsts = {before.name: graph.first[before.name] for before, _ in graph.states}
+        if own := {state: first.tolist() for state, first in firsts.items() if first.any()}:
+            found[name] = own
+    return found
 
 
 def _place(path: Path, to: Target, names: list[str]) -> tuple[Path, str | None]:

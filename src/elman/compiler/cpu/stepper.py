@@ -14,6 +14,7 @@ from elman.compiler.cpu.weights import PANELS
 
 _LINE = 64  # bytes, at whose multiples memory is read fastest
 _INPUT, _OUTPUT, _NOTHING, _STATES = range(4)  # what a call gives addresses of; then the states
+_FIRST, _ALONE = ctypes.c_int64(0), ctypes.c_int64(1)  # the thread, of so many; as ctypes has them
 
 
 class Stepper:
@@ -53,8 +54,12 @@ class Stepper:
         for place, base, offset in self._writes:
             arguments[place] = bases[base] + offset
         count = self._threads
-        for (one, team), address in zip(self._runs, memory.addresses, strict=True):
-            threads.run(one, team, address, count)
+        if count == 1:
+            for (one, _), pointer in zip(self._runs, memory.pointers, strict=True):
+                one(pointer, _FIRST, _ALONE)
+        else:
+            for (one, team), address in zip(self._runs, memory.addresses, strict=True):
+                threads.run(one, team, address, count)
         self._free.append(memory)
         return output, last
 
@@ -94,6 +99,7 @@ class _Memory:
         self.arguments: Any = (ctypes.c_int64 * sum(map(len, values)))(*chain(*values))
         begin = ctypes.addressof(self.arguments)
         self.addresses = [begin + 8 * start for start in starts]
+        self.pointers = [ctypes.c_void_p(address) for address in self.addresses]
         like = sessions[0].weights.operands.x
         line = _LINE // like.element_size()
         rooms, total = [], 0

@@ -153,6 +153,23 @@ class Calendar:
             return np.asarray(last_day(months).astype(self._type) + hour)
         return np.asarray(months.astype(self._type) + (origin - origin.astype("M8[M]")))
 
+    @property
+    def turns(self) -> list[tuple[str, int]]:
+        """What `features` tells: the place in a "day", "week" or "year", and how often that goes
+        round in it.
+
+        >>> Calendar("seconds", 86400, np.datetime64("2024-01-01")).turns
+        [('week', 1), ('week', 2), ('year', 1)]
+        """
+        if self.kind == "number":
+            return []
+        found, step = [("year", 1)], self.step / PER_SECOND[self.unit]
+        if self.kind == "business" or (self.kind == "seconds" and step <= _DAY):
+            found = [("week", 1), ("week", 2), *found]
+        if self.kind == "seconds" and step < _DAY:
+            found = [("day", 1), ("day", 2), *found]
+        return found
+
     def features(self, times: Times) -> NDArray[np.float32]:
         """Of each time where it stands in the day, the week and the year, (T, C), from -1 to 1."""
         if self.kind == "number":
@@ -160,16 +177,13 @@ class Calendar:
         if self.zone is not None:
             times = wall_times(times, self.zone)
         seconds = times.astype("datetime64[s]").astype(np.int64)
-        day = seconds // _DAY
         year = (times.astype("datetime64[D]") - times.astype("datetime64[Y]")).astype(np.int64)
-        turns = []
-        step = self.step / PER_SECOND[self.unit]
-        if self.kind == "seconds" and step < _DAY:
-            turns += [seconds % _DAY / _DAY, seconds % _DAY / _DAY * 2]
-        if self.kind == "business" or (self.kind == "seconds" and step <= _DAY):
-            turns += [(day + 3) % 7 / 7, (day + 3) % 7 / 7 * 2]  # from Monday on
-        turns.append(year / 365.25)
-        angles = 2 * np.pi * np.stack(turns, -1)
+        places = {
+            "day": seconds % _DAY / _DAY,
+            "week": (seconds // _DAY + 3) % 7 / 7,  # from Monday on
+            "year": year / 365.25,
+        }
+        angles = 2 * np.pi * np.stack([count * places[name] for name, count in self.turns], -1)
         return np.concatenate([np.sin(angles), np.cos(angles)], -1).astype(np.float32)
 
     def __str__(self) -> str:

@@ -10,18 +10,20 @@ from elman.data.sound.features import AcousticFeatures
 
 _PREEMPHASIS, _SMALLEST = 0.97, 1.1920928955078125e-07
 _LIFTER = 22  # of HTK
+_FRAMES = (
+    "frame t takes `window_samples` samples from `first_sample` + t `shift_samples` on, mirrored"
+    " beyond both ends (sample -1 is sample 0, -2 is 1); there are floor((N + floor(shift_samples /"
+    " 2)) / shift_samples). Take off its mean, then `preemphasis` times the sample before (of the"
+    " first sample itself); times `window`, filled up with zeros to `fft_samples`; the squared"
+    " magnitudes of the FFT, summed by `filters` (weights of the bin `start` and those after); the"
+    " natural logarithm of at least `smallest`; of mfcc the matrix `cosines` times that"
+)
 
 
 def described(features: AcousticFeatures) -> dict[str, Any]:
     """Frames, window and filters of log mel energies or cepstra.
 
-    Frame t takes `window_samples` samples from `first_sample` + t `shift_samples` on, mirrored
-    beyond both ends (sample -1 is sample 0, -2 is 1); there are
-    floor((N + shift_samples / 2) / shift_samples) of them. Of each frame the mean is taken off,
-    then `preemphasis` times the sample before (the first: itself); it is multiplied by `window`
-    and filled up with zeros to `fft_samples`. `filters` sum the squared magnitudes of the FFT:
-    each begins at a bin and has a weight for that and those after. The logarithm is of at least
-    `smallest`. Cepstra: `cosines` (rows: coefficients) times the logarithms.
+    `frames` says how they are used.
 
     >>> found = described(AcousticFeatures(bins=40, rate=8000))
     >>> found["window_samples"], found["fft_samples"], len(found["filters"])
@@ -34,7 +36,9 @@ def described(features: AcousticFeatures) -> dict[str, Any]:
     found: dict[str, Any] = {
         "kind": features.kind,
         "rate": rate,
-        "samples": "mono floats from -1 to 1",
+        "samples": "mono (the mean of all channels), floats from -1 to 1; at another rate resampled"
+        " to this one, by elman with soxr, whose last digits other resamplers do not have",
+        "frames": _FRAMES,
         "window_samples": size,
         "shift_samples": shift,
         "first_sample": shift // 2 - size // 2,

@@ -12,7 +12,7 @@ from elman.nn.graph import Graph
 from elman.version import __version__
 
 
-def to_model(graph: Graph, name: str, decomposed: frozenset[str] = frozenset()) -> Any:
+def to_model(graph: Graph, name: str, decomposed: Mapping[str, int] | None = None) -> Any:
     """The model, checked by `onnx.checker`; constants that no node reads are left out."""
     writer = Writer(graph, decomposed)
     for operation in graph.operations:

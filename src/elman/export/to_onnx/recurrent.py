@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +87,9 @@ def _operator(writer: Writer, directions: tuple[Direction, ...]) -> _Operator | 
     """The operator of ONNX that computes exactly these directions, if there is one."""
     first = directions[0]
     found = _OPERATORS.get(first.cell)
-    if found is None or found.name in writer.decomposed or directions[0].reverse:
+    if found is None or first.reverse:
+        return None
+    if first.hidden_size >= writer.decomposed.get(found.name, inf):
         return None
     plain = all(
         d.cell == first.cell and d.weight_hr is None and d.norm_ih is None for d in directions

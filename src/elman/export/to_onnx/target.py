@@ -48,7 +48,10 @@ def build(graphs: Mapping[str, Graph], options: Options) -> Models:
     if options.int8:
         from elman.export.to_onnx.int8 import DECOMPOSED, quantised
 
-        models = {n: quantised(to_model(graph, n, DECOMPOSED)) for n, graph in graphs.items()}
+        models = {
+            name: quantised(to_model(graph, name, DECOMPOSED[graph.form]))
+            for name, graph in graphs.items()
+        }
     else:
         models = {name: to_model(graph, name) for name, graph in graphs.items()}
     return Models(models, {name: by_runtime(model) for name, model in models.items()})

@@ -1,5 +1,6 @@
 """Nodes and constants of an ONNX graph as they are added, with names that are free."""
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -17,11 +18,12 @@ class Writer:
     """An ONNX graph that is being written; nodes are of the domain ai.onnx.
 
     **Arguments:** `graph`: what is written; `decomposed`: names of ONNX's operators that are
-    written as products and elementwise nodes instead, so that they can be quantised.
+    written as products and elementwise nodes instead, so that they can be quantised, and from how
+    many hidden units on.
     """
 
-    def __init__(self, graph: Graph, decomposed: frozenset[str] = frozenset()) -> None:
-        self.graph, self.decomposed = graph, decomposed
+    def __init__(self, graph: Graph, decomposed: Mapping[str, int] | None = None) -> None:
+        self.graph, self.decomposed = graph, decomposed or {}
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self._constants: dict[tuple[Any, ...], str] = {}

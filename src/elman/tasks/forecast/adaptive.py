@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from elman.tasks.forecast.settings import QUANTILES
 
 Array = NDArray[np.float64]
-_RATE = 0.1  # of learning: a miss of all four lags widens the interval of 80 % by a twelfth
+RATE = 0.1  # of learning: a miss of all four lags widens the interval of 80 % by a twelfth
 _LAGS = 4  # steps ahead that are looked at
 _TINY = float(np.finfo(np.float64).tiny)
-_MOST = 3.0  # the logarithm of the largest factor
+MOST = 3.0  # the logarithm of the largest factor
 
 
 class Track(NamedTuple):
@@ -70,8 +70,8 @@ def follow(track: Track, quantiles: Array, came: Array) -> tuple[Array, Track]:
     factors = np.empty((count, *log_factor.shape))
     for step in range(count):
         missed = (found[step] > np.exp(log_factor)).sum(0) / np.maximum(known[step], 1)
-        change = np.where(known[step] > 0, _RATE * (missed - promised), 0)
-        factors[step] = log_factor = np.clip(log_factor + change, -_MOST, _MOST)
+        change = np.where(known[step] > 0, RATE * (missed - promised), 0)
+        factors[step] = log_factor = np.clip(log_factor + change, -MOST, MOST)
     return factors, Track(log_factor, np.concatenate(pending))
 
 

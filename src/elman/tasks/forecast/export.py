@@ -13,33 +13,64 @@ from elman.nn.export_spec import ExportSpec, Run
 from elman.nn.graph import Form, Graph
 from elman.nn.lengths import last_step
 from elman.tasks.ensemble import only_network
+from elman.tasks.forecast.adaptive import MOST, RATE, lags
+from elman.tasks.forecast.bounds import NOTHING, SMALLEST
 from elman.tasks.forecast.graph import origin_inputs, quantiles
 from elman.tasks.forecast.history import View
 from elman.tasks.forecast.network import Forecaster, Origins, QuantileHead
 from elman.tasks.forecast.settings import QUANTILES
 from elman.tasks.forecast.smoothing_graph import split
+from elman.tasks.forecast.stored import reading_config
 
 if TYPE_CHECKING:
     from elman.tasks.forecast.parts import ForecastParts
 
+_SERIES = (
+    "the rows of an id in the order of their times, a step of the calendar apart from the first"
+    " one's on; steps without a row, and values that are missing, are unknown. mean and size are"
+    " running, decayed by `decay` a known value: s = decay s + (1 - decay) x, from 0, of x ="
+    " value, |value| and 1; the first two divided by the third (at least 1e-12). size is at least"
+    " `smallest` times the largest |value| so far, and at least `least`. An unknown value is taken"
+    " to be the one a season (seasons[0]) before, else the one before, else the mean, whichever is"
+    " known or taken first"
+)
 _FEATURES = (
-    "of each target (value - mean) / size and 1 where it is known; of each season its value one"
-    " season before the next step, scaled alike (0 if none); ln(size / size one season ago) (0 if"
-    " none); past covariates, standardised; calendar and future covariates of the step;"
-    " static ones. mean and size are running, decayed by `decay` a step: sums of value, |value|"
-    " and 1, the first two divided by the third; with smoothing then the size of the step before"
-    " in units of this one's (1 if nothing came before) and the mean of the step before less this"
-    " one's in units of this one's size"
+    "of each step, with all of it known up to it alone: of the targets (value - mean) / size; 1"
+    " where it is known; of each season the value one season before the next step, scaled alike (0"
+    " if there is none); ln(size / size one season (seasons[0]) ago) (0 if that is `least` or"
+    " none). Then past covariates, standardised by view.mean and view.deviation (missing: 0); of"
+    " the step the calendar and future covariates, see `ahead`; static ones: numbers standardised"
+    " by view.static_scale, of names 1 for its place in view.categories. With smoothing then, of"
+    " the targets: the size of the step before in units of this one's (1 if that is `least` or"
+    " none); the mean of the step before less this one's in units of this one's size (else 0)"
+)
+_CALENDAR = (
+    "of each of `turns` [what, count] the sine, then of each the cosine, of 2 pi * count * the"
+    " place in the day, in the week from Monday on (whole days) or in the year (whole days /"
+    " 365.25); in the time zone if there is one"
 )
 _GIVEN = {
-    "memory": "the last `memory` values of each target, (value - mean) / size, oldest first",
-    "bases": "for each step to come, scaled alike: the last value, the mean, the value of the same"
-    " step of each last season",
-    "ahead": "calendar and future covariates of each step to come",
-    "quantiles": "of each step and target at `levels`, scaled alike: value = mean + size *"
-    " quantile; pair i of levels is moved apart by `widening`[i], none beyond the median, then"
-    " sorted",
+    "memory": "the last `memory` values of each target, (value - mean) / size, oldest first, where"
+    " there is none the last one",
+    "bases": "for each step to come and target, scaled alike: the last value, the mean, of each"
+    " season the value of the same step of its last one (else the last value)",
+    "ahead": "of each step to come: calendar features; future covariates, standardised by what"
+    " follows the past ones in view.mean and view.deviation (missing: 0); 1 where they are known",
+    "quantiles": "of each step and target at `levels`, scaled alike: pair i of levels is moved"
+    " apart by widening[i] (step, target), none beyond the median, then sorted; value = mean +"
+    " size * quantile; then the distances of pair i from the median times exp(f_i) of its target,"
+    " sorted; at last no lower than 0 if `nonnegative`, or if it is null and no value so far was"
+    " below 0",
 }
+_INTERVALS = (
+    "f is 0 at first and learns along a series. Forecasts are made after each step (by the graph"
+    " `step`), the first where a value one season (seasons[0]) before the next step is known, but"
+    " not before the last step ahead of `since`, the position of a series of training; with"
+    " widening, without f; of steps up to the first one whose future covariates are unknown. Where"
+    " a value is known, with forecasts of it from any of `lags` steps before: m is the share of"
+    " these with |value - median| / (half width of pair i on its side) above exp(f_i); f_i grows"
+    " by rate * (m - (1 - (upper level - lower level))), within -largest to largest"
+)
 
 
 def export_spec(task: "ForecastParts") -> ExportSpec:
@@ -66,13 +97,30 @@ def export_spec(task: "ForecastParts") -> ExportSpec:
         refused,
         preprocessing={
             "task": task.name,
+            "columns": asdict(task.settings.columns),
             "view": {**asdict(view), "memory": view.memory, "decay": view.decay},
-            "calendar": str(task.calendar),
+            "calendar": {
+                "steps": str(task.calendar),
+                **reading_config(view, task.calendar)["calendar"],
+                "turns": task.calendar.turns,
+                "features": _CALENDAR,
+            },
+            "values": _SERIES,
+            "smallest": SMALLEST,
+            "least": NOTHING,
             "features": _FEATURES,
             **_GIVEN,
             "series": "with smoothing: the number of a series, from 1, as in view.smoothed; 0: new",
             "levels": list(QUANTILES),
             "widening": None if calibration is None else calibration.widening.tolist(),
+            "nonnegative": task.settings.nonnegative,
+            "intervals": {
+                "of": _INTERVALS,
+                "since": dict(task.memory.since),
+                "lags": lags(view.horizon),
+                "rate": RATE,
+                "largest": MOST,
+            },
         },
         metadata={"task": task.name, "horizon": str(view.horizon)},
         shortest=1,

@@ -9,21 +9,27 @@ from torch import Tensor
 
 from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
+from elman.tasks.handwriting.steps import LONGEST, SMALLEST
 from elman.tasks.sequence_export import measured, named, probabilities, sequence_spec
+from elman.tasks.transcription.described import CTC, described_search
 
 if TYPE_CHECKING:
     from elman.tasks.handwriting.task import Handwriting
 
 _STEPS = (
-    "points evenly along each stroke, 1 / resolution of the ink's size apart; (x, y) from the"
-    " middle of the ink's box, in units of its size; 1 where a stroke begins; 1 (0 is padding); the"
-    " middle's height on the page, (y - top) / size; the ink's size in units of `size`"
+    "x to the right, y downwards. `middle` is that of the box of all points. size is"
+    " `size_of_ink`, at least `smallest` * `size`, at least resolution * (sum of the strokes'"
+    " lengths) / longest. Each stroke of (points - middle) / size becomes points evenly along it:"
+    " round(length * resolution) parts, half to even, at least one; a stroke that stays in one"
+    " place is one point. Steps are x, y, 1 where a stroke begins, 1 (0 is padding), (middle's y -"
+    " `top`) / `size` within -10 to 10, size / `size` up to 1000"
 )
 _SIZE = {
-    True: "the height between the 5th and the 95th percentile of y",
+    True: "the height between the 5th and the 95th percentile (linear) of the y of points evenly"
+    " along the strokes, as below, in parts of about 1/200 of the longer side of the box; at least"
+    " a quarter of the box's height",
     False: "the longer side of the box",
 }
-_CTC = "take the likeliest id of each step; write it where it is not the blank and not that before"
 
 
 def export_spec(task: "Handwriting") -> ExportSpec:
@@ -32,10 +38,11 @@ def export_spec(task: "Handwriting") -> ExportSpec:
     known, model = task.preprocessing, only_network(task)
     ending = named("log_probabilities") if known.is_text else probabilities()
     ink = {"resolution": known.steps.resolution, "size": known.steps.size, "top": known.steps.top}
+    ink |= {"smallest": SMALLEST, "longest": LONGEST}
     answers: dict[str, Any] = {"labels": known.labels}
-    if known.alphabet is not None:
-        alphabet = {"blank": 0, "first_id": 1, "characters": known.alphabet.characters}
-        answers = {"alphabet": alphabet, "search": _CTC}
+    notes: tuple[str, ...] = ()
+    if known.texts is not None:
+        answers, notes = described_search(task.settings, known.texts, CTC)
     return replace(
         sequence_spec(model, ending, states=False),
         preprocessing={
@@ -44,6 +51,7 @@ def export_spec(task: "Handwriting") -> ExportSpec:
             **answers,
         },
         metadata={"task": task.name},
+        notes=notes,
         batches=lambda data: _batches(task, data),
         metrics=lambda runs, data: measured(task, data, lambda batch: _outputs(task, runs, batch)),
         shortest=1,

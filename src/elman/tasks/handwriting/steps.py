@@ -10,8 +10,8 @@ from elman.data import Ink
 from elman.data.ink.preparation import distances, resampled
 
 CHANNELS = 6  # x, y, first of a stroke, real (not padding), height in the page, size
-_SMALLEST = 0.05  # of the usual size: what is smaller is a dot
-_LONGEST = 20_000  # steps, about; of longer paths they are wider
+SMALLEST = 0.05  # of the usual size: what is smaller is a dot
+LONGEST = 20_000  # steps, about; of longer paths they are wider
 _SPREAD = 5, 95  # percentiles of y between which most of a line of text lies
 
 
@@ -47,8 +47,8 @@ class Steps:
         """
         points = ink.points
         middle = (points.min(0) + points.max(0)) / 2
-        size = max(size_of(ink, is_text=self.is_text), _SMALLEST * self.size)
-        size = max(size, self.resolution * float(distances(ink).sum()) / _LONGEST)
+        size = max(size_of(ink, is_text=self.is_text), SMALLEST * self.size)
+        size = max(size, self.resolution * float(distances(ink).sum()) / LONGEST)
         even = resampled(ink.placed((points - middle) / size), 1 / self.resolution)
         steps = np.ones((len(even), CHANNELS), np.float32)
         steps[:, :2] = even.points

@@ -11,23 +11,26 @@ from elman.errors import ExportError
 from elman.nn.export_spec import ExportSpec, Run
 from elman.tasks.ensemble import only_network
 from elman.tasks.sequence_export import measured, named, sequence_spec
-from elman.tasks.speech.frontend import SLOPES
+from elman.tasks.speech.frontend import PRIOR, SLOPES, WINDOW
+from elman.tasks.transcription.described import CTC, described_search
 from elman.tasks.transcription.transducer_export import with_head
 
 if TYPE_CHECKING:
     from elman.tasks.speech.parts import SpeechParts
 
-_LEVEL = {
-    True: "take off each feature's mean over the recording",
-    False: "of frame n (from 1) add (frame - mean) / min(100 + n, 1500) to `mean`, then take that"
-    " off",
-}
-_CTC = "take the likeliest id of each step; write it where it is not the blank and not that before"
+_STEPS = (
+    "level, slopes, stack. Level: where `whole`, take off each feature's mean over the recording;"
+    " else, of frame n (from 1), add (frame - mean) / min(prior + n, longest) to `mean`, then take"
+    " that off the frame. Slopes: those of order k (from 1) of frame t are the sum of weight i"
+    " times frame t + i - 2 k of the levelled ones, of which the first and the last go on beyond"
+    " the ends; a frame is then itself, its slopes of order 1, those of order 2. Stack: so many"
+    " frames one after the other are a step; the last is filled up with zeros"
+)
 
 _TRANSDUCER = (
     "at first `predict` reads the blank; of each step that is heard `join` scores the next"
-    " character beside what was read: as long as that is not the blank, write it and have"
-    " `predict` read it"
+    " character beside what was read: as long as that is not the blank, at most 3 times, write it"
+    " and have `predict` read it"
 )
 
 
@@ -43,6 +46,8 @@ def export_spec(task: "SpeechParts") -> ExportSpec:
     known, is_ctc = task.preprocessing, task.settings.loss == "ctc"
     spec = sequence_spec(model, named("log_probabilities" if is_ctc else "heard"), states=False)
     spec = spec if is_ctc else with_head(spec, model.head)
+    greedy = CTC if is_ctc else _TRANSDUCER
+    searched, notes = described_search(task.settings, known, greedy)
     return replace(
         spec,
         preprocessing={
@@ -50,14 +55,17 @@ def export_spec(task: "SpeechParts") -> ExportSpec:
             "sound": None if known.acoustic is None else described(known.acoustic),
             "steps": {
                 "mean": [float(value) for value in known.front.mean],
-                "level": _LEVEL[known.front.whole],
+                "of": _STEPS,
+                "whole": known.front.whole,
+                "prior": PRIOR,
+                "longest": WINDOW,
                 "slopes": [[float(w) for w in weights] for weights in SLOPES[: known.front.deltas]],
                 "stack": known.front.stack,
             },
-            "alphabet": {"blank": 0, "first_id": 1, "characters": known.alphabet.characters},
-            "search": _CTC if is_ctc else _TRANSDUCER,
+            **searched,
         },
         metadata={"task": task.name, "alphabet": known.alphabet.characters},
+        notes=notes,
         batches=lambda data: _batches(task, data),
         metrics=lambda runs, data: measured(task, data, lambda batch: _outputs(runs, batch)),
         objective=(task.objective.name, bool(task.objective.maximize)),

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 _REACH = 2  # frames on either side that a slope is estimated from
 _FIRST = np.arange(-_REACH, _REACH + 1) / (2 * sum(k * k for k in range(1, _REACH + 1)))
 SLOPES = [w.astype(np.float32) for w in (_FIRST, np.convolve(_FIRST, _FIRST))]
-_PRIOR, _WINDOW = 100, 1500  # frames that the first mean counts for; that the running one spans
+PRIOR, WINDOW = 100, 1500  # frames that the first mean counts for; that the running one spans
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FrontStream:
         level = np.empty_like(frames)
         for i, frame in enumerate(frames):
             self._heard += 1
-            self._mean += (frame - self._mean) / min(_PRIOR + self._heard, _WINDOW)
+            self._mean += (frame - self._mean) / min(PRIOR + self._heard, WINDOW)
             level[i] = frame - self._mean
         return level
 

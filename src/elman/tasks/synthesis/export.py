@@ -26,8 +26,25 @@ _READING = (
     " three pen states (softmax): the stroke goes on, it ends, the writing ends"
 )
 _POINTS = (
-    "the offset (x, y) from the point before in units of scale, and the pen state as three numbers,"
-    " one of them 1; first (0, 0, 0, 1, 0)"
+    "the offset (x, y) from the point before in units of scale, and the pen state after it as"
+    " three numbers, one of them 1; before the first point five zeros. Ink becomes points as it"
+    " is, or, with `spacing` above 0, evenly along each stroke: round(length / spacing) parts,"
+    " half to even, at least one; a stroke that stays in one place is one point"
+)
+_WRITING = (
+    "draw a component by the weights, an offset from its Gaussian, a pen state, and read that"
+    " point next; the first offset is (0, 0). With a bias b the weights' scores are first times 1"
+    " + b, the deviations times exp(-b). Where is_integer, an offset times scale is rounded, half"
+    " to even. With a text, the writing cannot end while the middle one of `new_places` (the lower"
+    " of two) is below character_counts - 2, and is over when that is above character_counts. At"
+    " most round(3 * characters / pace) + 50 points, without a text 3 * longest + 50. elman draws"
+    " with torch's random numbers: other programs write other ink of the same distribution"
+)
+_NATS = (
+    "of a sample the negative sum, divided by its points, of the log probabilities of its pen"
+    " states and the log densities of its offsets but the first, each less 2 ln scale; where"
+    " is_integer, offsets have uniform noise from -0.5 to 0.5 of a unit, by numpy"
+    " (default_rng(0).random(shape, float32) - 0.5) / scale; what the network reads has none"
 )
 
 
@@ -44,6 +61,8 @@ def export_spec(task: "Synthesis") -> ExportSpec:
             **known.to_config(),
             "points": _POINTS,
             "scores": _READING,
+            "writing": _WRITING,
+            "nats": _NATS,
             "smallest_deviation": SMALLEST_DEVIATION,
             "largest_correlation": LARGEST_CORRELATION,
             "characters_first_id": 1,

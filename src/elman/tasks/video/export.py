@@ -25,12 +25,28 @@ if TYPE_CHECKING:
     from elman.data.video.frame_format import Frame
     from elman.tasks.video.classifying import Classifying
     from elman.tasks.video.events import Events
+    from elman.tasks.video.settings import VideoSettings
     from elman.tasks.video.task import Video
 
 _MOTION = (
     "the mean absolute change from each frame to the next, of 255, in each of 3 x 3 parts of the"
     " frame, row by row: where a side is not three times a number, the first parts have a pixel"
     " more; of one frame a step of zeros"
+)
+
+_TOLD = "tell the labels whose probability is above told_above, the likeliest first"
+_EVENTS = (
+    "a frame has a label where its probability is above told_above; where `exclusive`, its"
+    " likeliest label alone, and the probabilities of others are 0. Runs of a label with at most"
+    " `pause` frames between them are one event, of at least `shortest` frames; times are frames /"
+    " a_second, the confidence is the mean probability from start to end"
+)
+_WINDOWS = (
+    "the network reads in both directions: windows of `window` frames that begin `hop` frames"
+    " apart; the last is the first that the video's end cuts short. Of each its frames count from"
+    " those on that the windows before have told, up to window - floor(hop / 2), of the last up to"
+    " its end. elman also reads the change of a window's first frame from the one before, where"
+    " the model reads changes: beyond the first window probabilities may differ a little"
 )
 
 
@@ -50,9 +66,10 @@ def export_spec(task: "Video") -> ExportSpec:
     if several:
         limits = model.head.thresholds.sigmoid().tolist()
         about["told_above"] = [round(each, 6) for each in limits]
+        about["told"] = _TOLD if kind != "events" else _EVENTS
     if kind == "events":
         assert known.rules is not None
-        about["events"] = {**vars(known.rules), "window": task.settings.window}
+        about["events"] = {**vars(known.rules), **_windows(task.settings)}
     ending = probabilities(several=several)
     if known.motion is not None:
         ending = with_summary(ending, known.motion, model.head)
@@ -69,6 +86,15 @@ def export_spec(task: "Video") -> ExportSpec:
         shortest=1,
         objective=("loss", False),
     )
+
+
+def _windows(settings: "VideoSettings") -> dict[str, Any]:
+    """How a long video is read."""
+    if not settings.bidirectional:
+        return {"windows": "none: the network reads forwards, frame by frame"}
+    window = settings.window
+    assert window is not None
+    return {"windows": _WINDOWS, "window": window, "hop": max(1, window // 2)}
 
 
 def _batches(task: "Video", data: Any) -> Iterator[dict[str, Tensor]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from elman.errors import ExportError
 from elman.nn import graph_ops as ops
 from elman.nn.export_spec import ExportSpec
 from elman.nn.graph import Graph, Value
@@ -13,35 +14,57 @@ from elman.tasks.ensemble import only_network
 from elman.tasks.video.forecaster import Forecaster, frames_of, patches_of
 
 if TYPE_CHECKING:
+    from elman.tasks.video.settings import VideoSettings
     from elman.tasks.video.task import Video
 
 _REFUSED = "frames are read and written one by one: leave the form away"
 _USE = (
-    "run `read` over the frames, from states of zeros, then `step` as often as frames are wanted,"
-    " from the states that reading left, each time with the last frame that was read; limit what"
-    " comes to 0 to 1"
+    "pixels / 255, channels first, with zeros to the right and below up to padded_height and"
+    " padded_width. Run `read` over the last `inputs` frames, from states of zeros, then `step`"
+    " `horizon` times, from the states that reading left, each time with the last frame that was"
+    " read; cut off what was padded, limit what comes to 0 to 1, round 255 times that"
 )
 
 
 def export_spec(task: "Video") -> ExportSpec:
     """The graphs `read`, from a frame to states, and `step`, to the next frame."""
-    model, known = only_network(task), task.preprocessing
-    pixels = known.pixels
-    shape = (pixels.channels, pixels.height, pixels.width)
+    model, known, settings = only_network(task), task.preprocessing, task.settings
+    _check(settings)
+    pixels, scale = known.pixels, settings.residual_scale
+    height, width = (
+        -(-side // model.patch) * model.patch for side in (pixels.height, pixels.width)
+    )
+    shape = (pixels.channels, height, width)
     return ExportSpec(
-        {"read": _read(model, shape), "step": _step(model, shape)},
+        {"read": _read(model, shape), "step": _step(model, shape, scale)},
         {
             "read": lambda inputs: _native_read(model, inputs),
-            "step": lambda inputs: _native_step(model, inputs),
+            "step": lambda inputs: _native_step(model, inputs, scale),
         },
         {"sequence": _REFUSED},
         preprocessing={
             "task": task.name,
-            "frames": known.described("pixels / 255, channels first"),
-            "use": _USE,
+            "frames": known.described(_USE),
+            "padded_height": height,
+            "padded_width": width,
+            "inputs": settings.inputs,
+            "horizon": settings.horizon,
         },
         metadata={"task": task.name},
     )
+
+
+def _check(settings: "VideoSettings") -> None:
+    """Raise `ExportError` for what is done to frames that no graph of layers expresses."""
+    for name, what in (
+        ("flow", "moves frames along their optical flow"),
+        ("matching", "gives frames the brightness of the last one"),
+    ):
+        if getattr(settings, name):
+            raise ExportError(
+                f"a forecaster that {what} cannot be exported, as no graph expresses that: train"
+                f" with {name}=False"
+            )
 
 
 def _read(model: Forecaster, shape: tuple[int, int, int]) -> Graph:
@@ -54,13 +77,14 @@ def _read(model: Forecaster, shape: tuple[int, int, int]) -> Graph:
     return graph
 
 
-def _step(model: Forecaster, shape: tuple[int, int, int]) -> Graph:
+def _step(model: Forecaster, shape: tuple[int, int, int], scale: float) -> Graph:
     graph, patch = Graph("step"), model.patch
     last = _patches(graph, graph.input("frames", ("B", *shape)), patch)
     states = model.forecaster.graph_states(graph, _size(last))
     hidden, after = model.forecaster.to_graph(graph, last, states)
     found: Value = describe(graph, model.output, hidden)
-    found = ops.apply(graph, "add", found, last) if model.persistence else found
+    if model.persistence:
+        found = ops.apply(graph, "add", ops.apply(graph, "mul", found, scale), last)
     channels, rows, columns = (shape[0], shape[1] // patch, shape[2] // patch)
     parts = ops.reshape(graph, found, "B", channels, patch, patch, rows, columns)
     turned = ops.transpose(graph, parts, 0, 1, 4, 2, 5, 3)
@@ -88,11 +112,13 @@ def _native_read(model: Forecaster, inputs: Mapping[str, Tensor]) -> dict[str, T
     return _named(model, model.encoder(patches, _states(model, inputs))[1])
 
 
-def _native_step(model: Forecaster, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _native_step(
+    model: Forecaster, inputs: Mapping[str, Tensor], scale: float
+) -> dict[str, Tensor]:
     last = patches_of(inputs["frames"].unsqueeze(0), model.patch)
     hidden, after = model.forecaster(last, _states(model, inputs))
     found = model.output(hidden[0]).unsqueeze(0)
-    frames = frames_of(found + last if model.persistence else found, model.patch)
+    frames = frames_of(scale * found + last if model.persistence else found, model.patch)
     return {"next": frames[0], **_named(model, after)}
 
 

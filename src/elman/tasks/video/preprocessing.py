@@ -25,6 +25,17 @@ from elman.tasks.video.settings import VideoSettings
 _LOOKED_AT = 200  # clips, for mean and deviation
 _LEAST = 1e-2  # deviation, of 1
 _MOST_NAMED = 20
+_FORM = (
+    "bytes of a picture, an alpha channel over black. Of pictures of another rate that at each"
+    " moment t / a_second is the last that begins not after it (all, where a_second is null). Grey"
+    " is floor((19595 R + 38470 G + 7471 B + 32768) / 65536). Then the size, by `fit`: resize to"
+    " height x width; crop (letterbox): by the larger (smaller) of both ratios, sides rounded half"
+    " to even, of which the window at floor((side - wanted) / 2) is kept, black beyond the"
+    " picture. Scaling is first along the width, then along the height, each rounded to bytes:"
+    " where no side grows the mean of the pixels whose middles lie in a place's stretch, its end"
+    " included; else linear between pixels (BOX and BILINEAR of Pillow). Pictures of a video file"
+    " are those that FFmpeg decodes, which other decoders may not give to the last digit"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +119,7 @@ class VideoPreprocessing:
             "width": self.pixels.width,
             "colour": "grey" if self.format.grey else "RGB",
             "fit": self.format.fit,
+            "form": _FORM,
             "values": values,
         }
 
