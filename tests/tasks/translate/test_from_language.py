@@ -84,6 +84,15 @@ def test_both_begin_from_language_models(folder: Path, tmp_path: Path) -> None:
     more.fit(PAIRS, PAIRS[:9], start_from=task, progress=False)
 
 
+def test_scores_begin_from_tied_vectors_of_the_language_model(folder: Path) -> None:
+    targets = [target for _, target in PAIRS]
+    language(targets, tie_weights=True).save(folder / "tied")
+    task = fitted(init_decoder=str(folder / "tied"))
+    vectors = elman.load(folder / "tied").model.encoder.embedding.weight
+    assert task.settings.tie_weights is False
+    assert close(task.model.head.weight[: len(vectors)], vectors)
+
+
 @pytest.mark.parametrize(
     "given", [{"input_feeding": True}, {"num_layers": 2}, {"decoder_layers": 3}]
 )

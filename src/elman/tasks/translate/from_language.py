@@ -16,6 +16,7 @@ from elman.tasks.input_feeding import InputFeedingDecoder
 if TYPE_CHECKING:
     from elman.tasks.encoder_decoder import Decoder, EncoderDecoder
     from elman.tasks.language import Language
+    from elman.tasks.translate.network import Readout
     from elman.tasks.translate.preprocessing import TranslatePreprocessing
     from elman.tasks.translate.settings import TranslateSettings
 
@@ -143,6 +144,9 @@ def take(
         own = cast("nn.Module", embedding).get_submodule("embedding")
         source = start.model.encoder.get_submodule("embedding")
         _lead(cast("Tensor", own.weight), cast("Tensor", source.weight))
+        readout = cast("Readout", model.head)
+        if name == "init_decoder" and start.settings.tie_weights and readout.weight is not None:
+            _lead(readout.weight, cast("Tensor", source.weight))
         count = min(len(layers), theirs.num_layers)
         for index, (layer, place) in enumerate(layers[:count]):
             for part in _LAYER:

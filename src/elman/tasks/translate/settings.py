@@ -130,7 +130,7 @@ class TranslateSettings(
         " step; training then runs step by step, too.",
     )
     tie_weights: bool = Field(
-        True, description="Tie the output weights to the target embeddings (Press & Wolf 2017)."
+        False, description="Tie the output weights to the target embeddings (Press & Wolf 2017)."
     )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Label smoothing (Szegedy et al. 2016)."
