@@ -85,6 +85,7 @@ def _without_attention() -> None:
     console.print(f"english to chinese without attention, {seconds / 60:.1f} min: {shown}")
 
 
+# What torch.nn has layers for.
 PLAIN: dict[str, Any] = {"layer_norm": False, "tie_weights": True}
 FORMS: dict[str, dict[str, Any]] = {
     "the default": {},
@@ -165,8 +166,7 @@ def speed() -> None:
     pairs = read_pairs(f"{DATA}:train", source="english", target="chinese")
     torch.set_num_threads(1)
     for cell in ("gru", "lstm"):
-        plain: dict[str, Any] = {"cell": cell, "layer_norm": False}  # torch.nn has no such layers
-        task = Translate(vocabulary_size=4000, **plain, **CHINESE)
+        task = Translate(cell=cell, vocabulary_size=4000, **PLAIN, **CHINESE)
         task._preprocessing = known = TranslatePreprocessing.learn(
             task.read(pairs, labelled=True), task.settings, None
         )

@@ -96,7 +96,8 @@ def summary(sequence: NDArray[np.floating]) -> NDArray[np.float64]:
     >>> summary(np.array([[1.0], [3.0]]))[:7].tolist()
     [2.0, 1.0, 1.0, 3.0, 1.0, 3.0, 2.0]
     """
-    return _of_one_length([sequence])[0]
+    found: NDArray[np.float64] = _of_one_length([sequence])[0]
+    return found
 
 
 def summaries(sequences: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:

@@ -50,7 +50,8 @@ class DistinctWords:
 
     def __init__(self, vocabulary: Words, texts: Sequence[str], buckets: int) -> None:
         words, numbers, counts = vocabulary.distinct(texts)
-        self.sequences = torch.from_numpy(numbers + _RESERVED).split(counts.tolist())
+        all_numbers = torch.from_numpy(numbers + _RESERVED)
+        self.sequences = list(all_numbers.split_with_sizes(counts.tolist()))
         self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, words)])
         found = character_ngrams(words, ORDERS, buckets, longest=LONGEST)
         self._ngrams = torch.from_numpy(found.buckets)
