@@ -13,6 +13,10 @@ import platformdirs
 import pytest
 import soundfile
 import torch
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # the first example may compile kernels
+settings.load_profile("untimed")
 
 # Tests with a cache of their own find the kernels all the same: to compile some takes seconds.
 os.environ.setdefault("ELMAN_CACHE", platformdirs.user_cache_dir("elman"))
