@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from exhaustive import END, START, all_sequences, compare, ranked, row, table
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.decode.constraints import NoRepeatedNGrams, Prefixes
@@ -79,6 +79,7 @@ PHRASES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), max_size
     slack=st.integers(0, 4),
 )
 @settings(max_examples=120, deadline=None)
+@example(phrases=[[[2], [3]], [[3, 3], [4, 3, 2]], []], width=1, seed=17, slack=4)
 def test_every_output_holds_its_phrases(
     phrases: list[Lists], width: int, seed: int, slack: int
 ) -> None:

@@ -87,16 +87,22 @@ class Phrases:
     def met(self, written: Tensor, tokens: Tensor, rows: Tensor, /) -> Tensor:
         """How many ids of phrases are met: of finished ones, and of one unfinished at the end."""
         ids, lacking, done = self._progress(written, rows)
-        done, begun = done.unsqueeze(1).expand_as(tokens), torch.zeros_like(tokens)
+        sizes = self._sizes.to(rows.device)[rows]
+        ends = []  # of each length the phrases that a token writes so far, (N, K, P)
         for length in range(1, min(ids.shape[2], written.shape[1] + 1) + 1):
             before = written[:, written.shape[1] - length + 1 :].unsqueeze(1)
             fits = (before == ids[..., : length - 1]).all(-1) & (lacking > 0)  # (N, P)
             last = ids[..., length - 1].masked_fill(~fits, -1)
-            matches = tokens.unsqueeze(2) == last.unsqueeze(1)  # (N, K, P)
-            complete = self._sizes.to(rows.device)[rows].unsqueeze(1) == length
-            done = done + (matches & complete).sum(2) * length
-            begun = torch.where((matches & ~complete).any(2), length, begun)
-        return done + begun
+            ends.append(tokens.unsqueeze(2) == last.unsqueeze(1))
+        found, begun = done.unsqueeze(1).expand_as(tokens), torch.zeros_like(tokens)
+        left = lacking.unsqueeze(1)  # after the token
+        for length, matches in enumerate(ends, 1):
+            finished = matches & (sizes == length).unsqueeze(1)
+            found, left = found + finished.sum(2) * length, left - finished.long()
+        for length, matches in enumerate(ends, 1):
+            unfinished = matches & (sizes > length).unsqueeze(1) & (left > 0)
+            begun = torch.where(unfinished.any(2), length, begun)
+        return found + begun
 
     def forbid(self, scores: Tensor, written: Tensor, rows: Tensor, /) -> Tensor:
         """The end until all is met, and what leaves too little room for the rest."""
