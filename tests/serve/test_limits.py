@@ -88,7 +88,7 @@ def test_a_client_that_goes_leaves_nothing(serving: Any, speech: Speech) -> None
 
 def test_a_client_that_goes_ends_what_is_computed_for_it(serving: Any, made: Made) -> None:
     with serving([made("language")]) as server:
-        session = server.client().session("language", retries=0, length=1000)
+        session = server.client().session("language", retries=0, length=100_000)
         threading.Timer(0.3, lambda: session._socket.socket.shutdown(2)).start()
         with pytest.raises(ServerError):
             session.accept("the")
@@ -358,3 +358,11 @@ def test_models_without_sessions_say_so(serving: Any, made: Made) -> None:
         with pytest.raises(ServerError, match="session") as caught:
             server.client().session("synthesis")
         assert caught.value.code == "no_sessions"
+
+
+def test_a_folder_whose_configuration_stays_is_not_read_again(serving: Any, folder: Path) -> None:
+    with serving([str(folder)], reload_s=0.05) as server:
+        (served,) = server.context.models
+        (folder / "notes.txt").write_text("a file of the user")
+        time.sleep(0.5)
+        assert list(server.context.models) == [served]

@@ -110,7 +110,7 @@ def test_at_the_end_it_learns_from_what_was_split_off_to_validate(task, tmp_path
     )
     assert torch.equal(own.preprocessing.ngrams.weight, task.preprocessing.ngrams.weight)
     assert "after the metrics" in own.record["training"]["linear model"]
-    assert "| linear model | has learnt" in (tmp_path / "run" / "README.md").read_text()
+    assert "| linear model | was trained on" in (tmp_path / "run" / "README.md").read_text()
     loaded = elman.load(tmp_path / "run")
     assert (loaded.predict_proba(TEXTS) == own.predict_proba(TEXTS)).all()
     train, held_out = own.split(own.read((TEXTS, LABELS), labelled=True))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elman.nn.chunks import Sequences, States
 from elman.nn.lengths import mask_of
-from elman.nn.shooting import ShootingReport
+from elman.nn.shooting import Probe, ShootingReport
 
 if TYPE_CHECKING:
     from elman.nn.parallel_time import Runner
@@ -41,7 +41,11 @@ def run(
         at = 2 * index
         here = (Sequences(x, lengths, resets), _turned_all(x, lengths, resets))
         runners = [runner(part(layer, at + turn)) for turn in range(2)]
-        probes = [own.probe(each) for own, each in zip(runners, here, strict=True)]
+        probes: list[Probe] = []
+        for own, each in zip(runners, here, strict=True):
+            probes.append(own.probe(each))
+            if together and probes[-1].refusal is not None:
+                break
         refusals = [each.refusal for each in probes if each.refusal is not None]
         if refusals and index == 0 and (together or probes[0].refusal is not None):
             return None, refusals[0]

@@ -72,6 +72,7 @@ class Models:
         self._settings, self._metrics = settings, metrics
         self._folders: dict[str, Path] = {}
         self._seen: dict[str, Signature | None] = {}
+        self._configs: dict[str, bytes] = {}  # of what is served, with hashes of the other files
         self._current: dict[str, Version] = {}
         for name, source in named(runs):
             if isinstance(source, Task):
@@ -79,6 +80,7 @@ class Models:
             else:
                 self._folders[name] = Path(source)
                 self._seen[name] = _signature(Path(source))
+                self._configs[name] = _config(Path(source))
                 task = load(source)
             self._current[name] = Version(name, task, settings, metrics)
 
@@ -98,6 +100,9 @@ class Models:
             if seen is None or seen == self._seen[name]:
                 continue
             self._seen[name] = seen
+            config = await asyncio.to_thread(_config, folder)
+            if config == self._configs[name]:  # a new one comes last
+                continue
             try:
                 task = await asyncio.to_thread(load, folder)
                 version = await asyncio.to_thread(
@@ -106,6 +111,7 @@ class Models:
             except ElmanError:
                 self._metrics.reloads.labels(name, "failed").inc()
                 continue
+            self._configs[name] = config
             self._metrics.reloads.labels(name, "loaded").inc()
             old, self._current[name] = self._current[name], version
             old.replace()
@@ -152,6 +158,14 @@ def _named(source: Source) -> tuple[str, Source]:
     if equals and "/" not in name:
         return name, folder
     return Path(os.path.abspath(source)).name, source  # noqa: PTH100 - of ".", too
+
+
+def _config(folder: Path) -> bytes:
+    """The configuration; empty where there is none."""
+    try:
+        return (folder / CONFIG).read_bytes()
+    except OSError:
+        return b""
 
 
 def _signature(folder: Path) -> Signature | None:

@@ -133,7 +133,7 @@ def check_characters(vocabulary: Vocabulary, texts: Iterable[str], *, is_limited
 def check_labels(labels: Iterable[str], known: Iterable[str]) -> None:
     """Raise `DataError` naming labels that a trained classifier does not know."""
     known = list(known)
-    new = [label for label in labels if label not in known]
+    new = [label for label in dict.fromkeys(labels) if label not in known]
     if new:
         raise DataError(
             f"start_from: the data has labels that are not in the saved model:"

@@ -173,7 +173,7 @@ def test_unknown_symbols_and_characters_are_named(
         reader.evaluate([(ink, "q")])
     with pytest.raises(DataError, match="'q' is not in the model's alphabet"):
         text_reader.evaluate([(ink, "lq")])
-    with pytest.raises(DataError, match="lacks"):
+    with pytest.raises(DataError, match="not in the saved model: 'q'; it knows"):
         Handwriting(epochs=1).fit([(ink, "q")] * 9, start_from=reader, progress=False)
 
 

@@ -78,9 +78,9 @@ def router(context: Context) -> APIRouter:
         with the query's `dtype` and `shape` an array, without them a file. An array within JSON is
         a list, or `{"base64": ..., "dtype": "float32", "shape": [-1]}`.
         """
-        version = context.models[name]
-        values, options = await _inputs(request, context)
-        found = await context.sessions.predict(version, values, options)
+        with context.models[name] as version:  # from here on, though it may be replaced meanwhile
+            values, options = await _inputs(request, context)
+            found = await context.sessions.predict(version, values, options)
         content = {"model": name, "predictions": [answer(each) for each in found]}
         return JSONResponse(content)
 
@@ -90,10 +90,10 @@ def router(context: Context) -> APIRouter:
     async def stream(name: str, request: Request) -> StreamingResponse:
         """A session's answer to one input as server-sent events: `update` for each piece that
         comes, `final` at the end, or `error`."""
-        version = context.models[name]
-        asked = _validated(StreamRequest, await json_of(request))
-        value = received(asked.input, context.settings.max_text)
-        opened = await context.sessions.open(version, asked.options)
+        with context.models[name] as version:
+            asked = _validated(StreamRequest, await json_of(request))
+            value = received(asked.input, context.settings.max_text)
+            opened = await context.sessions.open(version, asked.options)
         return Events(_events(opened, value), [opened], context.settings.idle_s)
 
     return routes
