@@ -1,13 +1,15 @@
 """Chunks run at the same time against the sequence as a whole: by size, and of trained models.
 
     python benchmarks/parallel_time.py [CELL ...]                   # the table over T, B and H
+    python benchmarks/parallel_time.py layers
     python benchmarks/parallel_time.py trained [RUN ...] [--seconds 35]
 
 print the tables of docs/parallel-time.md. The first takes the processor time of one thread, which
 other work on the machine disturbs less than the clock; `elman bench time` takes the time by the
 clock, on as many threads as torch uses.
 
-The second takes saved models of language (characters), speech (AN4's features) and forecasts, or
+The second compares layers of one and of both directions on one thread and on two. The third takes
+saved models of language (characters), speech (AN4's features) and forecasts, or
 trains one of each for so many seconds, and runs their recurrent layers over one real sequence of
 8,192 steps: the end of Tiny Shakespeare, utterances of AN4 one after the other, and the hourly oil
 temperature of ETTh1, since no series of M4 is so long. One thread is measured by processor time,
@@ -130,19 +132,25 @@ SHORT: dict[str, tuple[Any, dict[str, Any], Callable[[], Any]]] = {
 
 def of_trained(runs: Sequence[str], wait: float) -> None:
     """Print the table of trained models, of saved ones or of those that it trains."""
+    ways = head()
+    for task in map(elman.load, runs) if runs else briefly_trained(wait):
+        x = READ[task.name](task).detach()
+        steps = task.record["training"]["steps"]
+        name = f"{task.name}, {task.description()}, {steps:,} steps"
+        print(row(name, task.model.recurrent, x, ways), flush=True)
+
+
+def head() -> int:
+    """Print a table's head; on how many threads its rows are measured."""
     ways = ["1 thread"]
     if len(os.sched_getaffinity(0)) > 1:
         ways.append("2 threads")
     else:
         print("this process may use one processor alone: two threads are not measured")
-    head = " | ".join(f"{way}: inference | {way}: training" for way in ways)
-    print(f"| model | T | {head} | error of the output | of the gradients | chunks |")
+    names = " | ".join(f"{way}: inference | {way}: training" for way in ways)
+    print(f"| model | T | {names} | error of the output | of the gradients | chunks |")
     print("|---|---" + "|---|---" * len(ways) + "|---|---|---|")
-    for task in map(elman.load, runs) if runs else briefly_trained(wait):
-        x = READ[task.name](task).detach()
-        steps = task.record["training"]["steps"]
-        name = f"{task.name}, {task.description()}, {steps:,} steps"
-        print(row(name, task.model.recurrent, x, len(ways)), flush=True)
+    return len(ways)
 
 
 def briefly_trained(wait: float) -> Iterator[Any]:
@@ -186,7 +194,21 @@ def row(name: str, layer: Any, x: Tensor, ways: int) -> str:
     return f"| {name} | {len(x)} | {text} | {error:.1e} | {largest:.1e} | {said} |"
 
 
+def layers() -> None:
+    """Print the table of untrained layers of one direction and of both."""
+    ways = head()
+    for bidirectional in (False, True):
+        for cell, units in (("gru", 256), ("lstm", 256), ("gru", 512)):
+            torch.manual_seed(0)
+            layer = elman.layer(cell, units, units, bidirectional=bidirectional)
+            name = f"{'bidirectional ' * bidirectional}{cell} {units}"
+            print(row(name, layer, torch.randn(STEPS[-1], 1, units), ways), flush=True)
+
+
 def main() -> None:
+    if sys.argv[1:] == ["layers"]:
+        layers()
+        return
     if sys.argv[1:2] != ["trained"]:
         over_sizes(sys.argv[1:])
         return
