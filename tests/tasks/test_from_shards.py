@@ -268,7 +268,7 @@ print(found.record["data"].get("training_examples") or found.record["data"]["tra
 """
 
 
-LIMIT = {"Classify": 12 << 20, "Language": 32 << 20}  # bytes beside what small data take
+LIMIT = {"Classify": 24 << 20, "Language": 48 << 20}  # bytes beside what small data take
 TEXT = "the cat sat on the mat. "
 LONG = 7000  # characters of a word
 
