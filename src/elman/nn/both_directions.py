@@ -44,7 +44,7 @@ def run(
         probes: list[Probe] = []
         for own, each in zip(runners, here, strict=True):
             probes.append(own.probe(each))
-            if together and probes[-1].refusal is not None:
+            if probes[-1].refusal is not None and (together or index == 0):
                 break
         refusals = [each.refusal for each in probes if each.refusal is not None]
         if refusals and index == 0 and (together or probes[0].refusal is not None):
