@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import pytest
 import soundfile
 import torch
 from hypothesis import settings
 
+from elman.compiler import cache
+
 settings.register_profile("untimed", deadline=None)  # the first example may compile kernels
 settings.load_profile("untimed")
 
 # Tests with a cache of their own find the kernels all the same: to compile some takes seconds.
-os.environ.setdefault("ELMAN_CACHE", platformdirs.user_cache_dir("elman"))
+os.environ["ELMAN_CACHE"] = str(cache.folder().parent)
 
 
 def pytest_collection() -> None:

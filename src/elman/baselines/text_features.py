@@ -35,9 +35,9 @@ class Sparse(NamedTuple):
 
     def rows(self, chosen: Integers) -> "Sparse":
         """Some of the rows, in the order given."""
-        counts = np.diff(self.starts)
-        starts = np.concatenate([[0], np.cumsum(counts[chosen])])
-        take = stretches(counts, chosen)
+        counts = np.diff(self.starts)[chosen]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        take = stretches(self.starts[chosen], counts)
         return Sparse(starts, self.columns[take], self.values[take], self.width)
 
 
@@ -121,5 +121,6 @@ def _characters(pieces: DistinctPieces, columns: Integers) -> tuple[Integers, In
     is_known = found >= 0
     words = np.repeat(np.arange(len(different)), of_words)[is_known]
     of_words = np.bincount(words, minlength=len(different))
-    rows = np.repeat(np.arange(len(counts)), counts)
-    return np.repeat(rows, of_words[ids]), found[is_known][stretches(of_words, ids)]
+    rows, lengths = np.repeat(np.arange(len(counts)), counts), of_words[ids]
+    take = stretches((np.cumsum(of_words) - of_words)[ids], lengths)
+    return np.repeat(rows, lengths), found[is_known][take]

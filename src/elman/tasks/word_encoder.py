@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.data.text.character_ngrams import character_ngrams
+from elman.data.text.distinct import stretches
 from elman.data.text.subwords import Words
 from elman.data.text.vocabulary import PAD, UNKNOWN
 from elman.nn import LockedDropout, TokenDropout
@@ -55,22 +56,20 @@ class DistinctWords:
         self.ids = torch.tensor([PAD, UNKNOWN, *map(vocabulary.id_of, words)])
         found = character_ngrams(words, ORDERS, buckets, longest=LONGEST)
         self._ngrams = torch.from_numpy(found.buckets)
-        self._counts = torch.from_numpy(np.concatenate([[0, 0], found.counts]))
-        self._starts = self._counts.cumsum(0) - self._counts
+        self._counts = np.concatenate([np.zeros(_RESERVED, np.int64), found.counts])
+        self._starts = self._counts.cumsum() - self._counts
 
     def inputs(self, numbers: Tensor) -> WordInputs:
         """Padded sequences, (T, B), with the description of the words that are among them."""
         all_numbers = torch.cat([torch.arange(_RESERVED), numbers.reshape(-1)])
         chosen, within = torch.unique(all_numbers, return_inverse=True)
-        counts = self._counts[chosen]
-        ends = counts.cumsum(0)
-        starts = ends - counts
-        shift = torch.repeat_interleave(self._starts[chosen] - starts, counts)
+        counts = self._counts[chosen.numpy()]
+        take = stretches(self._starts[chosen.numpy()], counts)
         return WordInputs(
             within[_RESERVED:].view(numbers.shape),
             self.ids[chosen],
-            self._ngrams[shift + torch.arange(len(shift))],
-            starts,
+            self._ngrams[torch.from_numpy(take)],
+            torch.from_numpy(counts.cumsum() - counts),
         )
 
 

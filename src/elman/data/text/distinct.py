@@ -40,24 +40,22 @@ class DistinctPieces:
         """The words that `split` finds in the texts: none may depend on what is past a space."""
         pieces, of_texts, pieces_of_texts = self._pieces
         words, of_pieces, words_of_pieces = _numbered(map(split, pieces))
-        ends = np.concatenate([[0], np.cumsum(words_of_pieces[of_texts])])
+        begins = np.cumsum(words_of_pieces) - words_of_pieces
+        lengths = words_of_pieces[of_texts]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
         counts = np.diff(ends[np.cumsum(pieces_of_texts)], prepend=0)
-        return DistinctWords(words, of_pieces[stretches(words_of_pieces, of_texts)], counts)
+        return DistinctWords(words, of_pieces[stretches(begins[of_texts], lengths)], counts)
 
 
-def stretches(lengths: Integers, chosen: Integers) -> Integers:
-    """Where the items of stretches stand, of stretches that lie one behind the other.
+def stretches(begins: Integers, lengths: Integers) -> Integers:
+    """Where the items of stretches stand that begin at some places and are so long.
 
-    **Arguments:** `lengths`: of all of them; `chosen`: the numbers of those that are wanted.
-
-    >>> stretches(np.array([2, 1, 3]), np.array([2, 0])).tolist()
+    >>> stretches(np.array([3, 0]), np.array([3, 2])).tolist()
     [3, 4, 5, 0, 1]
     """
-    wanted = lengths[chosen]
-    ends = np.cumsum(wanted)
-    begins = np.cumsum(lengths) - lengths
+    ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.repeat(begins[chosen] - (ends - wanted), wanted) + np.arange(total)
+    return np.repeat(begins - (ends - lengths), lengths) + np.arange(total)
 
 
 def _numbered(rows: Iterable[Sequence[str]]) -> DistinctWords:
