@@ -64,6 +64,7 @@ def test_shards_before_the_position_are_not_read(folder: Path) -> None:
 def test_what_is_held_out_is_never_trained_on(folder: Path) -> None:
     part = Shards(folder).part(seed=0, share=0.25)
     some, held_out = part.look(16)
+    assert len(held_out) == 25
     assert 16 <= len(some) <= 24
     assert {row.text for row in some} <= {row.text for row in part.epoch(0)}
     out = {row.text for row in held_out}
@@ -72,6 +73,14 @@ def test_what_is_held_out_is_never_trained_on(folder: Path) -> None:
         assert len(rows) == len(part) == len(set(rows))
         assert set(rows) | out == set(TEXTS)
         assert not set(rows) & out
+
+
+def test_shards_of_few_rows_hold_out_their_share(tmp_path: Path) -> None:
+    write_shards((TEXTS, LABELS), tmp_path / "shards", kind="labelled", size=45)
+    shards = Shards(tmp_path / "shards")
+    assert max(file.rows for file in shards.manifest.files) < 10
+    part = shards.part(seed=0, share=0.1)
+    assert (len(part.look(1)[1]), len(part), len(list(part.epoch(0)))) == (10, 90, 90)
 
 
 def test_parquet_is_sharded_by_batches_and_bad_rows_are_named(tmp_path: Path) -> None:

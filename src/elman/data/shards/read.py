@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,7 @@ class ShardsPart:
     left_out: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        counts = [file.rows for file in self.shards.manifest.files]
-        for number, rows in self.left_out.items():
-            counts[number] -= len(rows)
-        return sum(count - self._held_out(count) for count in counts)
+        return int(self._kept.sum() - self._held_out.sum())
 
     def look(self, most: int) -> tuple[list[Any], list[Any]]:
         """About so many of the rows, of each shard a few, and all that are held out."""
@@ -148,7 +146,7 @@ class ShardsPart:
         held_out: list[Any] = []
         for number in range(len(files)):
             rows, order = self.shards.shard(number), self._order(number)
-            cut = self._held_out(len(order))
+            cut = self._held_out[number]
             held_out += [rows[i] for i in order[:cut]]
             some += [rows[i] for i in order[cut : cut + each]]
         return some, held_out
@@ -163,8 +161,7 @@ class ShardsPart:
         files = self.shards.manifest.files
         random = np.random.default_rng([self.seed, 1, epoch])
         for shard in random.permutation(len(files)).tolist():
-            order = self._order(shard)
-            order = order[self._held_out(len(order)) :]
+            order = self._order(shard)[self._held_out[shard] :]
             if start >= len(order):
                 start -= len(order)
                 continue
@@ -179,5 +176,16 @@ class ShardsPart:
         left_out = self.left_out.get(shard)
         return order if left_out is None else order[~np.isin(order, left_out)]
 
-    def _held_out(self, rows: int) -> int:
-        return int(rows * self.share)
+    @cached_property
+    def _kept(self) -> NDArray[np.int64]:
+        counts = np.array([file.rows for file in self.shards.manifest.files], np.int64)
+        for number, rows in self.left_out.items():
+            counts[number] -= len(rows)
+        return counts
+
+    @cached_property
+    def _held_out(self) -> NDArray[np.int64]:
+        """The number of rows of each shard that are held out: the share of the rows up to its end
+        less that of those before it, so that shards of few rows hold out their share, too."""
+        ends = (np.cumsum(self._kept) * self.share).astype(np.int64)
+        return np.diff(ends, prepend=0)
