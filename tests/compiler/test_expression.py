@@ -39,7 +39,7 @@ def values(*rows: float) -> list[Tensor]:
     return [torch.tensor(row, dtype=torch.float64, requires_grad=True) for row in rows]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(nodes(), st.lists(st.floats(-2, 2), min_size=6, max_size=6))
 def test_gradients_are_those_of_autograd(node: Node, numbers: list[float]) -> None:
     x, y = values(numbers[:3], numbers[3:])
@@ -59,7 +59,7 @@ def test_gradients_are_those_of_autograd(node: Node, numbers: list[float]) -> No
         assert_close(value.detach(), its, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(nodes(), min_size=1, max_size=3))
 def test_text_is_read_back_as_the_same_graph(outputs: list[Node]) -> None:
     assert list(parse(text(outputs))) == outputs

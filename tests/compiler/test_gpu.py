@@ -105,9 +105,7 @@ def test_ragged_batches_with_resets_both_ways(own: Tiles, cut: Callable[[Tiles],
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_shape_and_option(data: st.DataObject, cut: Callable[[Tiles], None]) -> None:
     draw = data.draw
@@ -217,7 +215,7 @@ def test_backends_tell_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "triton is not installed" in elman.backends()["compiled"].note
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     batch=st.integers(1, 3000),
     size=st.integers(1, 8000),

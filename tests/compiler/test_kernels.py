@@ -90,7 +90,7 @@ def test_every_cell(name: str, dtype: torch.dtype) -> None:
             check(ours, oracle, torch.randn(T, B, features), state)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_shape_and_option(data: st.DataObject) -> None:
     draw = data.draw
@@ -185,7 +185,7 @@ def test_narrower_vectors(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert narrow
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=6, derandomize=True)
 @given(st.lists(nodes(4), min_size=2, max_size=2), st.integers(0, 100), st.booleans())
 def test_a_cell_of_random_expressions(expressions: list[Node], seed: int, normed: bool) -> None:
     """The kernel of two states' equations against the same run on tensors."""

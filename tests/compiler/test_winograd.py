@@ -14,7 +14,7 @@ def relative(actual: Any, expected: Any) -> float:
     return float((actual.double() - expected).abs().max() / expected.abs().max())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.tuples(*(st.integers(1, most) for most in (5, 20, 40, 13, 13))),
     threads=st.integers(1, 2),

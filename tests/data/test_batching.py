@@ -10,7 +10,6 @@ from elman.errors import DataError, SettingsError
 sizes = st.integers(1, 9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), max_size=200), sizes, sizes, st.integers(0, 5), st.booleans())
 def test_every_example_once_an_epoch(lengths, batch_size, pool, seed, shuffle):
     def sampler():
@@ -51,7 +50,6 @@ def test_without_shuffling_the_order_is_that_of_length():
     assert [batch.tolist() for batch in batches] == [[1, 3], [2, 4], [0]]
 
 
-@settings(deadline=None)
 @given(st.integers(2, 300), sizes, st.integers(1, 20), st.integers(0, 3), st.booleans())
 def test_chunks_go_on_row_by_row(count, batch_size, length, seed, random_offset):
     if count <= batch_size:
@@ -107,7 +105,7 @@ def test_bad_sizes():
         Chunks(np.arange(9), 1, 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=40), st.integers(1, 60))
 def test_token_buckets_hold_every_example_once_and_few_tokens(lengths, tokens):
     buckets = TokenBuckets(np.array(lengths).reshape(-1, 2), tokens, seed=3)
@@ -132,7 +130,6 @@ def test_token_buckets_depend_on_seed_and_epoch_alone():
     assert len(TokenBuckets([], 20)) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.data())
 def test_as_many_batches_as_asked(lengths, data):
     number = data.draw(st.integers(1, len(lengths)))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.data import Examples, read_examples
@@ -284,7 +284,6 @@ def test_bad_series_name_the_line(tmp_path, old, new, message):
         read_examples(write(tmp_path / "a.ts", TS.replace(old, new)))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("aabbbc"), min_size=4, max_size=60),
     st.floats(0.05, 0.95),

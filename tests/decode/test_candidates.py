@@ -14,7 +14,7 @@ from elman.decode.candidates import shared_out, top, with_wanted
     seed=st.integers(0, 50),
     share=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_top_is_that_of_torch(rows: int, size: int, k: int, seed: int, share: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     logs = torch.randn(rows, size, generator=generator)

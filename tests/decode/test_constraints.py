@@ -72,7 +72,7 @@ def test_one_sequence_each_keeps_to_constraints(name: str) -> None:
     size=st.integers(1, 3),
     prefix=st.lists(st.integers(2, 8), max_size=3, unique=True),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_batch_has_the_bits_of_its_sequences(
     count: int, seed: int, width: int, size: int, prefix: list[int]
 ) -> None:

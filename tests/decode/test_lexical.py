@@ -40,7 +40,7 @@ IDS = st.lists(st.integers(0, 5), max_size=5)
     ),
     iterations=st.integers(1, 6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_is_expectation_maximisation(
     pairs: list[tuple[list[int], list[int]]], iterations: int
 ) -> None:

@@ -16,7 +16,7 @@ LIMITS = Limits(max_length=12, end=END, never=[START])
 
 
 @given(seed=st.integers(0, 200), width=st.integers(1, 5), alpha=st.sampled_from([0.0, 1.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_stream_is_what_the_beam_finds(seed: int, width: int, alpha: float) -> None:
     whole = table(1, 6, seed)
     options = {"width": width, "alpha": alpha, "constraints": [NoRepeatedNGrams(2)]}

@@ -78,7 +78,7 @@ PHRASES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=3), max_size
     seed=st.integers(0, 30),
     slack=st.integers(0, 4),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @example(phrases=[[[2], [3]], [[3, 3], [4, 3, 2]], []], width=1, seed=17, slack=4)
 def test_every_output_holds_its_phrases(
     phrases: list[Lists], width: int, seed: int, slack: int

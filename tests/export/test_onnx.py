@@ -62,7 +62,7 @@ def operators(graph: Any) -> Counter[str]:
     return found
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(data=st.data())
 def test_a_layer_in_onnx_runtime(data: st.DataObject) -> None:
     cell = data.draw(st.sampled_from(CELLS))

@@ -92,7 +92,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), cell=st.sampled_from(CELLS), options=OPTIONS, training=st.booleans())
 def test_compiled_equals_reference(data: Any, cell: Any, options: Any, training: bool) -> None:
     sizes = [data.draw(st.integers(1, most)) for most in (5, 4, 3, 6, 6)]

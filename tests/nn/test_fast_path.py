@@ -34,7 +34,7 @@ def gradients(layer: elman.nn.Recurrent, x: Tensor, **given: object) -> list[Ten
     return [output.detach(), *(s.detach() for s in ends), *found]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cell=st.sampled_from(sorted(BUILTIN)),
     sizes=st.tuples(*[st.integers(1, 20)] * 4),

@@ -32,7 +32,7 @@ class Branching(elman.Cell):
         return {"h": x.h if bool((x.h > 0).all()) else r.h}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_a_layers_graph_is_the_layer(data: st.DataObject) -> None:
     cell = data.draw(st.sampled_from(CELLS))

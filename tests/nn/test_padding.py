@@ -36,7 +36,7 @@ def everything(run: Callable[[Tensor], Any], parameters: list[Tensor], x: Tensor
     return [*(each.detach() for each in flat), *gradients]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     cell=st.sampled_from(sorted(BUILTIN)),
     value=st.sampled_from(VALUES),

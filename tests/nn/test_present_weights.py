@@ -198,7 +198,7 @@ def test_weights_changed_while_other_threads_run() -> None:
         torch.set_num_threads(before)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cell=st.sampled_from(sorted(elman.cells.BUILTIN)),
     rows=st.sampled_from([(1, 1), (1, 7), (1, 15), (2, 7), (5, 3), (15, 1), (1, 16), (4, 4)]),

@@ -42,7 +42,7 @@ def results(
     return [*(part.detach() for part in parts), *torch.autograd.grad(loss, wanted)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     cell=st.sampled_from(CELLS),
     steps=st.integers(1, 6),

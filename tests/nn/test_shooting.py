@@ -76,7 +76,7 @@ def states_of(layer: Any, batch: int) -> tuple[Tensor, ...]:
     return tuple(torch.rand(s, dtype=torch.float64, requires_grad=True) for s in shapes)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     cell=st.sampled_from(CELLS),
     steps=st.integers(240, 300),

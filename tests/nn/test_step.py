@@ -44,7 +44,7 @@ def assert_same_steps(layer: Recurrent, reference: Recurrent, x: Tensor, steps: 
             assert_close(mine, other, rtol=tolerance, atol=tolerance)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     cell=st.sampled_from(sorted(BUILTIN)),
     batch=st.sampled_from([1, 2, 3, 5, 13, 15, 16, 29, 40]),

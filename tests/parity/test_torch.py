@@ -121,7 +121,7 @@ def test_outputs_states_and_all_gradients(
         assert ours.backend_used == ("reference" if proj_size and used == "torch" else used)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_shape(data: st.DataObject) -> None:
     draw = data.draw

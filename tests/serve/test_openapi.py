@@ -15,7 +15,6 @@ schemathesis = pytest.importorskip("schemathesis")
 NAMES = ("classify", "language", "speech")
 SETTINGS = settings(
     max_examples=10,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -57,7 +57,7 @@ NESTS = st.recursive(
 
 
 @given(nest=NESTS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_nest_comes_back(nest, tmp_path_factory):
     path = tmp_path_factory.mktemp("nest") / "checkpoint"
     write_checkpoint(path, nest)

@@ -17,7 +17,7 @@ INK = Ink.of_strokes(
     pressure=np.array([0.1, 0.2, 0.3, 0.4]),
 )
 
-UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_each_column_is_what_the_table_says():

@@ -9,7 +9,7 @@ from elman.data import Ink, Inks
 from elman.data.splits import stratified, whole_groups
 from elman.errors import DataError, SettingsError
 
-UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def dots(count, texts=None, writers=None):

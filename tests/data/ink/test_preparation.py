@@ -28,7 +28,7 @@ STROKES = st.lists(
     st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=12), min_size=1, max_size=4
 )
 
-UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def with_time(strokes):

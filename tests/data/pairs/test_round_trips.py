@@ -140,7 +140,7 @@ FORMATS = [
 def test_every_format_gives_the_same_pairs(write, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(PAIRS)
     def check(pairs: list[tuple[str, str]]) -> None:
         data, arguments = write(folder, pairs)

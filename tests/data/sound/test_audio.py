@@ -102,7 +102,7 @@ def test_samples_out_of_scale_stay_as_they_are(write_sound):
     assert read_audio(path).samples.tolist() == [3, -2]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     rates=st.sampled_from([(8000, 16000), (44100, 16000), (96000, 8000), (16000, 16000)]),
     chunks=st.lists(st.integers(0, 3000), max_size=12),

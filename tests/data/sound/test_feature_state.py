@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from elman.data import AcousticFeatures
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from([2000, 7777, 8000, 11025, 16000, 44100]),
     st.sampled_from(["log_mel", "mfcc"]),

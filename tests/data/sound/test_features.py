@@ -17,7 +17,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("features", KINDS, ids=repr)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(chunks=st.lists(st.integers(0, 2000), max_size=10))
 def test_online_is_offline(features, chunks):
     samples = np.random.default_rng(0).uniform(-1, 1, sum(chunks)).astype(np.float32)

@@ -2,7 +2,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.data import Corpus, build_vocabulary, read_corpus, text_blocks
@@ -91,7 +91,6 @@ def test_folders_lists_and_documents(tmp_path):
     assert vocabulary.decode(second.tokens) == "c"
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=20), min_size=1).filter(any))
 def test_documents_of_any_text(documents):
     text = "".join(text_blocks(documents))

@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.baselines.text_features import WORD
@@ -15,7 +15,6 @@ texts = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(texts)
 @pytest.mark.parametrize("split", [str.split, WORD.findall, re.compile(r"\S").findall])
 def test_words_of_pieces_are_those_of_the_whole_texts(split, texts):
@@ -26,7 +25,6 @@ def test_words_of_pieces_are_those_of_the_whole_texts(split, texts):
     assert counts.tolist() == [len(row) for row in expected]
 
 
-@settings(deadline=None)
 @given(texts)
 def test_a_vocabulary_splits_pieces_as_whole_texts(texts):
     vocabulary = build_vocabulary("words", ["a"])

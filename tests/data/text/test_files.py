@@ -10,7 +10,7 @@ from elman.data.text import files
 from elman.errors import DataError
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(), st.integers(1, 7))
 def test_blocks_join_to_the_whole_text_wherever_they_are_cut(tmp_path_factory, content, size):
     path = tmp_path_factory.getbasetemp() / "blocks.txt"
@@ -19,7 +19,6 @@ def test_blocks_join_to_the_whole_text_wherever_they_are_cut(tmp_path_factory, c
     assert "".join(files.read_blocks(path, size)) == content.removeprefix("\ufeff")
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab \n", max_size=200), st.integers(1, 20), st.integers(1, 9))
 def test_gaps_keep_the_text_and_cut_before_single_white_space(content, size, step):
     pieces = [content[i : i + step] for i in range(0, len(content), step)]

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elman.data import Vocabulary, build_vocabulary
@@ -16,7 +16,6 @@ UNIGRAM = build_vocabulary("unigram", TEXTS * 3, size=330)
 any_text = st.text(alphabet=st.characters())
 
 
-@settings(deadline=None)
 @given(st.lists(any_text, min_size=1).filter(any))
 def test_characters_give_back_any_text_they_have_seen(texts):
     vocabulary = build_vocabulary("characters", texts)
@@ -28,7 +27,6 @@ def test_characters_give_back_any_text_they_have_seen(texts):
     assert vocabulary.size == len(set("".join(texts))) + 2
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("<pad><unk>")
 @example("\r\n\t  \x00")
@@ -42,7 +40,6 @@ def test_pieces_give_back_any_text(text):
         assert not np.isin(ids, (known.pad_id, known.unknown_id)).any()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, BPE.size - 1)))
 def test_a_stream_gives_what_decode_gives(ids):
     for vocabulary in (BPE, UNIGRAM, build_vocabulary("characters", TEXTS)):

@@ -77,7 +77,7 @@ def test_the_numbers_are_those_of_update_and_predict(folder: Path, task: Forecas
         session.accept(rows(("a",), 6, 1))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.booleans()), max_size=8))
 def test_sessions_do_not_see_each_other_nor_change_the_task(
     task: Forecast, steps: list[tuple[int, int, bool]]

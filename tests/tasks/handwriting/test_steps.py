@@ -17,7 +17,7 @@ STROKES = st.lists(
 
 
 @given(STROKES, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_steps_are_finite_and_come_from_their_strokes(strokes: list, is_text: bool) -> None:
     ink = Ink.of_strokes(strokes)
     steps, origins = Steps(is_text, 8, 10.0, 0.0).read(ink)

@@ -83,7 +83,7 @@ def test_a_session_that_is_restored_again_and_again_gives_the_same_numbers(
     assert found.value == whole.text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(st.integers(0, 1), st.integers(0, 4000), st.booleans()), min_size=1, max_size=8

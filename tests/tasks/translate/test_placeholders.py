@@ -58,7 +58,6 @@ def test_values_of_a_text(text: str, found: list[str]) -> None:
     assert [value for _, value in values_of(text)] == found
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.integers(1, MOST))
 def test_symbols_are_undone_exactly(source: str, target: str, count: int) -> None:
     known = Placeholders(KINDS, count)
@@ -73,7 +72,7 @@ def test_symbols_are_undone_exactly(source: str, target: str, count: int) -> Non
     assert len({c for c in one if c in SYMBOLS}) == len(both)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TEXTS, st.sampled_from(["bpe", "characters", "words"]))
 def test_ids_and_pieces_give_the_text_back(text: str, kind: Any) -> None:
     vocabulary = build_vocabulary(kind, ["a b", text or "c"], size=258 if kind == "bpe" else None)

@@ -97,7 +97,7 @@ def test_the_loss_is_the_sum_of_stepwise_log_probabilities(task: Translate) -> N
     assert metrics["loss"] == pytest.approx(total / count, rel=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.lists(st.integers(0, 9), max_size=9), min_size=1, max_size=6), st.data())
 def test_neither_batch_nor_padding_changes_a_translation(
     task: Translate, rows: list[list[int]], data: st.DataObject

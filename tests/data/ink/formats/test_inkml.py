@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from elman.data import Ink, read_inks, write_ink
 from elman.errors import DataError
 
-UNHURRIED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 HEAD = '<ink xmlns="http://www.w3.org/2003/InkML">'
 
