@@ -39,11 +39,12 @@ def run(
     everything: list[Found] = []
     for index in range(layer.num_layers):
         at = 2 * index
-        here = (Sequences(x, lengths, resets), _turned_all(x, lengths, resets))
+        here = [Sequences(x, lengths, resets)]
         runners = [runner(part(layer, at + turn)) for turn in range(2)]
         probes: list[Probe] = []
-        for own, each in zip(runners, here, strict=True):
-            probes.append(own.probe(each))
+        for turn, own in enumerate(runners):
+            here += [_turned_all(x, lengths, resets)] if turn else []
+            probes.append(own.probe(here[turn]))
             if probes[-1].refusal is not None and (together or index == 0):
                 break
         refusals = [each.refusal for each in probes if each.refusal is not None]
@@ -52,7 +53,7 @@ def run(
         if refusals and together:
             first = _states(initial, at, 2)
             results, ends = runner(part(layer, at, both=True))(here[0], first)
-            output = results[0]
+            outputs = [results[0]]
             reports += refusals
             everything.append((results[1:], ends))
         else:
@@ -65,8 +66,7 @@ def run(
                 outputs.append(results[0])
                 reports.append(report)
                 everything.append((results[1:], ends))
-            output = torch.cat(outputs, -1)
-        x = layer._between(output, x, index)
+        x = layer._between(outputs, x, index)
     histories = [torch.cat(parts, 1) for parts in zip(*(h for h, _ in everything), strict=True)]
     last = tuple(torch.cat(parts) for parts in zip(*(e for _, e in everything), strict=True))
     return ([x, *histories], last), _summary(reports)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from elman.cells import Cell, resolve
 from elman.errors import SettingsError
@@ -122,19 +122,17 @@ class ConvRecurrent(Stack):
         check(self)
         for index in range(num_layers):
             width = in_channels if index == 0 else self.output_channels
-            for suffix in self._suffixes(index):
-                for name, shape in conv_parameters.shapes(
-                    self.cell,
-                    width,
-                    hidden_channels,
-                    (self.kernel_size, self.recurrent_kernel_size),
-                    bias=bias,
-                    normed=bool(layer_norm or group_norm),
-                    map_size=self.map_size,
-                    learn_initial_state=learn_initial_state,
-                ):
-                    parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-                    self.register_parameter(name + suffix, parameter)
+            shapes = conv_parameters.shapes(
+                self.cell,
+                width,
+                hidden_channels,
+                (self.kernel_size, self.recurrent_kernel_size),
+                bias=bias,
+                normed=bool(layer_norm or group_norm),
+                map_size=self.map_size,
+                learn_initial_state=learn_initial_state,
+            )
+            self._register(index, shapes, device, dtype)
         self._names = tuple(self._parameters)
         self.reset_parameters()
 
@@ -191,20 +189,10 @@ class ConvRecurrent(Stack):
             resets = None if resets is None else resets & real
         shapes = self._state_shapes(x)
         initial = to_state(state, self.cell.state, shapes, batched=batched)
-        last: list[State] = []
-        histories: list[State] = []
-        for index in range(self.num_layers):
-            starts = [
-                self._initial(at, x) if initial is None else tuple(part[at] for part in initial)
-                for at in range(len(last), len(last) + self._directions)
-            ]
-            found = self._run(len(last), x, starts, lengths, resets, return_states)
-            histories += [history for history, _ in found]
-            last += [final for _, final in found]
-            outputs = [history[0] for history, _ in found]
-            x = self._between(torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0], x, index)
-        kept = histories if return_states else []
-        return self._returned(x, given, last, kept, batched=batched)
+        output, last, histories = self._through_layers(
+            x, initial, lengths, resets, every_state=return_states
+        )
+        return self._returned(output, given, last, histories, batched=batched)
 
     def step(self, x_t: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
         """One time step with the same weights, for streaming.
@@ -222,13 +210,7 @@ class ConvRecurrent(Stack):
         >>> torch.allclose(output, layer(x)[0][-1], atol=1e-6)
         True
         """
-        if self.bidirectional:
-            raise SettingsError(
-                "a bidirectional layer cannot step: its backward half needs the future"
-            )
-        if not isinstance(x_t, Tensor) or x_t.dim() != 4:
-            came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
-            raise SettingsError(f"x_t must have shape (B, in_channels, H, W), got {came}")
+        self._check_step(x_t, "B", "in_channels", "H", "W")
         output, state = self(x_t.unsqueeze(1 if self.batch_first else 0), state)
         return output.squeeze(1 if self.batch_first else 0), state
 
@@ -266,7 +248,6 @@ class ConvRecurrent(Stack):
         resets: Tensor | None,
         every_state: bool,
     ) -> list[tuple[State, State]]:
-        """The directions of a layer, the first of which is number `at`."""
         products = self._products(at)
         results = []
         for turn, s in enumerate(starts):
@@ -337,11 +318,7 @@ class ConvRecurrent(Stack):
             return None
         return F.dropout(h.new_ones(*h.shape[:2], 1, 1), self.recurrent_dropout).expand_as(h)
 
-    def _between(self, output: Tensor, x: Tensor, index: int) -> Tensor:
-        if self.residual and output.shape == x.shape:
-            output = output + x
-        if not (self.training and self.dropout and index < self.num_layers - 1):
-            return output
+    def _dropped(self, output: Tensor) -> Tensor:
         return output * F.dropout(output.new_ones(*output.shape[:3], 1, 1), self.dropout)
 
     def _state_shapes(self, x: Tensor) -> list[tuple[int, ...]]:

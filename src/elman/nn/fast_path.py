@@ -190,9 +190,8 @@ def _infer(
             first = nothing if state is None else [part[at] for part in state]
             tasks.append(session.infer(given, first, shape))
         found = kept.run(tasks) if side_by_side else [kept.run([t])[0] for t in tasks]
-        outputs = [output for output, _ in found]
         last += [ends for _, ends in found]
-        x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
+        x = layer._between([output for output, _ in found], x, index)
     if len(last) == 1:
         return x, tuple(last[0])
     return x, tuple(torch.cat(each) for each in zip(*last, strict=True))
@@ -217,9 +216,8 @@ def _train(
             found = kept.train(directions, [each for part in parts for each in part])
         else:
             found = [kept.train([s], part)[0] for s, part in zip(directions, parts, strict=True)]
-        outputs = [output for output, *_ in found]
         last += [ends for _, *ends in found]
-        x = layer._between(outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), x, index)
+        x = layer._between([output for output, *_ in found], x, index)
     if len(last) == 1:
         return x, tuple([each.unsqueeze(0) for each in last[0]])
     return x, tuple(torch.stack(each) for each in zip(*last, strict=True))

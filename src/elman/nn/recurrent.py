@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.cells import Cell, resolve
-from elman.errors import SettingsError
 from elman.nn import (
     compiled,
     graph_layers,
@@ -125,18 +124,16 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         self._traced = trace_equations(self)
         for index in range(num_layers):
             width = input_size if index == 0 else self.output_size
-            for suffix in self._suffixes(index):
-                for name, shape in parameters.shapes(
-                    self.cell,
-                    width,
-                    hidden_size,
-                    proj_size,
-                    bias=bias,
-                    layer_norm=layer_norm,
-                    learn_initial_state=learn_initial_state,
-                ):
-                    parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-                    self.register_parameter(name + suffix, parameter)
+            shapes = parameters.shapes(
+                self.cell,
+                width,
+                hidden_size,
+                proj_size,
+                bias=bias,
+                layer_norm=layer_norm,
+                learn_initial_state=learn_initial_state,
+            )
+            self._register(index, shapes, device, dtype)
         self._names = tuple(self._parameters)
         self.reset_parameters()
 
@@ -222,20 +219,10 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         if lengths is not None and self.residual:
             x = x.masked_fill(~mask_of(lengths, x.shape[0]).unsqueeze(-1), 0)
         initial = to_state(state, self.cell.state, self._state_shapes(x.shape[1]), batched=batched)
-        last: list[State] = []
-        histories: list[State] = []
-        for index in range(self.num_layers):
-            starts = [
-                self._initial(at, x) if initial is None else tuple(i[at] for i in initial)
-                for at in range(len(last), len(last) + len(self._suffixes(index)))
-            ]
-            found = self._run(len(last), x, starts, lengths, resets, return_states)
-            histories += [history for history, _ in found]
-            last += [final for _, final in found]
-            outputs = [history[0] for history, _ in found]
-            x = self._between(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], x, index)
-        kept = histories if return_states else []
-        return self._returned(x, given, last, kept, batched=batched)
+        output, last, histories = self._through_layers(
+            x, initial, lengths, resets, every_state=return_states
+        )
+        return self._returned(output, given, last, histories, batched=batched)
 
     def step(self, x_t: Tensor, state: AnyState | None = None) -> tuple[Tensor, Any]:
         """One time step with the same weights, for streaming.
@@ -252,13 +239,7 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         >>> torch.allclose(output, layer(x)[0][-1], atol=1e-6)
         True
         """
-        if self.bidirectional:
-            raise SettingsError(
-                "a bidirectional layer cannot step: its backward half needs the future"
-            )
-        if not isinstance(x_t, Tensor) or x_t.dim() != 2:
-            came = tuple(x_t.shape) if isinstance(x_t, Tensor) else type(x_t).__name__
-            raise SettingsError(f"x_t must have shape (B, input_size), got {came}")
+        self._check_step(x_t, "B", "input_size")
         if not torch.is_grad_enabled():
             usual = self._prepared.step(self, x_t, state)
             if usual is not None:
@@ -324,7 +305,6 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
         resets: Tensor | None,
         every_state: bool,
     ) -> list[tuple[State, State]]:
-        """The directions of a layer, the first of which is number `at`."""
         directions = []
         for turn, s in enumerate(starts):
             if turn and resets is not None:
@@ -390,16 +370,9 @@ class Recurrent(parallel_time.ChunkedTime, Stack):
             return None
         return F.dropout(torch.ones_like(h), self.recurrent_dropout)
 
-    def _between(self, output: Tensor, x: Tensor, index: int) -> Tensor:
-        if self.residual and output.shape == x.shape:
-            output = output + x
-        if not (self.training and self.dropout and index < self.num_layers - 1):
-            return output
-        return (
-            locked_dropout(output, self.dropout)
-            if self.variational
-            else F.dropout(output, self.dropout)
-        )
+    def _dropped(self, output: Tensor) -> Tensor:
+        drop = locked_dropout if self.variational else F.dropout
+        return drop(output, self.dropout)
 
     def _state_shapes(self, batch: int) -> list[tuple[int, ...]]:
         count = self.num_layers * self._directions
