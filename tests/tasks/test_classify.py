@@ -96,7 +96,14 @@ def test_features_are_standardised_by_the_training_data() -> None:
     np.testing.assert_allclose(encoder.mean.numpy(), mean, rtol=1e-4)
     np.testing.assert_allclose(encoder.deviation.numpy(), deviation, rtol=1e-4)
     scaled = encoder(torch.from_numpy(inputs[0]).unsqueeze(1))
-    np.testing.assert_allclose(scaled[:, 0].numpy(), (inputs[0] - mean) / deviation, atol=1e-4)
+    expected = (inputs[0] - mean) / deviation
+    changes = [np.diff(x, axis=0) for x in inputs]
+    motion = np.concatenate(changes).std(0, ddof=1)
+    motion[2] = 1
+    change = np.concatenate([np.zeros((1, 3)), changes[0]]) / motion
+    np.testing.assert_allclose(
+        scaled[:, 0].numpy(), np.concatenate([expected, change], 1), atol=1e-4
+    )
 
 
 def test_learns_several_labels() -> None:
@@ -400,3 +407,22 @@ def test_chance_is_the_lowest_loss_of_a_constant_prediction(
     optimizer.step(loss)
     found = task.chance(task.read((texts, given), labelled=True))
     assert found == pytest.approx(loss().item(), abs=1e-4)
+
+
+def test_differences_of_steps_are_further_features(tmp_path: Path) -> None:
+    inputs, labels = waves()
+    task = fitted((inputs, labels), epochs=1, bidirectional=False)
+    assert task.settings.differences
+    assert task.model.recurrent.input_size == 4
+    x = torch.from_numpy(inputs[0]).unsqueeze(1)
+    whole, encoder = task.model.encoder(x), task.model.encoder
+    torch.testing.assert_close(torch.cat([encoder(x[:3]), encoder(x[3:], x[2])]), whole)
+    assert not whole[0, 0, 2:].any()
+    with pytest.raises(SettingsError, match="differences: one step alone has none"):
+        task.model.step(x[0])
+    elman.export(task, tmp_path / "onnx", to="onnx")  # which compares steps with sequences
+    assert {"sequence.onnx", "step.onnx"} <= {path.name for path in (tmp_path / "onnx").iterdir()}
+    without = fitted((inputs, labels), epochs=1, differences=False)
+    assert without.model.recurrent.input_size == 2
+    with pytest.raises(SettingsError, match=r"differences: .* need features"):
+        fitted(differences=True)

@@ -1,15 +1,19 @@
 """The one model of all tasks: encode, recur, head. A task chooses the first and the last."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.errors import SettingsError
 from elman.nn import LockedDropout, Recurrent, TokenDropout
 from elman.nn.export_spec import ExportSpec
 from elman.nn.graph import Graph, Value
-from elman.nn.graph_ops import apply, embedding, weight
+from elman.nn.graph_ops import apply, concat, embedding, weight
 from elman.nn.recurrent import AnyState
 from elman.nn.state import State, as_tuple
+from elman.tasks.previous_step import previous
 
 
 class TokenEncoder(nn.Module):
@@ -72,31 +76,60 @@ class TokenEncoder(nn.Module):
 class FeatureEncoder(nn.Module):
     """Feature vectors brought to mean 0 and deviation 1, by what the training data had.
 
-    The statistics are part of the weights: `mean` and `deviation`, shape (F,).
+    The statistics are part of the weights: `mean` and `deviation`, shape (F,). With `motion`, the
+    deviation of the differences of successive steps, (F,), each step comes with its difference to
+    the one before, brought to deviation 1, too; that of a first step is 0.
     """
 
     mean: Tensor
     deviation: Tensor
+    motion: Tensor | None
 
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, motion: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
-        self.output_size = len(mean)
+        self.register_buffer("motion", motion)
+        self.output_size = len(mean) * (1 if motion is None else 2)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (T, B, F) to the same, standardised."""
-        return (features - self.mean) / self.deviation
+    def forward(self, features: Tensor, before: Tensor | None = None) -> Tensor:
+        """Features (T, B, F) to the same, standardised, (T, B, output_size); `before`, (B, F), are
+        those of the step before the first, if there was one."""
+        if self.motion is None:
+            return self._encoded(features, features)
+        first = features[:1] if before is None else before.unsqueeze(0)
+        return self._encoded(features, torch.cat([first, features[:-1]])[: len(features)])
 
     def graph_inputs(self, graph: Graph) -> tuple[Value, ...]:
         """`x`, features (T, B, F), or (B, F) in a graph of one step."""
         lead = ("B",) if graph.form == "step" else ("T", "B")
-        return (graph.input("x", (*lead, self.output_size)),)
+        return (graph.input("x", (*lead, len(self.mean))),)
 
     def to_graph(self, graph: Graph, features: Value) -> Value:
         """The standardised features in a graph to export."""
         centred = apply(graph, "sub", features, weight(graph, "mean", self.mean))
-        return apply(graph, "div", centred, weight(graph, "deviation", self.deviation))
+        found = apply(graph, "div", centred, weight(graph, "deviation", self.deviation))
+        if self.motion is None:
+            return found
+        change = apply(graph, "sub", features, previous(graph, features, "last_x"))
+        change = apply(graph, "div", change, weight(graph, "motion", self.motion))
+        return concat(graph, -1, found, change)
+
+    def stepped(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """One step, (B, F), as a graph of one step has it: with the step before as the state
+        `last_x`, once `begun` is 1."""
+        x = inputs["x"]
+        if self.motion is None:
+            return self._encoded(x, x), {}
+        before = torch.where(inputs["begun"][0] > 0, inputs["last_x"][0], x)
+        after = {"new_last_x": x.unsqueeze(0), "new_begun": inputs["begun"].clamp(min=1)}
+        return self._encoded(x, before), after
+
+    def _encoded(self, features: Tensor, before: Tensor) -> Tensor:
+        found = (features - self.mean) / self.deviation
+        if self.motion is None:
+            return found
+        return torch.cat([found, (features - before) / self.motion], -1)
 
 
 class SequenceModel(nn.Module):
@@ -120,7 +153,12 @@ class SequenceModel(nn.Module):
         return self.head(output, lengths), as_tuple(last)
 
     def step(self, inputs: Tensor, state: AnyState | None = None) -> tuple[Tensor, State]:
-        """One time step, for streaming: inputs (B, ...) to what the head makes, (B, ...)."""
+        """One time step, for streaming: inputs (B, ...) to what the head makes, (B, ...).
+
+        Raises `SettingsError` where the encoder needs the step before, too.
+        """
+        if getattr(self.encoder, "motion", None) is not None:
+            raise SettingsError("differences: one step alone has none; use a session of the task")
         encoded = self.encoder(inputs.unsqueeze(0)).squeeze(0)
         output, last = self.recurrent.step(encoded, state)
         return self.head(output.unsqueeze(0)).squeeze(0), as_tuple(last)

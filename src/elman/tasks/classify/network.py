@@ -36,7 +36,10 @@ def _encoder(
 ) -> TokenEncoder | WordEncoder | FeatureEncoder:
     if preprocessing.vocabulary is None:
         size = preprocessing.features or 0
-        return FeatureEncoder(*(preprocessing.scale or (torch.zeros(size), torch.ones(size))))
+        motion = torch.ones(size) if settings.differences else None
+        return FeatureEncoder(
+            *(preprocessing.scale or (torch.zeros(size), torch.ones(size), motion))
+        )
     sizes = preprocessing.vocabulary.size, settings.embedding_size
     buckets, vectors = preprocessing.ngram_buckets, preprocessing.vectors
     options: dict[str, Any] = {

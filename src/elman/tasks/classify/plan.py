@@ -43,7 +43,8 @@ def plan(train: ClassifyData, given: Mapping[str, Any], preset: Preset) -> Plan:
     lengths = [len(each) for each in train.examples.inputs]
     what = "recordings" if train.sound else "sequences"
     facts = f"{examples:,} {what} of {np.median(lengths):.0f} steps (median); {labels}"
-    return Plan(facts, {**chosen, "summary_model": given.get("bidirectional", True)})
+    chosen |= {"differences": True, "summary_model": given.get("bidirectional", True)}
+    return Plan(facts, chosen)
 
 
 def _of_texts(texts: list[str], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -36,8 +36,8 @@ class ClassifyPreprocessing:
     - `vocabulary`: of texts. `features`: numbers a step of all else.
     - `ngram_buckets`: vectors that the words' character n-grams share; 0 without n-grams.
     - `sound`: how sound becomes features.
-    - `scale`: while training on features, their mean and deviation, (F,) each; later they are
-      among the weights.
+    - `scale`: while training on features, their mean and deviation, and that of the differences of
+      successive steps if the network takes them, (F,) each; later they are among the weights.
     - `vectors`: while training, those of the user's file that words begin with; later they are
       among the weights, too.
     - `ngrams`, `summary`: a linear model beside the network, of texts or of all else.
@@ -50,7 +50,7 @@ class ClassifyPreprocessing:
     features: int | None = None
     ngram_buckets: int = 0
     sound: AcousticFeatures | None = None
-    scale: tuple[Tensor, Tensor] | None = None
+    scale: tuple[Tensor, Tensor, Tensor | None] | None = None
     vectors: WordVectors | None = None
     class_weights: Tensor | None = None
     ngrams: NgramModel | None = None
@@ -76,9 +76,18 @@ class ClassifyPreprocessing:
                     f" holds {'sound' if train.sound else 'feature vectors'}"
                 )
             found = replace(found, features=int(np.shape(train.examples.inputs[0])[1]))
-            deviation, mean = torch.std_mean(torch.cat(found.sequences(train)), 0)
-            return replace(found, scale=(mean, torch.where(deviation > 0, deviation, 1)))
+            sequences = found.sequences(train)
+            deviation, mean = torch.std_mean(torch.cat(sequences), 0)
+            motion = None
+            if settings.differences:
+                changes = torch.cat([each.diff(dim=0) for each in sequences])
+                motion = _or_one(changes.std(0) if len(changes) > 1 else 0 * mean)
+            return replace(found, scale=(mean, _or_one(deviation), motion))
         check_words(settings)
+        if settings.differences:
+            raise SettingsError(
+                "differences: differences of steps need features or sound, and the data holds texts"
+            )
         if settings.summary_model:
             raise SettingsError(
                 "summary_model: statistics need features or sound, and the data holds texts"
@@ -247,3 +256,8 @@ class ClassifyPreprocessing:
         return cls(
             config["labels"], config["several"], vocabulary, ngram_buckets=buckets, ngrams=ngrams
         )
+
+
+def _or_one(deviation: Tensor) -> Tensor:
+    """Deviations to divide by: 1 where there is none."""
+    return torch.where(deviation > 0, deviation, 1)

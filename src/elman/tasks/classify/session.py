@@ -40,10 +40,12 @@ class ClassifyUpdate(Update):
 
 
 class Seen(NamedTuple):
-    """What is remembered of steps: the recurrent state, and what pooling needs."""
+    """What is remembered of steps: the recurrent state, what pooling needs, and of features the
+    last step, (1, F), where the network takes its difference to the next."""
 
     recurrent: tuple[Tensor, ...]
     pooling: dict[str, Tensor]
+    last: Tensor | None = None
 
 
 class ClassifySession:
@@ -150,12 +152,14 @@ class ClassifySession:
         if not count:
             return seen, steps
         model: Any = self._model
+        last = inputs[-1] if self._task.settings.differences else None
+        before = () if seen is None or seen.last is None else (seen.last,)
         with inference(model) as device:
-            encoded = model.encoder(move(inputs, device))
+            encoded = model.encoder(*move((inputs, *before), device))
         output, state = yield Run(model.recurrent, encoded, () if seen is None else seen.recurrent)
         with inference(model):
             pooling = model.head.pooling.gather(output, None if seen is None else seen.pooling)
-        return Seen(state, pooling), steps + count
+        return Seen(state, pooling, last), steps + count
 
     def _scores(self, seen: Seen) -> list[Tensor]:
         model: Any = self._model
@@ -222,7 +226,7 @@ class ClassifySession:
                 for n, t in tensors.items()
                 if n.startswith("pooling.")
             }
-            self._seen = Seen(recurrent, pooling)
+            self._seen = Seen(recurrent, pooling, tensors.get("last"))
         self._pending, self._steps = pending, state["steps"]
         self._finished = state["finished"]
 
@@ -239,6 +243,8 @@ class ClassifySession:
 
 def _named(seen: Seen) -> dict[str, Tensor]:
     recurrent = {f"recurrent.{i}": tensor for i, tensor in enumerate(seen.recurrent)}
+    if seen.last is not None:
+        recurrent["last"] = seen.last
     return {**recurrent, **{f"pooling.{name}": tensor for name, tensor in seen.pooling.items()}}
 
 

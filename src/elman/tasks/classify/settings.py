@@ -44,7 +44,8 @@ class ClassifySettings(
     planned: ClassVar[frozenset[str]] = frozenset(
         {
             *("batch_size", "epochs", "evaluate_every", "hidden_size", "tokens"),
-            *("input_dropout", "token_dropout", "ngram_model", "summary_model", "cooldown"),
+            *("input_dropout", "token_dropout", "ngram_model", "summary_model", "differences"),
+            "cooldown",
         }
     )
 
@@ -68,6 +69,11 @@ class ClassifySettings(
         False,
         description="Combine the network of features or sound with a linear model of statistics"
         " over the steps, weighted on the validation data.",
+    )
+    differences: bool = Field(
+        False,
+        description="Add each step's difference to the step before as further features, if the"
+        " inputs are features or sound.",
     )
     ngram_buckets: int = Field(
         0,

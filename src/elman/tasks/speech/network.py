@@ -24,9 +24,9 @@ class Steps(FeatureEncoder):
         super().__init__(mean, deviation)
         self.dropout = LockedDropout(dropout)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, before: Tensor | None = None) -> Tensor:
         """Features (T, B, F) to the same, standardised."""
-        dropped: Tensor = self.dropout(super().forward(features))
+        dropped: Tensor = self.dropout(super().forward(features, before))
         return dropped
 
 

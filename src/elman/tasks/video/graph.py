@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from elman.nn import graph_ops as ops
 from elman.nn.graph import Graph, Value
 from elman.nn.graph_modules import describe
+from elman.tasks.previous_step import previous
 
 if TYPE_CHECKING:
     from elman.tasks.video.encoder import FrameEncoder
@@ -26,33 +25,10 @@ def features(graph: Graph, encoder: "FrameEncoder", frames: Value) -> Value:
     values = ops.apply(graph, "sub", ops.apply(graph, "div", frames, 255.0), pixels.mean)
     values = ops.apply(graph, "div", values, pixels.deviation)
     if encoder.differences:
-        change = ops.apply(graph, "sub", values, _before(graph, values))
+        change = ops.apply(graph, "sub", values, previous(graph, values, "last_frame"))
         change = ops.apply(graph, "mul", change, pixels.deviation / pixels.motion)
         values = ops.concat(graph, -1, values, change)
     flat = ops.reshape(graph, values, count, *values.shape[-3:])
     maps = ops.transpose(graph, flat, 0, 3, 1, 2)
     found: Value = describe(graph, encoder.layers, maps)
     return ops.reshape(graph, found, *lead, encoder.output_size)
-
-
-def _before(graph: Graph, values: Value) -> Value:
-    """The frame before each; before the first the first itself."""
-    if graph.form == "sequence":
-        rest = values.shape[1:]
-        first, others = (
-            graph.add("slice", values, shapes=[(size, *rest)], axis=0, start=0, stop=stop)[0]
-            for size, stop in ((1, 1), ("T-1", -1))
-        )
-        return graph.add("concat", first, others, shapes=[values.shape], axis=0)[0]
-    begun = graph.state("begun", np.zeros((1, 1, 1, 1, 1)))
-    last = graph.state("last_frame", np.zeros((1, 1, *map(int, values.shape[1:]))))
-    graph.update(last, ops.reshape(graph, values, 1, *values.shape))
-    graph.update(begun, ops.apply(graph, "maximum", begun, 1.0))
-    before = ops.apply(
-        graph,
-        "where",
-        ops.apply(graph, "gt", begun, 0.0),
-        last,
-        ops.reshape(graph, values, 1, *values.shape),
-    )
-    return ops.reshape(graph, before, *values.shape)
