@@ -77,7 +77,7 @@ def test_saved_and_loaded(task, tmp_path):
     path = tmp_path / "other"
     for name in tensors:
         save_file({**tensors, name: tensors[name][:-1].contiguous()}, path)
-        with pytest.raises(ModelError, match=f"{name} do not fit a model of 2 classes and 2 feat"):
+        with pytest.raises(ModelError, match=f"{name} do not fit a model of 2 classes and 25"):
             SummaryModel.load(path, 2, 2)
     save_file({"mean": tensors["mean"]}, path)
     with pytest.raises(ModelError, match="does not hold a model of summary statistics"):

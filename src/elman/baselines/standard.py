@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_FARTHEST = 10.0  # deviations from the mean that a number counts for
+FARTHEST = 10.0  # deviations from the mean that a number counts for
 
 
 def scale_of(values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -24,4 +24,4 @@ def scaled(
     values: NDArray[np.floating], mean: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """The values less `mean`, times `scale`, from -10 to 10: (N, D)."""
-    return ((values - mean) * scale).clip(-_FARTHEST, _FARTHEST).astype(np.float32)
+    return ((values - mean) * scale).clip(-FARTHEST, FARTHEST).astype(np.float32)

@@ -19,12 +19,12 @@ _TOGETHER = 256  # sequences of one length
 
 
 class Fitted(NamedTuple):
-    """A linear model of standardised statistics, and of how many sequences it was made."""
+    """A linear model of standardised numbers, and of how many examples it was made."""
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     model: Logistic
-    sequences: int
+    examples: int
 
 
 def fit_summary(
@@ -38,12 +38,18 @@ def fit_summary(
     """The model of labelled sequences with `count` classes; of very many a sample."""
     width = len(summary(sequences[0]))
     kept = sample.stratified(labels, max(1, int(_MOST_NUMBERS / width / max(1, count))), seed)
-    known = summaries([sequences[i] for i in kept])
-    mean, scale = scale_of(known)
-    theirs = [labels[i] for i in kept]
-    inputs = scaled(known, mean, scale)
-    model = Logistic.fit(inputs, theirs, several=several, strength=STRENGTH)
-    return Fitted(mean, scale, model, len(kept))
+    values = summaries([sequences[i] for i in kept])
+    return fit_standardised(values, [labels[i] for i in kept], several=several)
+
+
+def fit_standardised(
+    values: NDArray[np.floating], labels: Sequence[Label], *, several: bool
+) -> Fitted:
+    """The model of numbers (N, D) of labelled examples."""
+    mean, scale = scale_of(values)
+    inputs = scaled(values, mean, scale)
+    model = Logistic.fit(inputs, labels, several=several, strength=STRENGTH)
+    return Fitted(mean, scale, model, len(values))
 
 
 def standardised(
@@ -83,7 +89,7 @@ def summary_linear(
         found.model.predict(standardised(sequences, found.mean, found.scale)),
         labels,
         started=started,
-        note=sample.note(found.sequences, len(train), "sequences"),
+        note=sample.note(found.examples, len(train), "sequences"),
     )
 
 
@@ -108,8 +114,8 @@ def summaries(sequences: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
     found: list[Any] = [None] * len(sequences)
     for numbers in of_length.values():
         for start in range(0, len(numbers), _TOGETHER):
-            some = numbers[start : start + _TOGETHER]
-            for i, values in zip(some, _of_one_length([sequences[i] for i in some]), strict=True):
+            part = numbers[start : start + _TOGETHER]
+            for i, values in zip(part, _of_one_length([sequences[i] for i in part]), strict=True):
                 found[i] = values
     return np.array(found, np.float64)
 

@@ -17,7 +17,7 @@ class ClassifyHead(nn.Module):
     """Pool the steps and score the classes: (T, B, H) to (B, classes).
 
     Without training the scores are divided by `temperature`, which calibrates them. The scores of
-    a `linear` model, of n-grams or of summary statistics, may be added, times `linear_weight`.
+    a `linear` model, of n-grams, summary statistics or shapes, may be added, times `linear_weight`.
     """
 
     temperature: Tensor
@@ -28,7 +28,7 @@ class ClassifyHead(nn.Module):
         classes: int,
         *,
         dropout: float = 0.0,
-        linear: Literal["ngram", "summary"] | None = None,
+        linear: Literal["ngram", "summary", "shape"] | None = None,
     ) -> None:
         super().__init__()
         self.locked = LockedDropout(dropout)
@@ -75,7 +75,8 @@ class ClassifyHead(nn.Module):
         """The network's scores and those of a linear model, (B, classes) both."""
         if linear is None:
             return scores
-        return scores + self.linear_weight * linear.to(scores) / self.temperature
+        beside = self.linear_weight * linear.to(scores)
+        return scores + (beside if self.training else beside / self.temperature)
 
     def reset(self) -> None:
         """Give the network's own scores: no temperature, no linear model."""

@@ -28,7 +28,10 @@ def adapted(task: "Handwriting", samples: HandwritingData, settings: TrainSettin
         raise SettingsError("there are no samples to adapt to")
     changed = copy(task)
     changed._model = deepcopy(task.model)
-    batches: Any = changed.batches(changed.preprocessing, samples, training=True)
+    known = changed.preprocessing
+    batches: Any = changed.batches(known, samples, training=True)
+    if known.shape is not None:  # it stays as it is, and the network learns what it lacks
+        batches.beside = known.linear_scores(batches.sequences)
     for model in networks(changed.model):
         before = [weight.detach().clone() for weight in model.parameters()]
 

@@ -70,3 +70,18 @@ def read_data(
         path=settings.path,
     )
     return HandwritingData(found.with_points())
+
+
+def of_known(
+    held_out: HandwritingData, train: HandwritingData, *, is_text: bool
+) -> HandwritingData:
+    """The held-out samples whose symbols or characters occur in the training data."""
+    known = set(train.texts)
+    if is_text:
+        letters = set("".join(known))
+        kept = [i for i, text in enumerate(held_out.texts) if set(text) <= letters]
+    else:
+        kept = [i for i, text in enumerate(held_out.texts) if text in known]
+    if len(kept) == len(held_out):
+        return held_out
+    return HandwritingData(held_out.samples.select(kept))

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from elman.baselines.standard import FARTHEST
 from elman.nn.export_spec import ExportSpec, Run
+from elman.nn.graph import Graph, Value
+from elman.nn.graph_ops import apply, linear
 from elman.tasks.ensemble import only_network
+from elman.tasks.handwriting import graph as graphs
+from elman.tasks.handwriting.shape import shape as shape_of
 from elman.tasks.handwriting.steps import LONGEST, SMALLEST
-from elman.tasks.sequence_export import measured, named, probabilities, sequence_spec
+from elman.tasks.sequence_export import Ending, measured, named, probabilities, sequence_spec
+from elman.tasks.summary_export import with_linear
 from elman.tasks.transcription.described import CTC, described_search
 
 if TYPE_CHECKING:
+    from elman.tasks.handwriting.preprocessing import HandwritingPreprocessing
     from elman.tasks.handwriting.task import Handwriting
 
 _STEPS = (
@@ -36,7 +43,7 @@ def export_spec(task: "Handwriting") -> ExportSpec:
     """Graphs from steps of ink to log probabilities of characters at every step, or to `scores`
     and `probabilities` of symbols."""
     known, model = task.preprocessing, only_network(task)
-    ending = named("log_probabilities") if known.is_text else probabilities()
+    ending = named("log_probabilities") if known.is_text else _of_symbols(known, model.head)
     ink = {"resolution": known.steps.resolution, "size": known.steps.size, "top": known.steps.top}
     ink |= {"smallest": SMALLEST, "longest": LONGEST}
     answers: dict[str, Any] = {"labels": known.labels}
@@ -58,6 +65,27 @@ def export_spec(task: "Handwriting") -> ExportSpec:
         draw={"x": _drawn},
         objective=(task.objective.name, bool(task.objective.maximize)),
     )
+
+
+def _of_symbols(known: "HandwritingPreprocessing", head: Any) -> Ending:
+    """Scores, with those of the model of shapes if there is one, and probabilities."""
+    last, shape, resolution = probabilities(), known.shape, known.steps.resolution
+    if shape is None:
+        return last
+
+    def in_graph(graph: Graph) -> Value:
+        x = next(value for value in graph.inputs if value.name == "x")
+        values = graphs.shape(graph, x, resolution, keep_size=shape.keep_size)
+        centred = apply(graph, "sub", values, graph.constant("mean", shape.mean))
+        values = apply(graph, "mul", centred, graph.constant("scale", shape.scale))
+        values = apply(graph, "minimum", apply(graph, "maximum", values, -FARTHEST), FARTHEST)
+        return linear(graph, values, shape.weight.T.contiguous(), shape.bias)
+
+    def of_inputs(inputs: Mapping[str, Tensor]) -> Tensor:
+        found = shape_of(inputs["x"], resolution, keep_size=shape.keep_size)
+        return shape.scores_of(found.numpy())
+
+    return with_linear(last, head, in_graph, of_inputs)
 
 
 def _drawn(shape: list[int], generator: torch.Generator) -> Tensor:

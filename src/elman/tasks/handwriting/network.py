@@ -1,5 +1,7 @@
 """The network of a recogniser: steps of the pen to scores of symbols or of characters."""
 
+from typing import Literal
+
 from elman.cells import Cell
 from elman.nn import Pooling
 from elman.tasks.classify.head import ClassifyHead
@@ -20,4 +22,6 @@ def recogniser(
     if is_text:
         return SequenceModel(encoder, recurrent, Characters(size, classes, dropout))
     pooling = Pooling(settings.pooling, size, bidirectional=both_ways)
-    return SequenceModel(encoder, recurrent, ClassifyHead(pooling, classes, dropout=dropout))
+    linear: Literal["shape"] | None = "shape" if settings.shape_model else None
+    head = ClassifyHead(pooling, classes, dropout=dropout, linear=linear)
+    return SequenceModel(encoder, recurrent, head)

@@ -11,6 +11,7 @@ from elman.tasks.plan import Plan, Preset, length, units
 
 _SYMBOLS = 10  # samples of each label, from which on longer labels are taken for symbols
 _TOLD_BY_SIZE = 0.25  # share of the variance of size or place that the symbols explain
+_MOST_SHAPES = 1000  # symbols
 _FEWEST_STEPS = 1500  # CTC writes nothing but blanks for the first hundreds
 
 
@@ -30,6 +31,7 @@ def plan(train: HandwritingData, given: Mapping[str, Any], preset: Preset) -> Pl
         what = f"{samples:,} symbols of {classes} kinds{by}"
         hard = min(max(1.0, (classes / 10) ** 0.5), 2.5)
         steps = max(float(np.clip(15 * an_epoch, 1000 * hard, 1600 * hard)), 3 * an_epoch)
+        chosen["shape_model"] = classes <= _MOST_SHAPES
         chosen["keep_size"] = is_told_by_size(train.samples.inks, texts)
         size = 96 if classes <= 20 else 128
     else:

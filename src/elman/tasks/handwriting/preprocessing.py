@@ -13,15 +13,17 @@ from torch import Tensor
 from elman.decode.alphabet import Alphabet
 from elman.decode.arpa import read_arpa, write_arpa
 from elman.decode.ngram import estimate
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.tasks.handwriting.dataset import HandwritingData
 from elman.tasks.handwriting.settings import HandwritingSettings
+from elman.tasks.handwriting.shape import SHAPE, ShapeModel
 from elman.tasks.handwriting.steps import Steps
 from elman.tasks.start import check_labels
 from elman.tasks.storage import Saved
 from elman.tasks.transcription.words import TextModel, alphabet_of, words_for
 
-ALPHABET, WORDS = FILES = "alphabet.json", "words.arpa"
+ALPHABET, WORDS = "alphabet.json", "words.arpa"
+FILES = (ALPHABET, WORDS, SHAPE)
 _MOST_NAMED = 20
 
 
@@ -32,11 +34,13 @@ class HandwritingPreprocessing:
     - `steps`: from ink to steps of the network.
     - `labels`: the symbols, sorted; none of texts.
     - `texts`: alphabet and words of texts; None of symbols.
+    - `shape`: a linear model of symbols' shapes, beside the network.
     """
 
     steps: Steps
     labels: list[str]
     texts: TextModel | None = None
+    shape: ShapeModel | None = None
 
     @classmethod
     def learn(
@@ -60,6 +64,37 @@ class HandwritingPreprocessing:
         elif settings.ngram and alphabet.space is not None:
             words = estimate(train.texts, order=settings.ngram)
         return cls(steps, [], TextModel(alphabet, words))
+
+    def with_shape(self, train: HandwritingData, settings: HandwritingSettings) -> Self:
+        """With a linear model of symbols' shapes, if the settings ask for one."""
+        if not settings.shape_model:
+            return self.without_linear
+        if self.is_text:
+            raise SettingsError("shape_model: shapes are of symbols, and these samples are texts")
+        known = set(self.labels)
+        kept = [i for i, text in enumerate(train.texts) if text in known]
+        sequences = self.sequences(train)
+        shape = ShapeModel.learn(
+            [sequences[i] for i in kept],
+            [train.texts[i] for i in kept],
+            self.labels,
+            self.steps.resolution,
+            keep_size=settings.keep_size,
+            seed=settings.seed,
+        )
+        return replace(self, shape=shape)
+
+    @property
+    def without_linear(self) -> Self:
+        """The same for the network alone."""
+        return replace(self, shape=None)
+
+    def linear_scores(self, sequences: Sequence[Tensor]) -> Tensor | None:
+        """The scores (logits) of the linear model, (N, symbols), from steps (T, 6) of each sample;
+        None without one."""
+        if self.shape is None:
+            return None
+        return self.shape.scores(sequences, self.steps.resolution)
 
     @property
     def is_text(self) -> bool:
@@ -130,9 +165,9 @@ class HandwritingPreprocessing:
         }
 
     def assets(self) -> Mapping[str, Callable[[Path], None]]:
-        """The alphabet of texts, and the words if there are any."""
+        """The alphabet of texts, and the words if there are any; the linear model of symbols."""
         if self.texts is None:
-            return {}
+            return {} if self.shape is None else {SHAPE: self.shape.save}
         assets: dict[str, Callable[[Path], None]] = {ALPHABET: self.texts.alphabet.save}
         if (words := self.texts.words) is not None:
             assets[WORDS] = lambda path: write_arpa(words, path)
@@ -145,7 +180,12 @@ class HandwritingPreprocessing:
         is_text = settings.kind == "text"
         steps = Steps(is_text, settings.resolution, config["size"], config["top"])
         if not is_text:
-            return cls(steps, config["labels"])
+            labels, shape = config["labels"], None
+            if settings.shape_model:
+                shape = ShapeModel.load(
+                    saved.asset(SHAPE), len(labels), keep_size=settings.keep_size
+                )
+            return cls(steps, labels, shape=shape)
         alphabet = Alphabet.load(saved.asset(ALPHABET))
         has_words = (settings.ngram or settings.lm) and alphabet.space is not None
         words = read_arpa(saved.asset(WORDS)) if has_words else None

@@ -45,7 +45,10 @@ class HandwritingSettings(
     }
 
     planned: ClassVar[frozenset[str]] = frozenset(
-        {"batch_size", "epochs", "evaluate_every", "hidden_size", "kind", "keep_size"}
+        {
+            *("batch_size", "epochs", "evaluate_every", "hidden_size"),
+            *("kind", "keep_size", "shape_model"),
+        }
     )
 
     kind: Literal["auto", "symbol", "text"] = Field(
@@ -56,6 +59,11 @@ class HandwritingSettings(
         False,
         description="Use the size and position of samples, too, as for c and C: the scale in use"
         " must then be that of training.",
+    )
+    shape_model: bool = Field(
+        False,
+        description="Combine the network of symbols with a linear model of their shape, whatever"
+        " the order of strokes, weighted on the validation data.",
     )
     resolution: int = Field(
         16,

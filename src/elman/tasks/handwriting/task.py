@@ -23,7 +23,7 @@ from elman.tasks.handwriting.adaptation import adapted
 from elman.tasks.handwriting.answers import COLUMNS, characters
 from elman.tasks.handwriting.baselines import baselines, character_errors
 from elman.tasks.handwriting.batches import TextBatches, by_length
-from elman.tasks.handwriting.dataset import HandwritingData, read_data
+from elman.tasks.handwriting.dataset import HandwritingData, of_known, read_data
 from elman.tasks.handwriting.export import export_spec
 from elman.tasks.handwriting.flags import COMMANDS
 from elman.tasks.handwriting.messages import HandwritingMessages
@@ -86,7 +86,8 @@ class Handwriting(Task):
     preprocessing_type = HandwritingPreprocessing
     asset_names = FILES
     fixed = ("kind", "keep_size", "resolution", "bidirectional", "pooling")
-    found_after_training = ("head.temperature",)
+    learns_again = "linear model"
+    found_after_training = ("head.temperature", "head.shape_weight")
 
     @property
     def labels(self) -> list[str]:
@@ -180,7 +181,7 @@ class Handwriting(Task):
         train, held_out = data.split(self.settings.held_out, self.settings.seed)
         kind = self.settings.kind
         is_text = kind == "text" or (kind == "auto" and not are_symbols(train.texts))
-        return train, _of_known(held_out, train, is_text=is_text)
+        return train, of_known(held_out, train, is_text=is_text)
 
     def plan(self, train: HandwritingData) -> Plan:
         """By the numbers of samples and symbols."""
@@ -190,7 +191,13 @@ class Handwriting(Task):
         self, train: HandwritingData, start: HandwritingPreprocessing | None = None
     ) -> HandwritingPreprocessing:
         """Symbols or alphabet, and the usual size."""
-        return HandwritingPreprocessing.learn(train, self.settings, start)
+        found = HandwritingPreprocessing.learn(train, self.settings, start)
+        return found.with_shape(train, self.settings)
+
+    def learn_again(self, data: HandwritingData) -> HandwritingPreprocessing | None:
+        """With a linear model of the shapes of all samples."""
+        known = self._known
+        return None if known.shape is None else known.with_shape(data, self.settings)
 
     def precision(self, preprocessing: HandwritingPreprocessing) -> torch.dtype:  # noqa: ARG002
         """Steps are float32."""
@@ -212,9 +219,11 @@ class Handwriting(Task):
             if training:
                 return TextBatches(sequences, ids, settings.batch_size, settings.seed)
             return by_length(sequences, ids)
-        size = settings.batch_size if training else _BATCH
         targets = preprocessing.targets(data)
-        return PaddedBatches(sequences, targets, size, seed=settings.seed, shuffle=training)
+        if training:
+            return PaddedBatches(sequences, targets, settings.batch_size, seed=settings.seed)
+        beside = preprocessing.linear_scores(sequences)
+        return PaddedBatches(sequences, targets, _BATCH, shuffle=False, beside=beside)
 
     def loss(self, model: SequenceModel, batch: Any, state: None) -> Step:
         """Cross entropy of symbols, connectionist temporal classification of texts."""
@@ -223,6 +232,7 @@ class Handwriting(Task):
             waits = self.settings.bidirectional
             loss = batch_loss(model.head, scores, batch, waits=waits)
         else:
+            scores = cast("ClassifyHead", model.head).with_linear(scores, batch.beside)
             smoothing = self.settings.label_smoothing
             loss = F.cross_entropy(scores, batch.targets, label_smoothing=smoothing)
         return Step(loss, len(batch.lengths), state)
@@ -231,7 +241,7 @@ class Handwriting(Task):
         """Of each sample the scores of symbols, or the log probabilities of characters, (T, V)."""
         scores, _ = model(batch.inputs, lengths=batch.lengths)
         if not self._known_while_training.is_text:
-            return cast("Tensor", scores)
+            return cast("ClassifyHead", model.head).with_linear(scores, batch.beside)
         both = zip(scores.unbind(1), batch.lengths.tolist(), strict=True)
         return [each[:length] for each, length in both]
 
@@ -283,7 +293,8 @@ class Handwriting(Task):
         return Objective(name, maximize=name in ("accuracy", "macro_f1"))
 
     def calibrate(self, model: SequenceModel, validation: HandwritingData) -> None:
-        """Find the temperature of symbols' probabilities, or the weight of the model of words."""
+        """Find the temperature of symbols' probabilities and the weight of the linear model, or the
+        weight of the model of words."""
         known = self._known_while_training
         if known.texts is not None:
             steps = [each.numpy() for each in self._outputs(validation)]
@@ -292,9 +303,10 @@ class Handwriting(Task):
             return
         head = cast("ClassifyHead", model.head)
         head.reset()
-        batches: Any = self.batches(known, validation, training=False)
+        batches: Any = self.batches(known.without_linear, validation, training=False)
         scores = torch.stack(infer(model, batches, self.outputs))
-        head.calibrate(scores, None, known.targets(validation))
+        linear = known.linear_scores(known.sequences(validation))
+        head.calibrate(scores, linear, known.targets(validation))
 
     def baselines(self, train: HandwritingData, held_out: HandwritingData) -> list[Baseline]:
         """Nearest neighbour by dynamic time warping, and the most frequent answer."""
@@ -373,18 +385,3 @@ def _text(hypotheses: Sequence[Hypothesis]) -> Prediction:
     if others:
         details["others"] = tuple((each.text, each.score) for each in others)
     return Prediction(best.text, details=details, columns=COLUMNS)
-
-
-def _of_known(
-    held_out: HandwritingData, train: HandwritingData, *, is_text: bool
-) -> HandwritingData:
-    """The held-out samples whose symbols or characters occur in the training data."""
-    known = set(train.texts)
-    if is_text:
-        letters = set("".join(known))
-        kept = [i for i, text in enumerate(held_out.texts) if set(text) <= letters]
-    else:
-        kept = [i for i, text in enumerate(held_out.texts) if text in known]
-    if len(kept) == len(held_out):
-        return held_out
-    return HandwritingData(held_out.samples.select(kept))

@@ -1,0 +1,115 @@
+"""How much ink of each direction lies where in a symbol, whatever the order of its strokes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.baselines import sample
+from elman.baselines.summary_linear import fit_standardised
+from elman.nn import Ragged
+from elman.tasks.handwriting.graph import DOT, FAR, MAPS, OWN, PLACES
+from elman.tasks.linear_model import LinearModel
+
+SHAPE = "shape.safetensors"
+_MOST_NUMBERS = 4e9  # of all samples' maps, times symbols: some seconds
+_TOGETHER = 128  # samples
+
+
+class ShapeModel(LinearModel):
+    """Scores of symbols from the `shape` of their steps."""
+
+    @classmethod
+    def learn(
+        cls,
+        sequences: Sequence[Tensor],
+        labels: Sequence[str],
+        classes: Sequence[str],
+        resolution: int,
+        *,
+        keep_size: bool,
+        seed: int,
+    ) -> Self:
+        """From the steps of labelled samples; of very many a sample of them."""
+        most = max(1, int(_MOST_NUMBERS / _width(keep_size) / max(1, len(classes))))
+        kept = sample.stratified(labels, most, seed)
+        values = shapes([sequences[i] for i in kept], resolution, keep_size=keep_size)
+        found = fit_standardised(values, [labels[i] for i in kept], several=False)
+        return cls.of(found, classes)
+
+    def scores(self, sequences: Sequence[Tensor], resolution: int) -> Tensor:
+        """The scores (logits) of each symbol, (N, symbols)."""
+        return self.scores_of(shapes(sequences, resolution, keep_size=self.keep_size))
+
+    @property
+    def keep_size(self) -> bool:
+        """Whether sizes and places count, too."""
+        return len(self.mean) == _width(keep_size=True)
+
+    @classmethod
+    def load(cls, path: Path, classes: int, *, keep_size: bool) -> Self:
+        """Read what `save` wrote; ModelError if it does not fit so many symbols."""
+        return cls.read(path, classes, _width(keep_size), "shapes")
+
+
+def _width(keep_size: bool) -> int:
+    return MAPS * PLACES**2 + (OWN if keep_size else 0)
+
+
+def shapes(sequences: Sequence[Tensor], resolution: int, *, keep_size: bool) -> NDArray[np.float32]:
+    """The `shape` of samples, (N, 320), or (N, 324) with `keep_size`, from their steps (T, 6)."""
+    found = [np.zeros((0, _width(keep_size)), np.float32)]
+    for i in range(0, len(sequences), _TOGETHER):
+        steps, _ = Ragged.from_list(sequences[i : i + _TOGETHER]).pad()
+        found.append(shape(steps, resolution, keep_size=keep_size).numpy())
+    return np.concatenate(found)
+
+
+def shape(steps: Tensor, resolution: int, *, keep_size: bool) -> Tensor:
+    """The maps of ink, (B, 320), from steps (T, B, 6) as `Steps.read` makes them; padding is 0.
+
+    With `keep_size` four numbers more: the height on the page, the logarithms of width and height,
+    the size.
+    """
+    maps = shape_maps(steps, resolution)
+    if not keep_size:
+        return maps
+    points, real = steps[..., :2], steps[..., 3:4] > 0
+    high, low = (points.masked_fill(~real, end) for end in (-FAR, FAR))
+    top, size = steps[0, :, 4:5], steps[0, :, 5:6]
+    sides = ((high.amax(0) - low.amin(0)) * size + DOT).log()
+    return torch.cat([maps, top, sides, size.clamp(max=10)], -1)
+
+
+def shape_maps(steps: Tensor, resolution: int) -> Tensor:
+    """How much ink of each direction lies where, (B, 320), from steps (T, B, 6).
+
+    Each way from a step to the next lies between places of a grid of 8 x 8 over the box, and
+    between the directions across, falling, down and rising, forwards and backwards alike (as the
+    directional features of Bai & Huo 2005, *A study on the use of 8-directional features for online
+    handwritten Chinese character recognition*, but without the pen's sense); each map is the square
+    root of the length in units of the size. In the fifth, each step counts as one of `resolution`,
+    so that dots are in it.
+    """
+    start, real = steps[..., 2:3], steps[..., 3:4]
+    points = torch.where(real > 0, steps[..., :2], 0)
+    before = torch.cat([points[:1], points[:-1]])[: len(points)]
+    drawn = real * (1 - start)
+    way = (points - before) * drawn
+    length = way.norm(dim=-1, keepdim=True)
+    unit = way / length.clamp(min=1e-6)
+    across, down = unit.unbind(-1)
+    twice = torch.stack([across**2 - down**2, 2 * across * down], -1)
+    directions = torch.cat([twice.clamp(min=0), (-twice).clamp(min=0)], -1)
+    amounts = torch.cat([directions * length, real / resolution], -1)  # (T, B, 5)
+    middle = points - way / 2
+    at = (middle + 0.5) * (PLACES - 1)
+    near = (1 - (at.clamp(0, PLACES - 1).unsqueeze(-1) - torch.arange(PLACES)).abs()).clamp(min=0)
+    columns, rows = near.unbind(2)  # (T, B, 8)
+    where = (amounts.unsqueeze(-1) * rows.unsqueeze(2)).flatten(2)  # (T, B, 40)
+    found = where.permute(1, 2, 0) @ columns.transpose(0, 1)
+    return found.sqrt().flatten(1)
