@@ -15,6 +15,7 @@ from cyclopts import App
 
 from elman.data import find_sounds, read_examples
 from elman.tasks import Classify
+from elman.tasks.metrics import fit_temperature
 
 
 class Case(NamedTuple):
@@ -57,16 +58,19 @@ def parts(case: Case) -> tuple[Any, Any, int]:
 
 
 def measure(train: Any, test: Any, seed: int) -> tuple[float, float, float, float]:
-    """Test accuracies of the network, of both, and of the linear model; the weight chosen."""
+    """Test accuracies of the network, of both, and of the linear model; the weight chosen, as a
+    share of the calibrated network's."""
     task = Classify(seed=seed, baselines=False).fit(train, progress=False)
-    data, head = task.read(test, labelled=True), task.model.head
-    targets, chosen = task.preprocessing.targets(data), float(head.linear_weight)
-    head.temperature.fill_(1)
-    linear = task.preprocessing.linear_scores(data)
-    head.linear_weight.zero_()
+    data, head, known = task.read(test, labelled=True), task.model.head, task.preprocessing
+    targets, linear = known.targets(data), known.linear_scores(data)
+    _, held_out = task.split(task.read(train, labelled=True))
+    chosen = float(head.linear_weight)
+    head.reset()
+    usual = fit_temperature(torch.stack(list(task._outputs(held_out))), known.targets(held_out))
     network = torch.stack(list(task._outputs(data)))
-    found = (network, network + linear, linear)
-    return *(float((each.argmax(-1) == targets).double().mean()) for each in found), chosen
+    found = (network, network + usual * linear, linear)
+    accuracies = (float((each.argmax(-1) == targets).double().mean()) for each in found)
+    return *accuracies, chosen / usual
 
 
 @app.default

@@ -13,8 +13,8 @@ def test_the_weight_is_the_best_of_the_candidates():
     def loss(scores):
         return calibrated_loss(scores, targets)
 
-    assert fitted_weight(random, right, loss) > 5
-    assert fitted_weight(right, random, loss) == 0
+    assert fitted_weight(random, right, loss, 1.0) > 5
+    assert fitted_weight(right, random, loss, 1.0) == 0
 
 
 def test_both_count_alike_where_nothing_tells_them_apart():
@@ -24,6 +24,6 @@ def test_both_count_alike_where_nothing_tells_them_apart():
     def loss(scores):
         return calibrated_loss(scores, targets)
 
-    assert fitted_weight(right, 2 * right, loss) == 1
-    assert fitted_weight(right, torch.zeros(4, 2), loss) == 1
-    assert fitted_weight(right + random / 4, right - random / 4, loss) == 1
+    assert fitted_weight(right, 2 * right, loss, 1.0) == 1
+    assert fitted_weight(right, torch.zeros(4, 2), loss, 0.5) == 0.5
+    assert fitted_weight(right + random / 4, right - random / 4, loss, 1.0) == 1

@@ -43,12 +43,16 @@ def fit_summary(
 
 
 def fit_standardised(
-    values: NDArray[np.floating], labels: Sequence[Label], *, several: bool
+    values: NDArray[np.floating],
+    labels: Sequence[Label],
+    *,
+    several: bool,
+    strength: float = STRENGTH,
 ) -> Fitted:
-    """The model of numbers (N, D) of labelled examples."""
+    """The model of numbers (N, D) of labelled examples; `strength` is that of the L2 penalty."""
     mean, scale = scale_of(values)
     inputs = scaled(values, mean, scale)
-    model = Logistic.fit(inputs, labels, several=several, strength=STRENGTH)
+    model = Logistic.fit(inputs, labels, several=several, strength=strength)
     return Fitted(mean, scale, model, len(values))
 
 

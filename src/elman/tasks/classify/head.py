@@ -93,7 +93,10 @@ class ClassifyHead(nn.Module):
         **Returns:** the calibrated scores.
         """
         if linear is not None:
-            weight = fitted_weight(scores, linear, lambda both: calibrated_loss(both, targets))
+            usual = fit_temperature(scores, targets)  # the calibrated network's counts as much
+            weight = fitted_weight(
+                scores, linear, lambda both: calibrated_loss(both, targets), usual
+            )
             self.linear_weight.fill_(weight)
             scores = scores + weight * linear
         temperature = fit_temperature(scores, targets)

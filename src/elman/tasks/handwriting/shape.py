@@ -17,6 +17,7 @@ from elman.tasks.linear_model import LinearModel
 
 SHAPE = "shape.safetensors"
 _MOST_NUMBERS = 4e9  # of all samples' maps, times symbols: some seconds
+_STRENGTH = 10.0  # of the L2 penalty: by it unseen writers' symbols are as likely as said
 _TOGETHER = 128  # samples
 
 
@@ -38,7 +39,9 @@ class ShapeModel(LinearModel):
         most = max(1, int(_MOST_NUMBERS / _width(keep_size) / max(1, len(classes))))
         kept = sample.stratified(labels, most, seed)
         values = shapes([sequences[i] for i in kept], resolution, keep_size=keep_size)
-        found = fit_standardised(values, [labels[i] for i in kept], several=False)
+        found = fit_standardised(
+            values, [labels[i] for i in kept], several=False, strength=_STRENGTH
+        )
         return cls.of(found, classes)
 
     def scores(self, sequences: Sequence[Tensor], resolution: int) -> Tensor:
