@@ -1,12 +1,13 @@
 """A linear model of standardised numbers, to stand beside a network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from elman.baselines.standard import scaled
 from elman.baselines.summary_linear import Fitted
 from elman.errors import ModelError
 from elman.tensor_files import misfits, read_tensors, write_tensors
+from elman.train.eager import eager
 
 _NAMES = ("mean", "scale", "weight", "bias")
 
@@ -38,6 +40,26 @@ class LinearModel:
     def scores_of(self, values: NDArray[np.floating]) -> Tensor:
         """The scores (logits) of each class, (N, classes), from numbers (N, D)."""
         return torch.from_numpy(scaled(values, self.mean, self.scale)) @ self.weight + self.bias
+
+    def adapted(self, values: NDArray[np.floating], targets: Tensor, strength: float) -> Self:
+        """One that was trained on, with few examples: numbers (N, D), classes (N,).
+
+        `strength / 2` times the squared distance to the weights before is added to their losses.
+        """
+        inputs = torch.from_numpy(scaled(values, self.mean, self.scale))
+        weight, bias = (each.clone().requires_grad_() for each in (self.weight, self.bias))
+        optimizer = eager(torch.optim.LBFGS)([weight, bias], max_iter=30)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(inputs @ weight + bias, targets, reduction="sum")
+            away = (weight - self.weight).square().sum() + (bias - self.bias).square().sum()
+            total = loss + strength / 2 * away
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        return replace(self, weight=weight.detach(), bias=bias.detach())
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""

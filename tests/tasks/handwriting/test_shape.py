@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import elman
 from elman.data import Ink
+from elman.data.ink.preparation import rotated
 from elman.errors import ModelError, SettingsError
 from elman.nn import Ragged
 from elman.tasks import Handwriting
@@ -157,3 +158,21 @@ def test_without_it() -> None:
 def test_texts_have_none(lines: elman.data.Inks) -> None:
     with pytest.raises(SettingsError, match="shapes are of symbols, and these samples are texts"):
         Handwriting(**SMALL, kind="text", shape_model=True).fit(lines, progress=False)
+
+
+def test_a_writer_moves_the_linear_model_too(reader: Handwriting) -> None:
+    random = np.random.default_rng(3)
+    texts = ["-", "l", "v", "x"] * 4
+    inks = [rotated(drawn(text, random), 55) for text in texts]
+    before = reader.preprocessing.shape
+    adapted = reader.adapt((inks, texts), steps=1)
+    after = adapted.preprocessing.shape
+    assert reader.preprocessing.shape is before
+    known = adapted.preprocessing
+    data = adapted.read((inks, texts), labelled=True)
+    targets, sequences = known.targets(data), known.sequences(data)
+    losses = [
+        float(torch.nn.functional.cross_entropy(each.scores(sequences, 6), targets))
+        for each in (before, after)
+    ]
+    assert losses[1] < losses[0] / 2

@@ -28,9 +28,9 @@ def adapted(task: "Handwriting", samples: HandwritingData, settings: TrainSettin
         raise SettingsError("there are no samples to adapt to")
     changed = copy(task)
     changed._model = deepcopy(task.model)
-    known = changed.preprocessing
+    changed._preprocessing = known = changed.preprocessing.of_writer(samples)
     batches: Any = changed.batches(known, samples, training=True)
-    if known.shape is not None:  # it stays as it is, and the network learns what it lacks
+    if known.shape is not None:  # the network learns what it lacks
         batches.beside = known.linear_scores(batches.sequences)
     for model in networks(changed.model):
         before = [weight.detach().clone() for weight in model.parameters()]

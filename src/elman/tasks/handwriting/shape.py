@@ -1,5 +1,6 @@
 """How much ink of each direction lies where in a symbol, whatever the order of its strokes."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -11,13 +12,17 @@ from torch import Tensor
 
 from elman.baselines import sample
 from elman.baselines.summary_linear import fit_standardised
+from elman.data import Ink
+from elman.data.ink.augment import augmented
 from elman.nn import Ragged
 from elman.tasks.handwriting.graph import DOT, FAR, MAPS, OWN, PLACES
+from elman.tasks.handwriting.settings import HandwritingSettings
 from elman.tasks.linear_model import LinearModel
 
 SHAPE = "shape.safetensors"
 _MOST_NUMBERS = 4e9  # of all samples' maps, times symbols: some seconds
 _STRENGTH = 10.0  # of the L2 penalty: by it unseen writers' symbols are as likely as said
+_NEAR = 1.0  # of the distance that a writer's samples move it
 _TOGETHER = 128  # samples
 
 
@@ -48,6 +53,11 @@ class ShapeModel(LinearModel):
         """The scores (logits) of each symbol, (N, symbols)."""
         return self.scores_of(shapes(sequences, resolution, keep_size=self.keep_size))
 
+    def of_writer(self, sequences: Sequence[Tensor], targets: Tensor, resolution: int) -> Self:
+        """One for a writer, from the steps and the symbols' numbers of a few samples."""
+        values = shapes(sequences, resolution, keep_size=self.keep_size)
+        return self.adapted(values, targets, _NEAR)
+
     @property
     def keep_size(self) -> bool:
         """Whether sizes and places count, too."""
@@ -57,6 +67,17 @@ class ShapeModel(LinearModel):
     def load(cls, path: Path, classes: int, *, keep_size: bool) -> Self:
         """Read what `save` wrote; ModelError if it does not fit so many symbols."""
         return cls.read(path, classes, _width(keep_size), "shapes")
+
+
+def varied(inks: Sequence[Ink], settings: HandwritingSettings) -> list[Ink]:
+    """Each ink once more, as strongly turned, slanted and scaled as while the network learns."""
+    random, even = np.random.default_rng(settings.seed), 3**0.5  # of an even draw's deviation
+    options = {
+        "rotation": min(even * settings.rotation, 180.0),
+        "shear": math.degrees(math.atan(even * settings.shear)),
+        "scale": math.expm1(even * settings.scale) if settings.keep_size else 0.0,
+    }
+    return [augmented(ink, random, **options) for ink in inks]
 
 
 def _width(keep_size: bool) -> int:
