@@ -43,7 +43,7 @@ from elman.tasks import Classify, Video
 
 app = App(help=__doc__)
 TRAINED, TESTED = 800, 800  # clips of motions
-SEQUENCES = 6000  # of Moving MNIST, about what 20 minutes of two cores read
+SEQUENCES = 15_000  # of Moving MNIST
 BUDGET = "20m"
 VIDEOS = 60  # of 300 frames, with events
 RADAR_BUDGET = "15m"

@@ -272,3 +272,21 @@ def test_sizes_that_are_none(size: Any) -> None:
 def test_sizes_are_numbers_pairs_or_words() -> None:
     sizes = [64, "64", (64, 64), "48x64", (48, 64), "48 x 64"]
     assert [Video(size=each).settings.sides for each in sizes] == [(64, 64)] * 3 + [(48, 64)] * 3
+
+
+def test_patches_are_coarse_where_no_frame_is_near_the_last_one() -> None:
+    random = np.random.default_rng(0)
+    still = np.repeat(random.integers(0, 255, (4, 1, 64, 64), np.uint8), 6, 1)
+    jumping = np.zeros((4, 6, 64, 64), np.uint8)  # a square that is elsewhere in each frame
+    for clip in jumping:
+        for frame in clip:
+            y, x = random.integers(0, 52, 2)
+            frame[y : y + 12, x : x + 12] = 255
+    sizes = {}
+    for name, frames in (("still", still), ("jumping", jumping), ("small", jumping[..., ::2, ::2])):
+        options: Any = {"kind": "predict", "inputs": 3, "horizon": 3, "baselines": False}
+        task = Video(**options, max_steps=1).fit(frames, frames, progress=False)
+        sizes[name] = task.settings.patch, task.settings.hidden_size
+    assert sizes["still"][0] == sizes["small"][0] == 4
+    assert sizes["jumping"] == (8, 2 * sizes["still"][1])
+    assert sizes["small"][1] == sizes["still"][1]

@@ -38,6 +38,7 @@ _CHANNELS = 64
 _FEW = 500  # windows side by side, below which the network is smaller
 _STEPS = 1500
 _CROP = 64  # pixels of a side
+_COARSE = 8  # pixels of a patch's side, where no frame is near the last one
 
 
 class Forecasting:
@@ -82,7 +83,12 @@ class Forecasting:
         windows = len(train) * max(1, (frames - settings.inputs) // settings.horizon)
         is_small = windows < _FEW
         chosen |= {"batch_size": batch_size, "num_layers": 1 if is_small else 2}
-        chosen["hidden_size"] = units(_CHANNELS / 2 if is_small else _CHANNELS, settings.preset)
+        channels = _CHANNELS / 2 if is_small else _CHANNELS
+        is_fine = chosen["persistence"] or "patch" in asked
+        if not is_fine and min(height, width) >= _CROP:
+            chosen["patch"] = _COARSE
+            channels *= 2  # a quarter of the places
+        chosen["hidden_size"] = units(channels, settings.preset)
         chosen |= length(
             crops * windows, batch_size, steps=_STEPS, preset=settings.preset, longest=1000
         )

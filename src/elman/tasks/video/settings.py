@@ -48,6 +48,7 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
                 "size",
                 "rate",
                 "colour",
+                "patch",
                 "persistence",
                 "flow",
                 "crop",
@@ -140,7 +141,8 @@ class VideoSettings(PlanSettings, RecurrentSettings, HeldOutSetting, TrainSettin
         4,
         ge=1,
         le=64,
-        description="Side of the square patches of pixels that are read as channels.",
+        description="Side of the square patches of pixels that are read as channels: 8 where frames"
+        " have 64 pixels a side or more and the last one does not predict the next.",
     )
     persistence: bool | None = Field(
         None,
