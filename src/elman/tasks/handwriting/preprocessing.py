@@ -16,7 +16,7 @@ from elman.decode.ngram import estimate
 from elman.errors import DataError, SettingsError
 from elman.tasks.handwriting.dataset import HandwritingData
 from elman.tasks.handwriting.settings import HandwritingSettings
-from elman.tasks.handwriting.shape import SHAPE, ShapeModel, varied
+from elman.tasks.handwriting.shape import SHAPE, ShapeModel
 from elman.tasks.handwriting.steps import Steps
 from elman.tasks.start import check_labels
 from elman.tasks.storage import Saved
@@ -71,18 +71,7 @@ class HandwritingPreprocessing:
             return self.without_linear
         if self.is_text:
             raise SettingsError("shape_model: shapes are of symbols, and these samples are texts")
-        known = set(self.labels)
-        kept = [i for i, text in enumerate(train.texts) if text in known]
-        sequences = self.sequences(train)
-        inks = varied([train.samples.inks[i] for i in kept], settings)
-        shape = ShapeModel.learn(
-            [*(sequences[i] for i in kept), *(self.steps.read(ink)[0] for ink in inks)],
-            [train.texts[i] for i in kept] * 2,
-            self.labels,
-            self.steps.resolution,
-            keep_size=settings.keep_size,
-            seed=settings.seed,
-        )
+        shape = ShapeModel.learn(train, self.labels, self.steps, settings)
         return replace(self, shape=shape)
 
     def of_writer(self, samples: HandwritingData) -> Self:

@@ -15,8 +15,10 @@ from elman.baselines.summary_linear import fit_standardised
 from elman.data import Ink
 from elman.data.ink.augment import augmented
 from elman.nn import Ragged
+from elman.tasks.handwriting.dataset import HandwritingData
 from elman.tasks.handwriting.graph import DOT, FAR, MAPS, OWN, PLACES
 from elman.tasks.handwriting.settings import HandwritingSettings
+from elman.tasks.handwriting.steps import Steps
 from elman.tasks.linear_model import LinearModel
 
 SHAPE = "shape.safetensors"
@@ -32,20 +34,26 @@ class ShapeModel(LinearModel):
     @classmethod
     def learn(
         cls,
-        sequences: Sequence[Tensor],
-        labels: Sequence[str],
+        data: HandwritingData,
         classes: Sequence[str],
-        resolution: int,
-        *,
-        keep_size: bool,
-        seed: int,
+        steps: Steps,
+        settings: HandwritingSettings,
     ) -> Self:
-        """From the steps of labelled samples; of very many a sample of them."""
-        most = max(1, int(_MOST_NUMBERS / _width(keep_size) / max(1, len(classes))))
-        kept = sample.stratified(labels, most, seed)
-        values = shapes([sequences[i] for i in kept], resolution, keep_size=keep_size)
+        """From the samples of these symbols, of very many some, and each of them once more, varied
+        as while the network learns."""
+        texts, known, keep_size = data.texts, set(classes), settings.keep_size
+        kept = np.flatnonzero([text in known for text in texts])
+        most = int(_MOST_NUMBERS / 2 / _width(keep_size) / max(1, len(classes)))
+        some = sample.stratified([texts[i] for i in kept], max(1, most), settings.seed)
+        chosen = kept[some].tolist()
+        sequences, inks = data.sequences(steps), data.samples.inks
+        others = _varied([inks[i] for i in chosen], settings)
+        both = [*(sequences[i] for i in chosen), *(steps.read(ink)[0] for ink in others)]
         found = fit_standardised(
-            values, [labels[i] for i in kept], several=False, strength=_STRENGTH
+            shapes(both, steps.resolution, keep_size=keep_size),
+            [texts[i] for i in chosen] * 2,
+            several=False,
+            strength=_STRENGTH,
         )
         return cls.of(found, classes)
 
@@ -69,8 +77,8 @@ class ShapeModel(LinearModel):
         return cls.read(path, classes, _width(keep_size), "shapes")
 
 
-def varied(inks: Sequence[Ink], settings: HandwritingSettings) -> list[Ink]:
-    """Each ink once more, as strongly turned, slanted and scaled as while the network learns."""
+def _varied(inks: Sequence[Ink], settings: HandwritingSettings) -> list[Ink]:
+    """Ink turned, slanted and, where the size counts, scaled as strongly as the settings say."""
     random, even = np.random.default_rng(settings.seed), 3**0.5  # of an even draw's deviation
     options = {
         "rotation": min(even * settings.rotation, 180.0),
