@@ -7,6 +7,7 @@ import numpy as np
 from elman.errors import ExportError
 from elman.nn import graph_ops as ops
 from elman.nn.graph import Graph, Value
+from elman.tasks.previous_step import previous
 
 if TYPE_CHECKING:
     from elman.tasks.handwriting.encoder import InkEncoder
@@ -44,7 +45,7 @@ def features(graph: Graph, encoder: "InkEncoder", x: Value) -> Value:
         points = ops.apply(graph, "div", ops.apply(graph, "sub", points, middle), longest)
         sides = ops.apply(graph, "div", sides, longest)
         size = ops.apply(graph, "mul", size, longest)
-    way = ops.apply(graph, "sub", points, _before(graph, points))
+    way = ops.apply(graph, "sub", points, previous(graph, points, "last_points"))
     square = ops.reduced(graph, "sum", ops.apply(graph, "mul", way, way), [-1], keep=True)
     length = ops.apply(graph, "maximum", ops.apply(graph, "sqrt", square), 1e-6)
     place = ops.apply(graph, "mul", points, 2.0)
@@ -130,7 +131,7 @@ def shape(graph: Graph, x: Value, resolution: int, *, keep_size: bool) -> Value:
 def _shape_maps(graph: Graph, x: Value, resolution: int) -> Value:
     points, start, real = _parts(graph, x)
     drawn = ops.apply(graph, "mul", real, ops.apply(graph, "sub", 1.0, start))
-    way = ops.apply(graph, "sub", points, _before(graph, points))
+    way = ops.apply(graph, "sub", points, previous(graph, points, "last_points"))
     way = ops.apply(graph, "mul", way, drawn)
     square = ops.reduced(graph, "sum", ops.apply(graph, "mul", way, way), [-1], keep=True)
     length = ops.apply(graph, "sqrt", square)
@@ -174,12 +175,3 @@ def _first(graph: Graph, x: Value) -> Value:
     """The first step, (B, F); 0 of no steps."""
     first = graph.add("slice", x, shapes=[(1, *x.shape[1:])], axis=0, start=0, stop=1)[0]
     return ops.reduced(graph, "sum", first, [0])
-
-
-def _before(graph: Graph, x: Value) -> Value:
-    """The step before each; before the first the first itself."""
-    first, others = (
-        graph.add("slice", x, shapes=[(size, *x.shape[1:])], axis=0, start=0, stop=stop)[0]
-        for size, stop in ((1, 1), ("T-1", -1))
-    )
-    return graph.add("concat", first, others, shapes=[x.shape], axis=0)[0]
